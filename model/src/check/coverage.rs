@@ -1,0 +1,317 @@
+//! Which kinds of step, with which outcome, a search has exercised.
+//!
+//! A protocol holds easily where nothing happens. Each mark names a step and an
+//! outcome that some path must reach; one that no path reached is reported.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::action::{Action, Process};
+use super::bounds::{Bounds, Clocks};
+use super::small::Small;
+use super::world::World;
+use crate::consume::Outcome;
+use crate::design::{
+    Acquire, Checkpoint, Design, Expiry, Gap, Handover, Increment, Producer, Read,
+    Release, SlotWrite, Trigger,
+};
+use crate::store::{Guard, Reply, Request, Slot};
+use crate::vocabulary::Page;
+
+/// Whether a mark can be reached at all, under a design and its bounds.
+type Applies = fn(&Design, &Bounds, Clocks) -> bool;
+
+macro_rules! marks {
+    ($( $mark:ident = $name:literal if $applies:expr; )+) => {
+        #[derive(Clone, Copy)]
+        enum Mark { $($mark),+ }
+
+        const MARKS: &[(&str, Applies)] = &[$( ($name, $applies) ),+];
+    };
+}
+
+const ALWAYS: Applies = |_, _, _| true;
+const APART: Applies = |d, _, _| matches!(d.increment, Increment::Add | Increment::CompareAndSet);
+const TOGETHER: Applies = |d, _, _| d.increment == Increment::Transaction;
+const GUARDED: Applies = |d, _, _| d.slot_write == SlotWrite::IfAbsent;
+const NAMED: Applies = |d, _, _| d.producer == Producer::Named;
+const CONDITIONAL: Applies = |d, _, _| d.acquire == Acquire::Conditional;
+const FENCED: Applies = |d, _, _| d.checkpoint != Checkpoint::Unconditional;
+
+fn can_lose(d: &Design, b: &Bounds) -> bool {
+    let _ = d;
+    b.faults > 0 && (b.lost_replies > 0 || b.late > 0)
+}
+
+fn can_end(b: &Bounds) -> bool {
+    b.faults > 0 && b.expiries > 0
+}
+
+fn crashes(b: &Bounds) -> bool {
+    b.faults > 0 && b.crashes > 0
+}
+
+/// An empty slot with something behind it needs a dead or slow writer that took its number alone.
+fn gaps(d: &Design, b: &Bounds) -> bool {
+    APART(d, b, Clocks::Timely) && b.producers > 1
+}
+
+marks! {
+    Raised = "raise: a number given out" if APART;
+    RaiseRaced = "raise: lost a race" if |d, b, _| d.increment == Increment::CompareAndSet && b.producers > 1 && b.expected == 0;
+    RaiseOwn = "raise: met its own effect" if |d, b, _| APART(d, b, Clocks::Timely) && can_lose(d, b) && (d.producer == Producer::Named || b.expected > 0);
+    RaiseConflict = "raise: the head was not the expected one" if |d, b, _| APART(d, b, Clocks::Timely) && b.expected > 0 && b.producers > 1;
+    Claimed = "claim: a producer's epoch raised" if NAMED;
+    ClaimRepeated = "claim: met another claim" if |d, b, _| NAMED(d, b, Clocks::Timely) && can_lose(d, b);
+    RecoveredEmpty = "recover: the slot is empty" if |d, b, _| NAMED(d, b, Clocks::Timely) && APART(d, b, Clocks::Timely) && crashes(b);
+    RecoveredOwn = "recover: the slot holds the event" if |d, b, _| NAMED(d, b, Clocks::Timely) && crashes(b);
+    RecoveredVoid = "recover: the slot was voided" if |d, b, _| NAMED(d, b, Clocks::Timely) && d.gap == Gap::Void && gaps(d, b) && crashes(b);
+    Written = "write: a slot filled" if |d, _, _| d.increment != Increment::Transaction;
+    WriteOwn = "write: met its own effect" if |d, b, _| GUARDED(d, b, Clocks::Timely) && can_lose(d, b) && d.increment != Increment::Transaction;
+    WriteVoided = "write: the slot was voided" if |d, b, _| GUARDED(d, b, Clocks::Timely) && d.gap == Gap::Void && gaps(d, b);
+    WriteRaced = "write: another's event is in the slot" if |d, b, _| d.increment == Increment::None && GUARDED(d, b, Clocks::Timely) && b.producers > 1;
+    Appended = "transaction: raised and written" if TOGETHER;
+    AppendRaced = "transaction: lost a race" if |d, b, _| TOGETHER(d, b, Clocks::Timely) && b.producers > 1;
+    AppendOwn = "transaction: met its own effect" if |d, b, _| TOGETHER(d, b, Clocks::Timely) && can_lose(d, b);
+    AcquiredFree = "acquire: a free lease" if CONDITIONAL;
+    AcquiredEnded = "acquire: a lease that had ended" if |d, b, _| CONDITIONAL(d, b, Clocks::Timely) && (can_end(b) || crashes(b));
+    AcquiredOwn = "acquire: met its own effect" if |d, b, _| CONDITIONAL(d, b, Clocks::Timely) && can_lose(d, b);
+    AcquireBusy = "acquire: held by another" if |d, b, _| CONDITIONAL(d, b, Clocks::Timely) && b.workers > 1;
+    Looked = "look: the lease read" if |d, _, _| d.acquire == Acquire::ReadThenSet;
+    SetLease = "set: the lease taken" if |d, _, _| d.acquire == Acquire::ReadThenSet;
+    PageSomething = "read: something new" if ALWAYS;
+    PageNothing = "read: the tail" if ALWAYS;
+    Voided = "void: a slot voided" if |d, b, _| d.gap == Gap::Void && gaps(d, b);
+    VoidTooLate = "void: the slot was written just in time" if |d, b, _| d.gap == Gap::Void && gaps(d, b);
+    Checkpointed = "checkpoint: moved" if ALWAYS;
+    CheckpointOwn = "checkpoint: met its own effect" if |d, b, _| d.checkpoint == Checkpoint::EpochForward && can_lose(d, b);
+    CheckpointFenced = "checkpoint: fenced out" if |d, b, c| FENCED(d, b, c) && can_end(b) && c == Clocks::Unbounded && b.workers > 1;
+    Renewed = "renew: the lease extended" if |_, b, _| b.faults > 0 && b.renewals > 0;
+    RenewFenced = "renew: fenced out" if |d, b, c| FENCED(d, b, c) && can_end(b) && c == Clocks::Unbounded && b.renewals > 0 && b.faults > 1 && b.workers > 1;
+    Released = "release: given up" if ALWAYS;
+    ReleaseOwn = "release: met its own effect" if |d, b, _| can_lose(d, b) && d.release != Release::NextEmpty;
+    ReleaseOwnGuarded = "release: met its own effect, guarded by an empty slot" if |d, b, _| can_lose(d, b) && d.release == Release::NextEmpty;
+    ReleaseTaken = "release: the next slot was not empty" if |d, b, _| d.release == Release::NextEmpty && b.producers * b.events > 1;
+    ReleaseWoken = "release: a trigger came meanwhile" if |d, b, _| d.release == Release::Wake && b.workers > 1 && b.producers * b.events > 1;
+    ReleaseFenced = "release: fenced out" if |d, b, c| FENCED(d, b, c) && can_end(b) && c == Clocks::Unbounded && b.workers > 1;
+    Woken = "wake: word left with the holder" if |d, b, _| d.release == Release::Wake && b.workers > 1;
+    WakeTooLate = "wake: the holder had gone" if |d, b, _| d.release == Release::Wake && b.workers > 1;
+    Delivered = "deliver: a handler at work" if ALWAYS;
+    TurnCaughtUp = "turn: caught up" if ALWAYS;
+    TurnBusy = "turn: somebody else holds the lease" if |_, b, _| b.workers > 1 && b.producers * b.events > 1;
+    TurnLost = "turn: the lease was lost" if |_, b, _| can_end(b);
+    TurnGivenBack = "turn: the trigger given back" if |d, b, _| d.handover == Handover::GiveBack && b.faults > 0 && b.handovers > 0;
+    TurnHandedOver = "turn: a successor triggered" if |d, b, _| d.handover != Handover::GiveBack && b.faults > 0 && b.handovers > 0;
+    Crashed = "fault: a producer crashed" if |_, b, _| crashes(b);
+    WorkerCrashed = "fault: a worker crashed" if |_, b, _| crashes(b);
+    CrashedApplied = "fault: a crash before the reply was heard" if |_, b, _| crashes(b);
+    Restarted = "fault: a producer restarted" if |_, b, _| crashes(b);
+    ReplyLost = "fault: a reply lost" if |_, b, _| b.faults > 0 && b.lost_replies > 0;
+    Late = "fault: a request arrived late" if |_, b, _| b.faults > 0 && b.late > 0;
+    Stale = "fault: a stale read" if |d, b, _| d.read == Read::Eventual && b.faults > 0 && b.stale > 0;
+    Lapsed = "time: a lease ended that nobody held" if |_, b, _| crashes(b);
+    LapsedAware = "fault: a lease ended, its owner aware" if |_, b, _| can_end(b);
+    LapsedUnaware = "fault: a lease ended, its owner unaware" if |_, b, c| can_end(b) && c == Clocks::Unbounded;
+    Waited = "time: a grace period ended" if |d, b, _| d.gap != Gap::Skip && gaps(d, b);
+    Watched = "time: a lease watched for its whole length" if |d, b, _| d.expiry == Expiry::Observer && CONDITIONAL(d, b, Clocks::Timely) && b.workers > 1;
+    TriggerLost = "fault: a trigger lost" if |d, b, _| matches!(d.trigger, Trigger::BestEffort | Trigger::Sweep) && b.faults > 0 && b.lost_triggers > 0;
+    TriggerTwice = "fault: a trigger arrived twice" if |_, b, _| b.faults > 0 && b.duplicate_triggers > 0;
+    Swept = "time: a sweep found a lag" if |d, _, _| d.trigger == Trigger::Sweep;
+}
+
+/// The marks of one search.
+pub struct Coverage([AtomicBool; MARKS.len()]);
+
+impl Default for Coverage {
+    fn default() -> Self {
+        Coverage([const { AtomicBool::new(false) }; MARKS.len()])
+    }
+}
+
+impl Coverage {
+    fn mark(&self, mark: Mark) {
+        let seen = &self.0[mark as usize];
+        // A store to a line that both threads read costs more than the look.
+        if !seen.load(Ordering::Relaxed) {
+            seen.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// How many marks can be reached, and the names of those that were not.
+    #[must_use]
+    pub fn report(&self, design: &Design, bounds: &Bounds, clocks: Clocks) -> (usize, Vec<&'static str>) {
+        let applicable = MARKS.iter().zip(&self.0).filter(|((_, applies), _)| {
+            applies(design, bounds, clocks)
+        });
+        let missed = applicable
+            .clone()
+            .filter(|(_, seen)| !seen.load(Ordering::Relaxed))
+            .map(|((name, _), _)| *name);
+        (applicable.count(), missed.collect())
+    }
+
+    pub(super) fn happened(&self, action: Action) {
+        match action {
+            Action::Crash { process, applied } => {
+                self.mark(match process {
+                    Process::Producer(_) => Mark::Crashed,
+                    Process::Worker(_) => Mark::WorkerCrashed,
+                });
+                if applied {
+                    self.mark(Mark::CrashedApplied);
+                }
+            }
+            Action::LoseReply { .. } => self.mark(Mark::ReplyLost),
+            Action::Arrive { .. } => self.mark(Mark::Late),
+            Action::StaleRead { .. } => self.mark(Mark::Stale),
+            Action::Restart { .. } => self.mark(Mark::Restarted),
+            Action::Deliver { .. } => self.mark(Mark::Delivered),
+            Action::Clock { now, .. } => match now {
+                super::small::Tick::GRACE => self.mark(Mark::Waited),
+                super::small::Tick::LEASE => self.mark(Mark::Watched),
+                _ => {}
+            },
+            Action::Lapse { aware: true, .. } => self.mark(Mark::LapsedAware),
+            Action::Lapse { aware: false, .. } => {
+                self.mark(Mark::Lapsed);
+                self.mark(Mark::LapsedUnaware);
+            }
+            Action::LoseTrigger { .. } => self.mark(Mark::TriggerLost),
+            Action::DuplicateTrigger { .. } => self.mark(Mark::TriggerTwice),
+            Action::Sweep { .. } => self.mark(Mark::Swept),
+            Action::Begin { .. }
+            | Action::Send { .. }
+            | Action::Delay { .. }
+            | Action::Take { .. }
+            | Action::Stop { .. } => {}
+        }
+    }
+
+    pub(super) fn ended(&self, outcome: Outcome) {
+        self.mark(match outcome {
+            Outcome::CaughtUp => Mark::TurnCaughtUp,
+            Outcome::Busy => Mark::TurnBusy,
+            Outcome::Lost => Mark::TurnLost,
+            Outcome::GivenBack => Mark::TurnGivenBack,
+            Outcome::HandedOver => Mark::TurnHandedOver,
+        });
+    }
+}
+
+impl Coverage {
+    pub(super) fn answered<
+        const P: usize,
+        const W: usize,
+        const G: usize,
+        const S: usize,
+        const L: usize,
+    >(
+        &self,
+        process: Option<Process>,
+        world: &World<P, W, G, S, L>,
+        request: &Request<Small>,
+        reply: &Reply<Small>,
+    ) {
+        // A reply that nobody hears is no outcome of a step.
+        let Some(process) = process else { return };
+        if let Some(mark) = outcome(process, world, request, reply) {
+            self.mark(mark);
+        }
+    }
+}
+
+/// The mark of a request and its reply.
+fn outcome<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
+    process: Process,
+    world: &World<P, W, G, S, L>,
+    request: &Request<Small>,
+    reply: &Reply<Small>,
+) -> Option<Mark> {
+    Some(match (request, reply) {
+        (Request::Raise(_), Reply::Raised(_)) => Mark::Raised,
+        (Request::Raise(raise), Reply::NotRaised(old)) => {
+            let own_record = raise.record.as_ref().is_some_and(|keep| {
+                old.record.is_some_and(|old| old != keep.seen && old.epoch == keep.seen.epoch)
+            });
+            let own_token =
+                raise.token.is_some() && old.raiser.as_ref().map(|by| by.token) == raise.token;
+            match (own_record || own_token, raise.token) {
+                (true, _) => Mark::RaiseOwn,
+                (false, Some(_)) => Mark::RaiseConflict,
+                (false, None) if is_expecting(world, process) => Mark::RaiseConflict,
+                (false, None) => Mark::RaiseRaced,
+            }
+        }
+        (Request::Claim { .. }, Reply::Claimed(_)) => Mark::Claimed,
+        (Request::Claim { .. }, Reply::NotClaimed(_)) => Mark::ClaimRepeated,
+        (Request::ReadSlot { .. }, Reply::Slot(slot)) => match slot {
+            Slot::Empty => Mark::RecoveredEmpty,
+            Slot::Void => Mark::RecoveredVoid,
+            Slot::Events { .. } => Mark::RecoveredOwn,
+        },
+        (Request::Write(_), Reply::Written) => Mark::Written,
+        (Request::Write(write), Reply::Taken(slot)) => match slot {
+            Slot::Events { token, .. } if *token == write.token => Mark::WriteOwn,
+            Slot::Events { .. } => Mark::WriteRaced,
+            Slot::Void | Slot::Empty => Mark::WriteVoided,
+        },
+        (Request::Void { .. }, Reply::Written) => Mark::Voided,
+        (Request::Void { .. }, Reply::Taken(_)) => Mark::VoidTooLate,
+        (Request::RaiseAndWrite { .. }, Reply::Appended(_)) => Mark::Appended,
+        (Request::RaiseAndWrite { write, .. }, Reply::NotAppended { slot, .. }) => match slot {
+            Some(Slot::Events { token, .. }) if *token == write.token => Mark::AppendOwn,
+            _ => Mark::AppendRaced,
+        },
+        (Request::ReadEvents { .. }, Reply::Page(page)) => match page.last() {
+            Some(_) => Mark::PageSomething,
+            None => Mark::PageNothing,
+        },
+        (Request::ReadLease { .. }, _) => Mark::Looked,
+        (Request::SetLease { .. }, _) => Mark::SetLease,
+        (Request::Acquire { .. }, Reply::Leased(lease)) if lease.epoch.0 > 1 => {
+            Mark::AcquiredEnded
+        }
+        (Request::Acquire { .. }, Reply::Leased(_)) => Mark::AcquiredFree,
+        (Request::Acquire { owner, .. }, Reply::Refused { lease: Some(lease), .. }) => {
+            if lease.owner == *owner { Mark::AcquiredOwn } else { Mark::AcquireBusy }
+        }
+        (Request::Renew { .. }, Reply::Leased(_)) => Mark::Renewed,
+        (Request::Renew { .. }, Reply::Refused { .. }) => Mark::RenewFenced,
+        (Request::Checkpoint { .. }, Reply::Leased(_)) => Mark::Checkpointed,
+        (Request::Checkpoint { fence, .. }, Reply::Refused { lease: Some(lease), .. }) => {
+            if *fence == Some(lease.epoch) {
+                Mark::CheckpointOwn
+            } else {
+                Mark::CheckpointFenced
+            }
+        }
+        (Request::Release { .. }, Reply::Leased(_)) => Mark::Released,
+        (Request::Release { .. }, Reply::Refused { lease: None, taken: true }) => {
+            Mark::ReleaseTaken
+        }
+        (Request::Release { fence, guard, .. }, Reply::Refused { lease: Some(lease), .. }) => {
+            match (lease.active, fence.is_none_or(|epoch| epoch == lease.epoch), guard) {
+                (_, false, _) => Mark::ReleaseFenced,
+                (true, true, _) => Mark::ReleaseWoken,
+                (false, true, Guard::Empty(_)) => Mark::ReleaseOwnGuarded,
+                (false, true, Guard::None | Guard::Unwoken(_)) => Mark::ReleaseOwn,
+            }
+        }
+        (Request::Wake { .. }, Reply::Leased(_)) => Mark::Woken,
+        (Request::Wake { .. }, Reply::Refused { .. }) => Mark::WakeTooLate,
+        _ => return None,
+    })
+}
+
+/// Whether a producer's append demands a head.
+fn is_expecting<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
+    world: &World<P, W, G, S, L>,
+    process: Process,
+) -> bool {
+    match process {
+        Process::Producer(producer) => match &world.producers[producer.index()].work {
+            super::world::Work::Append(append) => append.expects(),
+            _ => false,
+        },
+        Process::Worker(_) => false,
+    }
+}

@@ -1,0 +1,511 @@
+//! The checked protocol: a design, its bounds, and what may happen in each state.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use super::action::{Action, Process, Sight};
+use super::bounds::{Bounds, Clocks};
+use super::coverage::Coverage;
+use super::progress::Known;
+use super::small::{Count, GroupNo, ProducerNo, Small, Tick, Token, WorkerNo};
+use super::tamper::Tamper;
+use super::world::{PARTITION, Producer, Turn, Work, World};
+use crate::append::{Append, Claim, Identity, Session, Want};
+use crate::consume::Wants;
+use crate::design::{Design, Expiry, Increment, Producer as ProducerKind, Read, Trigger};
+use crate::invariant::Invariant;
+use crate::number::{Number, Seq};
+use crate::rules::Rules;
+use crate::store::{Record, Request, Slot, Tables};
+
+/// A design under its bounds: what Stateright searches.
+pub struct Protocol<
+    const P: usize,
+    const W: usize,
+    const G: usize,
+    const S: usize,
+    const L: usize,
+> {
+    /// The rules that every machine is lent.
+    pub rules: Rules<Small>,
+    /// How much of everything there is.
+    pub bounds: Bounds,
+    /// What clocks may do.
+    pub clocks: Clocks,
+    /// The invariants that are checked.
+    pub checked: Vec<Invariant>,
+    /// What is broken on purpose.
+    pub tamper: Option<Tamper>,
+    /// Whether to leave out orders of steps that make no difference.
+    pub reduced: bool,
+    /// Whether the first state that breaks P1 is wanted, not just some state.
+    pub shortest: bool,
+    /// What was exercised.
+    pub coverage: Coverage,
+    /// States from which everything is known to be delivered (P1).
+    pub(super) known: Known,
+    /// Invariants whose first violation was found.
+    pub(super) found: [AtomicBool; Invariant::ALL.len()],
+    /// A number outgrew the world: the search was not exhaustive.
+    pub(super) outgrown: AtomicBool,
+    /// How many states needed a search for a way out (P1).
+    pub searches: AtomicUsize,
+    /// Somebody asked the search to end.
+    pub(super) stop: AtomicBool,
+}
+
+/// Which steps to list.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Steps {
+    /// Those of the protocol and of passing time alone (P1).
+    FaultFree,
+    /// Those, and the faults for which there is a budget.
+    All,
+}
+
+impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>
+    Protocol<P, W, G, S, L>
+{
+    /// A protocol to check for the given invariants.
+    #[must_use]
+    pub fn new(design: Design, bounds: Bounds, clocks: Clocks, checked: Vec<Invariant>) -> Self {
+        let rules = Rules {
+            design,
+            lease: Tick::LEASE.0,
+            renew: Tick::RENEW.0,
+            grace: Tick::GRACE.0,
+            skew: 0,
+        };
+        Protocol {
+            rules,
+            bounds,
+            clocks,
+            checked,
+            tamper: None,
+            reduced: true,
+            shortest: false,
+            coverage: Coverage::default(),
+            known: Known::default(),
+            searches: AtomicUsize::new(0),
+            found: Default::default(),
+            outgrown: AtomicBool::new(false),
+            stop: AtomicBool::new(false),
+        }
+    }
+
+    /// Breaks it on purpose.
+    #[must_use]
+    pub fn tampered(mut self, tamper: Tamper) -> Self {
+        self.tamper = Some(tamper);
+        self
+    }
+
+    /// Looks at every order of steps, also those that make no difference.
+    #[must_use]
+    pub fn unreduced(mut self) -> Self {
+        self.reduced = false;
+        self
+    }
+
+    /// Wants the shortest counterexamples, from a search in breadth.
+    #[must_use]
+    pub fn shortest(mut self) -> Self {
+        self.shortest = true;
+        self
+    }
+
+    pub(super) fn design(&self) -> &Design {
+        &self.rules.design
+    }
+
+    pub(super) fn named(&self) -> bool {
+        match self.design().producer {
+            ProducerKind::Named => true,
+            ProducerKind::Anonymous => false,
+        }
+    }
+
+    /// Whether a trigger that a dead worker held comes back.
+    pub(super) fn durable(&self) -> bool {
+        match self.design().trigger {
+            Trigger::Queue | Trigger::Stream => true,
+            Trigger::BestEffort | Trigger::Sweep => false,
+        }
+    }
+
+    pub(super) fn groups(&self) -> impl Iterator<Item = GroupNo> + use<P, W, G, S, L> {
+        (0..self.bounds.groups).map(GroupNo)
+    }
+
+    /// The state before anything happened.
+    #[must_use]
+    pub fn initial(&self) -> World<P, W, G, S, L> {
+        World::new(&self.bounds, |producer| self.first_work(producer, 0, 0))
+    }
+
+    /// What a run of a producer begins with.
+    pub(super) fn first_work(&self, producer: ProducerNo, run: u8, answered: u8) -> Work {
+        if self.named() {
+            Work::Claim(Claim::new(PARTITION, producer))
+        } else {
+            self.between(producer, run, answered, None)
+        }
+    }
+
+    /// What a producer does next. Where it has no choice it begins its next append
+    /// at once: nobody can tell before it sends a request.
+    pub(super) fn between(
+        &self,
+        producer: ProducerNo,
+        run: u8,
+        answered: u8,
+        record: Option<Record>,
+    ) -> Work {
+        if answered >= self.bounds.events {
+            Work::Finished
+        } else if self.bounds.batch > 1 || self.bounds.expected > 0 {
+            Work::Between(record)
+        } else {
+            Work::Append(self.append(producer, run, answered, record, 1, None))
+        }
+    }
+
+    /// Lists what can happen next, in an order that is the same each time.
+    pub(super) fn steps(
+        &self,
+        world: &World<P, W, G, S, L>,
+        which: Steps,
+        push: &mut impl FnMut(Action),
+    ) {
+        match self.first_of_all(world) {
+            Some(Process::Producer(producer)) => {
+                return self.producer_steps(world, producer, which, push);
+            }
+            Some(Process::Worker(worker)) => {
+                return self.worker_steps(world, worker, which, push);
+            }
+            None => {}
+        }
+        for index in 0..self.bounds.producers {
+            self.producer_steps(world, ProducerNo(index), which, push);
+        }
+        for index in 0..self.bounds.workers {
+            self.worker_steps(world, WorkerNo(index), which, push);
+        }
+        for group in self.groups() {
+            self.group_steps(world, group, which, push);
+        }
+        if which == Steps::All {
+            for (copy, request) in world.under_way.iter().enumerate() {
+                if request.is_some() {
+                    push(Action::Arrive { copy: copy as u8 });
+                }
+            }
+        }
+    }
+
+    fn producer_steps(
+        &self,
+        world: &World<P, W, G, S, L>,
+        producer: ProducerNo,
+        which: Steps,
+        push: &mut impl FnMut(Action),
+    ) {
+        let process = Process::Producer(producer);
+        let Producer { work, answered, .. } = &world.producers[producer.index()];
+        match work {
+            Work::Between(_) => {
+                let most = self.bounds.batch.min(self.bounds.events - answered);
+                (1..=most).for_each(|count| push(Action::Begin { producer, count }));
+                if which == Steps::All {
+                    self.crash(world, process, false, push);
+                }
+            }
+            Work::Claim(claim) => {
+                if let Some(request) = claim.wants() {
+                    self.request_steps(world, process, &request, which, push);
+                }
+            }
+            Work::Append(append) => match append.wants(&self.rules) {
+                Want::Store(request) => {
+                    self.request_steps(world, process, &request, which, push);
+                }
+                Want::Trigger => self.trigger_steps(world, process, which, push),
+                Want::Nothing => {}
+            },
+            Work::Dead if which == Steps::All => {
+                push(Action::Restart { producer });
+            }
+            Work::Finished | Work::Dead => {}
+        }
+    }
+
+    fn worker_steps(
+        &self,
+        world: &World<P, W, G, S, L>,
+        worker: WorkerNo,
+        which: Steps,
+        push: &mut impl FnMut(Action),
+    ) {
+        let process = Process::Worker(worker);
+        let Some(turn) = &world.workers[worker.index()].turn else {
+            for group in self.groups() {
+                if world.triggers[group.index()] > 0 {
+                    push(Action::Take { worker, group });
+                }
+            }
+            return;
+        };
+        if turn.late && turn.machine.holds_lease() {
+            // It looks at its clock before it acts, and stops (L2).
+            push(Action::Clock { worker, now: Tick::LEASE });
+            if which == Steps::All {
+                self.crash(world, process, false, push);
+            }
+            return;
+        }
+        let wants = turn.machine.wants(&self.rules);
+        if let Some(request) = &wants.store {
+            self.request_steps(world, process, request, which, push);
+            if which == Steps::All {
+                self.stale_steps(world, worker, request, push);
+            }
+        }
+        if wants.deliver.is_some() {
+            push(Action::Deliver { worker });
+        }
+        if wants.trigger {
+            self.trigger_steps(world, process, which, push);
+        }
+        self.clock_steps(world, worker, turn, &wants, which, push);
+        let crashable = wants.store.is_none() && !wants.trigger;
+        if which == Steps::All && crashable {
+            self.crash(world, process, false, push);
+        }
+    }
+
+    fn clock_steps(
+        &self,
+        world: &World<P, W, G, S, L>,
+        worker: WorkerNo,
+        turn: &Turn,
+        wants: &Wants<'_, Small>,
+        which: Steps,
+        push: &mut impl FnMut(Action),
+    ) {
+        if wants.wake.is_some() && wants.store.is_none() {
+            if turn.machine.holds_lease() {
+                if wants.deliver.is_none() {
+                    push(Action::Clock { worker, now: Tick::GRACE });
+                }
+                if which == Steps::All && world.left.has(|left| &mut left.renewals) {
+                    push(Action::Clock { worker, now: Tick::RENEW });
+                }
+            } else if self.watched_long_enough(world, turn) {
+                push(Action::Clock { worker, now: Tick::LEASE });
+            }
+        }
+        let may_stop = turn.machine.may_stop();
+        if which == Steps::All && may_stop && world.left.has(|left| &mut left.handovers) {
+            push(Action::Stop { worker });
+        }
+    }
+
+    /// Whether an observer has watched a lease for its whole length: it has ended,
+    /// or is not the lease any more that it watched.
+    fn watched_long_enough(&self, world: &World<P, W, G, S, L>, turn: &Turn) -> bool {
+        match self.design().expiry {
+            Expiry::WallClock => false,
+            Expiry::Observer => world.lease(turn.group).is_none_or(|lease| {
+                !lease.active
+                    || lease.until == Tick::NOW
+                    || !turn.machine.watches(lease.epoch, lease.beat)
+            }),
+        }
+    }
+
+    fn request_steps(
+        &self,
+        world: &World<P, W, G, S, L>,
+        process: Process,
+        request: &Request<Small>,
+        which: Steps,
+        push: &mut impl FnMut(Action),
+    ) {
+        push(Action::Send { process });
+        if which == Steps::FaultFree {
+            return;
+        }
+        // A read whose reply is lost or late changes nothing: it is sent again.
+        if request.writes() {
+            if world.left.has(|left| &mut left.lost_replies) {
+                push(Action::LoseReply { process });
+            }
+            let room = world.under_way.iter().any(Option::is_none);
+            if room && world.left.has(|left| &mut left.late) {
+                push(Action::Delay { process });
+            }
+            self.crash(world, process, true, push);
+        }
+        self.crash(world, process, false, push);
+    }
+
+    fn trigger_steps(
+        &self,
+        world: &World<P, W, G, S, L>,
+        process: Process,
+        which: Steps,
+        push: &mut impl FnMut(Action),
+    ) {
+        push(Action::Send { process });
+        if which == Steps::All {
+            if !self.durable() && world.left.has(|left| &mut left.lost_triggers) {
+                push(Action::LoseTrigger { process });
+            }
+            self.crash(world, process, false, push);
+        }
+    }
+
+    fn crash(
+        &self,
+        world: &World<P, W, G, S, L>,
+        process: Process,
+        applied: bool,
+        push: &mut impl FnMut(Action),
+    ) {
+        if world.left.has(|left| &mut left.crashes) {
+            push(Action::Crash { process, applied });
+        }
+    }
+
+    /// What a read without consistency may miss: any one item, or all from some item on.
+    fn stale_steps(
+        &self,
+        world: &World<P, W, G, S, L>,
+        worker: WorkerNo,
+        request: &Request<Small>,
+        push: &mut impl FnMut(Action),
+    ) {
+        let may = match self.design().read {
+            Read::Consistent => false,
+            Read::Eventual => world.left.has(|left| &mut left.stale),
+        };
+        let Request::ReadEvents { after, .. } = request else { return };
+        if !may {
+            return;
+        }
+        let tail = world.tables.tail(&PARTITION);
+        for slot in after.0 + 1..=tail.0 {
+            if world.tables.slot(&PARTITION, Seq(slot)) == Slot::Empty {
+                continue;
+            }
+            let slot = slot as u8;
+            push(Action::StaleRead { worker, view: Sight::Before(slot) });
+            if u64::from(slot) < tail.0 {
+                push(Action::StaleRead { worker, view: Sight::Without(slot) });
+            }
+        }
+    }
+
+    fn group_steps(
+        &self,
+        world: &World<P, W, G, S, L>,
+        group: GroupNo,
+        which: Steps,
+        push: &mut impl FnMut(Action),
+    ) {
+        let waiting = world.triggers[group.index()];
+        match self.design().trigger {
+            Trigger::Sweep if waiting == 0 && !self.is_held(world, group) && world.lags(group.index()) => {
+                push(Action::Sweep { group });
+            }
+            _ => {}
+        }
+        if which == Steps::All
+            && (waiting > 0 || self.is_held(world, group))
+            && world.left.has(|left| &mut left.duplicate_triggers)
+        {
+            push(Action::DuplicateTrigger { group });
+        }
+        let Some(lease) = world.lease(group) else { return };
+        if !lease.active || lease.until == Tick::NOW {
+            return;
+        }
+        let worker = lease.owner.worker;
+        let turn = world.workers[worker.index()].turn.as_ref();
+        let lives = world.owner(worker) == lease.owner && turn.is_some_and(|t| t.group == group);
+        let holds = lives
+            && turn.is_some_and(|t| t.machine.holds_lease() && t.machine.epoch() == lease.epoch);
+        if !lives {
+            // Nobody renews it: time alone ends it.
+            push(Action::Lapse { group, aware: false });
+        } else if which == Steps::All && world.left.has(|left| &mut left.expiries) {
+            if !holds {
+                push(Action::Lapse { group, aware: false });
+                return;
+            }
+            push(Action::Lapse { group, aware: true });
+            match self.clocks {
+                Clocks::Timely => {}
+                Clocks::Unbounded => push(Action::Lapse { group, aware: false }),
+            }
+        }
+    }
+
+    /// Whether a worker holds a trigger of the group.
+    fn is_held(&self, world: &World<P, W, G, S, L>, group: GroupNo) -> bool {
+        let turns = world.workers.iter().filter_map(|worker| worker.turn.as_ref());
+        turns.into_iter().any(|turn| turn.group == group)
+    }
+
+    pub(super) fn outgrow(&self) {
+        self.outgrown.store(true, Ordering::Relaxed);
+    }
+
+    /// A producer chooses its next batch, and looks where the head is if it is to demand that.
+    pub(super) fn begin(
+        &self,
+        world: &World<P, W, G, S, L>,
+        producer: ProducerNo,
+        count: u8,
+    ) -> Work {
+        let Producer { work, run, answered, .. } = &world.producers[producer.index()];
+        let record = match work {
+            Work::Between(record) => *record,
+            Work::Claim(_) | Work::Append(_) | Work::Finished | Work::Dead => None,
+        };
+        let expected = (self.bounds.expected > 0).then(|| match self.design().increment {
+            Increment::None => world.tables.tail(&PARTITION),
+            Increment::CompareAndSet | Increment::Add | Increment::Transaction => {
+                world.tables.head(&PARTITION)
+            }
+        });
+        Work::Append(self.append(producer, *run, *answered, record, count, expected))
+    }
+
+    fn append(
+        &self,
+        producer: ProducerNo,
+        run: u8,
+        answered: u8,
+        record: Option<Record>,
+        count: u8,
+        expected: Option<Seq>,
+    ) -> Append<Small> {
+        let number = answered + count;
+        let identity = match record {
+            Some(record) => {
+                let number = Number(number.into());
+                Identity::Named(Session { name: producer, record, number })
+            }
+            None => Identity::Anonymous,
+        };
+        let token = self.token(producer, run, number);
+        Append::new(&self.rules, PARTITION, token, Count(count), identity, expected)
+    }
+
+    /// The token of a producer's append that ends with event `number`.
+    pub(super) fn token(&self, producer: ProducerNo, run: u8, number: u8) -> Token {
+        let run = if self.named() { 0 } else { run };
+        Token { producer, run, number }
+    }
+}

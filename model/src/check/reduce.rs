@@ -1,0 +1,50 @@
+//! Partial-order reduction: states in which one process may as well go first.
+//!
+//! Both rules leave every verdict as it is, for safety and for P1: they only
+//! leave out orders that differ in nothing an invariant sees. A test compares
+//! verdicts with and without them.
+
+use super::action::Process;
+use super::protocol::Protocol;
+use super::small::{ProducerNo, WorkerNo};
+use super::world::{Work, World};
+
+impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>
+    Protocol<P, W, G, S, L>
+{
+    /// The process whose steps alone need to be looked at, if there is one.
+    pub(super) fn first_of_all(&self, world: &World<P, W, G, S, L>) -> Option<Process> {
+        if !self.reduced {
+            return None;
+        }
+        fresh_turn(world).or_else(|| claim(world))
+    }
+}
+
+/// A worker that has just taken a trigger. Taking one is a right-mover: whatever
+/// another process did between it and the worker's first request, it could have
+/// done before, to the same effect. So the two steps are looked at as one.
+fn fresh_turn<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
+    world: &World<P, W, G, S, L>,
+) -> Option<Process> {
+    let fresh = |turn: &super::world::Turn| turn.fresh;
+    let index = world.workers.iter().position(|worker| worker.turn.as_ref().is_some_and(fresh))?;
+    Some(Process::Worker(WorkerNo(index as u8)))
+}
+
+/// A producer that claims its name while no copy of its own requests is under way.
+///
+/// Reading and claiming touch nothing but its own record, which nobody else
+/// reads or writes. All its steps, faults included, commute with all steps of
+/// others; the budgets of faults are sums, and do not mind the order either. So
+/// its steps are a persistent set, and they cannot close a cycle.
+fn claim<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
+    world: &World<P, W, G, S, L>,
+) -> Option<Process> {
+    let index = world.producers.iter().enumerate().position(|(index, producer)| {
+        let name = ProducerNo(index as u8);
+        let own = |copy: &crate::store::Request<_>| copy.producer() == Some(&name);
+        matches!(producer.work, Work::Claim(_)) && !world.under_way.iter().flatten().any(own)
+    })?;
+    Some(Process::Producer(ProducerNo(index as u8)))
+}

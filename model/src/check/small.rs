@@ -1,0 +1,165 @@
+//! The checker's vocabulary: ids and times of a byte or two.
+
+use serde::{Deserialize, Serialize};
+
+use crate::number::Seq;
+use crate::store::{FromSlots, Slot};
+use crate::vocabulary::{Batch, Page, Seen, Time, Vocabulary};
+
+/// The vocabulary of the checker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Small;
+
+impl Vocabulary for Small {
+    type Partition = PartitionNo;
+    type Group = GroupNo;
+    type Owner = Run;
+    type Name = ProducerNo;
+    type Token = Token;
+    type Time = Tick;
+    type Batch = Count;
+    type Page = Window;
+}
+
+macro_rules! number {
+    ($(#[doc = $doc:literal])+ $name:ident) => {
+        $(#[doc = $doc])+
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub u8);
+
+        impl $name {
+            /// As an index.
+            #[must_use]
+            pub const fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+    };
+}
+
+number!(
+    /// A partition, from 0.
+    PartitionNo
+);
+number!(
+    /// A group, from 0.
+    GroupNo
+);
+number!(
+    /// A producer, from 0.
+    ProducerNo
+);
+number!(
+    /// A worker, from 0.
+    WorkerNo
+);
+
+/// One run of a worker: a crash begins the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Run {
+    /// The worker.
+    pub worker: WorkerNo,
+    /// How often it crashed before.
+    pub run: u8,
+}
+
+/// Names an append: the producer, the run if runs are strangers to one another,
+/// and the last event of the batch in the producer's own count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Token {
+    /// Whose.
+    pub producer: ProducerNo,
+    /// The run; always 0 for a named producer, which is one and the same across its restarts.
+    pub run: u8,
+    /// The event, from 1.
+    pub number: u8,
+}
+
+/// How many events a batch holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Count(pub u8);
+
+impl Batch for Count {
+    fn events(&self) -> u64 {
+        u64::from(self.0)
+    }
+}
+
+/// Time, relative to now: it is always tick 0, and what passes is the times
+/// that were written down. A worker is told a later tick when something that it
+/// waits for is due; see [`Tick::RENEW`] and its siblings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Tick(pub u8);
+
+impl Tick {
+    /// Now, and any time that has passed.
+    pub const NOW: Tick = Tick(0);
+    /// When a lease should be renewed.
+    pub const RENEW: Tick = Tick(1);
+    /// When an empty slot may be voided.
+    pub const GRACE: Tick = Tick(2);
+    /// When a lease ends.
+    pub const LEASE: Tick = Tick(3);
+}
+
+impl Time for Tick {
+    type Span = u8;
+
+    fn plus(self, span: u8) -> Tick {
+        Tick(self.0 + span)
+    }
+
+    fn minus(self, span: u8) -> Tick {
+        Tick(self.0.saturating_sub(span))
+    }
+}
+
+/// How many items a page takes: enough for a run, a gap, and what is behind it.
+const PAGE: usize = 4;
+
+/// A page of up to four items.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Window {
+    /// The items' slots, rising; 0 where the page ends early.
+    slots: [u8; PAGE],
+    /// Bit i: item i is a void.
+    voids: u8,
+}
+
+impl Page for Window {
+    fn seen(&self, slot: Seq) -> Seen {
+        match self.slots.iter().position(|&shown| u64::from(shown) == slot.0 && shown != 0) {
+            None => Seen::Nothing,
+            Some(item) if self.voids & (1 << item) != 0 => Seen::Void,
+            Some(_) => Seen::Events,
+        }
+    }
+
+    fn last(&self) -> Option<Seq> {
+        let last = self.slots.iter().rev().find(|&&shown| shown != 0)?;
+        Some(Seq(u64::from(*last)))
+    }
+}
+
+impl FromSlots<Small> for Window {
+    fn from_slots(_after: Seq, slots: impl Iterator<Item = (Seq, Slot<Small>)>) -> Self {
+        let mut window = Window::default();
+        for (item, (seq, slot)) in slots.take(PAGE).enumerate() {
+            window.slots[item] = seq.0 as u8;
+            if slot == Slot::Void {
+                window.voids |= 1 << item;
+            }
+        }
+        window
+    }
+}
+
+impl Window {
+    /// The same page, as one sees it who takes voids for events.
+    pub(super) fn without_voids(page: Window) -> Window {
+        Window { voids: 0, ..page }
+    }
+}

@@ -1,0 +1,235 @@
+//! The checked world: tables, processes, triggers, requests under way, and what
+//! an omniscient observer remembers.
+
+use std::hash::{Hash, Hasher};
+
+use super::bounds::Bounds;
+use super::digest::Digest;
+use super::packed::Packed;
+use super::small::{GroupNo, PartitionNo, ProducerNo, Run, Small, WorkerNo};
+use crate::append::{Append, Claim};
+use crate::consume::Consume;
+use crate::invariant::Invariant;
+use crate::number::Seq;
+use crate::store::{Lease, Request, Tables};
+
+/// The one partition, until they split.
+pub const PARTITION: PartitionNo = PartitionNo(0);
+
+/// One state: `P` producers, `W` workers, `G` groups, `S` slots, `L` requests under way.
+///
+/// Everything is inline and of fixed size; a clone is a copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct World<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize> {
+    pub(super) tables: Packed<P, G, S>,
+    pub(super) producers: [Producer; P],
+    pub(super) workers: [Worker; W],
+    /// Triggers that wait to be taken, for each group.
+    pub(super) triggers: [u8; G],
+    /// Copies of requests that will arrive some time, or never.
+    pub(super) under_way: [Option<Request<Small>>; L],
+    pub(super) left: Left,
+    pub(super) ghost: Ghost<P, G, S>,
+}
+
+impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize> Hash
+    for World<P, W, G, S, L>
+{
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let World { tables, producers, workers, triggers, under_way, left, ghost } = self;
+        let mut digest = Digest::new(state);
+        (tables, producers, workers).hash(&mut digest);
+        (triggers, under_way, left, ghost).hash(&mut digest);
+        digest.close();
+    }
+}
+
+/// A producer and where it stands in its input.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Producer {
+    pub(super) work: Work,
+    /// How often it crashed.
+    pub(super) run: u8,
+    /// How many events of its input are answered for.
+    pub(super) answered: u8,
+    /// The last slot that was acknowledged to anybody when the append that is
+    /// under way sent its first request, once it has (S3). An append of a named
+    /// producer is one and the same across restarts.
+    pub(super) since: Option<u8>,
+}
+
+/// What a producer is doing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Work {
+    /// It claims its name.
+    Claim(Claim<Small>),
+    /// It is about to begin an append, with the record of its name if it has one.
+    Between(Option<crate::store::Record>),
+    /// It appends.
+    Append(Append<Small>),
+    /// Its input is at an end.
+    Finished,
+    /// It crashed.
+    Dead,
+}
+
+/// A worker and its turn.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Worker {
+    pub(super) turn: Option<Turn>,
+    /// How often it crashed.
+    pub(super) run: u8,
+}
+
+/// A worker's turn for a group: the trigger it took stays with it until the end.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Turn {
+    pub(super) group: GroupNo,
+    pub(super) machine: Consume<Small>,
+    /// It took its trigger in the last step.
+    pub(super) fresh: bool,
+    /// Its lease has ended, and its clock will tell it when it looks.
+    pub(super) late: bool,
+    /// The last slot delivered under this lease (D2).
+    pub(super) delivered: u8,
+}
+
+/// What an observer remembers who sees everything. No machine reads it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Ghost<const P: usize, const G: usize, const S: usize> {
+    /// For each slot: bit `g`, delivered to group g; the top bit, acknowledged.
+    pub(super) marks: [u8; S],
+    /// For each group: what was delivered when a turn last ended as it should (D2).
+    pub(super) settled: [u8; G],
+    /// For each producer: bit `n`, the append of event n was refused (D1).
+    pub(super) refused: [u8; P],
+    /// The invariants that a step broke.
+    pub(super) broken: Broken,
+}
+
+/// The top bit of a slot's mark.
+pub(super) const ACKNOWLEDGED: u8 = 1 << 7;
+
+/// A set of invariants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Broken(u16);
+
+impl Broken {
+    pub(super) fn insert(&mut self, invariant: Invariant) {
+        self.0 |= 1 << invariant as u16;
+    }
+
+    pub(super) fn contains(self, invariant: Invariant) -> bool {
+        self.0 & 1 << invariant as u16 != 0
+    }
+}
+
+/// The faults that may still strike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Left {
+    pub(super) faults: u8,
+    pub(super) crashes: u8,
+    pub(super) lost_replies: u8,
+    pub(super) late: u8,
+    pub(super) stale: u8,
+    pub(super) expiries: u8,
+    pub(super) handovers: u8,
+    pub(super) renewals: u8,
+    pub(super) lost_triggers: u8,
+    pub(super) duplicate_triggers: u8,
+}
+
+impl Left {
+    fn all(bounds: &Bounds) -> Left {
+        Left {
+            faults: bounds.faults,
+            crashes: bounds.crashes,
+            lost_replies: bounds.lost_replies,
+            late: bounds.late,
+            stale: bounds.stale,
+            expiries: bounds.expiries,
+            handovers: bounds.handovers,
+            renewals: bounds.renewals,
+            lost_triggers: bounds.lost_triggers,
+            duplicate_triggers: bounds.duplicate_triggers,
+        }
+    }
+
+    /// Whether one more fault of a kind may strike.
+    pub(super) fn has(self, kind: fn(&mut Left) -> &mut u8) -> bool {
+        let mut copy = self;
+        self.faults > 0 && *kind(&mut copy) > 0
+    }
+
+    /// One more fault of a kind strikes.
+    pub(super) fn spend(&mut self, kind: fn(&mut Left) -> &mut u8) {
+        self.faults -= 1;
+        *kind(self) -= 1;
+    }
+}
+
+impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>
+    World<P, W, G, S, L>
+{
+    /// The world before anything happened. Producers, workers and groups beyond
+    /// the bounds take no part.
+    pub(super) fn new(bounds: &Bounds, first: impl Fn(ProducerNo) -> Work) -> Self {
+        let idle = Worker { turn: None, run: 0 };
+        World {
+            tables: Packed::EMPTY,
+            producers: std::array::from_fn(|index| {
+                let takes_part = index < usize::from(bounds.producers);
+                let work =
+                    if takes_part { first(ProducerNo(index as u8)) } else { Work::Finished };
+                Producer { work, run: 0, answered: 0, since: None }
+            }),
+            workers: std::array::from_fn(|_| idle.clone()),
+            triggers: [0; G],
+            under_way: std::array::from_fn(|_| None),
+            left: Left::all(bounds),
+            ghost: Ghost {
+                marks: [0; S],
+                settled: [0; G],
+                refused: [0; P],
+                broken: Broken::default(),
+            },
+        }
+    }
+
+    pub(super) fn lease(&self, group: GroupNo) -> Option<Lease<Small>> {
+        self.tables.lease(&group, &PARTITION)
+    }
+
+    pub(super) fn owner(&self, worker: WorkerNo) -> Run {
+        Run { worker, run: self.workers[worker.index()].run }
+    }
+
+    /// The highest slot whose append was acknowledged.
+    pub(super) fn acknowledged(&self) -> u8 {
+        let last = self.ghost.marks.iter().rposition(|mark| mark & ACKNOWLEDGED != 0);
+        last.map_or(0, |index| index as u8 + 1)
+    }
+
+    /// Whether a slot's events were delivered to a group.
+    pub(super) fn was_delivered(&self, group: usize, slot: usize) -> bool {
+        self.ghost.marks[slot - 1] & 1 << group != 0
+    }
+
+    /// Whether a slot holds events.
+    pub(super) fn holds_events(&self, slot: usize) -> bool {
+        self.tables.cells()[slot - 1].holds_events()
+    }
+
+    /// Whether a slot holds events or a void.
+    pub(super) fn holds_something(&self, slot: usize) -> bool {
+        self.tables.cells()[slot - 1].holds_something()
+    }
+
+    /// Whether a group has settled slots with events that it has not finished.
+    pub(super) fn lags(&self, group: usize) -> bool {
+        (self.tables.checkpoint(group) + 1..=S).any(|slot| self.holds_events(slot))
+    }
+
+    /// The last slot there is room for.
+    pub(super) const LAST: Seq = Packed::<P, G, S>::LAST;
+}

@@ -1,0 +1,7 @@
+//! The consume machine: one worker's turn on one partition for one group.
+
+mod machine;
+mod turn;
+
+pub use machine::{Consume, News};
+pub use turn::{Delivery, Outcome, Wants};

@@ -1,0 +1,13 @@
+//! The design space: what can be chosen, the designs that have names, and the
+//! designs that users write.
+
+mod axes;
+mod file;
+mod named;
+
+pub use axes::{
+    AXES, Acquire, Axis, Busy, Checkpoint, ConsumersTable, Design, Expiry, Gap, Handover,
+    Increment, OwnToken, Producer, Read, Release, SlotWrite, Trigger, Value,
+};
+pub use file::{DesignError, Mistake, parse, to_toml};
+pub use named::{NAMED, Named, named};

@@ -1,0 +1,227 @@
+//! The designs that have names, each with the verdict that it is declared to have.
+
+use super::axes::{
+    Acquire, Busy, Checkpoint, ConsumersTable, Design, Expiry, Gap, Handover, Increment, OwnToken,
+    Producer, Read, Release, SlotWrite, Trigger,
+};
+use crate::invariant::Invariant;
+
+/// A design with a name.
+#[derive(Clone, Copy, Debug)]
+pub struct Named {
+    /// Its name on the command line and as a base of design files.
+    pub name: &'static str,
+    /// What it differs in, and what that does.
+    pub about: &'static str,
+    /// The design.
+    pub design: Design,
+    /// The invariants that it breaks; none for a design that production accepts.
+    pub breaks: &'static [Invariant],
+}
+
+impl Design {
+    /// The protocol as first drafted.
+    pub const SEED: Design = Design {
+        increment: Increment::CompareAndSet,
+        slot_write: SlotWrite::Blind,
+        own_token: OwnToken::Ignore,
+        producer: Producer::Anonymous,
+        gap: Gap::Skip,
+        acquire: Acquire::ReadThenSet,
+        checkpoint: Checkpoint::Unconditional,
+        read: Read::Consistent,
+        release: Release::Unconditional,
+        expiry: Expiry::WallClock,
+        trigger: Trigger::BestEffort,
+        busy: Busy::Drop,
+        handover: Handover::ReleaseThenTrigger,
+        consumers_table: ConsumersTable::PartitionFirst,
+    };
+
+    /// The protocol as it ships.
+    pub const RECOMMENDED: Design = Design {
+        increment: Increment::Add,
+        slot_write: SlotWrite::IfAbsent,
+        own_token: OwnToken::Recognise,
+        producer: Producer::Named,
+        gap: Gap::Void,
+        acquire: Acquire::Conditional,
+        checkpoint: Checkpoint::EpochForward,
+        read: Read::Consistent,
+        release: Release::NextEmpty,
+        expiry: Expiry::WallClock,
+        trigger: Trigger::Stream,
+        busy: Busy::ComeBack,
+        handover: Handover::GiveBack,
+        consumers_table: ConsumersTable::ConsumerFirst,
+    };
+}
+
+const R: Design = Design::RECOMMENDED;
+
+/// Every design that has a name: the draft, the recommendation, and the
+/// recommendation with one mechanism turned back.
+pub const NAMED: &[Named] = &[
+    Named {
+        name: "seed",
+        about: "the protocol as first drafted",
+        design: Design::SEED,
+        breaks: &[Invariant::D2, Invariant::D3, Invariant::L1, Invariant::L2, Invariant::L3, Invariant::P1],
+    },
+    Named {
+        name: "recommended",
+        about: "the protocol as it ships",
+        design: R,
+        breaks: &[],
+    },
+    Named {
+        name: "blind-slots",
+        about: "slots are written blind: a voided slot is overwritten",
+        design: Design { slot_write: SlotWrite::Blind, ..R },
+        breaks: &[Invariant::S1],
+    },
+    Named {
+        name: "own-token-ignored",
+        about: "a writer does not know its own token in a taken slot: it appends again",
+        design: Design { own_token: OwnToken::Ignore, ..R },
+        breaks: &[Invariant::S2],
+    },
+    Named {
+        name: "anonymous",
+        about: "producers have no name: killed and rerun, they append anew; no record is kept",
+        design: Design { producer: Producer::Anonymous, ..R },
+        breaks: &[],
+    },
+    Named {
+        name: "skip-gaps",
+        about: "empty slots are skipped: a slow writer's event is never delivered",
+        design: Design { gap: Gap::Skip, ..R },
+        breaks: &[Invariant::D3],
+    },
+    Named {
+        name: "wait-at-gaps",
+        about: "readers wait at an empty slot: one dead writer strands everything behind it",
+        design: Design { gap: Gap::Wait, ..R },
+        breaks: &[Invariant::P1],
+    },
+    Named {
+        name: "read-then-set",
+        about: "the lease is read, then set: two workers can both find it free",
+        design: Design { acquire: Acquire::ReadThenSet, ..R },
+        breaks: &[Invariant::L1, Invariant::L2],
+    },
+    Named {
+        name: "unfenced-checkpoint",
+        about: "the checkpoint is moved without a condition",
+        design: Design { checkpoint: Checkpoint::Unconditional, ..R },
+        breaks: &[Invariant::L3],
+    },
+    Named {
+        name: "epoch-only-checkpoint",
+        about: "the checkpoint demands the epoch but not that it moves forward",
+        design: Design { checkpoint: Checkpoint::Epoch, ..R },
+        breaks: &[Invariant::L3],
+    },
+    Named {
+        name: "eventual-reads",
+        about: "events are read at half the price; voiding and releasing are conditional",
+        design: Design { read: Read::Eventual, ..R },
+        breaks: &[],
+    },
+    Named {
+        name: "plain-release",
+        about: "the release does not look at the next slot: with consistent reads it need not",
+        design: Design { release: Release::Unconditional, ..R },
+        breaks: &[],
+    },
+    Named {
+        name: "plain-release-eventual",
+        about: "a plain release after eventually consistent reads: a stale tail is believed",
+        design: Design { release: Release::Unconditional, read: Read::Eventual, ..R },
+        breaks: &[Invariant::P1],
+    },
+    Named {
+        name: "look-again",
+        about: "release, then look again",
+        design: Design { release: Release::LookAgain, ..R },
+        breaks: &[],
+    },
+    Named {
+        name: "wake-counter",
+        about: "the release demands that no trigger came meanwhile",
+        design: Design { release: Release::Wake, ..R },
+        breaks: &[],
+    },
+    Named {
+        name: "observer",
+        about: "a lease has ended when it was watched unchanged for its whole length",
+        design: Design { expiry: Expiry::Observer, ..R },
+        breaks: &[],
+    },
+    Named {
+        name: "best-effort-trigger",
+        about: "one attempt to trigger after the write",
+        design: Design { trigger: Trigger::BestEffort, ..R },
+        breaks: &[Invariant::P1],
+    },
+    Named {
+        name: "queue-trigger",
+        about: "a durable queue, written before the append is acknowledged",
+        design: Design { trigger: Trigger::Queue, ..R },
+        breaks: &[],
+    },
+    Named {
+        name: "sweep-trigger",
+        about: "best effort, and a sweep over the tables now and then",
+        design: Design { trigger: Trigger::Sweep, ..R },
+        breaks: &[],
+    },
+    Named {
+        name: "drop-busy-trigger",
+        about: "a trigger that meets a held lease is dropped",
+        design: Design { busy: Busy::Drop, ..R },
+        breaks: &[Invariant::P1],
+    },
+    Named {
+        name: "release-then-trigger",
+        about: "handover: release, then trigger a successor",
+        design: Design { handover: Handover::ReleaseThenTrigger, ..R },
+        breaks: &[],
+    },
+    Named {
+        name: "trigger-then-release",
+        about: "handover: trigger a successor, then release",
+        design: Design { handover: Handover::TriggerThenRelease, ..R },
+        breaks: &[],
+    },
+    Named {
+        name: "compare-and-set",
+        about: "the head is read, then raised if unchanged: one more round trip, and contention",
+        design: Design { increment: Increment::CompareAndSet, ..R },
+        breaks: &[],
+    },
+    Named {
+        name: "transaction",
+        about: "increment and write in one transaction: no gaps, at twice the write units",
+        design: Design { increment: Increment::Transaction, ..R },
+        breaks: &[],
+    },
+    Named {
+        name: "no-counter",
+        about: "a conditional put at the tail: half the write units, no gaps, no names, contention",
+        design: Design { increment: Increment::None, producer: Producer::Anonymous, ..R },
+        breaks: &[],
+    },
+    Named {
+        name: "partition-first",
+        about: "Consumers keyed by partition first: the same protocol, a dearer catch-up",
+        design: Design { consumers_table: ConsumersTable::PartitionFirst, ..R },
+        breaks: &[],
+    },
+];
+
+/// The design of that name.
+#[must_use]
+pub fn named(name: &str) -> Option<&'static Named> {
+    NAMED.iter().find(|known| known.name == name)
+}

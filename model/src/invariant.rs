@@ -1,0 +1,94 @@
+//! The invariants of the design page, by name.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What must hold.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub enum Invariant {
+    /// A slot never changes once it is not empty.
+    S1,
+    /// An event is in at most one slot.
+    S2,
+    /// If one append was acknowledged before another began, its position is lower.
+    S3,
+    /// Nothing is delivered that was not appended.
+    D1,
+    /// Positions are delivered in order; a redelivery happens only after a crash or a lost lease.
+    D2,
+    /// No event at or below the checkpoint, now or later, was never delivered.
+    D3,
+    /// An epoch has one owner, and epochs only grow.
+    L1,
+    /// At most one worker is active, while clocks keep their bound.
+    L2,
+    /// A checkpoint moves only forward, and only by the current epoch.
+    L3,
+    /// When faults stop, every acknowledged event is delivered to every group.
+    P1,
+}
+
+impl Invariant {
+    /// All of them, in the order of the design page.
+    pub const ALL: &'static [Invariant] = &[
+        Invariant::S1,
+        Invariant::S2,
+        Invariant::S3,
+        Invariant::D1,
+        Invariant::D2,
+        Invariant::D3,
+        Invariant::L1,
+        Invariant::L2,
+        Invariant::L3,
+        Invariant::P1,
+    ];
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Invariant::S1 => "S1",
+            Invariant::S2 => "S2",
+            Invariant::S3 => "S3",
+            Invariant::D1 => "D1",
+            Invariant::D2 => "D2",
+            Invariant::D3 => "D3",
+            Invariant::L1 => "L1",
+            Invariant::L2 => "L2",
+            Invariant::L3 => "L3",
+            Invariant::P1 => "P1",
+        }
+    }
+
+    /// What it says.
+    #[must_use]
+    pub const fn says(self) -> &'static str {
+        match self {
+            Invariant::S1 => "a slot never changes once it is not empty",
+            Invariant::S2 => "an event is in at most one slot",
+            Invariant::S3 => "an append acknowledged before another began has the lower position",
+            Invariant::D1 => "nothing is delivered that was not appended",
+            Invariant::D2 => "delivery is in order, and again only after a crash or a lost lease",
+            Invariant::D3 => "no event at or below the checkpoint was never delivered",
+            Invariant::L1 => "an epoch has one owner, and epochs only grow",
+            Invariant::L2 => "at most one worker is active",
+            Invariant::L3 => "a checkpoint moves only forward, by the current epoch",
+            Invariant::P1 => "without further faults, every acknowledged event is delivered",
+        }
+    }
+
+    /// The invariant of that name, in either case.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Invariant> {
+        Invariant::ALL.iter().copied().find(|known| known.name().eq_ignore_ascii_case(name))
+    }
+}
+
+impl fmt::Display for Invariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}

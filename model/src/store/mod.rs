@@ -1,0 +1,13 @@
+//! The abstract store: what the protocol may ask of DynamoDB, and what it answers.
+
+mod apply;
+mod item;
+mod reply;
+mod request;
+mod tables;
+
+pub use apply::{View, apply};
+pub use item::{Lease, Raiser, Record, Slot};
+pub use reply::{Head, Reply};
+pub use request::{Extend, Free, Guard, Keep, Raise, Request, Write};
+pub use tables::{FromSlots, MemoryTables, Tables};
