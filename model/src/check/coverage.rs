@@ -107,7 +107,7 @@ marks! {
     Restarted = "fault: a producer restarted" if |_, b, _| crashes(b);
     ReplyLost = "fault: a reply lost" if |_, b, _| b.faults > 0 && b.lost_replies > 0;
     Late = "fault: a request arrived late" if |_, b, _| b.faults > 0 && b.late > 0;
-    Stale = "fault: a stale read" if |d, b, _| d.read == Read::Eventual && b.faults > 0 && b.stale > 0;
+    Stale = "fault: a stale read" if |d, b, _| d.read != Read::Consistent && b.faults > 0 && b.stale > 0;
     Lapsed = "time: a lease ended that nobody held" if |_, b, _| crashes(b);
     LapsedAware = "fault: a lease ended, its owner aware" if |_, b, _| can_end(b);
     LapsedUnaware = "fault: a lease ended, its owner unaware" if |_, b, c| can_end(b) && c == Clocks::Unbounded;

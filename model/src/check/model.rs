@@ -29,6 +29,17 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         self.step(last, action)
     }
 
+    fn format_action(&self, action: &Self::Action) -> String {
+        format!("{action:?}")
+    }
+
+    fn format_step(&self, last: &Self::State, action: Self::Action) -> Option<String> {
+        let next = self.step(last, action)?;
+        let words = self.words(last, action);
+        let answer = words.answer.map_or(String::new(), |answer| format!("\n  -> {answer}"));
+        Some(format!("{}: {}{answer}\n\n{}", words.who, words.did, self.summary(&next)))
+    }
+
     fn properties(&self) -> Vec<Property<Self>> {
         self.checked.iter().map(|&invariant| property(invariant)).collect()
     }

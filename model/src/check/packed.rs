@@ -181,9 +181,7 @@ impl<const P: usize, const G: usize, const S: usize> Tables<Small> for Packed<P,
             epoch: byte(lease.epoch.0),
             until: lease.until,
             beat: byte(lease.beat),
-            // A busy trigger may come back for ever, and count each time. Eight
-            // that meet one look at the counter are beyond any bounds.
-            wake: (lease.wake % 8) as u8,
+            wake: byte(lease.wake),
         });
     }
 }

@@ -81,6 +81,21 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         answered && idle && quiet && self.all_delivered(world)
     }
 
+    /// How many events were delivered to each group.
+    #[must_use]
+    pub fn delivered(&self, world: &World<P, W, G, S, L>) -> Vec<u64> {
+        let events = |group: usize| {
+            (1..=S)
+                .filter(|&slot| world.was_delivered(group, slot))
+                .map(|slot| match world.tables.cells()[slot - 1].unpack() {
+                    Slot::Events { batch, .. } => u64::from(batch.0),
+                    Slot::Empty | Slot::Void => 0,
+                })
+                .sum()
+        };
+        self.groups().map(|group| events(group.index())).collect()
+    }
+
     /// Whether every acknowledged event was delivered to every group.
     pub(super) fn all_delivered(&self, world: &World<P, W, G, S, L>) -> bool {
         let everybody = (1 << self.bounds.groups) - 1;

@@ -11,7 +11,7 @@ use super::tamper::Tamper;
 use super::world::{PARTITION, Producer, Turn, Work, World};
 use crate::append::{Append, Claim, Identity, Session, Want};
 use crate::consume::Wants;
-use crate::design::{Design, Expiry, Increment, Producer as ProducerKind, Read, Trigger};
+use crate::design::{Design, Expiry, Increment, Producer as ProducerKind, Trigger};
 use crate::invariant::Invariant;
 use crate::number::{Number, Seq};
 use crate::rules::Rules;
@@ -203,6 +203,13 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         }
     }
 
+    /// Whether an action can happen in a state.
+    pub(super) fn is_possible(&self, world: &World<P, W, G, S, L>, action: Action) -> bool {
+        let mut possible = false;
+        self.steps(world, Steps::All, &mut |step| possible = possible || step == action);
+        possible
+    }
+
     fn producer_steps(
         &self,
         world: &World<P, W, G, S, L>,
@@ -249,7 +256,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         let process = Process::Worker(worker);
         let Some(turn) = &world.workers[worker.index()].turn else {
             for group in self.groups() {
-                if world.triggers[group.index()] > 0 {
+                if world.triggers[group.index()] > 0 && !self.is_worn_out(world, group) {
                     push(Action::Take { worker, group });
                 }
             }
@@ -385,12 +392,8 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         request: &Request<Small>,
         push: &mut impl FnMut(Action),
     ) {
-        let may = match self.design().read {
-            Read::Consistent => false,
-            Read::Eventual => world.left.has(|left| &mut left.stale),
-        };
-        let Request::ReadEvents { after, .. } = request else { return };
-        if !may {
+        let Request::ReadEvents { after, consistent: false, .. } = request else { return };
+        if !world.left.has(|left| &mut left.stale) {
             return;
         }
         let tail = world.tables.tail(&PARTITION);
@@ -449,6 +452,15 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
                 Clocks::Unbounded => push(Action::Lapse { group, aware: false }),
             }
         }
+    }
+
+    /// Whether a lease was told often enough that there is work. A trigger that
+    /// comes back to a held lease could leave word for ever; from here on it comes
+    /// late, when the lease is free or has ended.
+    fn is_worn_out(&self, world: &World<P, W, G, S, L>, group: GroupNo) -> bool {
+        world
+            .lease(group)
+            .is_some_and(|lease| lease.active && lease.until > Tick::NOW && lease.wake >= 3)
     }
 
     /// Whether a worker holds a trigger of the group.

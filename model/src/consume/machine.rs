@@ -43,7 +43,7 @@ enum Phase<V: Vocabulary> {
     /// Leave word with the holder.
     Wake,
     /// Read on.
-    Read,
+    Read { consistent: bool },
     /// The handler is at work, or done and waiting for the renewal.
     Deliver { upto: Seq, page: V::Page, handled: bool, renewing: bool },
     /// An empty slot, with something behind it.
@@ -146,7 +146,7 @@ impl<V: Vocabulary> Consume<V> {
     #[must_use]
     pub fn holds_lease(&self) -> bool {
         match self.phase {
-            Phase::Read
+            Phase::Read { .. }
             | Phase::Deliver { .. }
             | Phase::Gap { .. }
             | Phase::Void
@@ -168,7 +168,7 @@ impl<V: Vocabulary> Consume<V> {
     #[must_use]
     pub fn may_stop(&self) -> bool {
         match self.phase {
-            Phase::Read
+            Phase::Read { .. }
             | Phase::Deliver { .. }
             | Phase::Gap { .. }
             | Phase::Void
@@ -250,7 +250,8 @@ impl<V: Vocabulary> Consume<V> {
             Phase::Set { epoch, .. } => store(self.set(rules, *epoch)),
             Phase::Acquire { seen } => store(self.acquire(rules, *seen)),
             Phase::Wake => store(self.leave_word()),
-            Phase::Read | Phase::LookAgain => store(self.read(rules)),
+            Phase::Read { consistent } => store(self.read(*consistent)),
+            Phase::LookAgain => store(self.read(reads_consistently(rules))),
             Phase::Void => store(self.void()),
             Phase::Checkpoint { upto } => store(self.move_to(rules, *upto)),
             Phase::Release { why } => store(self.release(rules, *why)),
@@ -288,9 +289,10 @@ impl<V: Vocabulary> Consume<V> {
             }
             (Phase::Acquire { seen }, Reply::Refused { lease: Some(lease), .. }) => {
                 let watched = seen.is_some();
-                if lease.owner == self.owner {
+                if lease.owner == self.owner && now < lease.until {
                     // Its own request was applied, and the reply was lost (scenario 2). The
-                    // lease counts from when that one was asked, not from this one.
+                    // lease counts from when that one was asked, not from this one. One that
+                    // has ended is what an earlier turn left: to others it may be free (L2).
                     let asked = lease.until.minus(rules.lease);
                     self.acquired(rules, asked, now, lease);
                 } else {
@@ -300,13 +302,16 @@ impl<V: Vocabulary> Consume<V> {
             (Phase::Wake, Reply::Leased(_)) => self.phase = Phase::Done(Outcome::Busy),
             // It was released in between, so nobody would see the word left.
             (Phase::Wake, Reply::Refused { .. }) => self.phase = Phase::Acquire { seen: None },
-            (Phase::Read, Reply::Page(page)) => self.read_on(rules, now, page),
+            (Phase::Read { consistent }, Reply::Page(page)) => {
+                let consistent = *consistent;
+                self.read_on(rules, now, page, consistent);
+            }
             (Phase::LookAgain, Reply::Page(page)) => match self.next(rules, &page) {
                 Next::Run { .. } | Next::Gap => self.phase = Self::first_phase(rules),
                 Next::Tail => self.phase = Phase::Done(Outcome::CaughtUp),
             },
             // Voided, or written just in time: read what is there.
-            (Phase::Void, Reply::Written | Reply::Taken(_)) => self.phase = Phase::Read,
+            (Phase::Void, Reply::Written | Reply::Taken(_)) => self.phase = first_read(rules),
             (Phase::Deliver { .. } | Phase::Gap { .. }, reply) => self.renewed(rules, asked, reply),
             (Phase::Checkpoint { upto }, reply) => {
                 let upto = *upto;
@@ -339,7 +344,7 @@ impl<V: Vocabulary> Consume<V> {
         self.cursor = lease.checkpoint;
         self.wake = lease.wake;
         let in_time = now < asked.plus(rules.lease);
-        self.phase = if in_time { Phase::Read } else { Phase::Done(Outcome::Lost) };
+        self.phase = if in_time { first_read(rules) } else { Phase::Done(Outcome::Lost) };
     }
 
     fn busy(&mut self, rules: &Rules<V>, now: V::Time, lease: &Lease<V>, watched: bool) {
@@ -355,7 +360,7 @@ impl<V: Vocabulary> Consume<V> {
 
     // Reading, delivering, and moving the checkpoint.
 
-    fn read_on(&mut self, rules: &Rules<V>, now: V::Time, page: V::Page) {
+    fn read_on(&mut self, rules: &Rules<V>, now: V::Time, page: V::Page, consistent: bool) {
         if self.stopping {
             self.hand_over(rules);
             return;
@@ -366,7 +371,14 @@ impl<V: Vocabulary> Consume<V> {
             }
             Next::Run { upto, events: false } => Phase::Checkpoint { upto },
             Next::Gap => Phase::Gap { since: now, renewing: false },
-            Next::Tail => Phase::Release { why: Why::CaughtUp },
+            Next::Tail => match rules.design.read {
+                // A stale read may hide what is behind a gap, and then no condition on
+                // the next slot alone would tell (P1).
+                Read::EventualConfirmed if !consistent => Phase::Read { consistent: true },
+                Read::Consistent | Read::Eventual | Read::EventualConfirmed => {
+                    Phase::Release { why: Why::CaughtUp }
+                }
+            },
         };
     }
 
@@ -440,7 +452,7 @@ impl<V: Vocabulary> Consume<V> {
         if self.stopping {
             self.hand_over(rules);
         } else {
-            self.phase = Phase::Read;
+            self.phase = first_read(rules);
         }
     }
 
@@ -459,12 +471,12 @@ impl<V: Vocabulary> Consume<V> {
             }
             Reply::Refused { lease: Some(lease), .. } if self.still_holds(rules, &lease) => {
                 self.wake = lease.wake;
-                self.phase = Phase::Read;
+                self.phase = first_read(rules);
             }
             Reply::Refused { lease: Some(_) | None, taken: false } => {
                 self.phase = Phase::Done(Outcome::Lost);
             }
-            Reply::Refused { lease: None, taken: true } => self.phase = Phase::Read,
+            Reply::Refused { lease: None, taken: true } => self.phase = first_read(rules),
             Reply::Refused { lease: Some(_), taken: true } => {
                 self.phase = Phase::Done(Outcome::Lost);
             }
@@ -532,7 +544,7 @@ impl<V: Vocabulary> Consume<V> {
                 self.phase = match rules.design.gap {
                     Gap::Void => Phase::Void,
                     // Waiting is looking again; skipping never comes here.
-                    Gap::Wait | Gap::Skip => Phase::Read,
+                    Gap::Wait | Gap::Skip => first_read(rules),
                 };
             }
             Phase::Deliver { renewing, .. } | Phase::Gap { renewing, .. } if renewal_due => {
@@ -594,11 +606,7 @@ impl<V: Vocabulary> Consume<V> {
         Request::Wake { group: self.group.clone(), partition: self.partition.clone() }
     }
 
-    fn read(&self, rules: &Rules<V>) -> Request<V> {
-        let consistent = match rules.design.read {
-            Read::Consistent => true,
-            Read::Eventual => false,
-        };
+    fn read(&self, consistent: bool) -> Request<V> {
         Request::ReadEvents { partition: self.partition.clone(), after: self.cursor, consistent }
     }
 
@@ -643,5 +651,17 @@ impl<V: Vocabulary> Consume<V> {
             fence: self.fence(rules),
             guard,
         }
+    }
+}
+
+/// The phase in which a turn reads on.
+fn first_read<V: Vocabulary>(rules: &Rules<V>) -> Phase<V> {
+    Phase::Read { consistent: reads_consistently(rules) }
+}
+
+fn reads_consistently<V: Vocabulary>(rules: &Rules<V>) -> bool {
+    match rules.design.read {
+        Read::Consistent => true,
+        Read::Eventual | Read::EventualConfirmed => false,
     }
 }

@@ -168,6 +168,8 @@ axes! {
         Consistent = "consistent",
         /// Eventually consistent, at half the price.
         Eventual = "eventual",
+        /// Eventually consistent, but what looks like the tail is read once more, consistently.
+        EventualConfirmed = "eventual-confirmed",
     }
     /// What a release at the tail demands.
     release: Release = "release" {

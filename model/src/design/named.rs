@@ -129,6 +129,18 @@ pub const NAMED: &[Named] = &[
         breaks: &[],
     },
     Named {
+        name: "eventual-reads-confirmed",
+        about: "events are read at half the price, and what looks like the tail once more, consistently",
+        design: Design { read: Read::EventualConfirmed, ..R },
+        breaks: &[],
+    },
+    Named {
+        name: "eventual-reads-wake",
+        about: "events are read at half the price; the release demands that no trigger came meanwhile",
+        design: Design { read: Read::Eventual, release: Release::Wake, ..R },
+        breaks: &[Invariant::P1],
+    },
+    Named {
         name: "plain-release",
         about: "the release does not look at the next slot: with consistent reads it need not",
         design: Design { release: Release::Unconditional, ..R },

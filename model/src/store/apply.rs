@@ -204,9 +204,8 @@ fn taken<V: Vocabulary>(
     epoch: Epoch,
     until: V::Time,
 ) -> Lease<V> {
-    let (checkpoint, beat, wake) =
-        old.map_or((Seq::ZERO, 0, 0), |lease| (lease.checkpoint, lease.beat, lease.wake));
-    Lease { checkpoint, active: true, owner: owner.clone(), epoch, until, beat, wake }
+    let (checkpoint, beat) = old.map_or((Seq::ZERO, 0), |lease| (lease.checkpoint, lease.beat));
+    Lease { checkpoint, active: true, owner: owner.clone(), epoch, until, beat, wake: 0 }
 }
 
 fn passes<V: Vocabulary>(lease: &Lease<V>, fence: Option<Epoch>) -> bool {

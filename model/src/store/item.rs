@@ -70,6 +70,6 @@ pub struct Lease<V: Vocabulary> {
     pub until: V::Time,
     /// Signs of life, for observers.
     pub beat: u64,
-    /// Triggers that met it held.
+    /// Triggers that met it held, in this epoch.
     pub wake: u64,
 }

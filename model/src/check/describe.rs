@@ -1,0 +1,406 @@
+//! Steps and states in words.
+
+use std::fmt::Write as _;
+
+use super::action::{Action, Process, Sight};
+use super::protocol::Protocol;
+use super::small::{GroupNo, ProducerNo, Run, Small, Tick, Token, WorkerNo};
+use super::world::{ACKNOWLEDGED, PARTITION, World};
+use crate::design::Producer;
+use crate::store::{
+    Free, Guard, Head, Keep, Lease, Raise, Record, Reply, Request, Slot, Tables, View, apply,
+};
+use crate::vocabulary::{Page, Seen};
+
+/// One step in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Words {
+    /// Who took it.
+    pub who: Actor,
+    /// What was done.
+    pub did: String,
+    /// What the store answered, if it was asked.
+    pub answer: Option<String>,
+    /// Whether the reply was heard.
+    pub heard: bool,
+    /// The fault that struck, if one did.
+    pub fault: Option<&'static str>,
+}
+
+/// Who takes a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// A process.
+    Process(Process),
+    /// The network, the clock, the trigger source.
+    World,
+}
+
+impl std::fmt::Display for ProducerNo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", char::from(b'A' + self.0))
+    }
+}
+
+impl std::fmt::Display for WorkerNo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0 + 1)
+    }
+}
+
+impl std::fmt::Display for GroupNo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "g{}", self.0 + 1)
+    }
+}
+
+impl std::fmt::Display for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "worker {}{}", self.worker, "'".repeat(self.run.into()))
+    }
+}
+
+/// An event is its producer's letter and number; a prime for each run that came before.
+impl std::fmt::Display for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{}{}", self.producer, self.number, "'".repeat(self.run.into()))
+    }
+}
+
+impl std::fmt::Display for Process {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Process::Producer(producer) => write!(f, "producer {producer}"),
+            Process::Worker(worker) => write!(f, "worker {worker}"),
+        }
+    }
+}
+
+impl std::fmt::Display for Actor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Actor::Process(process) => process.fmt(f),
+            Actor::World => f.write_str("world"),
+        }
+    }
+}
+
+impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>
+    Protocol<P, W, G, S, L>
+{
+    /// An action in words, as it is taken in a state.
+    #[must_use]
+    pub fn words(&self, world: &World<P, W, G, S, L>, action: Action) -> Words {
+        let by = |process: Process, did: String| Words {
+            who: Actor::Process(process),
+            did,
+            answer: None,
+            heard: true,
+            fault: None,
+        };
+        let of_world = |did: String, fault| Words { who: Actor::World, did, answer: None, heard: true, fault };
+        let worker = Process::Worker;
+        match action {
+            Action::Begin { producer, count } => {
+                let events = if count == 1 { "event" } else { "events" };
+                by(Process::Producer(producer), format!("begins to append {count} {events}"))
+            }
+            Action::Send { process } => self.request_words(world, process, View::Latest, None),
+            Action::StaleRead { worker: reader, view } => {
+                let words = self.request_words(world, worker(reader), view.view(), Some("stale read"));
+                let missed = match view {
+                    Sight::Before(slot) => format!("nothing from slot {slot} on is seen"),
+                    Sight::Without(slot) => format!("slot {slot} is not seen"),
+                };
+                Words { did: format!("{} ({missed})", words.did), ..words }
+            }
+            Action::LoseReply { process } => Words {
+                heard: false,
+                ..self.request_words(world, process, View::Latest, Some("reply lost"))
+            },
+            Action::Delay { process } => {
+                let words = self.request_words(world, process, View::Latest, Some("late request"));
+                Words { answer: None, did: format!("{} (under way)", words.did), ..words }
+            }
+            Action::Arrive { copy } => match &world.under_way[usize::from(copy)] {
+                Some(request) => {
+                    let reply = apply(&mut world.tables.clone(), request, View::Latest);
+                    Words {
+                        answer: Some(reply_words(&reply)),
+                        heard: false,
+                        ..of_world(format!("late: {}", request_words(request)), None)
+                    }
+                }
+                None => of_world("nothing arrives".to_owned(), None),
+            },
+            Action::Crash { process, applied: false } => {
+                Words { fault: Some("crash"), ..by(process, "crashes".to_owned()) }
+            }
+            Action::Crash { process, applied: true } => {
+                let words = self.request_words(world, process, View::Latest, Some("crash"));
+                Words { heard: false, did: format!("{}, and crashes", words.did), ..words }
+            }
+            Action::Restart { producer } => by(Process::Producer(producer), "runs again".to_owned()),
+            Action::Take { worker: taker, group } => {
+                by(worker(taker), format!("takes a trigger{}", self.of_group(group)))
+            }
+            Action::Deliver { worker: taker } => by(worker(taker), self.delivery_words(world, taker)),
+            Action::Clock { worker: reader, now } => {
+                let did = match now {
+                    Tick::RENEW => "sees that it should renew its lease",
+                    Tick::GRACE => "has waited long enough at the empty slot",
+                    _ if self.watches(world, reader) => "has watched the lease for its whole length",
+                    _ => "sees that its lease has ended, and stops",
+                };
+                by(worker(reader), did.to_owned())
+            }
+            Action::Stop { worker: stopped } => Words {
+                fault: Some("time limit"),
+                ..by(worker(stopped), "runs out of time".to_owned())
+            },
+            Action::Lapse { group, aware } => {
+                let lives = world.lease(group).is_some_and(|lease| {
+                    let worker = lease.owner.worker;
+                    world.owner(worker) == lease.owner
+                        && world.workers[worker.index()].turn.is_some()
+                });
+                let (note, fault) = match (lives, aware) {
+                    (false, _) => ("nobody renews it", None),
+                    (true, true) => ("its owner was too slow, and knows", Some("expiry")),
+                    (true, false) => ("its owner does not know", Some("expiry")),
+                };
+                of_world(format!("the lease{} ends: {note}", self.of_group(group)), fault)
+            }
+            Action::LoseTrigger { process } => {
+                Words { fault: Some("trigger lost"), ..by(process, "fails to send a trigger".to_owned()) }
+            }
+            Action::DuplicateTrigger { group } => of_world(
+                format!("a trigger{} arrives again", self.of_group(group)),
+                Some("trigger twice"),
+            ),
+            Action::Sweep { group } => {
+                of_world(format!("a sweep finds a lag{}", self.of_group(group)), None)
+            }
+        }
+    }
+
+    fn watches(&self, world: &World<P, W, G, S, L>, worker: WorkerNo) -> bool {
+        let turn = world.workers[worker.index()].turn.as_ref();
+        turn.is_some_and(|turn| !turn.machine.holds_lease())
+    }
+
+    fn of_group(&self, group: GroupNo) -> String {
+        if self.bounds.groups > 1 { format!(" of {group}") } else { String::new() }
+    }
+
+    fn request_words(
+        &self,
+        world: &World<P, W, G, S, L>,
+        process: Process,
+        view: View,
+        fault: Option<&'static str>,
+    ) -> Words {
+        let who = Actor::Process(process);
+        match self.wanted(world, process) {
+            Some(request) => {
+                let reply = apply(&mut world.tables.clone(), &request, view);
+                let answer = Some(reply_words(&reply));
+                Words { who, did: request_words(&request), answer, heard: true, fault }
+            }
+            None => {
+                let did = "sends a trigger".to_owned();
+                Words { who, did, answer: None, heard: true, fault }
+            }
+        }
+    }
+
+    fn delivery_words(&self, world: &World<P, W, G, S, L>, worker: WorkerNo) -> String {
+        let Some(turn) = &world.workers[worker.index()].turn else { return String::new() };
+        let Some(delivery) = turn.machine.wants(&self.rules).deliver else { return String::new() };
+        let mut text = "delivers".to_owned();
+        for slot in delivery.after.0 + 1..=delivery.upto.0 {
+            let slot = crate::number::Seq(slot);
+            if delivery.page.seen(slot) == Seen::Events {
+                let content = slot_words(&world.tables.slot(&PARTITION, slot));
+                let _ = write!(text, " {content} (slot {slot})");
+            }
+        }
+        text
+    }
+
+    /// The part of a state that matters, in a line.
+    #[must_use]
+    pub fn summary(&self, world: &World<P, W, G, S, L>) -> String {
+        let head = world.tables.head(&PARTITION);
+        let tail = world.tables.tail(&PARTITION).max(head).0 as usize;
+        let mut text = format!("head {head} [");
+        for slot in 1..=tail {
+            let content = world.tables.slot(&PARTITION, crate::number::Seq(slot as u64));
+            let acknowledged = world.ghost.marks[slot - 1] & ACKNOWLEDGED != 0;
+            let _ = write!(text, " {}", slot_words(&content));
+            if acknowledged {
+                text.push('*');
+            }
+        }
+        text.push_str(" ]");
+        for group in self.groups() {
+            let name = if self.bounds.groups > 1 { format!(" {group}") } else { String::new() };
+            let _ = write!(text, " |{name} {}", lease_words(world.lease(group).as_ref()));
+            let waiting = world.triggers[group.index()];
+            if waiting > 0 {
+                let _ = write!(text, ", {waiting} triggered");
+            }
+        }
+        for producer in 0..usize::from(self.bounds.producers) {
+            let name = ProducerNo(producer as u8);
+            if self.rules.design.producer == Producer::Named
+                && let Some(record) = world.tables.record(&PARTITION, &name)
+                && record.number.0 > 0
+            {
+                let _ = write!(text, " | {name}: {}", record_words(&record));
+            }
+        }
+        text
+    }
+}
+
+fn slot_words(slot: &Slot<Small>) -> String {
+    match slot {
+        Slot::Empty => "·".to_owned(),
+        Slot::Void => "void".to_owned(),
+        Slot::Events { token, batch } if batch.0 > 1 => {
+            let first = Token { number: token.number + 1 - batch.0, ..*token };
+            format!("{first}-{token}")
+        }
+        Slot::Events { token, .. } => token.to_string(),
+    }
+}
+
+fn lease_words(lease: Option<&Lease<Small>>) -> String {
+    let Some(lease) = lease else { return "no lease yet".to_owned() };
+    let Lease { checkpoint, active, owner, epoch, until, .. } = lease;
+    let state = match (active, *until == Tick::NOW) {
+        (false, _) => "free".to_owned(),
+        (true, false) => format!("held by {owner}"),
+        (true, true) => format!("held by {owner}, ended"),
+    };
+    format!("checkpoint {checkpoint}, epoch {epoch} {state}")
+}
+
+fn record_words(record: &Record) -> String {
+    let Record { epoch, number, slot, .. } = record;
+    format!("epoch {epoch}, event {number} in slot {slot}")
+}
+
+fn raise_words(raise: &Raise<Small>) -> String {
+    let Raise { head, record, .. } = raise;
+    let mut text = "raise the head".to_owned();
+    if let Some(head) = head {
+        let _ = write!(text, " if it is {head}");
+    }
+    if let Some(Keep { seen, number, .. }) = record {
+        let _ = write!(text, ", recording event {number} if the record is of epoch {}", seen.epoch);
+    }
+    text
+}
+
+fn request_words(request: &Request<Small>) -> String {
+    match request {
+        Request::ReadHead { name: None, .. } => "read the head".to_owned(),
+        Request::ReadHead { name: Some(name), .. } => format!("read the record of {name}"),
+        Request::Raise(raise) => raise_words(raise),
+        Request::Claim { name, seen, .. } => {
+            let epoch = seen.map_or(0, |record| record.epoch.0);
+            format!("claim the name {name} if its epoch is {epoch}")
+        }
+        Request::ReadTail { .. } => "read the tail".to_owned(),
+        Request::ReadSlot { slot, .. } => format!("read slot {slot}"),
+        Request::Write(write) => {
+            let guard = if write.if_absent { " if empty" } else { "" };
+            format!("write {} into slot {}{guard}", write.token, write.slot)
+        }
+        Request::Void { slot, .. } => format!("void slot {slot} if empty"),
+        Request::RaiseAndWrite { raise, write } => {
+            format!("{} and write {} into slot {}", raise_words(raise), write.token, write.slot)
+        }
+        Request::ReadEvents { after, consistent, .. } => {
+            let how = if *consistent { "" } else { ", eventually consistent" };
+            format!("read events after {after}{how}")
+        }
+        Request::ReadLease { .. } => "read the lease".to_owned(),
+        Request::SetLease { epoch, .. } => format!("set the lease, epoch {epoch}"),
+        Request::Acquire { free, .. } => match free {
+            Free::Inactive => "take the lease if it is free".to_owned(),
+            Free::EndedBy(_) => "take the lease if it is free or has ended".to_owned(),
+            Free::Unchanged { epoch, beat } => {
+                format!("take the lease if it still shows epoch {epoch}, beat {beat}")
+            }
+        },
+        Request::Renew { fence, .. } => format!("renew the lease{}", fence_words(*fence)),
+        Request::Checkpoint { to, fence, forward, .. } => {
+            let forward = if *forward { ", forward only" } else { "" };
+            format!("move the checkpoint to {to}{}{forward}", fence_words(*fence))
+        }
+        Request::Release { fence, guard, .. } => {
+            let guard = match guard {
+                Guard::None => String::new(),
+                Guard::Empty(slot) => format!(" and slot {slot} is empty"),
+                Guard::Unwoken(wake) => format!(" and {wake} triggers came"),
+            };
+            format!("release the lease{}{guard}", fence_words(*fence))
+        }
+        Request::Wake { .. } => "leave word with the lease's holder".to_owned(),
+    }
+}
+
+fn fence_words(fence: Option<crate::number::Epoch>) -> String {
+    fence.map_or(String::new(), |epoch| format!(" if its epoch is {epoch}"))
+}
+
+fn head_words(head: &Head<Small>) -> String {
+    match &head.record {
+        Some(record) => format!("head {}, {}", head.head, record_words(record)),
+        None => format!("head {}", head.head),
+    }
+}
+
+fn reply_words(reply: &Reply<Small>) -> String {
+    match reply {
+        Reply::Head(head) => head_words(head),
+        Reply::Raised(slot) => format!("given {slot}"),
+        Reply::NotRaised(old) => format!("refused: {}", head_words(old)),
+        Reply::Claimed(record) => format!("claimed: epoch {}", record.epoch),
+        Reply::NotClaimed(old) => {
+            format!("refused: epoch {}", old.map_or(0, |record| record.epoch.0))
+        }
+        Reply::Tail(tail) => format!("tail {tail}"),
+        Reply::Slot(slot) => slot_words(slot),
+        Reply::Written => "done".to_owned(),
+        Reply::Taken(slot) => format!("taken: {}", slot_words(slot)),
+        Reply::Appended(slot) => format!("given {slot} and written"),
+        Reply::NotAppended { head, slot } => {
+            let head = head.as_ref().map(head_words);
+            let slot = slot.as_ref().map(|slot| format!("the slot holds {}", slot_words(slot)));
+            let reasons: Vec<_> = head.into_iter().chain(slot).collect();
+            format!("refused: {}", reasons.join("; "))
+        }
+        Reply::Page(page) => page_words(page),
+        Reply::Lease(lease) => lease_words(lease.as_ref()),
+        Reply::Leased(lease) => lease_words(Some(lease)),
+        Reply::Refused { lease: Some(lease), .. } => format!("refused: {}", lease_words(Some(lease))),
+        Reply::Refused { lease: None, taken: true } => "refused: the slot is taken".to_owned(),
+        Reply::Refused { lease: None, taken: false } => "refused: no lease".to_owned(),
+    }
+}
+
+fn page_words(page: &super::small::Window) -> String {
+    let Some(last) = page.last() else { return "nothing".to_owned() };
+    let shown: Vec<_> = (1..=last.0)
+        .filter_map(|slot| match page.seen(crate::number::Seq(slot)) {
+            Seen::Nothing => None,
+            Seen::Void => Some(format!("void in {slot}")),
+            Seen::Events => Some(format!("slot {slot}")),
+        })
+        .collect();
+    shown.join(", ")
+}

@@ -1,0 +1,301 @@
+//! A counterexample as a decision log: one format for everything that happened.
+//!
+//! NDJSON. The first line is a [`Header`]: format, version, design, bounds, and the
+//! invariant that the end breaks. Every other line is a [`Decision`]: who did
+//! what, what the store answered, which fault struck. The `action` alone is
+//! enough to replay it; the rest is for people and for other readers.
+
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+
+use super::action::Action;
+use super::bounds::{Bounds, Clocks};
+use super::describe::Words;
+use super::protocol::Protocol;
+use super::search::{Task, in_world_of, protocol};
+use super::tamper::Tamper;
+use crate::design::{AXES, Axis, Design};
+use crate::invariant::Invariant;
+
+/// The format's name in a header.
+pub const FORMAT: &str = "gapless-decisions";
+/// The version that this crate writes and reads.
+pub const VERSION: u32 = 1;
+
+/// A path from the initial state, and the invariant that does not hold at its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// The invariant.
+    pub invariant: Invariant,
+    /// The path.
+    pub actions: Vec<Action>,
+    /// Whether no path with fewer faults, or as many and fewer steps, breaks the invariant.
+    pub minimal: bool,
+    /// The path in words.
+    pub decisions: Vec<Decision>,
+    header: Header,
+}
+
+/// The first line of a log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// [`FORMAT`].
+    pub format: String,
+    /// [`VERSION`].
+    pub version: u32,
+    /// Where the log comes from.
+    pub source: String,
+    /// The design's name.
+    pub name: String,
+    /// The design: a value for each axis.
+    pub design: std::collections::BTreeMap<String, String>,
+    /// The bounds under which it was found.
+    pub bounds: Bounds,
+    /// What clocks could do.
+    pub clocks: Clocks,
+    /// What was broken on purpose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tamper: Option<Tamper>,
+    /// The invariant that does not hold at the end.
+    pub violates: Invariant,
+}
+
+/// Every other line of a log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// The step, from 1.
+    pub step: usize,
+    /// Who.
+    pub who: String,
+    /// What.
+    pub did: String,
+    /// What the store answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+    /// Whether the answer was heard.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub heard: bool,
+    /// The fault that struck.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+    /// The state afterwards, as far as it matters.
+    pub state: String,
+    /// The step itself.
+    pub action: Action,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_yes(heard: &bool) -> bool {
+    *heard
+}
+
+/// Why a log cannot be replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// It holds nothing.
+    #[error("the log is empty; its first line should be a header")]
+    Empty,
+    /// A line is not what it should be.
+    #[error("line {line}: {source}")]
+    Line {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// It is something else.
+    #[error("line 1: the format is `{found}`; this reads `{FORMAT}`")]
+    Format {
+        /// What it says it is.
+        found: String,
+    },
+    /// It is of another version.
+    #[error("line 1: version {found}; this reads version {VERSION}")]
+    Version {
+        /// The version it has.
+        found: u32,
+    },
+    /// The design in it is none.
+    #[error("line 1: the design's `{axis}` cannot be `{value}`")]
+    Design {
+        /// The axis.
+        axis: String,
+        /// The value.
+        value: String,
+    },
+    /// The bounds in it cannot be met.
+    #[error("line 1: {0}")]
+    Bounds(#[from] super::bounds::BoundsError),
+    /// A step cannot be taken where it stands.
+    #[error(
+        "line {line}: this step is not possible here; the log was written for another design, \
+         or by another version of the protocol"
+    )]
+    Impossible {
+        /// The line.
+        line: usize,
+    },
+    /// A step is possible, and something else comes of it.
+    #[error("line {line}: the log says `{logged}`, and what happens is `{happens}`")]
+    Differs {
+        /// The line.
+        line: usize,
+        /// What the log says.
+        logged: String,
+        /// What happens.
+        happens: String,
+    },
+}
+
+/// A log that was replayed.
+#[derive(Clone, Debug)]
+pub struct Replayed {
+    /// Its header.
+    pub header: Header,
+    /// The steps, as they happened now.
+    pub decisions: Vec<Decision>,
+    /// Whether the invariant of the header does not hold at the end.
+    pub violated: bool,
+}
+
+impl Trace {
+    pub(super) fn new(
+        task: &Task,
+        bounds: Bounds,
+        invariant: Invariant,
+        actions: Vec<Action>,
+        minimal: bool,
+    ) -> Trace {
+        let header = Header {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            source: "check".to_owned(),
+            name: task.name.clone(),
+            design: AXES
+                .iter()
+                .map(|axis| (axis.name.to_owned(), axis.of(&task.design).name.to_owned()))
+                .collect(),
+            bounds,
+            clocks: task.clocks,
+            tamper: task.tamper,
+            violates: invariant,
+        };
+        let (decisions, _) = in_world_of!(&bounds, walk(task, bounds, invariant, &actions));
+        Trace { invariant, actions, minimal, decisions, header }
+    }
+
+    /// The header of its log.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// How many faults struck.
+    #[must_use]
+    pub fn faults(&self) -> usize {
+        self.decisions.iter().filter(|decision| decision.fault.is_some()).count()
+    }
+
+    /// The log, line by line.
+    ///
+    /// # Panics
+    /// Never: everything in a log can be written as JSON.
+    #[must_use]
+    pub fn to_ndjson(&self) -> String {
+        let line = |value: serde_json::Result<String>| value.expect("plain data is JSON");
+        let mut text = line(serde_json::to_string(&self.header));
+        for decision in &self.decisions {
+            let _ = write!(text, "\n{}", line(serde_json::to_string(decision)));
+        }
+        text.push('\n');
+        text
+    }
+}
+
+/// Replays a log, step by step.
+///
+/// # Errors
+/// The first line that is not what it should be, or that cannot happen.
+pub fn replay(text: &str) -> Result<Replayed, ReplayError> {
+    let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let (_, first) = lines.next().ok_or(ReplayError::Empty)?;
+    let header: Header = parse(1, first)?;
+    if header.format != FORMAT {
+        return Err(ReplayError::Format { found: header.format });
+    }
+    if header.version != VERSION {
+        return Err(ReplayError::Version { found: header.version });
+    }
+    header.bounds.validate()?;
+    let mut design = Design::RECOMMENDED;
+    for (name, value) in &header.design {
+        let chosen = Axis::named(name).is_some_and(|axis| axis.choose(&mut design, value));
+        if !chosen {
+            return Err(ReplayError::Design { axis: name.clone(), value: value.clone() });
+        }
+    }
+    let logged: Vec<(usize, Decision)> = lines
+        .map(|(index, line)| Ok((index + 1, parse(index + 1, line)?)))
+        .collect::<Result<_, ReplayError>>()?;
+
+    let mut task = Task::new(&header.name, design, header.bounds, header.clocks);
+    task.tamper = header.tamper;
+    let actions: Vec<Action> = logged.iter().map(|(_, decision)| decision.action).collect();
+    let (bounds, violates) = (header.bounds, header.violates);
+    let (decisions, violated) = in_world_of!(&bounds, walk(&task, bounds, violates, &actions));
+    for ((line, logged), happened) in logged.iter().zip(&decisions) {
+        if logged != happened {
+            let says = |decision: &Decision| {
+                let answer = decision.answer.as_deref().unwrap_or("");
+                format!("{} {} {answer} [{}]", decision.who, decision.did, decision.state)
+            };
+            let (logged, happens) = (says(logged), says(happened));
+            return Err(ReplayError::Differs { line: *line, logged, happens });
+        }
+    }
+    match logged.get(decisions.len()) {
+        Some((line, _)) => Err(ReplayError::Impossible { line: *line }),
+        None => Ok(Replayed { header, decisions, violated }),
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(line: usize, text: &str) -> Result<T, ReplayError> {
+    serde_json::from_str(text).map_err(|source| ReplayError::Line { line, source })
+}
+
+/// Follows a path as far as it can be followed; whether the invariant is violated at its end.
+fn walk<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
+    task: &Task,
+    bounds: Bounds,
+    invariant: Invariant,
+    actions: &[Action],
+) -> (Vec<Decision>, bool) {
+    let protocol: Protocol<P, W, G, S, L> = protocol(task, bounds, vec![invariant]).shortest();
+    let mut world = protocol.initial();
+    let mut decisions = Vec::with_capacity(actions.len());
+    for &action in actions {
+        if !protocol.is_possible(&world, action) {
+            return (decisions, false);
+        }
+        let Words { who, did, answer, heard, fault } = protocol.words(&world, action);
+        let Some(next) = protocol.step(&world, action) else { return (decisions, false) };
+        world = next;
+        decisions.push(Decision {
+            step: decisions.len() + 1,
+            who: who.to_string(),
+            did,
+            answer,
+            heard,
+            fault: fault.map(str::to_owned),
+            state: protocol.summary(&world),
+            action,
+        });
+    }
+    let violated = !protocol.judge(invariant, &world);
+    (decisions, violated)
+}

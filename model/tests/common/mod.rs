@@ -1,0 +1,69 @@
+//! What the tests of the checker share.
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+use std::collections::BTreeSet;
+
+use gapless_model::Invariant;
+use gapless_model::check::{Bounds, Clocks, Progress, Report, Tamper, Task, Verdict, check};
+use gapless_model::design::Design;
+
+/// A check of a design under the clocks that allow every invariant to hold.
+pub fn task(design: Design, bounds: Bounds) -> Task {
+    Task::new("tested", design, bounds, Clocks::Timely)
+}
+
+/// The same with a protection taken out of the traffic.
+pub fn tampered(design: Design, bounds: Bounds, tamper: Tamper) -> Task {
+    Task { tamper: Some(tamper), ..task(design, bounds) }
+}
+
+/// Runs a check to its end.
+pub fn run(task: &Task) -> Report {
+    let report = check(task, &mut |_: Progress| true);
+    assert!(report.is_exhaustive(), "the search was cut short: {:?}", report.ended);
+    report
+}
+
+/// What a check finds violated.
+pub fn broken(task: &Task) -> BTreeSet<Invariant> {
+    run(task).violated().into_iter().map(|(invariant, _)| invariant).collect()
+}
+
+/// Asserts that everything holds, and shows the counterexample if not.
+pub fn assert_holds(task: &Task) {
+    let report = run(task);
+    let traces: Vec<_> = report.violated().iter().map(|(_, trace)| trace.to_ndjson()).collect();
+    assert!(traces.is_empty(), "{:?} is violated:\n{}", task.design, traces.join("\n"));
+}
+
+/// Asserts that an invariant is violated; returns how many steps that takes.
+pub fn assert_breaks(task: &Task, invariant: Invariant) -> usize {
+    let report = run(&Task { checked: vec![invariant], ..task.clone() });
+    match &report.verdicts[&invariant] {
+        Verdict::Violated(trace) => {
+            assert!(trace.minimal);
+            trace.actions.len()
+        }
+        verdict => panic!("{invariant} should be violated by {:?}: {verdict:?}", task.design),
+    }
+}
+
+/// No fault at all, and one of everything there is.
+pub const CALM: Bounds = Bounds {
+    producers: 2,
+    events: 1,
+    batch: 1,
+    expected: 0,
+    workers: 2,
+    groups: 1,
+    faults: 0,
+    crashes: 0,
+    lost_replies: 0,
+    late: 0,
+    stale: 0,
+    expiries: 0,
+    handovers: 0,
+    renewals: 0,
+    lost_triggers: 0,
+    duplicate_triggers: 0,
+};

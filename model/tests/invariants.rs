@@ -1,0 +1,112 @@
+//! Every invariant can fail: for each there is a design, or a protection taken
+//! out of the traffic, that violates it. A check that cannot fail checks nothing.
+
+mod common;
+
+use common::{CALM, assert_breaks, assert_holds, tampered, task};
+use gapless_model::Invariant;
+use gapless_model::check::{Bounds, Clocks, Tamper, Task};
+use gapless_model::design::{
+    Acquire, Busy, Checkpoint, Design, Gap, Increment, OwnToken, Producer, Read, Release, SlotWrite,
+};
+
+const R: Design = Design::RECOMMENDED;
+
+#[test]
+fn s1_fails_when_slots_are_written_blind() {
+    let design = Design { slot_write: SlotWrite::Blind, ..R };
+    assert_breaks(&task(design, CALM), Invariant::S1);
+}
+
+#[test]
+fn s2_fails_when_a_writer_does_not_know_its_own_token() {
+    let design = Design { own_token: OwnToken::Ignore, ..R };
+    let bounds = Bounds { faults: 1, lost_replies: 1, ..CALM };
+    assert_breaks(&task(design, bounds), Invariant::S2);
+}
+
+#[test]
+fn s3_fails_when_numbers_are_recycled() {
+    let design = Design { producer: Producer::Anonymous, ..R };
+    let bounds = Bounds { faults: 1, crashes: 1, ..CALM };
+    assert_breaks(&tampered(design, bounds, Tamper::RecycledNumbers), Invariant::S3);
+}
+
+#[test]
+fn d1_fails_when_voids_are_taken_for_events() {
+    assert_breaks(&tampered(R, CALM, Tamper::VoidsAsEvents), Invariant::D1);
+}
+
+#[test]
+fn d2_fails_when_an_unknown_checkpoint_is_reported_as_done() {
+    let bounds = Bounds { faults: 1, late: 1, ..CALM };
+    let design = Design { release: Release::Unconditional, ..R };
+    assert_breaks(&tampered(design, bounds, Tamper::UnknownAsDone), Invariant::D2);
+}
+
+#[test]
+fn d3_fails_when_gaps_are_skipped() {
+    assert_breaks(&task(Design { gap: Gap::Skip, ..R }, CALM), Invariant::D3);
+}
+
+#[test]
+fn l1_and_l2_fail_when_a_lease_is_read_and_then_set() {
+    let design = Design { acquire: Acquire::ReadThenSet, ..R };
+    assert_breaks(&task(design, CALM), Invariant::L1);
+    assert_breaks(&task(design, CALM), Invariant::L2);
+}
+
+#[test]
+fn l3_fails_when_a_checkpoint_may_go_back() {
+    let design = Design { checkpoint: Checkpoint::Epoch, ..R };
+    let bounds = Bounds { faults: 1, late: 1, ..CALM };
+    assert_breaks(&task(design, bounds), Invariant::L3);
+}
+
+#[test]
+fn p1_fails_at_a_dead_end() {
+    // A dropped trigger leaves a state in which nothing at all can happen.
+    let design = Design { busy: Busy::Drop, ..R };
+    let bounds = Bounds { faults: 1, crashes: 1, ..CALM };
+    assert_breaks(&task(design, bounds), Invariant::P1);
+}
+
+#[test]
+fn p1_fails_in_a_livelock() {
+    // A reader that waits looks at the gap for ever: there is always a next step,
+    // and none of them leads out. `eventually` would have said nothing.
+    let design = Design { gap: Gap::Wait, ..R };
+    let bounds = Bounds { faults: 1, crashes: 1, ..CALM };
+    assert_breaks(&task(design, bounds), Invariant::P1);
+}
+
+#[test]
+fn p1_fails_when_retries_go_round_for_ever() {
+    // Told each time that its slot is empty, and each time that it is taken, a
+    // producer that does not know its own token never gets its answer. It takes
+    // number after number, so the world is outgrown too; the livelock is found first.
+    let design = Design { own_token: OwnToken::Ignore, increment: Increment::None, producer: Producer::Anonymous, ..R };
+    let bounds = Bounds { faults: 1, lost_replies: 1, ..CALM };
+    assert_breaks(&task(design, bounds), Invariant::S2);
+}
+
+#[test]
+fn the_recommended_design_survives_what_breaks_the_others() {
+    let bounds = Bounds { faults: 1, lost_replies: 1, late: 1, crashes: 1, ..CALM };
+    assert_holds(&task(R, bounds));
+}
+
+#[test]
+fn where_clocks_are_unbounded_l2_is_not_promised_and_the_rest_holds() {
+    let bounds = Bounds { faults: 2, expiries: 1, late: 1, ..CALM };
+    let unbounded = Task { clocks: Clocks::Unbounded, ..task(R, bounds) };
+    assert_breaks(&unbounded, Invariant::L2);
+    assert_holds(&Task { checked: Task::applicable(Clocks::Unbounded), ..unbounded });
+}
+
+#[test]
+fn stale_reads_refute_a_plain_release() {
+    let design = Design { release: Release::Unconditional, read: Read::Eventual, ..R };
+    let bounds = Bounds { faults: 1, stale: 1, ..CALM };
+    assert_breaks(&task(design, bounds), Invariant::P1);
+}

@@ -1,0 +1,113 @@
+//! A counterexample is a decision log: it can be kept, read, and replayed.
+
+mod common;
+
+use common::{CALM, run, task};
+use gapless_model::Invariant;
+use gapless_model::check::{Bounds, ReplayError, Task, Trace, Verdict, replay};
+use gapless_model::design::{Design, Gap, NAMED};
+
+fn trace_of(task: &Task, invariant: Invariant) -> Trace {
+    match &run(task).verdicts[&invariant] {
+        Verdict::Violated(trace) => trace.clone(),
+        verdict => panic!("{invariant} should be violated: {verdict:?}"),
+    }
+}
+
+fn skipped() -> Trace {
+    trace_of(&task(Design { gap: Gap::Skip, ..Design::RECOMMENDED }, CALM), Invariant::D3)
+}
+
+#[test]
+fn every_counterexample_replays_to_the_same_violation() {
+    let bounds = Bounds { faults: 1, crashes: 1, late: 1, stale: 1, lost_triggers: 1, ..CALM };
+    for known in NAMED {
+        for (invariant, trace) in run(&task(known.design, bounds)).violated() {
+            let replayed = replay(&trace.to_ndjson()).expect("the log is whole");
+            assert!(replayed.violated, "{} {invariant}", known.name);
+            assert_eq!(replayed.decisions, trace.decisions, "{} {invariant}", known.name);
+        }
+    }
+}
+
+#[test]
+fn no_shorter_part_of_a_counterexample_is_one() {
+    let log = skipped().to_ndjson();
+    let lines: Vec<&str> = log.lines().collect();
+    for length in 1..lines.len() {
+        let replayed = replay(&lines[..length].join("\n")).expect("a beginning is a log too");
+        assert!(!replayed.violated, "violated after {} steps", length - 1);
+    }
+}
+
+#[test]
+fn the_skipped_event_reads_like_the_story_it_is() {
+    let words: Vec<_> = skipped()
+        .decisions
+        .iter()
+        .map(|d| format!("{}: {} -> {}", d.who, d.did, d.answer.as_deref().unwrap_or("")))
+        .collect();
+    let ends = words.split_off_last(3);
+    assert_eq!(
+        ends,
+        [
+            "worker 1: delivers B1 (slot 2) -> ",
+            "worker 1: move the checkpoint to 2 if its epoch is 1, forward only -> checkpoint 2, \
+             epoch 1 held by worker 1",
+            "producer A: write A1 into slot 1 if empty -> done",
+        ],
+    );
+}
+
+trait SplitOffLast<T> {
+    fn split_off_last(self, count: usize) -> Vec<T>;
+}
+
+impl<T> SplitOffLast<T> for Vec<T> {
+    fn split_off_last(mut self, count: usize) -> Vec<T> {
+        self.split_off(self.len() - count)
+    }
+}
+
+#[test]
+fn an_empty_log_is_refused() {
+    assert!(matches!(replay("\n\n"), Err(ReplayError::Empty)));
+}
+
+#[test]
+fn a_broken_line_is_named() {
+    let log = skipped().to_ndjson().replacen("\"step\":3", "\"step\":", 1);
+    assert!(matches!(replay(&log), Err(ReplayError::Line { line: 4, .. })));
+}
+
+#[test]
+fn another_format_and_another_version_are_refused() {
+    let log = skipped().to_ndjson();
+    let other = log.replacen("gapless-decisions", "diary", 1);
+    assert!(matches!(replay(&other), Err(ReplayError::Format { .. })));
+    let newer = log.replacen("\"version\":1", "\"version\":2", 1);
+    assert!(matches!(replay(&newer), Err(ReplayError::Version { found: 2 })));
+}
+
+#[test]
+fn a_step_that_cannot_happen_is_named() {
+    let log = skipped().to_ndjson();
+    let lines: Vec<&str> = log.lines().collect();
+    let without_second = [&lines[..2], &lines[3..]].concat().join("\n");
+    assert!(matches!(
+        replay(&without_second),
+        Err(ReplayError::Impossible { .. } | ReplayError::Differs { .. })
+    ));
+}
+
+#[test]
+fn a_log_that_says_something_else_happened_is_refused() {
+    let log = skipped().to_ndjson().replacen("given 1", "given 7", 1);
+    assert!(matches!(replay(&log), Err(ReplayError::Differs { .. })));
+}
+
+#[test]
+fn bounds_that_cannot_be_met_are_refused() {
+    let log = skipped().to_ndjson().replacen("\"producers\":2", "\"producers\":99", 1);
+    assert!(matches!(replay(&log), Err(ReplayError::Bounds(_))));
+}

@@ -1,0 +1,164 @@
+//! `gapless check`: verdicts, and a counterexample for each that is bad.
+
+use std::io::{Write as _, stdout};
+use std::path::Path;
+
+use gapless_model::Invariant;
+use gapless_model::check::{Clocks, Report, Task, check, replay};
+use gapless_model::design::{Design, NAMED, named};
+
+use super::find_design;
+use crate::cli::CheckArgs;
+use crate::failure::Failure;
+use crate::progress::Bar;
+use crate::report::{diagram, json, junit, steps, svg, table};
+use crate::{Status, files, interrupt};
+
+/// Checks designs, every named design, or replays a trace.
+pub fn run(args: &CheckArgs) -> Result<Status, Failure> {
+    if let Some(path) = &args.replay {
+        return replay_file(path, args);
+    }
+    let designs: Vec<(String, Design)> = if args.all {
+        NAMED.iter().map(|known| (known.name.to_owned(), known.design)).collect()
+    } else {
+        args.designs.iter().map(|name| find_design(name)).collect::<Result<_, _>>()?
+    };
+    args.bounds.0.validate()?;
+    let clocks = args.clocks.into();
+    let checked = checked(args, clocks)?;
+    // What cannot be written should be known before the search, not after it.
+    for folder in [&args.trace, &args.svg].into_iter().flatten() {
+        files::folder(folder)?;
+    }
+    interrupt::listen();
+
+    let mut reports = Vec::new();
+    for (name, design) in designs {
+        let mut task = Task::new(&name, design, args.bounds.0, clocks);
+        task.checked.clone_from(&checked);
+        task.threads = args.threads.unwrap_or(task.threads);
+        task.timeout = args.timeout;
+        task.max_memory = args.max_memory;
+        let mut bar = Bar::new(&name);
+        let report = check(&task, &mut bar);
+        bar.finish();
+        reports.push(report);
+        if interrupt::asked() {
+            break;
+        }
+    }
+    print(&reports, args)?;
+    write(&reports, args)?;
+    Ok(if args.all { declared_status(&reports, args) } else { status(&reports, args) })
+}
+
+fn checked(args: &CheckArgs, clocks: Clocks) -> Result<Vec<Invariant>, Failure> {
+    let applicable = Task::applicable(clocks);
+    if args.property.is_empty() {
+        return Ok(applicable);
+    }
+    match args.property.iter().find(|wanted| !applicable.contains(wanted)) {
+        Some(wanted) => Err(Failure::Option(
+            format!("{wanted} cannot be promised under {} clocks", clocks.name()),
+            "check it with --clocks timely".to_owned(),
+        )),
+        None => Ok(applicable.into_iter().filter(|known| args.property.contains(known)).collect()),
+    }
+}
+
+fn print(reports: &[Report], args: &CheckArgs) -> Result<(), Failure> {
+    let mut out = stdout().lock();
+    let results = if args.all { table::ablation(reports) } else { table::results(reports) };
+    writeln!(out, "{results}\n\n{}", table::legend(reports))?;
+    for report in reports {
+        for (invariant, trace) in report.violated() {
+            // The ablation table has no room for every trace; --trace writes them all.
+            if args.all {
+                continue;
+            }
+            writeln!(out, "\n{}", steps::counterexample(report, invariant, trace))?;
+        }
+        for note in table::notes(report, args.strict) {
+            writeln!(out, "\n{}: {note}", report.task.name)?;
+        }
+    }
+    Ok(())
+}
+
+fn write(reports: &[Report], args: &CheckArgs) -> Result<(), Failure> {
+    if let Some(path) = &args.json {
+        files::write(path, &json::results(reports))?;
+    }
+    if let Some(path) = &args.junit {
+        files::write(path, &junit::results(reports)?)?;
+    }
+    for report in reports {
+        for (invariant, trace) in report.violated() {
+            let name = format!("{}-{invariant}", report.task.name);
+            if let Some(folder) = &args.trace {
+                files::write(&folder.join(format!("{name}.ndjson")), &trace.to_ndjson())?;
+            }
+            if let Some(folder) = &args.svg {
+                let title = format!("{} breaks {invariant}: {}", report.task.name, invariant.says());
+                let drawing = svg::drawing(&title, &trace.decisions);
+                files::write(&folder.join(format!("{name}.svg")), &drawing)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn status(reports: &[Report], args: &CheckArgs) -> Status {
+    let violated = reports.iter().any(|report| !report.violated().is_empty());
+    let unexercised = args.strict && reports.iter().any(|report| !report.missed_marks.is_empty());
+    if violated || unexercised {
+        Status::Violated
+    } else if reports.iter().all(Report::is_exhaustive) {
+        Status::Holds
+    } else {
+        Status::Unfinished
+    }
+}
+
+/// With `--all`: whether every verdict is the declared one.
+fn declared_status(reports: &[Report], args: &CheckArgs) -> Status {
+    let as_declared = reports.iter().all(|report| {
+        named(&report.task.name).is_some_and(|known| table::as_declared(report, known) == Some(true))
+    });
+    let contradicted = reports.iter().any(|report| {
+        named(&report.task.name).is_some_and(|known| table::as_declared(report, known) == Some(false))
+    });
+    let unexercised = args.strict && reports.iter().any(|report| !report.missed_marks.is_empty());
+    if contradicted || unexercised {
+        Status::Violated
+    } else if as_declared && reports.len() == NAMED.len() {
+        Status::Holds
+    } else {
+        Status::Unfinished
+    }
+}
+
+fn replay_file(path: &Path, args: &CheckArgs) -> Result<Status, Failure> {
+    let text = files::read(path)?;
+    let replayed = replay(&text)
+        .map_err(|source| Failure::Replay { path: path.to_owned(), source })?;
+    let (header, invariant) = (&replayed.header, replayed.header.violates);
+    let mut out = stdout().lock();
+    writeln!(out, "{} under {} clocks\n", header.name, header.clocks.name())?;
+    writeln!(out, "{}", steps::numbered(&replayed.decisions))?;
+    writeln!(out, "{}", diagram::text(&replayed.decisions))?;
+    if let Some(folder) = &args.svg {
+        files::folder(folder)?;
+        let title = format!("{} breaks {invariant}: {}", header.name, invariant.says());
+        let name = format!("{}-{invariant}.svg", header.name);
+        files::write(&folder.join(name), &svg::drawing(&title, &replayed.decisions))?;
+    }
+    if replayed.violated {
+        writeln!(out, "At the end {invariant} is violated: {}.", invariant.says())?;
+        Ok(Status::Violated)
+    } else {
+        writeln!(out, "At the end {invariant} holds; the log says that it is violated.")?;
+        Ok(Status::Holds)
+    }
+}

@@ -1,0 +1,46 @@
+//! `gapless` without a command: the draft and the design that ships, side by side,
+//! and how the draft goes wrong.
+
+use std::io::{Write as _, stdout};
+
+use gapless_model::check::{Bounds, Clocks, Task, check};
+use gapless_model::design::named;
+
+use super::unknown;
+use crate::failure::Failure;
+use crate::progress::Bar;
+use crate::report::{diagram, table};
+use crate::{Status, interrupt};
+
+/// Checks `seed` and `recommended` and draws the first counterexample of `seed`.
+pub fn run() -> Result<Status, Failure> {
+    interrupt::listen();
+    let mut out = stdout().lock();
+    writeln!(out, "gapless: ordered event streams on DynamoDB. Is the protocol sound?\n")?;
+    let mut reports = Vec::new();
+    for name in ["seed", "recommended"] {
+        let known = named(name).ok_or_else(|| unknown(name))?;
+        let bounds = Bounds::DEFAULT;
+        let task = Task::new(known.name, known.design, bounds, Clocks::Timely);
+        let mut bar = Bar::new(known.name);
+        let report = check(&task, &mut bar);
+        bar.finish();
+        reports.push(report);
+    }
+    writeln!(out, "{}\n\n{}", table::results(&reports), table::legend(&reports))?;
+    if let Some((invariant, trace)) = reports[0].violated().first() {
+        writeln!(out, "\nThe shortest way for `seed` to break {invariant} ({}):\n", invariant.says())?;
+        writeln!(out, "{}", diagram::text(&trace.decisions))?;
+    }
+    writeln!(
+        out,
+        "Next: `gapless check --all` turns back each mechanism alone and shows what breaks;\n\
+         `gapless designs` lists the design space; `gapless check my.toml` checks your own.",
+    )?;
+    let exhaustive = reports.iter().all(|report| report.is_exhaustive());
+    Ok(match (exhaustive, reports[1].violated().is_empty()) {
+        (_, false) => Status::Violated,
+        (true, true) => Status::Holds,
+        (false, true) => Status::Unfinished,
+    })
+}

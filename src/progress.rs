@@ -1,0 +1,55 @@
+//! The line that moves while a search runs, on a terminal only.
+
+use std::time::Duration;
+
+use gapless_model::check::{Observer, Progress};
+use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
+
+use crate::interrupt;
+
+/// Shows how far a search is, and ends it on Ctrl-C.
+pub struct Bar {
+    bar: ProgressBar,
+    name: String,
+    last: (Duration, usize),
+    rate: f64,
+}
+
+impl Bar {
+    /// A bar for the check of a design. It draws on standard error if that is a terminal.
+    pub fn new(name: &str) -> Self {
+        let bar = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed:>4} {msg}") {
+            bar.set_style(style);
+        }
+        Bar { bar, name: name.to_owned(), last: (Duration::ZERO, 0), rate: 0.0 }
+    }
+
+    /// Takes it off the screen.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Observer for Bar {
+    fn proceed(&mut self, progress: Progress) -> bool {
+        let elapsed = self.bar.elapsed();
+        let (since, count) = self.last;
+        let seconds = elapsed.saturating_sub(since).as_secs_f64();
+        if seconds > 0.5 || progress.generated < count {
+            self.rate = progress.generated.saturating_sub(count) as f64 / seconds.max(0.001);
+            self.last = (elapsed, progress.generated);
+        }
+        let doing = if progress.shortening { "shortest counterexample" } else { "checking" };
+        self.bar.set_message(format!(
+            "{}: {doing} · {} states · {} generated/s · depth {} · {}",
+            self.name,
+            HumanCount(progress.unique as u64),
+            HumanCount(self.rate as u64),
+            progress.depth,
+            HumanBytes(progress.memory as u64),
+        ));
+        self.bar.tick();
+        !interrupt::asked()
+    }
+}

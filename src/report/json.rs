@@ -1,0 +1,103 @@
+//! Results for machines.
+
+use std::collections::BTreeMap;
+
+use gapless_model::check::{Bounds, Clocks, Ended, Report, Trace, Verdict};
+use gapless_model::design::Design;
+use serde::Serialize;
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Results<'a> {
+    format: &'static str,
+    version: u32,
+    checks: Vec<Check<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Check<'a> {
+    name: &'a str,
+    design: &'a Design,
+    bounds: &'a Bounds,
+    clocks: Clocks,
+    unique_states: usize,
+    generated_states: usize,
+    depth: usize,
+    seconds: f64,
+    peak_memory_bytes: usize,
+    collision_probability: f64,
+    ended: Ended,
+    exhaustive: bool,
+    properties: BTreeMap<&'static str, Property<'a>>,
+    exercised: usize,
+    exercisable: usize,
+    never_exercised: &'a [&'static str],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case", tag = "verdict")]
+enum Property<'a> {
+    Holds,
+    Unknown,
+    Violated(Counterexample<'a>),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Counterexample<'a> {
+    steps: usize,
+    faults: usize,
+    minimal: bool,
+    decisions: &'a [gapless_model::check::Decision],
+}
+
+/// The results as one JSON document.
+pub fn results(reports: &[Report]) -> String {
+    let checks = reports.iter().map(check).collect();
+    let results = Results { format: "gapless-check", version: 1, checks };
+    let text = serde_json::to_string_pretty(&results).unwrap_or_default();
+    format!("{text}\n")
+}
+
+fn check(report: &Report) -> Check<'_> {
+    Check {
+        name: &report.task.name,
+        design: &report.task.design,
+        bounds: &report.task.bounds,
+        clocks: report.task.clocks,
+        unique_states: report.unique,
+        generated_states: report.generated,
+        depth: report.depth,
+        seconds: report.elapsed.as_secs_f64(),
+        peak_memory_bytes: report.peak_memory,
+        collision_probability: report.collision_probability(),
+        ended: report.ended,
+        exhaustive: report.is_exhaustive(),
+        properties: report
+            .verdicts
+            .iter()
+            .map(|(invariant, verdict)| (invariant.name(), property(verdict)))
+            .collect(),
+        exercised: report.reachable_marks - report.missed_marks.len(),
+        exercisable: report.reachable_marks,
+        never_exercised: &report.missed_marks,
+    }
+}
+
+fn property(verdict: &Verdict) -> Property<'_> {
+    match verdict {
+        Verdict::Holds => Property::Holds,
+        Verdict::Unknown => Property::Unknown,
+        Verdict::Violated(trace) => Property::Violated(counterexample(trace)),
+    }
+}
+
+fn counterexample(trace: &Trace) -> Counterexample<'_> {
+    Counterexample {
+        steps: trace.actions.len(),
+        faults: trace.faults(),
+        minimal: trace.minimal,
+        decisions: &trace.decisions,
+    }
+}

@@ -1,0 +1,40 @@
+//! Results for a CI server.
+
+use std::io;
+
+use gapless_model::check::{Report, Verdict};
+use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
+
+use super::steps;
+
+/// A suite for each design, a case for each invariant.
+pub fn results(reports: &[Report]) -> io::Result<String> {
+    let mut document = Document::new("gapless check");
+    for report in reports {
+        let mut suite = TestSuite::new(report.task.name.clone());
+        suite.set_time(report.elapsed);
+        for (invariant, verdict) in &report.verdicts {
+            let status = match verdict {
+                Verdict::Holds => TestCaseStatus::success(),
+                Verdict::Unknown => {
+                    let mut status = TestCaseStatus::skipped();
+                    status.set_message("a limit ended the search before it was exhaustive");
+                    status
+                }
+                Verdict::Violated(trace) => {
+                    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+                    status.set_type(invariant.name());
+                    status.set_message(format!("not true that {}", invariant.says()));
+                    status.set_description(steps::numbered(&trace.decisions));
+                    status
+                }
+            };
+            let name = format!("{invariant}: {}", invariant.says());
+            let mut case = TestCase::new(name, status);
+            case.set_classname(report.task.name.clone());
+            suite.add_test_case(case);
+        }
+        document.add_test_suite(suite);
+    }
+    document.to_string().map_err(io::Error::other)
+}

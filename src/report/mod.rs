@@ -1,0 +1,8 @@
+//! Results for people and for machines.
+
+pub mod diagram;
+pub mod json;
+pub mod junit;
+pub mod steps;
+pub mod svg;
+pub mod table;

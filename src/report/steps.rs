@@ -1,0 +1,44 @@
+//! A counterexample as numbered steps.
+
+use std::fmt::Write as _;
+
+use gapless_model::Invariant;
+use gapless_model::check::{Decision, Report, Trace};
+
+/// A counterexample with its heading.
+pub fn counterexample(report: &Report, invariant: Invariant, trace: &Trace) -> String {
+    let name = &report.task.name;
+    let (steps, faults) = (trace.actions.len(), trace.faults());
+    let plural = if faults == 1 { "" } else { "s" };
+    let minimal = if trace.minimal { "" } else { ", not minimal" };
+    format!(
+        "{name} breaks {invariant}: not true that {}\n\
+         ({steps} steps, {faults} fault{plural}{minimal})\n\n{}",
+        invariant.says(),
+        numbered(&trace.decisions),
+    )
+}
+
+/// Steps, one or two lines each: what happened, and the state that matters.
+pub fn numbered(decisions: &[Decision]) -> String {
+    let mut text = String::new();
+    let mut state = "";
+    let width = decisions.iter().map(|decision| decision.who.len()).max().unwrap_or(0);
+    for decision in decisions {
+        let Decision { step, who, did, .. } = decision;
+        let _ = write!(text, "{step:>3}. {who:<width$}  {did}");
+        if let Some(answer) = &decision.answer {
+            let arrow = if decision.heard { "->" } else { "-> (unheard)" };
+            let _ = write!(text, " {arrow} {answer}");
+        }
+        if let Some(fault) = &decision.fault {
+            let _ = write!(text, "   [{fault}]");
+        }
+        text.push('\n');
+        if decision.state != state {
+            let _ = writeln!(text, "     {:width$}    {}", "", decision.state);
+        }
+        state = &decision.state;
+    }
+    text
+}

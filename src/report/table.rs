@@ -1,0 +1,155 @@
+//! Tables that line up.
+
+use std::io::IsTerminal as _;
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{Cell, CellAlignment, Color, Table};
+use gapless_model::Invariant;
+use gapless_model::check::{Ended, Report, Verdict};
+use gapless_model::design::{Named, named};
+use indicatif::HumanCount;
+
+/// A table without lines, as wide as it needs to be.
+pub fn plain<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(header);
+    table
+}
+
+/// One row for each design: how much was searched, and a verdict for each invariant.
+pub fn results(reports: &[Report]) -> Table {
+    let mut table = search_table(reports, &[]);
+    for report in reports {
+        table.add_row(row(report));
+    }
+    table
+}
+
+/// The same for every named design, with the declared verdict beside it.
+pub fn ablation(reports: &[Report]) -> Table {
+    let mut table = search_table(reports, &["verdict", "as declared"]);
+    for report in reports {
+        let mut cells = row(report);
+        let declared = named(&report.task.name).and_then(|known| as_declared(report, known));
+        let breaks: Vec<_> = report.violated().iter().map(|(i, _)| i.name()).collect();
+        let verdict = match (breaks.is_empty(), report.is_exhaustive()) {
+            (true, true) => "holds".to_owned(),
+            (true, false) => "unknown".to_owned(),
+            (false, _) => format!("breaks {}", breaks.join(" ")),
+        };
+        cells.push(Cell::new(verdict));
+        cells.push(match declared {
+            Some(true) => colored("yes", Color::Green),
+            Some(false) => colored("NO", Color::Red),
+            None => Cell::new("unknown"),
+        });
+        table.add_row(cells);
+    }
+    table
+}
+
+/// Whether a report confirms what its design is declared to break; `None` if it cannot tell.
+pub fn as_declared(report: &Report, known: &Named) -> Option<bool> {
+    let mut unknown = report.ended != Ended::Exhausted;
+    for (invariant, verdict) in &report.verdicts {
+        match (verdict, known.breaks.contains(invariant)) {
+            (Verdict::Violated(_), true) | (Verdict::Holds, false) => {}
+            (Verdict::Violated(_), false) | (Verdict::Holds, true) => return Some(false),
+            (Verdict::Unknown, _) => unknown = true,
+        }
+    }
+    (!unknown).then_some(true)
+}
+
+fn search_table(reports: &[Report], more: &[&str]) -> Table {
+    let mut header =
+        vec!["design", "unique", "generated", "depth", "seconds", "peak MiB"];
+    let checked = reports.first().map(|report| report.task.checked.as_slice()).unwrap_or(&[]);
+    header.extend(checked.iter().map(|invariant| invariant.name()));
+    header.extend(more);
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(header);
+    for column in table.column_iter_mut().skip(1).take(5) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn row(report: &Report) -> Vec<Cell> {
+    let mut cells = vec![
+        Cell::new(&report.task.name),
+        Cell::new(HumanCount(report.unique as u64)),
+        Cell::new(HumanCount(report.generated as u64)),
+        Cell::new(report.depth),
+        Cell::new(format!("{:.1}", report.elapsed.as_secs_f64())),
+        Cell::new(report.peak_memory >> 20),
+    ];
+    cells.extend(report.verdicts.values().map(|verdict| match verdict {
+        Verdict::Holds => colored("ok", Color::Green),
+        Verdict::Violated(trace) => colored(&format!("x{}", trace.actions.len()), Color::Red),
+        Verdict::Unknown => Cell::new("?"),
+    }));
+    cells
+}
+
+fn colored(text: &str, color: Color) -> Cell {
+    let cell = Cell::new(text);
+    if std::io::stdout().is_terminal() && console::colors_enabled() { cell.fg(color) } else { cell }
+}
+
+/// What the table's marks mean, and under which assumptions the verdicts stand.
+pub fn legend(reports: &[Report]) -> String {
+    let Some(report) = reports.first() else { return String::new() };
+    let (bounds, clocks) = (&report.task.bounds, report.task.clocks);
+    let listed: Vec<_> = gapless_model::check::Bounds::ALL
+        .iter()
+        .filter(|bound| (bound.get)(bounds) > 0)
+        .map(|bound| format!("{} {}", (bound.get)(bounds), bound.name))
+        .collect();
+    let most = reports.iter().map(Report::collision_probability).fold(0.0, f64::max);
+    let invariants: Vec<_> =
+        report.task.checked.iter().map(|i: &Invariant| format!("{i} {}", i.says())).collect();
+    let mut text = format!(
+        "ok holds in every state · xN violated, the counterexample has N steps · ? unknown\n\
+         Within {}; {} clocks.\n\
+         Chance that equal fingerprints hid a state: below {most:.0e}.",
+        listed.join(", "),
+        clocks.name(),
+    );
+    for invariant in invariants {
+        text.push_str("\n  ");
+        text.push_str(&invariant);
+    }
+    text
+}
+
+/// What else there is to say of a check.
+pub fn notes(report: &Report, strict: bool) -> Vec<String> {
+    let mut notes = Vec::new();
+    let ended = match report.ended {
+        Ended::Exhausted => None,
+        Ended::Timeout => Some("time was up"),
+        Ended::Memory => Some("memory was up"),
+        Ended::Interrupted => Some("it was interrupted"),
+        Ended::Outgrown => Some("the sequence numbers outgrew the checker's world"),
+    };
+    if let Some(why) = ended {
+        notes.push(format!(
+            "not exhaustive: {why} after {} states; `?` means that no violation was met so far",
+            HumanCount(report.unique as u64),
+        ));
+    }
+    if report.violated().iter().any(|(_, trace)| !trace.minimal) {
+        notes.push("a limit ended the search for the shortest counterexample".to_owned());
+    }
+    let missed = &report.missed_marks;
+    if !missed.is_empty() && (strict || report.violated().is_empty()) {
+        let kinds = report.reachable_marks;
+        notes.push(format!(
+            "{} of {kinds} kinds of step and outcome were never exercised:\n  {}",
+            missed.len(),
+            missed.join("\n  "),
+        ));
+    }
+    notes
+}
