@@ -7,7 +7,7 @@ use common::{CALM, assert_breaks, assert_holds, tampered, task};
 use gapless_model::Invariant;
 use gapless_model::check::{Bounds, Clocks, Tamper, Task};
 use gapless_model::design::{
-    Acquire, Busy, Checkpoint, Design, Gap, Increment, OwnToken, Producer, Read, Release, SlotWrite,
+    Acquire, Busy, Checkpoint, Design, Gap, OwnToken, Producer, Read, Release, SlotWrite,
 };
 
 const R: Design = Design::RECOMMENDED;
@@ -26,10 +26,9 @@ fn s2_fails_when_a_writer_does_not_know_its_own_token() {
 }
 
 #[test]
-fn s3_fails_when_numbers_are_recycled() {
+fn s3_fails_when_numbers_are_taken_in_blocks() {
     let design = Design { producer: Producer::Anonymous, ..R };
-    let bounds = Bounds { faults: 1, crashes: 1, ..CALM };
-    assert_breaks(&tampered(design, bounds, Tamper::RecycledNumbers), Invariant::S3);
+    assert_breaks(&tampered(design, CALM, Tamper::NumbersInBlocks), Invariant::S3);
 }
 
 #[test]
@@ -82,12 +81,9 @@ fn p1_fails_in_a_livelock() {
 
 #[test]
 fn p1_fails_when_retries_go_round_for_ever() {
-    // Told each time that its slot is empty, and each time that it is taken, a
-    // producer that does not know its own token never gets its answer. It takes
-    // number after number, so the world is outgrown too; the livelock is found first.
-    let design = Design { own_token: OwnToken::Ignore, increment: Increment::None, producer: Producer::Anonymous, ..R };
-    let bounds = Bounds { faults: 1, lost_replies: 1, ..CALM };
-    assert_breaks(&task(design, bounds), Invariant::S2);
+    // A writer that is told each time that its put failed tries for ever. There is
+    // always a next step, and none of them leads out.
+    assert_breaks(&tampered(R, CALM, Tamper::FailsForEver), Invariant::P1);
 }
 
 #[test]

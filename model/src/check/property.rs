@@ -26,6 +26,15 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         holds
     }
 
+    /// Whether a checked invariant that a single state shows to be violated is so
+    /// here. What follows after that is not looked at: it would be blamed on the
+    /// protocol, and is only the damage. (Asked for alone, an invariant is looked
+    /// at everywhere.)
+    pub(super) fn is_ruined(&self, world: &World<P, W, G, S, L>) -> bool {
+        let safety = self.checked.iter().filter(|invariant| **invariant != Invariant::P1);
+        safety.into_iter().any(|invariant| !self.judge(*invariant, world))
+    }
+
     /// Whether an invariant holds in a state.
     #[must_use]
     pub fn judge(&self, invariant: Invariant, world: &World<P, W, G, S, L>) -> bool {
@@ -40,7 +49,9 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
             Invariant::D3 => self.nothing_skipped(world),
             Invariant::L2 => self.one_active(world),
             Invariant::P1 => {
-                (!self.shortest && self.descends(world)) || self.can_finish(world)
+                self.is_ruined(world)
+                    || (!self.shortest && self.descends(world))
+                    || self.can_finish(world)
             }
         }
     }

@@ -35,6 +35,32 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         lower
     }
 
+    /// Whether everything is delivered within so many fault-free steps, drawn at
+    /// random: a walk, where a search would be too large. Every step that stays
+    /// possible is taken some time.
+    #[must_use]
+    pub fn drains(&self, world: &World<P, W, G, S, L>, steps: usize) -> bool {
+        let mut world = world.clone();
+        let mut draw = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut possible = Vec::new();
+        for _ in 0..steps {
+            if self.finished(&world) {
+                return true;
+            }
+            possible.clear();
+            self.steps(&world, Steps::FaultFree, &mut |action| possible.push(action));
+            if possible.is_empty() {
+                return false;
+            }
+            draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let chosen = (draw >> 33) as usize % possible.len();
+            if let Some(next) = self.step(&world, possible[chosen]) {
+                world = next;
+            }
+        }
+        self.finished(&world)
+    }
+
     fn rank(&self, world: &World<P, W, G, S, L>) -> u32 {
         let producers = world.producers.iter().map(|producer| {
             let left = u32::from(self.bounds.events - producer.answered) * EVENT;

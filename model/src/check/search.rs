@@ -282,6 +282,9 @@ fn check_in<const P: usize, const W: usize, const G: usize, const S: usize, cons
     }
 }
 
+/// How much memory the search for the shortest counterexample may take, in bytes.
+const SHORTENING_MEMORY: usize = 2 << 30;
+
 /// Finds, for each violated invariant, a counterexample with the fewest faults,
 /// and of those one with the fewest steps: one search in breadth for each number
 /// of faults, on one thread, so that what it finds first is nearest.
@@ -296,9 +299,13 @@ fn shorten<const P: usize, const W: usize, const G: usize, const S: usize, const
             break;
         }
         let bounds = Bounds { faults, ..task.bounds };
+        // A search in breadth keeps whole states: it is not worth all the memory there is.
+        let spare = watch.peak + SHORTENING_MEMORY;
+        let given = watch.max_memory.replace(task.max_memory.map_or(spare, |most| most.min(spare)));
         let searched = protocol::<P, W, G, S, L>(task, bounds, open.clone()).shortest();
         let checker = searched.checker().threads(1).spawn_bfs();
         let ended = watch.until_done(&checker, true);
+        watch.max_memory = given;
         let checker = checker.join();
         for (name, path) in checker.discoveries() {
             let Some(invariant) = Invariant::named(name) else { continue };

@@ -192,7 +192,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
 
         let reply = apply(&mut world.tables, request, view);
         let reply = match self.tamper {
-            Some(tamper) => tamper.reply(&mut world.tables, request, reply),
+            Some(tamper) => tamper.reply(request, reply),
             None => reply,
         };
         self.coverage.answered(process, world, request, &reply);
@@ -382,6 +382,8 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
                 let Producer { work, run, answered, since } =
                     &mut world.producers[producer.index()];
                 *work = Work::Dead;
+                // Nobody is left who was told that an append was refused.
+                world.ghost.refused[producer.index()] = 0;
                 if named {
                     // Its next run knows nothing but what its record says.
                     *answered = 0;
@@ -412,7 +414,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
             && lives
             && turn.group == group
         {
-            turn.late = aware;
+            turn.late |= aware;
             world.left.spend(|left| &mut left.expiries);
         }
     }
@@ -476,12 +478,12 @@ fn judge_delivery<
     last: u8,
     current: bool,
 ) {
-    match world.tables.slot(&PARTITION, Seq(slot.into())) {
-        Slot::Events { token, .. }
-            if world.ghost.refused[token.producer.index()] & 1 << token.number == 0 => {}
-        Slot::Events { .. } | Slot::Void | Slot::Empty => {
-            world.ghost.broken.insert(Invariant::D1);
-        }
+    let appended = match world.tables.slot(&PARTITION, Seq(slot.into())) {
+        Slot::Events { token, .. } => !world.was_refused(token),
+        Slot::Void | Slot::Empty => false,
+    };
+    if !appended {
+        world.ghost.broken.insert(Invariant::D1);
     }
     let delivered = |slot: usize| world.was_delivered(group.index(), slot);
     let again = delivered(slot.into());

@@ -6,15 +6,15 @@
 use serde::{Deserialize, Serialize};
 
 use super::small::{Small, Window};
-use super::world::PARTITION;
+use crate::number::Seq;
 use crate::store::{Reply, Request, Slot, Tables};
 
 /// One protection taken out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tamper {
-    /// Numbers that were given out and not written are given out again.
-    RecycledNumbers,
+    /// Numbers are taken in blocks of two, and used from the end.
+    NumbersInBlocks,
     /// A reader takes voids for events.
     VoidsAsEvents,
     /// A checkpoint whose outcome is unknown is reported as done (scenario 6).
@@ -23,6 +23,9 @@ pub enum Tamper {
     UnguardedSlots,
     /// The epoch is stripped from the condition of every write of a lease.
     UnfencedLease,
+    /// Every increment demands a head that never comes, so that its sender tries
+    /// again, for ever (a livelock).
+    FailsForEver,
     /// A read of a slot answers that it is empty, as a stale one may (scenario 2).
     StaleRecovery,
 }
@@ -36,6 +39,7 @@ impl Tamper {
                 Tamper::UnguardedSlots,
                 Request::Write(write) | Request::RaiseAndWrite { write, .. },
             ) => write.if_absent = false,
+            (Tamper::FailsForEver, Request::Raise(raise)) => raise.head = Some(Seq(u64::MAX)),
             (
                 Tamper::UnfencedLease,
                 Request::Renew { fence, .. }
@@ -50,20 +54,12 @@ impl Tamper {
     /// What is heard instead.
     pub(super) fn reply(
         self,
-        tables: &mut impl Tables<Small>,
         request: &Request<Small>,
         reply: Reply<Small>,
     ) -> Reply<Small> {
         match (self, request, reply) {
-            (Tamper::RecycledNumbers, Request::Raise(_), Reply::Raised(mut given)) => {
-                while given.0 > 1 {
-                    let below = crate::number::Seq(given.0 - 1);
-                    if tables.slot(&PARTITION, below) != Slot::Empty {
-                        break;
-                    }
-                    given = below;
-                }
-                Reply::Raised(given)
+            (Tamper::NumbersInBlocks, Request::Raise(_), Reply::Raised(given)) => {
+                Reply::Raised(Seq(((given.0 - 1) ^ 1) + 1))
             }
             (Tamper::VoidsAsEvents, _, Reply::Page(page)) => Reply::Page(Window::without_voids(page)),
             (Tamper::StaleRecovery, Request::ReadSlot { .. }, Reply::Slot(_)) => {

@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use super::bounds::Bounds;
 use super::digest::Digest;
 use super::packed::Packed;
-use super::small::{GroupNo, PartitionNo, ProducerNo, Run, Small, WorkerNo};
+use super::small::{GroupNo, PartitionNo, ProducerNo, Run, Small, Token, WorkerNo};
 use crate::append::{Append, Claim};
 use crate::consume::Consume;
 use crate::invariant::Invariant;
@@ -101,7 +101,7 @@ pub(super) struct Ghost<const P: usize, const G: usize, const S: usize> {
     pub(super) marks: [u8; S],
     /// For each group: what was delivered when a turn last ended as it should (D2).
     pub(super) settled: [u8; G],
-    /// For each producer: bit `n`, the append of event n was refused (D1).
+    /// For each producer: bit `n`, its present run was told that event n is refused (D1).
     pub(super) refused: [u8; P],
     /// The invariants that a step broke.
     pub(super) broken: Broken,
@@ -208,6 +208,13 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
     pub(super) fn acknowledged(&self) -> u8 {
         let last = self.ghost.marks.iter().rposition(|mark| mark & ACKNOWLEDGED != 0);
         last.map_or(0, |index| index as u8 + 1)
+    }
+
+    /// Whether an append was refused, and whoever was told so is still there (D1).
+    pub(super) fn was_refused(&self, token: Token) -> bool {
+        let producer = token.producer.index();
+        let told = self.ghost.refused[producer] & 1 << token.number != 0;
+        told && self.producers[producer].run == token.run
     }
 
     /// Whether a slot's events were delivered to a group.
