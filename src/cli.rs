@@ -211,7 +211,8 @@ fn invariant(name: &str) -> Result<Invariant, String> {
 fn memory(text: &str) -> Result<usize, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
-    let number: usize = number.parse().map_err(|_| "a size is a number and a unit, such as 2GiB")?;
+    let number: usize =
+        number.parse().map_err(|_| "a size is a number and a unit, such as 2GiB")?;
     let shift = match unit.trim().to_ascii_lowercase().as_str() {
         "" | "b" => 0,
         "k" | "kib" => 10,

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use gapless_model::check::{BoundsError, ReplayError};
 use gapless_model::design::DesignError;
@@ -25,10 +26,10 @@ pub enum Failure {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        source: DesignError,
+        source: Box<DesignError>,
         /// Its text.
         #[source_code]
-        text: NamedSource<String>,
+        text: Arc<NamedSource<String>>,
         /// The place.
         #[label("here")]
         span: SourceSpan,

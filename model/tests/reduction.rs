@@ -23,6 +23,7 @@ fn verdicts_are_the_same_with_and_without_reduction() {
 
 #[test]
 fn verdicts_are_the_same_under_unbounded_clocks() {
-    let bounds = Bounds { faults: 1, expiries: 1, stale: 1, handovers: 1, lost_triggers: 1, ..CALM };
+    let bounds =
+        Bounds { faults: 1, expiries: 1, stale: 1, handovers: 1, lost_triggers: 1, ..CALM };
     assert_same_verdicts(bounds, Clocks::Unbounded);
 }

@@ -12,7 +12,7 @@ use gapless_model::design::{
 
 const R: Design = Design::RECOMMENDED;
 
-/// 1. A reader steps over a number that is allocated and not yet visible. The slow
+/// Scenario 1: A reader steps over a number that is allocated and not yet visible. The slow
 /// writer resumes, or dies, or writes after its slot was voided.
 mod scenario_1_a_number_allocated_and_not_yet_visible {
     use super::*;
@@ -45,13 +45,12 @@ mod scenario_1_a_number_allocated_and_not_yet_visible {
     }
 }
 
-/// 2. One's own retry looks like losing, on every kind of write, with retries that
+/// Scenario 2: One's own retry looks like losing, on every kind of write, with retries that
 /// the sender never sees, and with a recovery read that is stale.
 mod scenario_2_ones_own_retry_looks_like_losing {
     use super::*;
 
-    const BOUNDS: Bounds =
-        Bounds { faults: 2, lost_replies: 2, late: 1, crashes: 1, ..CALM };
+    const BOUNDS: Bounds = Bounds { faults: 2, lost_replies: 2, late: 1, crashes: 1, ..CALM };
 
     #[test]
     fn the_recommended_design_survives() {
@@ -96,13 +95,12 @@ mod scenario_2_ones_own_retry_looks_like_losing {
     }
 }
 
-/// 3. Handoff limbo: either side of a handover crashes, at each of its steps.
+/// Scenario 3: Handoff limbo: either side of a handover crashes, at each of its steps.
 mod scenario_3_handoff_limbo {
     use super::*;
     use gapless_model::design::Handover;
 
-    const BOUNDS: Bounds =
-        Bounds { faults: 3, handovers: 2, crashes: 1, expiries: 1, ..CALM };
+    const BOUNDS: Bounds = Bounds { faults: 3, handovers: 2, crashes: 1, expiries: 1, ..CALM };
 
     #[test]
     fn the_recommended_design_survives() {
@@ -124,7 +122,7 @@ mod scenario_3_handoff_limbo {
     }
 }
 
-/// 6. Memory runs ahead of the table: a checkpoint fails, or did land and is rolled back.
+/// Scenario 6: Memory runs ahead of the table: a checkpoint fails, or did land and is rolled back.
 mod scenario_6_memory_runs_ahead_of_the_table {
     use super::*;
 
@@ -142,7 +140,7 @@ mod scenario_6_memory_runs_ahead_of_the_table {
     }
 }
 
-/// 7. Zombie owner: paused past its lease, taken over, resumes with a queued write.
+/// Scenario 7: Zombie owner: paused past its lease, taken over, resumes with a queued write.
 mod scenario_7_zombie_owner {
     use super::*;
 
@@ -177,7 +175,7 @@ mod scenario_7_zombie_owner {
     }
 }
 
-/// 9. Clock errors: skew, steps, drift; live leases as well as ended ones; a
+/// Scenario 9: Clock errors: skew, steps, drift; live leases as well as ended ones; a
 /// heartbeat after the release.
 mod scenario_9_clock_errors {
     use super::*;
@@ -216,7 +214,7 @@ mod scenario_9_clock_errors {
     }
 }
 
-/// 10. An orphan in a balanced group: the table shows an owner that is not there,
+/// Scenario 10: An orphan in a balanced group: the table shows an owner that is not there,
 /// and nobody acts on it until something else happens.
 mod scenario_10_an_orphan {
     use super::*;

@@ -16,8 +16,11 @@ fn seq() -> impl Strategy<Value = Seq> {
 }
 
 fn token() -> impl Strategy<Value = Token> {
-    (0_u8..2, 0_u8..2, 1_u8..4)
-        .prop_map(|(producer, run, number)| Token { producer: ProducerNo(producer), run, number })
+    (0_u8..2, 0_u8..2, 1_u8..4).prop_map(|(producer, run, number)| Token {
+        producer: ProducerNo(producer),
+        run,
+        number,
+    })
 }
 
 fn record() -> impl Strategy<Value = Record> {
@@ -91,13 +94,21 @@ fn lease_request() -> impl Strategy<Value = Request<Small>> {
             until: Tick(until),
             free,
         }),
-        (fence(), extend())
-            .prop_map(move |(fence, extend)| Request::Renew { group, partition, fence, extend }),
+        (fence(), extend()).prop_map(move |(fence, extend)| Request::Renew {
+            group,
+            partition,
+            fence,
+            extend
+        }),
         (seq(), fence(), any::<bool>(), extend()).prop_map(move |(to, fence, forward, extend)| {
             Request::Checkpoint { group, partition, to, fence, forward, extend }
         }),
-        (fence(), guard)
-            .prop_map(move |(fence, guard)| Request::Release { group, partition, fence, guard }),
+        (fence(), guard).prop_map(move |(fence, guard)| Request::Release {
+            group,
+            partition,
+            fence,
+            guard
+        }),
         Just(Request::Wake { group, partition }),
     ]
 }
@@ -108,8 +119,11 @@ fn request() -> impl Strategy<Value = Request<Small>> {
     prop_oneof![
         prop::option::of(name()).prop_map(move |name| Request::ReadHead { partition, name }),
         raise().prop_map(Request::Raise),
-        (name(), prop::option::of(record()))
-            .prop_map(move |(name, seen)| Request::Claim { partition, name, seen }),
+        (name(), prop::option::of(record())).prop_map(move |(name, seen)| Request::Claim {
+            partition,
+            name,
+            seen
+        }),
         Just(Request::ReadTail { partition }),
         seq().prop_map(move |slot| Request::ReadSlot { partition, slot }),
         write().prop_map(Request::Write),
@@ -202,13 +216,8 @@ proptest! {
 fn a_transaction_fails_as_a_whole_with_a_reason_for_each_item() {
     let mut tables = Packed::<2, 1, 8>::EMPTY;
     let token = Token { producer: ProducerNo(0), run: 0, number: 1 };
-    let write = Write {
-        partition: PARTITION,
-        slot: Seq(1),
-        token,
-        batch: Count(1),
-        if_absent: true,
-    };
+    let write =
+        Write { partition: PARTITION, slot: Seq(1), token, batch: Count(1), if_absent: true };
     let raise = Raise { partition: PARTITION, head: Some(Seq(5)), token: None, record: None };
     apply(&mut tables, &Request::Write(write.clone()), View::Latest);
     let before = tables;

@@ -100,7 +100,8 @@ fn write(reports: &[Report], args: &CheckArgs) -> Result<(), Failure> {
                 files::write(&folder.join(format!("{name}.ndjson")), &trace.to_ndjson())?;
             }
             if let Some(folder) = &args.svg {
-                let title = format!("{} breaks {invariant}: {}", report.task.name, invariant.says());
+                let title =
+                    format!("{} breaks {invariant}: {}", report.task.name, invariant.says());
                 let drawing = svg::drawing(&title, &trace.decisions);
                 files::write(&folder.join(format!("{name}.svg")), &drawing)?;
             }
@@ -124,10 +125,12 @@ fn status(reports: &[Report], args: &CheckArgs) -> Status {
 /// With `--all`: whether every verdict is the declared one.
 fn declared_status(reports: &[Report], args: &CheckArgs) -> Status {
     let as_declared = reports.iter().all(|report| {
-        named(&report.task.name).is_some_and(|known| table::as_declared(report, known) == Some(true))
+        named(&report.task.name)
+            .is_some_and(|known| table::as_declared(report, known) == Some(true))
     });
     let contradicted = reports.iter().any(|report| {
-        named(&report.task.name).is_some_and(|known| table::as_declared(report, known) == Some(false))
+        named(&report.task.name)
+            .is_some_and(|known| table::as_declared(report, known) == Some(false))
     });
     let unexercised = args.strict && reports.iter().any(|report| !report.missed_marks.is_empty());
     if contradicted || unexercised {
@@ -141,8 +144,8 @@ fn declared_status(reports: &[Report], args: &CheckArgs) -> Status {
 
 fn replay_file(path: &Path, args: &CheckArgs) -> Result<Status, Failure> {
     let text = files::read(path)?;
-    let replayed = replay(&text)
-        .map_err(|source| Failure::Replay { path: path.to_owned(), source })?;
+    let replayed =
+        replay(&text).map_err(|source| Failure::Replay { path: path.to_owned(), source })?;
     let (header, invariant) = (&replayed.header, replayed.header.violates);
     let mut out = stdout().lock();
     writeln!(out, "{} under {} clocks\n", header.name, header.clocks.name())?;

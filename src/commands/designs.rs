@@ -53,8 +53,11 @@ fn designs() -> Table {
     let mut table = plain(["design", "declared", "what it is"]);
     for known in NAMED {
         let breaks: Vec<_> = known.breaks.iter().map(|invariant| invariant.name()).collect();
-        let declared =
-            if breaks.is_empty() { "holds".to_owned() } else { format!("breaks {}", breaks.join(" ")) };
+        let declared = if breaks.is_empty() {
+            "holds".to_owned()
+        } else {
+            format!("breaks {}", breaks.join(" "))
+        };
         table.add_row([known.name, &declared, known.about].map(Cell::new));
     }
     table

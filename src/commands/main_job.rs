@@ -29,7 +29,11 @@ pub fn run() -> Result<Status, Failure> {
     }
     writeln!(out, "{}\n\n{}", table::results(&reports), table::legend(&reports))?;
     if let Some((invariant, trace)) = reports[0].violated().first() {
-        writeln!(out, "\nThe shortest way for `seed` to break {invariant} ({}):\n", invariant.says())?;
+        writeln!(
+            out,
+            "\nThe shortest way for `seed` to break {invariant} ({}):\n",
+            invariant.says()
+        )?;
         writeln!(out, "{}", diagram::text(&trace.decisions))?;
     }
     writeln!(

@@ -6,6 +6,7 @@ pub mod explore;
 pub mod main_job;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use gapless_model::design::{Design, NAMED, named, parse};
 use miette::NamedSource;
@@ -24,10 +25,10 @@ fn find_design(name: &str) -> Result<(String, Design), Failure> {
     }
     let text = files::read(&path)?;
     let design = parse(&text).map_err(|source| Failure::Design {
-        text: NamedSource::new(name, text.clone()).with_language("toml"),
+        text: Arc::new(NamedSource::new(name, text.clone()).with_language("toml")),
         span: source.span.clone().into(),
         path: path.clone(),
-        source,
+        source: Box::new(source),
     })?;
     Ok((called(&path), design))
 }
@@ -40,6 +41,9 @@ fn unknown(name: &str) -> Failure {
     let names: Vec<_> = NAMED.iter().map(|known| known.name).collect();
     Failure::UnknownDesign {
         name: name.to_owned(),
-        help: format!("the named designs are {}; a design of your own is a TOML file", names.join(", ")),
+        help: format!(
+            "the named designs are {}; a design of your own is a TOML file",
+            names.join(", ")
+        ),
     }
 }

@@ -16,7 +16,26 @@ pub fn counterexample(report: &Report, invariant: Invariant, trace: &Trace) -> S
          ({steps} steps, {faults} fault{plural}{minimal})\n\n{}",
         invariant.says(),
         numbered(&trace.decisions),
-    )
+    ) + stuck(invariant)
+}
+
+/// What a counterexample of P1 means: its end looks harmless.
+fn stuck(invariant: Invariant) -> &'static str {
+    match invariant {
+        Invariant::P1 => {
+            "     From here no way leads to a state in which every append is answered, every\n     \
+             acknowledged event delivered and every trigger finished, even without further faults.\n"
+        }
+        Invariant::S1
+        | Invariant::S2
+        | Invariant::S3
+        | Invariant::D1
+        | Invariant::D2
+        | Invariant::D3
+        | Invariant::L1
+        | Invariant::L2
+        | Invariant::L3 => "",
+    }
 }
 
 /// Steps, one or two lines each: what happened, and the state that matters.

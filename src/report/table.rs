@@ -62,8 +62,7 @@ pub fn as_declared(report: &Report, known: &Named) -> Option<bool> {
 }
 
 fn search_table(reports: &[Report], more: &[&str]) -> Table {
-    let mut header =
-        vec!["design", "unique", "generated", "depth", "seconds", "peak MiB"];
+    let mut header = vec!["design", "unique", "generated", "depth", "seconds", "peak MiB"];
     let checked = reports.first().map(|report| report.task.checked.as_slice()).unwrap_or(&[]);
     header.extend(checked.iter().map(|invariant| invariant.name()));
     header.extend(more);

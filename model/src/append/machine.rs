@@ -278,9 +278,12 @@ impl<V: Vocabulary> Append<V> {
             Slot::Events { token, .. } => *token == self.token,
             Slot::Empty | Slot::Void => false,
         };
-        match (own, rules.design.own_token) {
-            (true, OwnToken::Recognise) => return self.appended(rules, slot),
-            (true, OwnToken::Ignore) | (false, _) => {}
+        let recognised = match rules.design.own_token {
+            OwnToken::Recognise => own,
+            OwnToken::Ignore => false,
+        };
+        if recognised {
+            return self.appended(rules, slot);
         }
         match (rules.design.increment, self.expected) {
             // Without a counter the expected slot is the only one that will do.
@@ -329,9 +332,7 @@ impl<V: Vocabulary> Append<V> {
     fn lost(&self, old: &Head<V>) -> Lost {
         match &self.identity {
             Identity::Anonymous => match self.expected {
-                Some(expected) if self.raised(expected.next(), old) => {
-                    Lost::Mine(expected.next())
-                }
+                Some(expected) if self.raised(expected.next(), old) => Lost::Mine(expected.next()),
                 Some(_) => Lost::Over(Answer::Conflict { head: old.head }),
                 None => Lost::Race,
             },

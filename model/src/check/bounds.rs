@@ -70,11 +70,11 @@ pub struct Bound {
 
 bounds! {
     /// Producers.
-    producers = "producers": 1..=4, [2, 2, 3];
+    producers = "producers": 1..=4, [2, 2, 2];
     /// Events that each producer appends.
-    events = "events": 1..=4, [1, 1, 1];
+    events = "events": 1..=4, [1, 1, 2];
     /// The most events in one batch: each producer chooses anew for each append.
-    batch = "batch": 1..=3, [1, 1, 1];
+    batch = "batch": 1..=3, [1, 1, 2];
     /// 1: appends demand the head that their producer last saw.
     expected = "expected": 0..=1, [0, 0, 0];
     /// Workers.
@@ -82,25 +82,25 @@ bounds! {
     /// Groups.
     groups = "groups": 1..=2, [1, 1, 2];
     /// All faults together, whatever each kind may do.
-    faults = "faults": 0..=20, [1, 3, 4];
+    faults = "faults": 0..=20, [1, 3, 1];
     /// Crashes of a process, between any two steps or before a reply is heard.
-    crashes = "crashes": 0..=4, [1, 1, 2];
+    crashes = "crashes": 0..=4, [1, 1, 1];
     /// Requests applied whose reply is lost (so the sender, or its SDK, sends it again).
-    lost_replies = "lost-replies": 0..=4, [1, 1, 2];
+    lost_replies = "lost-replies": 0..=4, [1, 1, 1];
     /// Requests of which a copy arrives at any later time, also after its sender died.
     late = "late": 0..=2, [1, 1, 1];
     /// Reads that miss something already written, where the design's reads may.
     stale = "stale": 0..=4, [1, 1, 1];
     /// Leases that end while their owner is alive.
-    expiries = "expiries": 0..=4, [1, 1, 2];
+    expiries = "expiries": 0..=4, [1, 1, 1];
     /// Turns that end because the worker's time runs out.
     handovers = "handovers": 0..=4, [1, 1, 1];
     /// Renewals while a handler works or a reader waits.
-    renewals = "renewals": 0..=4, [0, 1, 1];
+    renewals = "renewals": 0..=4, [1, 1, 1];
     /// Triggers that are lost, where the design does not make them durable.
     lost_triggers = "lost-triggers": 0..=4, [1, 1, 1];
     /// Triggers that arrive twice.
-    duplicate_triggers = "duplicate-triggers": 0..=4, [0, 1, 1];
+    duplicate_triggers = "duplicate-triggers": 0..=4, [1, 1, 1];
 }
 
 /// A bound that cannot be met.

@@ -11,8 +11,8 @@ use super::small::Small;
 use super::world::World;
 use crate::consume::Outcome;
 use crate::design::{
-    Acquire, Checkpoint, Design, Expiry, Gap, Handover, Increment, Producer, Read,
-    Release, SlotWrite, Trigger,
+    Acquire, Checkpoint, Design, Expiry, Gap, Handover, Increment, Producer, Read, Release,
+    SlotWrite, Trigger,
 };
 use crate::store::{Guard, Reply, Request, Slot};
 use crate::vocabulary::Page;
@@ -138,10 +138,14 @@ impl Coverage {
 
     /// How many marks can be reached, and the names of those that were not.
     #[must_use]
-    pub fn report(&self, design: &Design, bounds: &Bounds, clocks: Clocks) -> (usize, Vec<&'static str>) {
-        let applicable = MARKS.iter().zip(&self.0).filter(|((_, applies), _)| {
-            applies(design, bounds, clocks)
-        });
+    pub fn report(
+        &self,
+        design: &Design,
+        bounds: &Bounds,
+        clocks: Clocks,
+    ) -> (usize, Vec<&'static str>) {
+        let applicable =
+            MARKS.iter().zip(&self.0).filter(|((_, applies), _)| applies(design, bounds, clocks));
         let missed = applicable
             .clone()
             .filter(|(_, seen)| !seen.load(Ordering::Relaxed))
@@ -267,9 +271,7 @@ fn outcome<const P: usize, const W: usize, const G: usize, const S: usize, const
         },
         (Request::ReadLease { .. }, _) => Mark::Looked,
         (Request::SetLease { .. }, _) => Mark::SetLease,
-        (Request::Acquire { .. }, Reply::Leased(lease)) if lease.epoch.0 > 1 => {
-            Mark::AcquiredEnded
-        }
+        (Request::Acquire { .. }, Reply::Leased(lease)) if lease.epoch.0 > 1 => Mark::AcquiredEnded,
         (Request::Acquire { .. }, Reply::Leased(_)) => Mark::AcquiredFree,
         (Request::Acquire { owner, .. }, Reply::Refused { lease: Some(lease), .. }) => {
             if lease.owner == *owner { Mark::AcquiredOwn } else { Mark::AcquireBusy }
@@ -278,11 +280,7 @@ fn outcome<const P: usize, const W: usize, const G: usize, const S: usize, const
         (Request::Renew { .. }, Reply::Refused { .. }) => Mark::RenewFenced,
         (Request::Checkpoint { .. }, Reply::Leased(_)) => Mark::Checkpointed,
         (Request::Checkpoint { fence, .. }, Reply::Refused { lease: Some(lease), .. }) => {
-            if *fence == Some(lease.epoch) {
-                Mark::CheckpointOwn
-            } else {
-                Mark::CheckpointFenced
-            }
+            if *fence == Some(lease.epoch) { Mark::CheckpointOwn } else { Mark::CheckpointFenced }
         }
         (Request::Release { .. }, Reply::Leased(_)) => Mark::Released,
         (Request::Release { .. }, Reply::Refused { lease: None, taken: true }) => {

@@ -85,6 +85,101 @@ impl std::fmt::Display for Actor {
     }
 }
 
+/// What an action is, whatever the state; [`Protocol::words`] says more.
+impl std::fmt::Display for Action {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Action::Begin { producer, count } => {
+                write!(f, "producer {producer} begins to append a batch of {count}")
+            }
+            Action::Send { process } => write!(f, "{process} does what it wants to"),
+            Action::LoseReply { process } => write!(f, "{process} does, and the reply is lost"),
+            Action::Delay { process } => write!(f, "{process} asks, and a copy stays under way"),
+            Action::Arrive { copy } => write!(f, "late request {} arrives", copy + 1),
+            Action::StaleRead { worker, view: Sight::Before(slot) } => {
+                write!(f, "worker {worker} reads, and sees nothing from slot {slot} on")
+            }
+            Action::StaleRead { worker, view: Sight::Without(slot) } => {
+                write!(f, "worker {worker} reads, and does not see slot {slot}")
+            }
+            Action::Crash { process, applied: true } => {
+                write!(f, "{process} does, and crashes before it hears")
+            }
+            Action::Crash { process, applied: false } => write!(f, "{process} crashes"),
+            Action::Restart { producer } => write!(f, "producer {producer} runs again"),
+            Action::Take { worker, group } => {
+                write!(f, "worker {worker} takes a trigger of {group}")
+            }
+            Action::Deliver { worker } => write!(f, "worker {worker}'s handler does its work"),
+            Action::Clock { worker, now } => match *now {
+                Tick::RENEW => write!(f, "worker {worker} should renew"),
+                Tick::GRACE => write!(f, "worker {worker} has waited at the gap"),
+                _ => write!(f, "worker {worker} sees that a lease has ended"),
+            },
+            Action::Stop { worker } => write!(f, "worker {worker} runs out of time"),
+            Action::Lapse { group, aware: true } => {
+                write!(f, "the lease of {group} ends, and its owner knows")
+            }
+            Action::Lapse { group, aware: false } => write!(f, "the lease of {group} ends"),
+            Action::LoseTrigger { process } => write!(f, "{process} fails to send a trigger"),
+            Action::DuplicateTrigger { group } => write!(f, "a trigger of {group} arrives again"),
+            Action::Sweep { group } => write!(f, "a sweep finds that {group} lags"),
+        }
+    }
+}
+
+/// A state for people: what is in the tables, and what everybody is about to do.
+impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize> std::fmt::Debug
+    for World<P, W, G, S, L>
+{
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "{}", self.slots_line())?;
+        for group in (0..G as u8).map(GroupNo) {
+            let waiting = self.triggers[group.index()];
+            let lease = lease_words(self.lease(group).as_ref());
+            writeln!(f, "{group}: {lease}; {waiting} triggers wait")?;
+        }
+        for (index, producer) in self.producers.iter().enumerate() {
+            writeln!(f, "producer {}: {:?}", ProducerNo(index as u8), producer.work)?;
+        }
+        for (index, worker) in self.workers.iter().enumerate() {
+            write!(f, "worker {}: ", WorkerNo(index as u8))?;
+            match &worker.turn {
+                Some(turn) => {
+                    let late = if turn.late { " (its lease has ended)" } else { "" };
+                    writeln!(f, "for {}{late} {:?}", turn.group, turn.machine)?;
+                }
+                None => writeln!(f, "idle")?,
+            }
+        }
+        for request in self.under_way.iter().flatten() {
+            writeln!(f, "under way: {}", request_words(request))?;
+        }
+        write!(f, "left: {:?}", self.left)
+    }
+}
+
+impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>
+    World<P, W, G, S, L>
+{
+    /// Head and slots; an asterisk marks what was acknowledged.
+    fn slots_line(&self) -> String {
+        let head = self.tables.head(&PARTITION);
+        let tail = self.tables.tail(&PARTITION).max(head).0 as usize;
+        let mut text = format!("head {head} [");
+        for slot in 1..=tail.min(S) {
+            let content = self.tables.slot(&PARTITION, crate::number::Seq(slot as u64));
+            let acknowledged = self.ghost.marks[slot - 1] & ACKNOWLEDGED != 0;
+            let _ = write!(text, " {}", slot_words(&content));
+            if acknowledged {
+                text.push('*');
+            }
+        }
+        text.push_str(" ]");
+        text
+    }
+}
+
 impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>
     Protocol<P, W, G, S, L>
 {
@@ -98,7 +193,8 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
             heard: true,
             fault: None,
         };
-        let of_world = |did: String, fault| Words { who: Actor::World, did, answer: None, heard: true, fault };
+        let of_world =
+            |did: String, fault| Words { who: Actor::World, did, answer: None, heard: true, fault };
         let worker = Process::Worker;
         match action {
             Action::Begin { producer, count } => {
@@ -107,7 +203,8 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
             }
             Action::Send { process } => self.request_words(world, process, View::Latest, None),
             Action::StaleRead { worker: reader, view } => {
-                let words = self.request_words(world, worker(reader), view.view(), Some("stale read"));
+                let words =
+                    self.request_words(world, worker(reader), view.view(), Some("stale read"));
                 let missed = match view {
                     Sight::Before(slot) => format!("nothing from slot {slot} on is seen"),
                     Sight::Without(slot) => format!("slot {slot} is not seen"),
@@ -140,16 +237,22 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
                 let words = self.request_words(world, process, View::Latest, Some("crash"));
                 Words { heard: false, did: format!("{}, and crashes", words.did), ..words }
             }
-            Action::Restart { producer } => by(Process::Producer(producer), "runs again".to_owned()),
+            Action::Restart { producer } => {
+                by(Process::Producer(producer), "runs again".to_owned())
+            }
             Action::Take { worker: taker, group } => {
                 by(worker(taker), format!("takes a trigger{}", self.of_group(group)))
             }
-            Action::Deliver { worker: taker } => by(worker(taker), self.delivery_words(world, taker)),
+            Action::Deliver { worker: taker } => {
+                by(worker(taker), self.delivery_words(world, taker))
+            }
             Action::Clock { worker: reader, now } => {
                 let did = match now {
                     Tick::RENEW => "sees that it should renew its lease",
                     Tick::GRACE => "has waited long enough at the empty slot",
-                    _ if self.watches(world, reader) => "has watched the lease for its whole length",
+                    _ if self.watches(world, reader) => {
+                        "has watched the lease for its whole length"
+                    }
                     _ => "sees that its lease has ended, and stops",
                 };
                 by(worker(reader), did.to_owned())
@@ -171,9 +274,10 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
                 };
                 of_world(format!("the lease{} ends: {note}", self.of_group(group)), fault)
             }
-            Action::LoseTrigger { process } => {
-                Words { fault: Some("trigger lost"), ..by(process, "fails to send a trigger".to_owned()) }
-            }
+            Action::LoseTrigger { process } => Words {
+                fault: Some("trigger lost"),
+                ..by(process, "fails to send a trigger".to_owned())
+            },
             Action::DuplicateTrigger { group } => of_world(
                 format!("a trigger{} arrives again", self.of_group(group)),
                 Some("trigger twice"),
@@ -231,18 +335,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
     /// The part of a state that matters, in a line.
     #[must_use]
     pub fn summary(&self, world: &World<P, W, G, S, L>) -> String {
-        let head = world.tables.head(&PARTITION);
-        let tail = world.tables.tail(&PARTITION).max(head).0 as usize;
-        let mut text = format!("head {head} [");
-        for slot in 1..=tail {
-            let content = world.tables.slot(&PARTITION, crate::number::Seq(slot as u64));
-            let acknowledged = world.ghost.marks[slot - 1] & ACKNOWLEDGED != 0;
-            let _ = write!(text, " {}", slot_words(&content));
-            if acknowledged {
-                text.push('*');
-            }
-        }
-        text.push_str(" ]");
+        let mut text = world.slots_line();
         for group in self.groups() {
             let name = if self.bounds.groups > 1 { format!(" {group}") } else { String::new() };
             let _ = write!(text, " |{name} {}", lease_words(world.lease(group).as_ref()));
@@ -387,7 +480,9 @@ fn reply_words(reply: &Reply<Small>) -> String {
         Reply::Page(page) => page_words(page),
         Reply::Lease(lease) => lease_words(lease.as_ref()),
         Reply::Leased(lease) => lease_words(Some(lease)),
-        Reply::Refused { lease: Some(lease), .. } => format!("refused: {}", lease_words(Some(lease))),
+        Reply::Refused { lease: Some(lease), .. } => {
+            format!("refused: {}", lease_words(Some(lease)))
+        }
         Reply::Refused { lease: None, taken: true } => "refused: the slot is taken".to_owned(),
         Reply::Refused { lease: None, taken: false } => "refused: no lease".to_owned(),
     }

@@ -25,8 +25,10 @@ pub use coverage::Coverage;
 pub use describe::{Actor, Words};
 pub use packed::Packed;
 pub use protocol::Protocol;
-pub use small::{Count, GroupNo, PartitionNo, ProducerNo, Run, Small, Tick, Token, Window, WorkerNo};
 pub use search::{Ended, Observer, Progress, Report, Task, Verdict, check, explore};
+pub use small::{
+    Count, GroupNo, PartitionNo, ProducerNo, Run, Small, Tick, Token, Window, WorkerNo,
+};
 pub use tamper::Tamper;
 pub use trace::{Decision, FORMAT, Header, ReplayError, Replayed, Trace, VERSION, replay};
 pub use world::{PARTITION, World};

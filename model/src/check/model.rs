@@ -30,7 +30,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
     }
 
     fn format_action(&self, action: &Self::Action) -> String {
-        format!("{action:?}")
+        action.to_string()
     }
 
     fn format_step(&self, last: &Self::State, action: Self::Action) -> Option<String> {

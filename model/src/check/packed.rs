@@ -130,8 +130,7 @@ impl<const P: usize, const G: usize, const S: usize> Tables<Small> for Packed<P,
     fn record(&self, _: &PartitionNo, name: &ProducerNo) -> Option<Record> {
         // An epoch of a record is at least 1: zero says that there is none.
         let [epoch, number, count, slot] = self.records[name.index()].map(u64::from);
-        let record =
-            Record { epoch: Epoch(epoch), number: Number(number), count, slot: Seq(slot) };
+        let record = Record { epoch: Epoch(epoch), number: Number(number), count, slot: Seq(slot) };
         (epoch > 0).then_some(record)
     }
 

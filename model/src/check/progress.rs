@@ -71,11 +71,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         false
     }
 
-    fn visit(
-        &self,
-        state: World<P, W, G, S, L>,
-        fingerprint: u64,
-    ) -> Visit<World<P, W, G, S, L>> {
+    fn visit(&self, state: World<P, W, G, S, L>, fingerprint: u64) -> Visit<World<P, W, G, S, L>> {
         let mut untried = Vec::with_capacity(8);
         self.steps(&state, Steps::FaultFree, &mut |action| untried.push(action));
         untried.reverse();

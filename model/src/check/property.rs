@@ -61,9 +61,8 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
     /// written behind the checkpoint later is seen too.
     fn nothing_skipped(&self, world: &World<P, W, G, S, L>) -> bool {
         self.groups().all(|group| {
-            (1..=world.tables.checkpoint(group.index())).all(|slot| {
-                !world.holds_events(slot) || world.was_delivered(group.index(), slot)
-            })
+            (1..=world.tables.checkpoint(group.index()))
+                .all(|slot| !world.holds_events(slot) || world.was_delivered(group.index(), slot))
         })
     }
 
@@ -72,9 +71,8 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
     fn one_active(&self, world: &World<P, W, G, S, L>) -> bool {
         self.groups().all(|group| {
             let turns = world.workers.iter().filter_map(|worker| worker.turn.as_ref());
-            let active = turns.filter(|turn| {
-                turn.group == group && turn.machine.is_active() && !turn.late
-            });
+            let active =
+                turns.filter(|turn| turn.group == group && turn.machine.is_active() && !turn.late);
             active.count() <= 1
         })
     }

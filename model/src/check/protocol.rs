@@ -18,13 +18,8 @@ use crate::rules::Rules;
 use crate::store::{Record, Request, Slot, Tables};
 
 /// A design under its bounds: what Stateright searches.
-pub struct Protocol<
-    const P: usize,
-    const W: usize,
-    const G: usize,
-    const S: usize,
-    const L: usize,
-> {
+pub struct Protocol<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>
+{
     /// The rules that every machine is lent.
     pub rules: Rules<Small>,
     /// How much of everything there is.
@@ -418,7 +413,9 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
     ) {
         let waiting = world.triggers[group.index()];
         match self.design().trigger {
-            Trigger::Sweep if waiting == 0 && !self.is_held(world, group) && world.lags(group.index()) => {
+            Trigger::Sweep
+                if waiting == 0 && !self.is_held(world, group) && world.lags(group.index()) =>
+            {
                 push(Action::Sweep { group });
             }
             _ => {}

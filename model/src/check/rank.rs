@@ -4,7 +4,8 @@
 //! can be delivered from here if it can from there; and there is reachable, so it
 //! is asked itself. Ranks do not fall for ever, so only the states where no step
 //! lowers the rank need a search. This is sound whatever the numbers are: bad
-//! numbers cost searches, never a verdict.
+//! numbers cost searches, never a verdict. (A state in which something else is
+//! violated is not asked, so a step to one does not count.)
 
 use super::protocol::{Protocol, Steps};
 use super::small::{Small, Tick};
@@ -30,7 +31,10 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         let here = self.rank(world);
         let mut lower = false;
         self.steps(world, Steps::FaultFree, &mut |action| {
-            lower = lower || self.step(world, action).is_some_and(|next| self.rank(&next) < here);
+            lower = lower
+                || self
+                    .step(world, action)
+                    .is_some_and(|next| self.rank(&next) < here && !self.is_ruined(&next));
         });
         lower
     }
@@ -78,8 +82,8 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         });
         let workers = world.workers.iter().filter_map(|worker| worker.turn.as_ref()).map(|turn| {
             let holds = turn.machine.holds_lease();
-            let current = !holds
-                || world.lease(turn.group).is_some_and(|l| l.epoch == turn.machine.epoch());
+            let current =
+                !holds || world.lease(turn.group).is_some_and(|l| l.epoch == turn.machine.epoch());
             let lost = if turn.late || !current { LOST } else { 0 };
             lost + turn_stage(&turn.machine.wants(&self.rules))
         });

@@ -120,12 +120,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         }
     }
 
-    fn send(
-        &self,
-        world: &mut World<P, W, G, S, L>,
-        process: Process,
-        view: View,
-    ) -> Option<()> {
+    fn send(&self, world: &mut World<P, W, G, S, L>, process: Process, view: View) -> Option<()> {
         let Some(request) = self.wanted(world, process) else {
             self.send_trigger(world, process);
             return Some(());
@@ -301,8 +296,12 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         Work::Append(append)
     }
 
-
-    fn next_work(&self, world: &World<P, W, G, S, L>, index: usize, append: &Append<Small>) -> Work {
+    fn next_work(
+        &self,
+        world: &World<P, W, G, S, L>,
+        index: usize,
+        append: &Append<Small>,
+    ) -> Work {
         let record = match append.identity() {
             Identity::Anonymous => None,
             Identity::Named(session) => Some(session.record),

@@ -52,16 +52,14 @@ impl Tamper {
     }
 
     /// What is heard instead.
-    pub(super) fn reply(
-        self,
-        request: &Request<Small>,
-        reply: Reply<Small>,
-    ) -> Reply<Small> {
+    pub(super) fn reply(self, request: &Request<Small>, reply: Reply<Small>) -> Reply<Small> {
         match (self, request, reply) {
             (Tamper::NumbersInBlocks, Request::Raise(_), Reply::Raised(given)) => {
                 Reply::Raised(Seq(((given.0 - 1) ^ 1) + 1))
             }
-            (Tamper::VoidsAsEvents, _, Reply::Page(page)) => Reply::Page(Window::without_voids(page)),
+            (Tamper::VoidsAsEvents, _, Reply::Page(page)) => {
+                Reply::Page(Window::without_voids(page))
+            }
             (Tamper::StaleRecovery, Request::ReadSlot { .. }, Reply::Slot(_)) => {
                 Reply::Slot(Slot::Empty)
             }

@@ -19,7 +19,7 @@ pub const PARTITION: PartitionNo = PartitionNo(0);
 /// One state: `P` producers, `W` workers, `G` groups, `S` slots, `L` requests under way.
 ///
 /// Everything is inline and of fixed size; a clone is a copy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct World<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize> {
     pub(super) tables: Packed<P, G, S>,
     pub(super) producers: [Producer; P],
@@ -179,8 +179,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
             tables: Packed::EMPTY,
             producers: std::array::from_fn(|index| {
                 let takes_part = index < usize::from(bounds.producers);
-                let work =
-                    if takes_part { first(ProducerNo(index as u8)) } else { Work::Finished };
+                let work = if takes_part { first(ProducerNo(index as u8)) } else { Work::Finished };
                 Producer { work, run: 0, answered: 0, since: None }
             }),
             workers: std::array::from_fn(|_| idle.clone()),

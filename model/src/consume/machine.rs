@@ -642,8 +642,9 @@ impl<V: Vocabulary> Consume<V> {
         let guard = match (why, rules.design.release) {
             (Why::CaughtUp, Release::NextEmpty) => Guard::Empty(self.cursor.next()),
             (Why::CaughtUp, Release::Wake) => Guard::Unwoken(self.wake),
-            (Why::CaughtUp, Release::Unconditional | Release::LookAgain)
-            | (Why::HandOver, _) => Guard::None,
+            (Why::CaughtUp, Release::Unconditional | Release::LookAgain) | (Why::HandOver, _) => {
+                Guard::None
+            }
         };
         Request::Release {
             group: self.group.clone(),

@@ -89,27 +89,25 @@ pub fn parse(text: &str) -> Result<Design, DesignError> {
     if let Some((_, value)) = entries.iter().find(|(key, _)| key.get_ref() == "base") {
         let bases = || names(NAMED.iter().map(|known| known.name));
         let name = string("base", value.get_ref(), bases).map_err(|m| at(value.span(), m))?;
-        design = named(name).map(|known| known.design).ok_or_else(|| {
-            at(value.span(), unknown_value("base", name, bases()))
-        })?;
+        design = named(name)
+            .map(|known| known.design)
+            .ok_or_else(|| at(value.span(), unknown_value("base", name, bases())))?;
     }
     for (key, value) in &entries {
         let (name, span) = (key.get_ref().as_ref(), value.span());
         if name == "base" {
             continue;
         }
-        let axis = Axis::named(name).ok_or_else(|| {
-            at(key.span(), Mistake::UnknownAxis { key: name.to_owned() })
-        })?;
+        let axis = Axis::named(name)
+            .ok_or_else(|| at(key.span(), Mistake::UnknownAxis { key: name.to_owned() }))?;
         let allowed = || names(axis.values.iter().map(|value| value.name));
         let chosen = string(name, value.get_ref(), allowed).map_err(|m| at(span.clone(), m))?;
         if !axis.choose(&mut design, chosen) {
             return Err(at(span, unknown_value(name, chosen, allowed())));
         }
     }
-    contradiction(&design).map_or(Ok(design), |why| {
-        Err(at(0..text.len(), Mistake::Contradiction(why)))
-    })
+    contradiction(&design)
+        .map_or(Ok(design), |why| Err(at(0..text.len(), Mistake::Contradiction(why))))
 }
 
 fn unknown_value(key: &str, value: &str, allowed: String) -> Mistake {
@@ -147,7 +145,8 @@ pub fn to_toml(base: &super::Named, design: &Design) -> String {
     for axis in AXES {
         let (chosen, value) = (axis.of(design).name, axis.of(&base.design).name);
         let mark = if chosen == value { "# " } else { "" };
-        let others = names(axis.values.iter().map(|value| value.name).filter(|name| *name != chosen));
+        let others =
+            names(axis.values.iter().map(|value| value.name).filter(|name| *name != chosen));
         text.push_str(&format!("{mark}{} = \"{chosen}\"  # or {others}\n", axis.name));
     }
     text
@@ -205,13 +204,19 @@ mod tests {
     #[test]
     fn an_unknown_value_names_its_line_and_the_values() {
         let (line, mistake) = mistake("gap = \"hop\"\n");
-        assert_eq!((line, mistake.to_string().as_str()), (1, "`gap` cannot be `hop`; it is one of skip, wait, void"));
+        assert_eq!(
+            (line, mistake.to_string().as_str()),
+            (1, "`gap` cannot be `hop`; it is one of skip, wait, void")
+        );
     }
 
     #[test]
     fn a_value_that_is_no_string_says_what_it_is() {
         let (_, mistake) = mistake("gap = 3\n");
-        assert_eq!(mistake.to_string(), "`gap` takes a string, not a integer; it is one of skip, wait, void");
+        assert_eq!(
+            mistake.to_string(),
+            "`gap` takes a string, not a integer; it is one of skip, wait, void"
+        );
     }
 
     #[test]

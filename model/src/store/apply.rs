@@ -113,11 +113,9 @@ pub fn apply<V: Vocabulary, T: Tables<V>>(
         Request::Release { group, partition, fence, guard } => {
             release(tables, group, partition, *fence, *guard)
         }
-        Request::Wake { group, partition } => {
-            update(tables, group, partition, |lease| {
-                lease.active.then(|| Lease { wake: lease.wake + 1, ..lease.clone() })
-            })
-        }
+        Request::Wake { group, partition } => update(tables, group, partition, |lease| {
+            lease.active.then(|| Lease { wake: lease.wake + 1, ..lease.clone() })
+        }),
     }
 }
 

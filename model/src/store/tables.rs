@@ -66,7 +66,12 @@ where
     V::Name: Ord,
 {
     fn default() -> Self {
-        Partition { head: Seq::ZERO, raiser: None, records: BTreeMap::new(), slots: BTreeMap::new() }
+        Partition {
+            head: Seq::ZERO,
+            raiser: None,
+            records: BTreeMap::new(),
+            slots: BTreeMap::new(),
+        }
     }
 }
 

@@ -1,0 +1,272 @@
+//! `gapless check` as its users meet it: tables, exit statuses, files, and what it
+//! says to bad input.
+
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+use predicates::prelude::PredicateBooleanExt as _;
+use predicates::str::contains;
+
+/// The command, in a folder of its own.
+fn gapless(folder: &Path) -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("gapless"));
+    command.current_dir(folder).env("NO_COLOR", "1").env_remove("RUST_BACKTRACE");
+    command
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_design_that_holds_exits_with_0() {
+    let folder = folder();
+    gapless(folder.path())
+        .args(["check", "recommended", "--bounds", "tiny"])
+        .assert()
+        .code(0)
+        .stdout(contains("recommended").and(contains("  ok".repeat(10))));
+}
+
+#[test]
+fn a_design_that_is_violated_exits_with_1_and_tells_the_story() {
+    let folder = folder();
+    gapless(folder.path()).args(["check", "seed", "--bounds", "tiny"]).assert().code(1).stdout(
+        contains("seed breaks P1")
+            .and(contains("seed breaks D3"))
+            .and(contains("seed breaks L2"))
+            .and(contains("  1. producer A  read the head -> head 0")),
+    );
+}
+
+#[test]
+fn counterexamples_come_shortest_first() {
+    let folder = folder();
+    let output = gapless(folder.path())
+        .args(["check", "seed", "--bounds", "tiny"])
+        .output()
+        .expect("it runs");
+    let text = String::from_utf8(output.stdout).expect("text");
+    let steps: Vec<u32> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix('(')?.split(' ').next()?.parse().ok())
+        .collect();
+    assert!(steps.len() >= 4, "{text}");
+    assert!(steps.is_sorted(), "{steps:?}");
+}
+
+#[test]
+fn a_limit_ends_the_search_with_3_and_says_so() {
+    let folder = folder();
+    gapless(folder.path())
+        .args(["check", "recommended", "--faults", "6", "--crashes", "2", "--timeout", "300ms"])
+        .assert()
+        .code(3)
+        .stdout(contains("not exhaustive: time was up"));
+}
+
+#[test]
+fn a_memory_limit_does_so_too() {
+    let folder = folder();
+    gapless(folder.path())
+        .args(["check", "recommended", "--faults", "6", "--crashes", "2", "--max-memory", "30MiB"])
+        .assert()
+        .code(3)
+        .stdout(contains("not exhaustive: memory was up"));
+}
+
+#[test]
+fn a_design_of_ones_own_is_a_file() {
+    let folder = folder();
+    fs::write(folder.path().join("mine.toml"), "base = \"recommended\"\ngap = \"wait\"\n")
+        .expect("written");
+    gapless(folder.path())
+        .args(["check", "mine.toml", "--bounds", "tiny"])
+        .assert()
+        .code(1)
+        .stdout(contains("mine breaks P1"));
+}
+
+#[test]
+fn a_wrong_value_names_file_line_key_and_what_is_allowed() {
+    let folder = folder();
+    fs::write(folder.path().join("mine.toml"), "base = \"seed\"\n\ngap = \"hop\"\n")
+        .expect("written");
+    gapless(folder.path()).args(["check", "mine.toml"]).assert().code(2).stderr(
+        contains("mine.toml: line 3")
+            .and(contains("`gap` cannot be `hop`"))
+            .and(contains("skip, wait, void")),
+    );
+}
+
+#[test]
+fn a_wrong_key_names_the_keys() {
+    let folder = folder();
+    fs::write(folder.path().join("mine.toml"), "gaps = \"wait\"\n").expect("written");
+    gapless(folder.path())
+        .args(["check", "mine.toml"])
+        .assert()
+        .code(2)
+        .stderr(contains("line 1").and(contains("there is no axis `gaps`")));
+}
+
+#[test]
+fn an_unknown_design_lists_the_known_ones() {
+    let folder = folder();
+    gapless(folder.path())
+        .args(["check", "sead"])
+        .assert()
+        .code(2)
+        .stderr(contains("no design `sead`").and(contains("recommended")));
+}
+
+#[test]
+fn bounds_that_cannot_be_met_say_why() {
+    let folder = folder();
+    gapless(folder.path())
+        .args(["check", "--producers", "9"])
+        .assert()
+        .code(2)
+        .stderr(contains("producers is 9; the checker takes 1 to 4"));
+    gapless(folder.path())
+        .args(["check", "--batch", "2"])
+        .assert()
+        .code(2)
+        .stderr(contains("a batch of 2 needs at least as many events"));
+}
+
+#[test]
+fn l2_cannot_be_asked_for_under_unbounded_clocks() {
+    let folder = folder();
+    gapless(folder.path())
+        .args(["check", "--property", "L2", "--clocks", "unbounded"])
+        .assert()
+        .code(2)
+        .stderr(contains("--clocks timely"));
+}
+
+#[test]
+fn an_unknown_property_lists_the_known_ones() {
+    let folder = folder();
+    gapless(folder.path())
+        .args(["check", "--property", "X9"])
+        .assert()
+        .code(2)
+        .stderr(contains("S1, S2, S3"));
+}
+
+#[test]
+fn results_are_written_for_machines() {
+    let folder = folder();
+    gapless(folder.path())
+        .args(["check", "seed", "recommended", "--bounds", "tiny"])
+        .args(["--json", "r.json", "--junit", "r.xml", "--trace", "traces", "--svg", "pictures"])
+        .assert()
+        .code(1);
+    let text = fs::read_to_string(folder.path().join("r.json")).expect("written");
+    let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(json["checks"][0]["properties"]["P1"]["verdict"], "violated");
+    assert_eq!(json["checks"][1]["properties"]["P1"]["verdict"], "holds");
+    assert_eq!(json["checks"][1]["exhaustive"], true);
+    let xml = fs::read_to_string(folder.path().join("r.xml")).expect("written");
+    assert!(xml.contains("<testsuite name=\"seed\"") && xml.contains("<failure"), "{xml}");
+    assert_eq!(files(folder.path()), ["pictures", "r.json", "r.xml", "traces"]);
+    assert!(files(&folder.path().join("traces")).contains(&"seed-P1.ndjson".to_owned()));
+    let svg = fs::read_to_string(folder.path().join("pictures/seed-P1.svg")).expect("written");
+    assert!(svg.starts_with("<svg") && svg.contains("producer A"), "{svg}");
+}
+
+#[test]
+fn a_trace_replays_to_the_same_violation() {
+    let folder = folder();
+    gapless(folder.path())
+        .args(["check", "skip-gaps", "--bounds", "tiny", "--trace", "."])
+        .assert()
+        .code(1);
+    gapless(folder.path())
+        .args(["check", "--replay", "skip-gaps-D3.ndjson"])
+        .assert()
+        .code(1)
+        .stdout(contains("At the end D3 is violated"));
+}
+
+#[test]
+fn a_broken_trace_names_its_line() {
+    let folder = folder();
+    fs::write(folder.path().join("t.ndjson"), "{\"format\":3}\n").expect("written");
+    gapless(folder.path())
+        .args(["check", "--replay", "t.ndjson"])
+        .assert()
+        .code(2)
+        .stderr(contains("t.ndjson cannot be replayed").and(contains("line 1")));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let folder = folder();
+    gapless(folder.path())
+        .args(["check", "--replay", "nowhere.ndjson"])
+        .assert()
+        .code(2)
+        .stderr(contains("cannot read nowhere.ndjson"));
+}
+
+#[test]
+fn a_result_that_cannot_be_written_leaves_nothing_behind() {
+    let folder = folder();
+    gapless(folder.path())
+        .args(["check", "--bounds", "tiny", "--json", "no/such/folder/r.json"])
+        .assert()
+        .code(2)
+        .stderr(contains("cannot write no/such/folder/r.json"));
+    assert!(files(folder.path()).is_empty());
+}
+
+#[test]
+fn strict_fails_where_something_was_never_exercised() {
+    let folder = folder();
+    gapless(folder.path()).args(["check", "--faults", "2", "--strict"]).assert().code(0);
+    // One event makes one trigger, so nobody can take over from an owner who does not know.
+    gapless(folder.path())
+        .args(["check", "--faults", "1", "--producers", "1", "--clocks", "unbounded", "--strict"])
+        .assert()
+        .code(1)
+        .stdout(contains("never exercised").and(contains("checkpoint: fenced out")));
+}
+
+#[test]
+fn designs_lists_axes_and_prints_a_design_that_can_be_read_back() {
+    let folder = folder();
+    gapless(folder.path())
+        .arg("designs")
+        .assert()
+        .code(0)
+        .stdout(contains("slot-write").and(contains("skip-gaps")));
+    let shown = gapless(folder.path()).args(["designs", "show", "no-counter"]).output();
+    let text = String::from_utf8(shown.expect("it runs").stdout).expect("text");
+    assert!(text.contains("increment = \"none\""), "{text}");
+    fs::write(folder.path().join("copy.toml"), text).expect("written");
+    gapless(folder.path()).args(["check", "copy.toml", "--bounds", "tiny"]).assert().code(0);
+}
+
+#[test]
+fn the_explorer_says_when_its_port_is_taken() {
+    let folder = folder();
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    gapless(folder.path())
+        .args(["explore", "--port", &port])
+        .assert()
+        .code(2)
+        .stderr(contains("cannot listen on port"));
+}
