@@ -20,7 +20,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
     }
 
     fn actions(&self, state: &Self::State, actions: &mut Vec<Self::Action>) {
-        if !self.stop.load(Ordering::Relaxed) && !self.is_ruined(state) {
+        if !self.stop.load(Ordering::Relaxed) && !self.was_judged_ruined(state) {
             self.steps(state, Steps::All, &mut |action| actions.push(action));
         }
     }

@@ -35,6 +35,12 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         safety.into_iter().any(|invariant| !self.judge(*invariant, world))
     }
 
+    /// The same for a state whose invariants were just judged: as long as no
+    /// violation was found anywhere, none was found here.
+    pub(super) fn was_judged_ruined(&self, world: &World<P, W, G, S, L>) -> bool {
+        self.found.iter().any(|found| found.load(Ordering::Relaxed)) && self.is_ruined(world)
+    }
+
     /// Whether an invariant holds in a state.
     #[must_use]
     pub fn judge(&self, invariant: Invariant, world: &World<P, W, G, S, L>) -> bool {
@@ -45,11 +51,12 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
             | Invariant::D2
             | Invariant::L1
             | Invariant::L3 => !world.ghost.broken.contains(invariant),
-            Invariant::S2 => one_slot_an_event(world),
+            // An event can only be in two slots if two slots hold events.
+            Invariant::S2 => !world.holds_several() || one_slot_an_event(world),
             Invariant::D3 => self.nothing_skipped(world),
             Invariant::L2 => self.one_active(world),
             Invariant::P1 => {
-                self.is_ruined(world)
+                self.was_judged_ruined(world)
                     || (!self.shortest && self.descends(world))
                     || self.can_finish(world)
             }

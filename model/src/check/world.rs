@@ -226,6 +226,11 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         self.tables.cells()[slot - 1].holds_events()
     }
 
+    /// Whether more than one slot holds events.
+    pub(super) fn holds_several(&self) -> bool {
+        self.tables.cells().iter().filter(|cell| cell.holds_events()).count() > 1
+    }
+
     /// Whether a slot holds events or a void.
     pub(super) fn holds_something(&self, slot: usize) -> bool {
         self.tables.cells()[slot - 1].holds_something()
