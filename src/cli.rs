@@ -143,7 +143,7 @@ pub enum BoundsName {
     /// Ten seconds or less.
     #[default]
     Default,
-    /// Everything at once, within an hour.
+    /// Everything at once: hundreds of millions of states, some twenty bytes each.
     Deep,
 }
 

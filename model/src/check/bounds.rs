@@ -37,7 +37,7 @@ macro_rules! bounds {
             pub const TINY: Bounds = Bounds { $($field: $tiny),+ };
             /// Ten seconds or less: for every change.
             pub const DEFAULT: Bounds = Bounds { $($field: $default),+ };
-            /// Everything at once, within an hour.
+            /// Everything at once: hundreds of millions of states, some twenty bytes each.
             pub const DEEP: Bounds = Bounds { $($field: $deep),+ };
 
             /// Every single bound, for the command line and the documentation.

@@ -7,6 +7,7 @@ mod describe;
 mod digest;
 mod model;
 mod packed;
+mod producer;
 mod progress;
 mod property;
 mod protocol;
@@ -17,6 +18,7 @@ mod small;
 mod step;
 mod tamper;
 mod trace;
+mod words;
 mod world;
 
 pub use action::{Action, Process, Sight};

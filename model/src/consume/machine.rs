@@ -1,10 +1,10 @@
 //! The machine itself.
 
 use super::turn::{Delivery, Outcome, Wants};
-use crate::design::{Acquire, Checkpoint, Expiry, Gap, Handover, Read, Release};
+use crate::design::{Acquire, Expiry, Gap, Handover, Read, Release};
 use crate::number::{Epoch, Seq};
 use crate::rules::Rules;
-use crate::store::{Extend, Free, Guard, Lease, Reply, Request};
+use crate::store::{Lease, Reply};
 use crate::vocabulary::{Page, Seen, Time, Vocabulary};
 
 /// One worker's turn: acquire, read, deliver, renew, checkpoint, release, hand over.
@@ -13,19 +13,19 @@ use crate::vocabulary::{Page, Seen, Time, Vocabulary};
 /// again, and every reply allows for its having been applied before (scenario 2).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Consume<V: Vocabulary> {
-    group: V::Group,
-    partition: V::Partition,
-    owner: V::Owner,
+    pub(super) group: V::Group,
+    pub(super) partition: V::Partition,
+    pub(super) owner: V::Owner,
     phase: Phase<V>,
     /// The last slot that this turn knows to be finished: the checkpoint, as far as it knows.
-    cursor: Seq,
-    epoch: Epoch,
+    pub(super) cursor: Seq,
+    pub(super) epoch: Epoch,
     /// When the lease was asked for that it holds now: it counts from then (L2).
     leased: V::Time,
     /// The last time it was told.
-    told: V::Time,
+    pub(super) told: V::Time,
     /// The wake counter as last seen.
-    wake: u64,
+    pub(super) wake: u64,
     /// Its time is running out.
     stopping: bool,
 }
@@ -64,14 +64,14 @@ enum Phase<V: Vocabulary> {
 
 /// A lease's epoch and sign of life, as an observer saw them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Sign {
-    epoch: Epoch,
-    beat: u64,
+pub(super) struct Sign {
+    pub(super) epoch: Epoch,
+    pub(super) beat: u64,
 }
 
 /// Why a lease is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Why {
+pub(super) enum Why {
     CaughtUp,
     HandOver,
 }
@@ -551,106 +551,6 @@ impl<V: Vocabulary> Consume<V> {
                 *renewing = true;
             }
             _ => {}
-        }
-    }
-
-    // The requests.
-
-    /// The epoch that its writes of the lease demand: what the checkpoint demands
-    /// fences renewals and releases too.
-    fn fence(&self, rules: &Rules<V>) -> Option<Epoch> {
-        match rules.design.checkpoint {
-            Checkpoint::Unconditional => None,
-            Checkpoint::Epoch | Checkpoint::EpochForward => Some(self.epoch),
-        }
-    }
-
-    fn extend(&self, rules: &Rules<V>) -> Extend<V> {
-        let beat = match rules.design.expiry {
-            Expiry::WallClock => false,
-            Expiry::Observer => true,
-        };
-        Extend { until: self.told.plus(rules.lease), beat }
-    }
-
-    fn look(&self) -> Request<V> {
-        Request::ReadLease { group: self.group.clone(), partition: self.partition.clone() }
-    }
-
-    fn set(&self, rules: &Rules<V>, epoch: Epoch) -> Request<V> {
-        Request::SetLease {
-            group: self.group.clone(),
-            partition: self.partition.clone(),
-            owner: self.owner.clone(),
-            epoch,
-            until: self.told.plus(rules.lease),
-        }
-    }
-
-    fn acquire(&self, rules: &Rules<V>, seen: Option<Sign>) -> Request<V> {
-        let free = match (rules.design.expiry, seen) {
-            (Expiry::WallClock, _) => Free::EndedBy(self.told.minus(rules.skew)),
-            (Expiry::Observer, None) => Free::Inactive,
-            (Expiry::Observer, Some(Sign { epoch, beat })) => Free::Unchanged { epoch, beat },
-        };
-        Request::Acquire {
-            group: self.group.clone(),
-            partition: self.partition.clone(),
-            owner: self.owner.clone(),
-            until: self.told.plus(rules.lease),
-            free,
-        }
-    }
-
-    fn leave_word(&self) -> Request<V> {
-        Request::Wake { group: self.group.clone(), partition: self.partition.clone() }
-    }
-
-    fn read(&self, consistent: bool) -> Request<V> {
-        Request::ReadEvents { partition: self.partition.clone(), after: self.cursor, consistent }
-    }
-
-    fn void(&self) -> Request<V> {
-        Request::Void { partition: self.partition.clone(), slot: self.cursor.next() }
-    }
-
-    fn renew(&self, rules: &Rules<V>) -> Request<V> {
-        Request::Renew {
-            group: self.group.clone(),
-            partition: self.partition.clone(),
-            fence: self.fence(rules),
-            extend: self.extend(rules),
-        }
-    }
-
-    fn move_to(&self, rules: &Rules<V>, to: Seq) -> Request<V> {
-        let forward = match rules.design.checkpoint {
-            Checkpoint::Unconditional | Checkpoint::Epoch => false,
-            Checkpoint::EpochForward => true,
-        };
-        Request::Checkpoint {
-            group: self.group.clone(),
-            partition: self.partition.clone(),
-            to,
-            fence: self.fence(rules),
-            forward,
-            extend: self.extend(rules),
-        }
-    }
-
-    fn release(&self, rules: &Rules<V>, why: Why) -> Request<V> {
-        let guard = match (why, rules.design.release) {
-            (Why::CaughtUp, Release::NextEmpty) => Guard::Empty(self.cursor.next()),
-            (Why::CaughtUp, Release::Wake) => Guard::Unwoken(self.wake),
-            (Why::CaughtUp, Release::Unconditional | Release::LookAgain) | (Why::HandOver, _) => {
-                Guard::None
-            }
-        };
-        Request::Release {
-            group: self.group.clone(),
-            partition: self.partition.clone(),
-            fence: self.fence(rules),
-            guard,
         }
     }
 }

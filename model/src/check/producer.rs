@@ -1,0 +1,88 @@
+//! What a producer of the checked world does next: its input, its batches, its runs.
+
+use super::protocol::Protocol;
+use super::small::{Count, ProducerNo, Small, Token};
+use super::world::{PARTITION, Producer, Work, World};
+use crate::append::{Append, Claim, Identity, Session};
+use crate::design::Increment;
+use crate::number::{Number, Seq};
+use crate::store::{Record, Tables};
+
+impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>
+    Protocol<P, W, G, S, L>
+{
+    /// What a run of a producer begins with.
+    pub(super) fn first_work(&self, producer: ProducerNo, run: u8, answered: u8) -> Work {
+        if self.named() {
+            Work::Claim(Claim::new(PARTITION, producer))
+        } else {
+            self.between(producer, run, answered, None)
+        }
+    }
+
+    /// What a producer does next. Where it has no choice it begins its next append
+    /// at once: nobody can tell before it sends a request.
+    pub(super) fn between(
+        &self,
+        producer: ProducerNo,
+        run: u8,
+        answered: u8,
+        record: Option<Record>,
+    ) -> Work {
+        if answered >= self.bounds.events {
+            Work::Finished
+        } else if self.bounds.batch > 1 || self.bounds.expected > 0 {
+            Work::Between(record)
+        } else {
+            Work::Append(self.append(producer, run, answered, record, 1, None))
+        }
+    }
+
+    /// A producer chooses its next batch, and looks where the head is if it is to demand that.
+    pub(super) fn begin(
+        &self,
+        world: &World<P, W, G, S, L>,
+        producer: ProducerNo,
+        count: u8,
+    ) -> Work {
+        let Producer { work, run, answered, .. } = &world.producers[producer.index()];
+        let record = match work {
+            Work::Between(record) => *record,
+            Work::Claim(_) | Work::Append(_) | Work::Finished | Work::Dead => None,
+        };
+        let expected = (self.bounds.expected > 0).then(|| match self.design().increment {
+            Increment::None => world.tables.tail(&PARTITION),
+            Increment::CompareAndSet | Increment::Add | Increment::Transaction => {
+                world.tables.head(&PARTITION)
+            }
+        });
+        Work::Append(self.append(producer, *run, *answered, record, count, expected))
+    }
+
+    fn append(
+        &self,
+        producer: ProducerNo,
+        run: u8,
+        answered: u8,
+        record: Option<Record>,
+        count: u8,
+        expected: Option<Seq>,
+    ) -> Append<Small> {
+        let number = answered + count;
+        let identity = match record {
+            Some(record) => {
+                let number = Number(number.into());
+                Identity::Named(Session { name: producer, record, number })
+            }
+            None => Identity::Anonymous,
+        };
+        let token = self.token(producer, run, number);
+        Append::new(&self.rules, PARTITION, token, Count(count), identity, expected)
+    }
+
+    /// The token of a producer's append that ends with event `number`.
+    pub(super) fn token(&self, producer: ProducerNo, run: u8, number: u8) -> Token {
+        let run = if self.named() { 0 } else { run };
+        Token { producer, run, number }
+    }
+}

@@ -1,0 +1,108 @@
+//! The requests of a turn: what each demands, and what it writes.
+
+use super::machine::{Consume, Sign, Why};
+use crate::design::{Checkpoint, Expiry, Release};
+use crate::number::{Epoch, Seq};
+use crate::rules::Rules;
+use crate::store::{Extend, Free, Guard, Request};
+use crate::vocabulary::{Time, Vocabulary};
+
+impl<V: Vocabulary> Consume<V> {
+    /// The epoch that its writes of the lease demand: what the checkpoint demands
+    /// fences renewals and releases too.
+    pub(super) fn fence(&self, rules: &Rules<V>) -> Option<Epoch> {
+        match rules.design.checkpoint {
+            Checkpoint::Unconditional => None,
+            Checkpoint::Epoch | Checkpoint::EpochForward => Some(self.epoch),
+        }
+    }
+
+    pub(super) fn extend(&self, rules: &Rules<V>) -> Extend<V> {
+        let beat = match rules.design.expiry {
+            Expiry::WallClock => false,
+            Expiry::Observer => true,
+        };
+        Extend { until: self.told.plus(rules.lease), beat }
+    }
+
+    pub(super) fn look(&self) -> Request<V> {
+        Request::ReadLease { group: self.group.clone(), partition: self.partition.clone() }
+    }
+
+    pub(super) fn set(&self, rules: &Rules<V>, epoch: Epoch) -> Request<V> {
+        Request::SetLease {
+            group: self.group.clone(),
+            partition: self.partition.clone(),
+            owner: self.owner.clone(),
+            epoch,
+            until: self.told.plus(rules.lease),
+        }
+    }
+
+    pub(super) fn acquire(&self, rules: &Rules<V>, seen: Option<Sign>) -> Request<V> {
+        let free = match (rules.design.expiry, seen) {
+            (Expiry::WallClock, _) => Free::EndedBy(self.told.minus(rules.skew)),
+            (Expiry::Observer, None) => Free::Inactive,
+            (Expiry::Observer, Some(Sign { epoch, beat })) => Free::Unchanged { epoch, beat },
+        };
+        Request::Acquire {
+            group: self.group.clone(),
+            partition: self.partition.clone(),
+            owner: self.owner.clone(),
+            until: self.told.plus(rules.lease),
+            free,
+        }
+    }
+
+    pub(super) fn leave_word(&self) -> Request<V> {
+        Request::Wake { group: self.group.clone(), partition: self.partition.clone() }
+    }
+
+    pub(super) fn read(&self, consistent: bool) -> Request<V> {
+        Request::ReadEvents { partition: self.partition.clone(), after: self.cursor, consistent }
+    }
+
+    pub(super) fn void(&self) -> Request<V> {
+        Request::Void { partition: self.partition.clone(), slot: self.cursor.next() }
+    }
+
+    pub(super) fn renew(&self, rules: &Rules<V>) -> Request<V> {
+        Request::Renew {
+            group: self.group.clone(),
+            partition: self.partition.clone(),
+            fence: self.fence(rules),
+            extend: self.extend(rules),
+        }
+    }
+
+    pub(super) fn move_to(&self, rules: &Rules<V>, to: Seq) -> Request<V> {
+        let forward = match rules.design.checkpoint {
+            Checkpoint::Unconditional | Checkpoint::Epoch => false,
+            Checkpoint::EpochForward => true,
+        };
+        Request::Checkpoint {
+            group: self.group.clone(),
+            partition: self.partition.clone(),
+            to,
+            fence: self.fence(rules),
+            forward,
+            extend: self.extend(rules),
+        }
+    }
+
+    pub(super) fn release(&self, rules: &Rules<V>, why: Why) -> Request<V> {
+        let guard = match (why, rules.design.release) {
+            (Why::CaughtUp, Release::NextEmpty) => Guard::Empty(self.cursor.next()),
+            (Why::CaughtUp, Release::Wake) => Guard::Unwoken(self.wake),
+            (Why::CaughtUp, Release::Unconditional | Release::LookAgain) | (Why::HandOver, _) => {
+                Guard::None
+            }
+        };
+        Request::Release {
+            group: self.group.clone(),
+            partition: self.partition.clone(),
+            fence: self.fence(rules),
+            guard,
+        }
+    }
+}
