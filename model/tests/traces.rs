@@ -47,9 +47,8 @@ fn the_skipped_event_reads_like_the_story_it_is() {
         .iter()
         .map(|d| format!("{}: {} -> {}", d.who, d.did, d.answer.as_deref().unwrap_or("")))
         .collect();
-    let ends = words.split_off_last(3);
     assert_eq!(
-        ends,
+        words[words.len() - 3..],
         [
             "producer A: write A1 into slot 1 if empty -> done",
             "worker 1: delivers B1 (slot 2) -> ",
@@ -57,16 +56,6 @@ fn the_skipped_event_reads_like_the_story_it_is() {
              epoch 1 held by worker 1",
         ],
     );
-}
-
-trait SplitOffLast<T> {
-    fn split_off_last(self, count: usize) -> Vec<T>;
-}
-
-impl<T> SplitOffLast<T> for Vec<T> {
-    fn split_off_last(mut self, count: usize) -> Vec<T> {
-        self.split_off(self.len() - count)
-    }
 }
 
 #[test]

@@ -124,14 +124,12 @@ fn status(reports: &[Report], args: &CheckArgs) -> Status {
 
 /// With `--all`: whether every verdict is the declared one.
 fn declared_status(reports: &[Report], args: &CheckArgs) -> Status {
-    let as_declared = reports.iter().all(|report| {
-        named(&report.task.name)
-            .is_some_and(|known| table::as_declared(report, known) == Some(true))
-    });
-    let contradicted = reports.iter().any(|report| {
-        named(&report.task.name)
-            .is_some_and(|known| table::as_declared(report, known) == Some(false))
-    });
+    let confirmed: Vec<Option<bool>> = reports
+        .iter()
+        .map(|report| named(&report.task.name).and_then(|known| table::as_declared(report, known)))
+        .collect();
+    let contradicted = confirmed.contains(&Some(false));
+    let as_declared = confirmed.iter().all(|confirmed| *confirmed == Some(true));
     let unexercised = args.strict && reports.iter().any(|report| !report.missed_marks.is_empty());
     if contradicted || unexercised {
         Status::Violated

@@ -37,8 +37,7 @@ const NAMED: Applies = |d, _, _| d.producer == Producer::Named;
 const CONDITIONAL: Applies = |d, _, _| d.acquire == Acquire::Conditional;
 const FENCED: Applies = |d, _, _| d.checkpoint != Checkpoint::Unconditional;
 
-fn can_lose(d: &Design, b: &Bounds) -> bool {
-    let _ = d;
+fn can_lose(b: &Bounds) -> bool {
     b.faults > 0 && (b.lost_replies > 0 || b.late > 0)
 }
 
@@ -58,23 +57,23 @@ fn gaps(d: &Design, b: &Bounds) -> bool {
 marks! {
     Raised = "raise: a number given out" if APART;
     RaiseRaced = "raise: lost a race" if |d, b, _| d.increment == Increment::CompareAndSet && b.producers > 1 && b.expected == 0;
-    RaiseOwn = "raise: met its own effect" if |d, b, _| APART(d, b, Clocks::Timely) && can_lose(d, b) && (d.producer == Producer::Named || b.expected > 0);
+    RaiseOwn = "raise: met its own effect" if |d, b, _| APART(d, b, Clocks::Timely) && can_lose(b) && (d.producer == Producer::Named || b.expected > 0);
     RaiseConflict = "raise: the head was not the expected one" if |d, b, _| APART(d, b, Clocks::Timely) && b.expected > 0 && b.producers > 1;
     Claimed = "claim: a producer's epoch raised" if NAMED;
-    ClaimRepeated = "claim: met another claim" if |d, b, _| NAMED(d, b, Clocks::Timely) && can_lose(d, b);
+    ClaimRepeated = "claim: met another claim" if |d, b, _| NAMED(d, b, Clocks::Timely) && can_lose(b);
     RecoveredEmpty = "recover: the slot is empty" if |d, b, _| NAMED(d, b, Clocks::Timely) && APART(d, b, Clocks::Timely) && crashes(b);
     RecoveredOwn = "recover: the slot holds the event" if |d, b, _| NAMED(d, b, Clocks::Timely) && crashes(b);
     RecoveredVoid = "recover: the slot was voided" if |d, b, _| NAMED(d, b, Clocks::Timely) && d.gap == Gap::Void && gaps(d, b) && crashes(b);
     Written = "write: a slot filled" if |d, _, _| d.increment != Increment::Transaction;
-    WriteOwn = "write: met its own effect" if |d, b, _| GUARDED(d, b, Clocks::Timely) && can_lose(d, b) && d.increment != Increment::Transaction;
+    WriteOwn = "write: met its own effect" if |d, b, _| GUARDED(d, b, Clocks::Timely) && can_lose(b) && d.increment != Increment::Transaction;
     WriteVoided = "write: the slot was voided" if |d, b, _| GUARDED(d, b, Clocks::Timely) && d.gap == Gap::Void && gaps(d, b);
     WriteRaced = "write: another's event is in the slot" if |d, b, _| d.increment == Increment::None && GUARDED(d, b, Clocks::Timely) && b.producers > 1;
     Appended = "transaction: raised and written" if TOGETHER;
     AppendRaced = "transaction: lost a race" if |d, b, _| TOGETHER(d, b, Clocks::Timely) && b.producers > 1;
-    AppendOwn = "transaction: met its own effect" if |d, b, _| TOGETHER(d, b, Clocks::Timely) && can_lose(d, b);
+    AppendOwn = "transaction: met its own effect" if |d, b, _| TOGETHER(d, b, Clocks::Timely) && can_lose(b);
     AcquiredFree = "acquire: a free lease" if CONDITIONAL;
     AcquiredEnded = "acquire: a lease that had ended" if |d, b, _| CONDITIONAL(d, b, Clocks::Timely) && (can_end(b) || crashes(b));
-    AcquiredOwn = "acquire: met its own effect" if |d, b, _| CONDITIONAL(d, b, Clocks::Timely) && can_lose(d, b);
+    AcquiredOwn = "acquire: met its own effect" if |d, b, _| CONDITIONAL(d, b, Clocks::Timely) && can_lose(b);
     AcquireBusy = "acquire: held by another" if |d, b, _| CONDITIONAL(d, b, Clocks::Timely) && b.workers > 1;
     Looked = "look: the lease read" if |d, _, _| d.acquire == Acquire::ReadThenSet;
     SetLease = "set: the lease taken" if |d, _, _| d.acquire == Acquire::ReadThenSet;
@@ -83,13 +82,13 @@ marks! {
     Voided = "void: a slot voided" if |d, b, _| d.gap == Gap::Void && gaps(d, b);
     VoidTooLate = "void: the slot was written just in time" if |d, b, _| d.gap == Gap::Void && gaps(d, b);
     Checkpointed = "checkpoint: moved" if ALWAYS;
-    CheckpointOwn = "checkpoint: met its own effect" if |d, b, _| d.checkpoint == Checkpoint::EpochForward && can_lose(d, b);
+    CheckpointOwn = "checkpoint: met its own effect" if |d, b, _| d.checkpoint == Checkpoint::EpochForward && can_lose(b);
     CheckpointFenced = "checkpoint: fenced out" if |d, b, c| FENCED(d, b, c) && can_end(b) && c == Clocks::Unbounded && b.workers > 1;
     Renewed = "renew: the lease extended" if |_, b, _| b.faults > 0 && b.renewals > 0;
     RenewFenced = "renew: fenced out" if |d, b, c| FENCED(d, b, c) && can_end(b) && c == Clocks::Unbounded && b.renewals > 0 && b.faults > 1 && b.workers > 1;
     Released = "release: given up" if ALWAYS;
-    ReleaseOwn = "release: met its own effect" if |d, b, _| can_lose(d, b) && d.release != Release::NextEmpty;
-    ReleaseOwnGuarded = "release: met its own effect, guarded by an empty slot" if |d, b, _| can_lose(d, b) && d.release == Release::NextEmpty;
+    ReleaseOwn = "release: met its own effect" if |d, b, _| can_lose(b) && d.release != Release::NextEmpty;
+    ReleaseOwnGuarded = "release: met its own effect, guarded by an empty slot" if |d, b, _| can_lose(b) && d.release == Release::NextEmpty;
     ReleaseTaken = "release: the next slot was not empty" if |d, b, _| d.release == Release::NextEmpty && b.producers * b.events > 1;
     ReleaseWoken = "release: a trigger came meanwhile" if |d, b, _| d.release == Release::Wake && b.workers > 1 && b.producers * b.events > 1;
     ReleaseFenced = "release: fenced out" if |d, b, c| FENCED(d, b, c) && can_end(b) && c == Clocks::Unbounded && b.workers > 1;

@@ -31,8 +31,8 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
     /// protocol, and is only the damage. (Asked for alone, an invariant is looked
     /// at everywhere.)
     pub(super) fn is_ruined(&self, world: &World<P, W, G, S, L>) -> bool {
-        let safety = self.checked.iter().filter(|invariant| **invariant != Invariant::P1);
-        safety.into_iter().any(|invariant| !self.judge(*invariant, world))
+        let mut safety = self.checked.iter().filter(|invariant| **invariant != Invariant::P1);
+        safety.any(|invariant| !self.judge(*invariant, world))
     }
 
     /// The same for a state whose invariants were just judged: as long as no

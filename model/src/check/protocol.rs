@@ -435,8 +435,8 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
 
     /// Whether a worker holds a trigger of the group.
     fn is_held(&self, world: &World<P, W, G, S, L>, group: GroupNo) -> bool {
-        let turns = world.workers.iter().filter_map(|worker| worker.turn.as_ref());
-        turns.into_iter().any(|turn| turn.group == group)
+        let mut turns = world.workers.iter().filter_map(|worker| worker.turn.as_ref());
+        turns.any(|turn| turn.group == group)
     }
 
     pub(super) fn outgrow(&self) {

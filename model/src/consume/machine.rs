@@ -473,13 +473,9 @@ impl<V: Vocabulary> Consume<V> {
                 self.wake = lease.wake;
                 self.phase = first_read(rules);
             }
-            Reply::Refused { lease: Some(_) | None, taken: false } => {
-                self.phase = Phase::Done(Outcome::Lost);
-            }
+            // The lease let it pass, and something came in behind the checkpoint.
             Reply::Refused { lease: None, taken: true } => self.phase = first_read(rules),
-            Reply::Refused { lease: Some(_), taken: true } => {
-                self.phase = Phase::Done(Outcome::Lost);
-            }
+            Reply::Refused { .. } => self.phase = Phase::Done(Outcome::Lost),
             _ => {}
         }
     }
