@@ -143,9 +143,9 @@ fn benches(criterion: &mut Criterion) {
     let safety = || all().into_iter().filter(|i| *i != Invariant::P1).collect::<Vec<_>>();
     let mut group = criterion.benchmark_group("states generated");
     group.sample_size(10).measurement_time(Duration::from_secs(10));
-    group.throughput(Throughput::Elements(search(two_phase_commit::System(7)).0));
-    group.bench_function(BenchmarkId::new("two-phase commit", 7), |bencher| {
-        bencher.iter(|| search(black_box(two_phase_commit::System(7))));
+    group.throughput(Throughput::Elements(search(two_phase_commit::System(8)).0));
+    group.bench_function(BenchmarkId::new("two-phase commit", 8), |bencher| {
+        bencher.iter(|| search(black_box(two_phase_commit::System(8))));
     });
     group.throughput(Throughput::Elements(search(protocol(all())).0));
     group.bench_function(BenchmarkId::new("recommended", "all invariants"), |bencher| {

@@ -202,7 +202,7 @@ proptest! {
                 _ => false,
             };
             let applied = reply.wrote()
-                || matches!(reply, Reply::Raised(_) | Reply::Claimed(_) | Reply::Leased(_));
+                || matches!(reply, Reply::Raised(_) | Reply::Claimed(_) | Reply::Leased(_) | Reply::Released);
             if guarded && applied {
                 let once = tables;
                 apply(&mut tables, request, *view);

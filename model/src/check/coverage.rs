@@ -281,7 +281,7 @@ fn outcome<const P: usize, const W: usize, const G: usize, const S: usize, const
         (Request::Checkpoint { fence, .. }, Reply::Refused { lease: Some(lease), .. }) => {
             if *fence == Some(lease.epoch) { Mark::CheckpointOwn } else { Mark::CheckpointFenced }
         }
-        (Request::Release { .. }, Reply::Leased(_)) => Mark::Released,
+        (Request::Release { .. }, Reply::Released) => Mark::Released,
         (Request::Release { .. }, Reply::Refused { lease: None, taken: true }) => {
             Mark::ReleaseTaken
         }

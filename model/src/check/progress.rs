@@ -8,7 +8,7 @@
 //! and a livelock look the same to it, and both are stuck. Its answers are kept
 //! by fingerprint, so that all the searches together visit few states twice.
 
-use std::hash::{BuildHasherDefault, Hash};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 
 use dashmap::DashSet;
 use nohash_hasher::NoHashHasher;
@@ -21,9 +21,16 @@ use super::world::World;
 #[derive(Default)]
 pub(super) struct Known(DashSet<u64, BuildHasherDefault<NoHashHasher<u64>>>);
 
-/// A hash of a state, independent of Stateright's, so that a collision there is none here.
-fn fingerprint(state: &impl Hash) -> u64 {
-    ahash::RandomState::with_seeds(0x67_61, 0x70_6c, 0x65_73, 0x73).hash_one(state)
+/// A hash of what is to come without faults, independent of Stateright's, so that
+/// a collision there is none here. States that differ in faults left, in copies
+/// under way or in what was broken before are one here.
+fn fingerprint<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
+    world: &World<P, W, G, S, L>,
+) -> u64 {
+    let seeds = ahash::RandomState::with_seeds(0x67_61, 0x70_6c, 0x65_73, 0x73);
+    let mut hasher = seeds.build_hasher();
+    world.hash_outlook(&mut hasher);
+    hasher.finish()
 }
 
 /// A state on the way, and the steps from it that are not tried yet.

@@ -130,6 +130,7 @@ pub(super) fn reply_words(reply: &Reply<Small>) -> String {
         Reply::Page(page) => page_words(page),
         Reply::Lease(lease) => lease_words(lease.as_ref()),
         Reply::Leased(lease) => lease_words(Some(lease)),
+        Reply::Released => "released".to_owned(),
         Reply::Refused { lease: Some(lease), .. } => {
             format!("refused: {}", lease_words(Some(lease)))
         }

@@ -195,6 +195,15 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         }
     }
 
+    /// Hashes what the rest of a run without faults depends on (P1).
+    pub(super) fn hash_outlook<H: Hasher>(&self, state: &mut H) {
+        let World { tables, producers, workers, triggers, under_way: _, left: _, ghost } = self;
+        let mut digest = Digest::new(state);
+        (tables, producers, workers).hash(&mut digest);
+        (triggers, &ghost.marks).hash(&mut digest);
+        digest.close();
+    }
+
     pub(super) fn lease(&self, group: GroupNo) -> Option<Lease<Small>> {
         self.tables.lease(&group, &PARTITION)
     }

@@ -1,11 +1,12 @@
 //! The machine itself.
 
+use super::reading::{Next, first_read, reads_consistently};
 use super::turn::{Delivery, Outcome, Wants};
-use crate::design::{Acquire, Expiry, Gap, Handover, Read, Release};
+use crate::design::{Acquire, Gap};
 use crate::number::{Epoch, Seq};
 use crate::rules::Rules;
 use crate::store::{Lease, Reply};
-use crate::vocabulary::{Page, Seen, Time, Vocabulary};
+use crate::vocabulary::{Time, Vocabulary};
 
 /// One worker's turn: acquire, read, deliver, renew, checkpoint, release, hand over.
 ///
@@ -16,22 +17,22 @@ pub struct Consume<V: Vocabulary> {
     pub(super) group: V::Group,
     pub(super) partition: V::Partition,
     pub(super) owner: V::Owner,
-    phase: Phase<V>,
+    pub(super) phase: Phase<V>,
     /// The last slot that this turn knows to be finished: the checkpoint, as far as it knows.
     pub(super) cursor: Seq,
     pub(super) epoch: Epoch,
     /// When the lease was asked for that it holds now: it counts from then (L2).
-    leased: V::Time,
+    pub(super) leased: V::Time,
     /// The last time it was told.
     pub(super) told: V::Time,
     /// The wake counter as last seen.
     pub(super) wake: u64,
     /// Its time is running out.
-    stopping: bool,
+    pub(super) stopping: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Phase<V: Vocabulary> {
+pub(super) enum Phase<V: Vocabulary> {
     /// Read the lease before setting it.
     Look,
     /// Set the lease that was seen free.
@@ -91,16 +92,6 @@ pub enum News<V: Vocabulary> {
     Stop,
 }
 
-/// What a page says about the slots after the cursor.
-enum Next {
-    /// Everything up to here may be passed; whether an event is among it.
-    Run { upto: Seq, events: bool },
-    /// The next slot is empty, and something is behind it.
-    Gap,
-    /// Nothing more is to be seen.
-    Tail,
-}
-
 impl<V: Vocabulary> Consume<V> {
     /// A worker begins a turn, at `now`.
     #[must_use]
@@ -125,7 +116,7 @@ impl<V: Vocabulary> Consume<V> {
         }
     }
 
-    fn first_phase(rules: &Rules<V>) -> Phase<V> {
+    pub(super) fn first_phase(rules: &Rules<V>) -> Phase<V> {
         match rules.design.acquire {
             Acquire::ReadThenSet => Phase::Look,
             Acquire::Conditional => Phase::Acquire { seen: None },
@@ -224,7 +215,7 @@ impl<V: Vocabulary> Consume<V> {
     pub fn wants(&self, rules: &Rules<V>) -> Wants<'_, V> {
         let lease_ends = self.leased.plus(rules.lease);
         let renew_at = self.leased.plus(rules.renew);
-        let store = |request| Wants { store: Some(request), wake: None, ..Wants::NOTHING };
+        let store = |request| Wants { store: Some(request), ..Wants::NOTHING };
         match &self.phase {
             Phase::Deliver { upto, page, handled, renewing } => {
                 let delivery =
@@ -325,211 +316,6 @@ impl<V: Vocabulary> Consume<V> {
         }
     }
 
-    // Taking the lease.
-
-    fn looked(&mut self, rules: &Rules<V>, now: V::Time, lease: Option<Lease<V>>) {
-        let free = |lease: &Lease<V>| !lease.active || lease.until <= now.minus(rules.skew);
-        self.phase = match lease {
-            None => Phase::Set { epoch: Epoch::ZERO.next(), checkpoint: Seq::ZERO },
-            Some(lease) if free(&lease) => {
-                Phase::Set { epoch: lease.epoch.next(), checkpoint: lease.checkpoint }
-            }
-            Some(_) => Phase::Done(Outcome::Busy),
-        };
-    }
-
-    fn acquired(&mut self, rules: &Rules<V>, asked: V::Time, now: V::Time, lease: Lease<V>) {
-        self.leased = asked;
-        self.epoch = lease.epoch;
-        self.cursor = lease.checkpoint;
-        self.wake = lease.wake;
-        let in_time = now < asked.plus(rules.lease);
-        self.phase = if in_time { first_read(rules) } else { Phase::Done(Outcome::Lost) };
-    }
-
-    fn busy(&mut self, rules: &Rules<V>, now: V::Time, lease: &Lease<V>, watched: bool) {
-        self.phase = match (rules.design.expiry, rules.design.release) {
-            (Expiry::Observer, _) if !watched => {
-                let sign = Sign { epoch: lease.epoch, beat: lease.beat };
-                Phase::Watch { since: now, sign }
-            }
-            (Expiry::Observer | Expiry::WallClock, Release::Wake) => Phase::Wake,
-            (Expiry::Observer | Expiry::WallClock, _) => Phase::Done(Outcome::Busy),
-        };
-    }
-
-    // Reading, delivering, and moving the checkpoint.
-
-    fn read_on(&mut self, rules: &Rules<V>, now: V::Time, page: V::Page, consistent: bool) {
-        if self.stopping {
-            self.hand_over(rules);
-            return;
-        }
-        self.phase = match self.next(rules, &page) {
-            Next::Run { upto, events: true } => {
-                Phase::Deliver { upto, page, handled: false, renewing: false }
-            }
-            Next::Run { upto, events: false } => Phase::Checkpoint { upto },
-            Next::Gap => Phase::Gap { since: now, renewing: false },
-            Next::Tail => match rules.design.read {
-                // A stale read may hide what is behind a gap, and then no condition on
-                // the next slot alone would tell (P1).
-                Read::EventualConfirmed if !consistent => Phase::Read { consistent: true },
-                Read::Consistent | Read::Eventual | Read::EventualConfirmed => {
-                    Phase::Release { why: Why::CaughtUp }
-                }
-            },
-        };
-    }
-
-    /// How far the page lets a reader go: the rule for stepping past an unwritten number (D3, scenario 1).
-    fn next(&self, rules: &Rules<V>, page: &V::Page) -> Next {
-        let Some(last) = page.last() else { return Next::Tail };
-        let (mut upto, mut events) = (self.cursor, false);
-        while upto < last {
-            match (page.seen(upto.next()), rules.design.gap) {
-                (Seen::Events, _) => events = true,
-                (Seen::Void, _) | (Seen::Nothing, Gap::Skip) => {}
-                (Seen::Nothing, Gap::Wait | Gap::Void) => break,
-            }
-            upto = upto.next();
-        }
-        if upto > self.cursor {
-            Next::Run { upto, events }
-        } else if last > self.cursor {
-            Next::Gap
-        } else {
-            Next::Tail
-        }
-    }
-
-    fn handled(&mut self) {
-        match &mut self.phase {
-            Phase::Deliver { handled, renewing: true, .. } => *handled = true,
-            Phase::Deliver { upto, renewing: false, .. } => {
-                self.phase = Phase::Checkpoint { upto: *upto };
-            }
-            _ => {}
-        }
-    }
-
-    fn renewed(&mut self, rules: &Rules<V>, asked: V::Time, reply: Reply<V>) {
-        match reply {
-            Reply::Leased(_) => self.leased = asked,
-            Reply::Refused { .. } => {
-                self.phase = Phase::Done(Outcome::Lost);
-                return;
-            }
-            _ => return,
-        }
-        match &mut self.phase {
-            Phase::Deliver { upto, handled: true, .. } => {
-                self.phase = Phase::Checkpoint { upto: *upto };
-            }
-            Phase::Deliver { renewing, .. } | Phase::Gap { renewing, .. } => *renewing = false,
-            _ => {}
-        }
-        if let (Phase::Gap { .. }, true) = (&self.phase, self.stopping) {
-            self.hand_over(rules);
-        }
-    }
-
-    fn checkpointed(&mut self, rules: &Rules<V>, asked: V::Time, upto: Seq, reply: Reply<V>) {
-        match reply {
-            Reply::Leased(_) => self.leased = asked,
-            // It was applied before, and the reply was lost (scenario 2). The lease
-            // counts from when that one was asked.
-            Reply::Refused { lease: Some(lease), .. } if self.own_checkpoint(&lease, upto) => {
-                self.leased = lease.until.minus(rules.lease);
-            }
-            Reply::Refused { .. } => {
-                self.phase = Phase::Done(Outcome::Lost);
-                return;
-            }
-            _ => return,
-        }
-        self.cursor = upto;
-        if self.stopping {
-            self.hand_over(rules);
-        } else {
-            self.phase = first_read(rules);
-        }
-    }
-
-    fn own_checkpoint(&self, lease: &Lease<V>, upto: Seq) -> bool {
-        lease.epoch == self.epoch && lease.active && lease.checkpoint >= upto
-    }
-
-    // Giving the lease up.
-
-    fn released(&mut self, rules: &Rules<V>, why: Why, reply: Reply<V>) {
-        match reply {
-            Reply::Leased(_) => self.gave_up(rules, why),
-            // It was applied before, and the reply was lost (scenario 2).
-            Reply::Refused { lease: Some(lease), .. } if self.own_release(&lease) => {
-                self.gave_up(rules, why);
-            }
-            Reply::Refused { lease: Some(lease), .. } if self.still_holds(rules, &lease) => {
-                self.wake = lease.wake;
-                self.phase = first_read(rules);
-            }
-            // The lease let it pass, and something came in behind the checkpoint.
-            Reply::Refused { lease: None, taken: true } => self.phase = first_read(rules),
-            Reply::Refused { .. } => self.phase = Phase::Done(Outcome::Lost),
-            _ => {}
-        }
-    }
-
-    fn own_release(&self, lease: &Lease<V>) -> bool {
-        lease.epoch == self.epoch && !lease.active
-    }
-
-    /// A trigger came meanwhile, and that alone refused the release.
-    fn still_holds(&self, rules: &Rules<V>, lease: &Lease<V>) -> bool {
-        let fenced_out = self.fence(rules).is_some_and(|epoch| epoch != lease.epoch);
-        !fenced_out && lease.active && lease.wake != self.wake
-    }
-
-    fn gave_up(&mut self, rules: &Rules<V>, why: Why) {
-        self.epoch = Epoch::ZERO;
-        self.phase = match (why, rules.design.handover, rules.design.release) {
-            (Why::CaughtUp, _, Release::LookAgain) => Phase::LookAgain,
-            (Why::CaughtUp, _, _) => Phase::Done(Outcome::CaughtUp),
-            (Why::HandOver, Handover::GiveBack, _) => Phase::Done(Outcome::GivenBack),
-            (Why::HandOver, Handover::ReleaseThenTrigger, _) => Phase::Trigger,
-            (Why::HandOver, Handover::TriggerThenRelease, _) => Phase::Done(Outcome::HandedOver),
-        };
-    }
-
-    fn hand_over(&mut self, rules: &Rules<V>) {
-        self.phase = match rules.design.handover {
-            Handover::GiveBack | Handover::ReleaseThenTrigger => {
-                Phase::Release { why: Why::HandOver }
-            }
-            Handover::TriggerThenRelease => Phase::Trigger,
-        };
-    }
-
-    fn triggered(&mut self, rules: &Rules<V>) {
-        if let Phase::Trigger = self.phase {
-            self.phase = match rules.design.handover {
-                Handover::TriggerThenRelease => Phase::Release { why: Why::HandOver },
-                Handover::ReleaseThenTrigger | Handover::GiveBack => {
-                    Phase::Done(Outcome::HandedOver)
-                }
-            };
-        }
-    }
-
-    fn stop(&mut self, rules: &Rules<V>) {
-        self.stopping = true;
-        if let Phase::Gap { renewing: false, .. } = self.phase {
-            self.hand_over(rules);
-        }
-    }
-
-    // Time.
-
     fn time(&mut self, rules: &Rules<V>, now: V::Time) {
         let renewal_due = now >= self.leased.plus(rules.renew);
         match &mut self.phase {
@@ -548,17 +334,5 @@ impl<V: Vocabulary> Consume<V> {
             }
             _ => {}
         }
-    }
-}
-
-/// The phase in which a turn reads on.
-fn first_read<V: Vocabulary>(rules: &Rules<V>) -> Phase<V> {
-    Phase::Read { consistent: reads_consistently(rules) }
-}
-
-fn reads_consistently<V: Vocabulary>(rules: &Rules<V>) -> bool {
-    match rules.design.read {
-        Read::Consistent => true,
-        Read::Eventual | Read::EventualConfirmed => false,
     }
 }

@@ -99,7 +99,8 @@ pub fn apply<V: Vocabulary, T: Tables<V>>(
         }
         Request::Renew { group, partition, fence, extend } => {
             update(tables, group, partition, |lease| {
-                let held = passes(lease, *fence) && lease.active;
+                // A copy that comes late must not shorten what its owner counts on (L2).
+                let held = passes(lease, *fence) && lease.active && lease.until <= extend.until;
                 held.then(|| extended(lease, extend))
             })
         }
@@ -254,8 +255,8 @@ fn release<V: Vocabulary, T: Tables<V>>(
                 return Reply::Refused { lease: None, taken };
             }
             let free = Lease { active: false, ..lease };
-            tables.put_lease(group, partition, free.clone());
-            Reply::Leased(free)
+            tables.put_lease(group, partition, free);
+            Reply::Released
         }
         other => Reply::Refused { lease: other, taken },
     }

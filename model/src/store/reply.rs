@@ -45,8 +45,10 @@ pub enum Reply<V: Vocabulary> {
     Page(V::Page),
     /// To [`ReadLease`](super::Request::ReadLease).
     Lease(Option<Lease<V>>),
-    /// To every write of a lease: the item now.
+    /// To every write of a lease but its release: the item now.
     Leased(Lease<V>),
+    /// To [`Release`](super::Request::Release), which may be a transaction, and those return nothing.
+    Released,
     /// A lease's condition failed against this.
     Refused {
         /// The lease's item, if its condition failed.

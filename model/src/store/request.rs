@@ -101,7 +101,7 @@ pub enum Request<V: Vocabulary> {
         /// When somebody's lease counts as free.
         free: Free<V>,
     },
-    /// `UpdateItem` on Consumers: the owner is alive.
+    /// `UpdateItem` on Consumers: the owner is alive. Never shortens the lease.
     Renew {
         /// Whose lease.
         group: V::Group,

@@ -1,0 +1,411 @@
+//! The consume machine, news by news: what it makes of each answer, on a clock of ticks.
+
+use gapless_model::check::{
+    Clocks, Count, GroupNo, PARTITION, ProducerNo, Protocol, Run, Small, Tick, Token, Window,
+    WorkerNo,
+};
+use gapless_model::consume::{Consume, News, Outcome};
+use gapless_model::design::{
+    Acquire, Design, Expiry, Gap, Handover, Read as ReadDesign, Release as ReleaseDesign,
+};
+use gapless_model::store::{Free, FromSlots, Guard, Lease, Reply, Request, Slot};
+use gapless_model::{Epoch, Rules, Seq};
+
+const ME: Run = Run { worker: WorkerNo(0), run: 0 };
+const OTHER: Run = Run { worker: WorkerNo(1), run: 0 };
+const TOKEN: Token = Token { producer: ProducerNo(0), run: 0, number: 1 };
+
+/// A lease lasts 3 ticks, a renewal is due after 1, and a gap is voided after 2.
+fn rules(design: Design) -> Rules<Small> {
+    let bounds = gapless_model::check::Bounds::TINY;
+    Protocol::<2, 2, 1, 8, 1>::new(design, bounds, Clocks::Timely, vec![]).rules
+}
+
+/// A turn and its rules: what is told is told at a tick.
+struct Dialogue {
+    rules: Rules<Small>,
+    turn: Consume<Small>,
+}
+
+impl Dialogue {
+    fn of(design: Design) -> Dialogue {
+        let rules = rules(design);
+        let turn = Consume::new(&rules, GroupNo(0), PARTITION, ME, Tick::NOW);
+        Dialogue { rules, turn }
+    }
+
+    /// A turn that holds the lease since tick 0, with the checkpoint at 4.
+    fn holding(design: Design) -> Dialogue {
+        Dialogue::of(design).replies(0, Reply::Leased(lease()))
+    }
+
+    /// A turn whose handler is at work on slot 5.
+    fn delivering(design: Design) -> Dialogue {
+        Dialogue::holding(design).replies(0, page(&[5]))
+    }
+
+    /// A turn that moves the checkpoint to 5.
+    fn checkpointing() -> Dialogue {
+        Dialogue::delivering(Design::RECOMMENDED).hears(0, News::Handled)
+    }
+
+    /// A turn that is about to release the lease, because nothing is left.
+    fn releasing(design: Design) -> Dialogue {
+        Dialogue::holding(design).replies(0, page(&[]))
+    }
+
+    fn hears(mut self, tick: u8, news: News<Small>) -> Dialogue {
+        self.turn.tell(&self.rules, Tick(tick), news);
+        self
+    }
+
+    fn replies(self, tick: u8, reply: Reply<Small>) -> Dialogue {
+        self.hears(tick, News::Reply(reply))
+    }
+
+    #[track_caller]
+    fn asks(&self) -> Request<Small> {
+        self.turn.wants(&self.rules).store.expect("it should ask the store for something")
+    }
+
+    fn ended(&self) -> Option<Outcome> {
+        self.turn.wants(&self.rules).done
+    }
+
+    fn wakes_at(&self) -> Option<Tick> {
+        self.turn.wants(&self.rules).wake
+    }
+
+    #[track_caller]
+    fn reads_after(&self, slot: u64) {
+        match self.asks() {
+            Request::ReadEvents { after, .. } => assert_eq!(after, Seq(slot)),
+            other => panic!("it should read on, not {other:?}"),
+        }
+    }
+}
+
+/// The lease of epoch 7, taken at tick 0.
+fn lease() -> Lease<Small> {
+    Lease {
+        checkpoint: Seq(4),
+        active: true,
+        owner: ME,
+        epoch: Epoch(7),
+        until: Tick::LEASE,
+        beat: 0,
+        wake: 0,
+    }
+}
+
+fn page(slots: &[u64]) -> Reply<Small> {
+    let events = Slot::Events { token: TOKEN, batch: Count(1) };
+    let shown = slots.iter().map(|&slot| (Seq(slot), events.clone()));
+    Reply::Page(Window::from_slots(Seq(4), shown))
+}
+
+fn refused(lease: Lease<Small>) -> Reply<Small> {
+    Reply::Refused { lease: Some(lease), taken: false }
+}
+
+mod taking {
+    use super::*;
+
+    #[test]
+    fn begins_where_the_checkpoint_is() {
+        let dialogue = Dialogue::holding(Design::RECOMMENDED);
+        dialogue.reads_after(4);
+        assert_eq!(dialogue.turn.epoch(), Epoch(7));
+    }
+
+    #[test]
+    fn adopts_the_lease_that_its_own_lost_request_took() {
+        let dialogue = Dialogue::of(Design::RECOMMENDED).replies(1, refused(lease()));
+        dialogue.reads_after(4);
+        // It counts from tick 0, when the lost request was sent: at 3 it has ended.
+        assert_eq!(dialogue.hears(3, News::Time).ended(), Some(Outcome::Lost));
+    }
+
+    #[test]
+    fn leaves_a_lease_alone_that_somebody_holds() {
+        let held = Lease { owner: OTHER, ..lease() };
+        let dialogue = Dialogue::of(Design::RECOMMENDED).replies(0, refused(held));
+        assert_eq!(dialogue.ended(), Some(Outcome::Busy));
+    }
+
+    #[test]
+    fn a_reply_at_the_very_end_of_the_lease_is_too_late() {
+        let dialogue = Dialogue::of(Design::RECOMMENDED).replies(3, Reply::Leased(lease()));
+        assert_eq!(dialogue.ended(), Some(Outcome::Lost));
+    }
+
+    #[test]
+    fn an_observer_watches_for_the_whole_length_and_then_takes_what_did_not_change() {
+        let design = Design { expiry: Expiry::Observer, ..Design::RECOMMENDED };
+        let held = Lease { owner: OTHER, beat: 2, ..lease() };
+        let dialogue = Dialogue::of(design).replies(0, refused(held.clone()));
+        assert_eq!(dialogue.wakes_at(), Some(Tick(3)));
+        assert!(dialogue.turn.watches(Epoch(7), 2));
+        let dialogue = dialogue.hears(2, News::Time);
+        assert_eq!(dialogue.turn.wants(&dialogue.rules).store, None);
+        let dialogue = dialogue.hears(3, News::Time);
+        match dialogue.asks() {
+            Request::Acquire { free, .. } => {
+                assert_eq!(free, Free::Unchanged { epoch: Epoch(7), beat: 2 });
+            }
+            other => panic!("{other:?}"),
+        }
+        // It gave a sign of life: somebody is at work, and watching once is enough.
+        let dialogue = dialogue.replies(3, refused(Lease { beat: 3, ..held }));
+        assert_eq!(dialogue.ended(), Some(Outcome::Busy));
+    }
+
+    mod by_reading_first {
+        use super::*;
+
+        const DESIGN: Design = Design { acquire: Acquire::ReadThenSet, ..Design::RECOMMENDED };
+
+        fn sets(lease: Option<Lease<Small>>) -> Option<Epoch> {
+            match Dialogue::of(DESIGN).replies(0, Reply::Lease(lease)).turn_asks() {
+                Some(Request::SetLease { epoch, .. }) => Some(epoch),
+                Some(other) => panic!("{other:?}"),
+                None => None,
+            }
+        }
+
+        impl Dialogue {
+            fn turn_asks(&self) -> Option<Request<Small>> {
+                self.turn.wants(&self.rules).store
+            }
+        }
+
+        #[test]
+        fn takes_what_nobody_has_was_released_or_has_ended() {
+            assert_eq!(sets(None), Some(Epoch(1)));
+            assert_eq!(sets(Some(Lease { active: false, ..lease() })), Some(Epoch(8)));
+            assert_eq!(sets(Some(Lease { until: Tick::NOW, ..lease() })), Some(Epoch(8)));
+            assert_eq!(sets(Some(lease())), None);
+        }
+
+        #[test]
+        fn keeps_the_checkpoint_that_it_read() {
+            let seen = Lease { active: false, checkpoint: Seq(2), ..lease() };
+            let dialogue = Dialogue::of(DESIGN)
+                .replies(0, Reply::Lease(Some(seen)))
+                .replies(0, Reply::Leased(lease()));
+            dialogue.reads_after(2);
+        }
+    }
+}
+
+mod reading {
+    use super::*;
+
+    #[test]
+    fn what_looks_like_the_tail_is_confirmed_once_where_reads_may_be_stale() {
+        let design = Design { read: ReadDesign::EventualConfirmed, ..Design::RECOMMENDED };
+        let consistent = |dialogue: &Dialogue| match dialogue.asks() {
+            Request::ReadEvents { consistent, .. } => Some(consistent),
+            Request::Release { .. } => None,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(consistent(&Dialogue::holding(Design::RECOMMENDED)), Some(true));
+        let dialogue = Dialogue::holding(design);
+        assert_eq!(consistent(&dialogue), Some(false));
+        let dialogue = dialogue.replies(0, page(&[]));
+        assert_eq!(consistent(&dialogue), Some(true));
+        assert_eq!(consistent(&dialogue.replies(0, page(&[]))), None);
+    }
+
+    #[test]
+    fn goes_no_further_than_the_page() {
+        for gap in [Gap::Skip, Gap::Wait, Gap::Void] {
+            let design = Design { gap, ..Design::RECOMMENDED };
+            let dialogue = Dialogue::holding(design).replies(0, page(&[5, 6]));
+            let wants = dialogue.turn.wants(&dialogue.rules);
+            let delivery = wants.deliver.expect("there are events");
+            assert_eq!((delivery.after, delivery.upto, delivery.epoch), (Seq(4), Seq(6), Epoch(7)));
+        }
+    }
+
+    #[test]
+    fn waits_at_a_gap_for_the_grace_period_and_then_voids_it() {
+        // The renewal is due before: at tick 1.
+        let dialogue = Dialogue::holding(Design::RECOMMENDED).replies(0, page(&[6]));
+        assert_eq!(dialogue.wakes_at(), Some(Tick(1)));
+        let dialogue = dialogue.hears(1, News::Time);
+        assert!(matches!(dialogue.asks(), Request::Renew { .. }));
+        let dialogue = dialogue.replies(1, Reply::Leased(lease()));
+        assert_eq!(dialogue.wakes_at(), Some(Tick(2)));
+        let dialogue = dialogue.hears(1, News::Time);
+        assert_eq!(dialogue.turn.wants(&dialogue.rules).store, None);
+        let dialogue = dialogue.hears(2, News::Time);
+        assert!(matches!(dialogue.asks(), Request::Void { slot: Seq(5), .. }));
+    }
+
+    #[test]
+    fn wakes_to_renew_while_the_handler_works() {
+        let dialogue = Dialogue::delivering(Design::RECOMMENDED).hears(0, News::Time);
+        assert_eq!(dialogue.turn.wants(&dialogue.rules).store, None);
+        assert_eq!(dialogue.wakes_at(), Some(Tick(1)));
+        let dialogue = dialogue.hears(1, News::Time);
+        assert!(matches!(dialogue.asks(), Request::Renew { .. }));
+        // If the renewal is never answered, this is when it is over.
+        assert_eq!(dialogue.wakes_at(), Some(Tick(3)));
+    }
+
+    #[test]
+    fn a_lease_is_over_the_moment_it_ends() {
+        let at = |tick| Dialogue::delivering(Design::RECOMMENDED).hears(tick, News::Time).ended();
+        assert_eq!(at(2), None);
+        assert_eq!(at(3), Some(Outcome::Lost));
+    }
+}
+
+mod checkpointing {
+    use super::*;
+
+    fn refused_by(lease: Lease<Small>) -> Dialogue {
+        Dialogue::checkpointing().replies(1, refused(lease))
+    }
+
+    #[test]
+    fn reads_on_behind_it() {
+        Dialogue::checkpointing().replies(0, Reply::Leased(lease())).reads_after(5);
+    }
+
+    #[test]
+    fn its_own_lost_checkpoint_counts() {
+        let dialogue = refused_by(Lease { checkpoint: Seq(5), ..lease() });
+        dialogue.reads_after(5);
+        // From when the lost one was sent (tick 0), not from the retry.
+        assert_eq!(dialogue.hears(3, News::Time).ended(), Some(Outcome::Lost));
+    }
+
+    #[test]
+    fn anybody_elses_means_that_the_lease_is_lost() {
+        let own = Lease { checkpoint: Seq(5), ..lease() };
+        for other in [
+            Lease { epoch: Epoch(8), ..own.clone() },
+            Lease { active: false, ..own.clone() },
+            Lease { checkpoint: Seq(4), ..own },
+        ] {
+            assert_eq!(refused_by(other).ended(), Some(Outcome::Lost));
+        }
+    }
+}
+
+mod giving_up {
+    use super::*;
+
+    fn refused_by(lease: Lease<Small>) -> Dialogue {
+        Dialogue::releasing(Design::RECOMMENDED).replies(0, refused(lease))
+    }
+
+    #[test]
+    fn its_own_lost_release_counts() {
+        let own = refused_by(Lease { active: false, ..lease() });
+        assert_eq!(own.ended(), Some(Outcome::CaughtUp));
+    }
+
+    #[test]
+    fn anybody_elses_release_does_not() {
+        let other = refused_by(Lease { active: false, epoch: Epoch(8), ..lease() });
+        assert_eq!(other.ended(), Some(Outcome::Lost));
+        let taken = refused_by(Lease { epoch: Epoch(8), ..lease() });
+        assert_eq!(taken.ended(), Some(Outcome::Lost));
+    }
+
+    #[test]
+    fn what_came_in_meanwhile_is_read() {
+        let dialogue = Dialogue::releasing(Design::RECOMMENDED);
+        match dialogue.asks() {
+            Request::Release { guard, .. } => assert_eq!(guard, Guard::Empty(Seq(5))),
+            other => panic!("{other:?}"),
+        }
+        dialogue.replies(0, Reply::Refused { lease: None, taken: true }).reads_after(4);
+    }
+
+    #[test]
+    fn a_word_that_was_left_is_heeded() {
+        let design = Design { release: ReleaseDesign::Wake, ..Design::RECOMMENDED };
+        let dialogue = Dialogue::releasing(design);
+        let dialogue = dialogue.replies(0, refused(Lease { wake: 1, ..lease() }));
+        dialogue.reads_after(4);
+        let dialogue = dialogue.replies(0, page(&[]));
+        match dialogue.asks() {
+            Request::Release { guard, .. } => assert_eq!(guard, Guard::Unwoken(1)),
+            other => panic!("{other:?}"),
+        }
+        // Refused though nothing came: the lease is somebody else's affair now.
+        let dialogue = dialogue.replies(0, refused(Lease { wake: 1, ..lease() }));
+        assert_eq!(dialogue.ended(), Some(Outcome::Lost));
+    }
+
+    #[test]
+    fn a_word_left_for_somebody_else_is_not() {
+        let design = Design { release: ReleaseDesign::Wake, ..Design::RECOMMENDED };
+        for other in [
+            Lease { wake: 1, epoch: Epoch(8), ..lease() },
+            Lease { wake: 1, active: false, epoch: Epoch(8), ..lease() },
+        ] {
+            let dialogue = Dialogue::releasing(design).replies(0, refused(other));
+            assert_eq!(dialogue.ended(), Some(Outcome::Lost));
+        }
+    }
+
+    #[test]
+    fn gives_the_trigger_back_when_its_time_runs_out() {
+        let dialogue = Dialogue::delivering(Design::RECOMMENDED).hears(0, News::Stop);
+        let dialogue = dialogue.hears(0, News::Handled).replies(0, Reply::Leased(lease()));
+        assert!(matches!(dialogue.asks(), Request::Release { guard: Guard::None, .. }));
+        let dialogue = dialogue.replies(0, Reply::Released);
+        assert_eq!(dialogue.ended(), Some(Outcome::GivenBack));
+    }
+
+    #[test]
+    fn triggers_a_successor_before_or_after_the_release() {
+        let stopped = |handover| {
+            let design = Design { handover, ..Design::RECOMMENDED };
+            Dialogue::holding(design).hears(0, News::Stop).replies(0, page(&[5]))
+        };
+        let triggers = |dialogue: &Dialogue| dialogue.turn.wants(&dialogue.rules).trigger;
+
+        let before = stopped(Handover::TriggerThenRelease);
+        assert!(triggers(&before) && before.turn.holds_lease() && before.turn.is_active());
+        let before = before.hears(0, News::Triggered);
+        assert!(!triggers(&before) && matches!(before.asks(), Request::Release { .. }));
+        assert_eq!(before.replies(0, Reply::Released).ended(), Some(Outcome::HandedOver));
+
+        let after = stopped(Handover::ReleaseThenTrigger).replies(0, Reply::Released);
+        assert!(triggers(&after) && !after.turn.holds_lease());
+        assert_eq!(after.hears(0, News::Triggered).ended(), Some(Outcome::HandedOver));
+    }
+
+    #[test]
+    fn may_be_told_to_stop_once_while_it_holds_the_lease() {
+        assert!(!Dialogue::of(Design::RECOMMENDED).turn.may_stop());
+        let holding = Dialogue::delivering(Design::RECOMMENDED);
+        assert!(holding.turn.may_stop());
+        assert!(!holding.hears(0, News::Stop).turn.may_stop());
+        assert!(!Dialogue::releasing(Design::RECOMMENDED).turn.may_stop());
+    }
+}
+
+#[test]
+fn rebased_machines_differ_in_nothing_but_what_they_do() {
+    let gap = |tick| {
+        let mut turn = Dialogue::holding(Design::RECOMMENDED).replies(tick, page(&[6])).turn;
+        turn.rebase(Tick::NOW);
+        turn
+    };
+    assert_eq!(gap(0), gap(1));
+    let watching = |tick| {
+        let design = Design { expiry: Expiry::Observer, ..Design::RECOMMENDED };
+        let held = Lease { owner: OTHER, ..lease() };
+        let mut turn = Dialogue::of(design).replies(tick, refused(held)).turn;
+        turn.rebase(Tick::NOW);
+        turn
+    };
+    assert_eq!(watching(0), watching(1));
+}
