@@ -12,11 +12,13 @@ pub mod consume;
 pub mod design;
 mod invariant;
 mod number;
+mod partition;
 mod rules;
 pub mod store;
 mod vocabulary;
 
 pub use invariant::Invariant;
 pub use number::{Epoch, Number, Seq};
+pub use partition::{HASH_BITS, NoPartition, PartitionId};
 pub use rules::Rules;
 pub use vocabulary::{Batch, Id, Page, Seen, SpanOf, Time, Vocabulary};

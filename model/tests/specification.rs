@@ -223,3 +223,75 @@ mod reading {
         assert_eq!(seen(true, View::Before(Seq(1))), [Seen::Events; 3]);
     }
 }
+
+/// What a request says of itself: what it writes, and whose.
+mod describing_itself {
+    use gapless_model::Number;
+    use gapless_model::store::{Keep, Raise, Record};
+
+    use super::*;
+
+    /// Whether it writes, and the slot, the producer and the group that it writes.
+    type Account = (bool, Option<Seq>, Option<ProducerNo>, Option<GroupNo>);
+
+    fn account(request: &Request<Small>) -> Account {
+        let (producer, group) = (request.producer().copied(), request.group().copied());
+        (request.writes(), request.slot(), producer, group)
+    }
+
+    #[test]
+    fn reads_write_nothing() {
+        let (group, partition) = (GROUP, PARTITION);
+        for read in [
+            Request::ReadHead { partition, name: Some(ProducerNo(0)) },
+            Request::ReadTail { partition },
+            Request::ReadSlot { partition, slot: Seq(1) },
+            Request::ReadEvents { partition, after: Seq(1), consistent: true },
+            Request::ReadLease { group, partition },
+        ] {
+            assert_eq!(account(&read), (false, None, None, None), "{read:?}");
+        }
+    }
+
+    #[test]
+    fn writes_name_what_they_write() {
+        let (group, partition, name) = (GROUP, PARTITION, ProducerNo(1));
+        let write =
+            Write { partition, slot: Seq(2), token: TOKEN, batch: Count(1), if_absent: true };
+        let seen = Record::claimed(Epoch(1));
+        let raise = |record| Raise { partition, head: None, token: None, record };
+        let keep = Keep { name, seen, number: Number(1), count: 1 };
+        let extend = Extend { until: Tick(3), beat: false };
+        let lease = (true, None, None, Some(GROUP));
+        let (fence, owner, until, epoch) = (None, ME, Tick(3), Epoch(1));
+        for (request, expected) in [
+            (Request::Write(write.clone()), (true, Some(Seq(2)), None, None)),
+            (Request::Void { partition, slot: Seq(3) }, (true, Some(Seq(3)), None, None)),
+            (Request::Raise(raise(None)), (true, None, None, None)),
+            (Request::Raise(raise(Some(keep.clone()))), (true, None, Some(name), None)),
+            (
+                Request::RaiseAndWrite { raise: raise(Some(keep)), write },
+                (true, Some(Seq(2)), Some(name), None),
+            ),
+            (Request::Claim { partition, name, seen: None }, (true, None, Some(name), None)),
+            (Request::SetLease { group, partition, owner, epoch, until }, lease),
+            (Request::Acquire { group, partition, owner, until, free: Free::Inactive }, lease),
+            (Request::Renew { group, partition, fence, extend: extend.clone() }, lease),
+            (
+                Request::Checkpoint { group, partition, to: Seq(1), fence, forward: true, extend },
+                lease,
+            ),
+            (Request::Release { group, partition, fence, guard: Guard::None }, lease),
+            (Request::Wake { group, partition }, lease),
+        ] {
+            assert_eq!(account(&request), expected, "{request:?}");
+        }
+    }
+
+    #[test]
+    fn two_replies_alone_say_that_a_slot_was_written() {
+        let wrote = |reply: Reply<Small>| reply.wrote();
+        assert!(wrote(Reply::Written) && wrote(Reply::Appended(Seq(1))));
+        assert!(!wrote(Reply::Taken(Slot::Void)) && !wrote(Reply::Raised(Seq(1))));
+    }
+}

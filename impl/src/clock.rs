@@ -1,0 +1,71 @@
+//! Time and sleep, as the SDK client's configuration gives them; and how long to wait before trying again.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep};
+use aws_smithy_async::time::SharedTimeSource;
+
+use crate::error::SetupError;
+use crate::live::Timestamp;
+
+/// A process's clock.
+#[derive(Clone, Debug)]
+pub(crate) struct Clock {
+    time: SharedTimeSource,
+    sleep: SharedAsyncSleep,
+}
+
+impl Clock {
+    pub(crate) fn of(client: &Client) -> Result<Clock, SetupError> {
+        let sleep = client.config().sleep_impl().ok_or(SetupError::Client {
+            what: "way to sleep",
+            help: "enable the SDK's feature `rt-tokio`, or give its configuration a `sleep_impl`",
+        })?;
+        // The SDK itself falls back to the system's clock.
+        let time = client.config().time_source().unwrap_or_default();
+        Ok(Clock { time, sleep })
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.time.now().into()
+    }
+
+    pub(crate) async fn sleep(&self, length: Duration) {
+        if !length.is_zero() {
+            self.sleep.sleep(length).await;
+        }
+    }
+
+    /// Sleeps until then, by this clock.
+    pub(crate) async fn sleep_until(&self, then: Timestamp) {
+        self.sleep(then.since(self.now())).await;
+    }
+}
+
+/// Waits that double, each drawn at random between half and whole, so that those
+/// who were turned away together do not come back together.
+#[derive(Clone, Debug)]
+pub(crate) struct Backoff {
+    next: Duration,
+}
+
+impl Backoff {
+    const MOST: Duration = Duration::from_secs(2);
+
+    pub(crate) fn new(first: Duration) -> Backoff {
+        Backoff { next: first }
+    }
+
+    pub(crate) fn next(&mut self) -> Duration {
+        let now = self.next;
+        self.next = (now * 2).min(Backoff::MOST);
+        now.mul_f64(0.5 + 0.5 * fastrand::f64())
+    }
+}
+
+impl Default for Backoff {
+    fn default() -> Backoff {
+        Backoff::new(Duration::from_millis(20))
+    }
+}

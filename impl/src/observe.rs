@@ -1,0 +1,89 @@
+//! The decision log: every request and what became of it, for whoever wants to watch.
+
+use std::fmt;
+use std::io::Write;
+use std::sync::Mutex;
+
+use gapless_model::store::{Reply, Request};
+use serde::Serialize;
+
+use crate::error::StoreError;
+use crate::live::{Live, Timestamp};
+
+/// Who asked for what, and what the store answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Decision<'a> {
+    /// When it was asked.
+    pub asked: Timestamp,
+    /// When the answer was heard.
+    pub heard: Timestamp,
+    /// Who asked: a worker's run, a producer, an append's token.
+    pub who: &'a str,
+    /// What was asked.
+    pub request: &'a Request<Live>,
+    /// What was answered.
+    pub answer: &'a Result<Reply<Live>, StoreError>,
+}
+
+/// Sees every decision, in the order in which answers are heard. It must not block.
+pub trait Observer: fmt::Debug + Send + Sync {
+    /// An answer was heard, or given up on.
+    fn decided(&self, decision: &Decision<'_>);
+}
+
+/// Writes decisions as NDJSON: after a header, a line for each.
+pub struct DecisionLog<W>(Mutex<W>);
+
+impl<W> fmt::Debug for DecisionLog<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DecisionLog")
+    }
+}
+
+/// A line of the log.
+#[derive(Serialize)]
+struct Line<'a> {
+    at: Timestamp,
+    heard_at: Timestamp,
+    who: &'a str,
+    request: &'a Request<Live>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply: Option<&'a Reply<Live>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<String>,
+}
+
+impl<W: Write + Send> DecisionLog<W> {
+    /// Begins a log with its header.
+    ///
+    /// # Errors
+    /// If the header cannot be written.
+    pub fn new(mut to: W) -> std::io::Result<Self> {
+        writeln!(to, r#"{{"format":"gapless-decisions","version":1,"source":"production"}}"#)?;
+        Ok(DecisionLog(Mutex::new(to)))
+    }
+}
+
+impl<W: Write + Send> Observer for DecisionLog<W> {
+    fn decided(&self, decision: &Decision<'_>) {
+        let Decision { asked, heard, who, request, answer } = *decision;
+        let (reply, fault) = match answer {
+            Ok(reply) => (Some(reply), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        let line = Line { at: asked, heard_at: heard, who, request, reply, fault };
+        let mut to = match self.0.lock() {
+            Ok(to) => to,
+            Err(poisoned) => poisoned.into_inner(),
+        };
+        // One write for a line, so that a reader never sees half of one.
+        let written =
+            serde_json::to_vec(&line).map_err(std::io::Error::from).and_then(|mut line| {
+                line.push(b'\n');
+                to.write_all(&line)
+            });
+        if let Err(error) = written {
+            tracing::warn!(%error, "the decision log cannot be written");
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! Named producers: they append nothing twice, also when they are killed and rerun from their input.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use futures_util::future::try_join_all;
+use gapless_model::append::{Append, Claim, Identity, Session};
+use gapless_model::design::Producer as ProducerAxis;
+use gapless_model::store::Record;
+use gapless_model::{Number, PartitionId};
+
+use crate::append::{AppendError, Call, Receipt, advance, receipt};
+use crate::error::StoreError;
+use crate::event::{Event, EventBatch};
+use crate::live::{Live, ProducerName, Token};
+use crate::stream::Stream;
+use crate::wire::{MOST_ITEM, check_event, item_size, overhead};
+
+/// A producer that numbers its input and is known across its restarts.
+///
+/// It is fed its whole input in order, each event with its own number (a line, an
+/// offset), again after a restart, and skips what is in the log. In each partition
+/// it keeps a record with the head that it raises anyway, so it costs no extra write.
+///
+/// One run at a time: a later run of the same name fences this one out.
+#[derive(Debug)]
+pub struct Producer {
+    stream: Stream,
+    name: ProducerName,
+    most: usize,
+    lanes: BTreeMap<PartitionId, Lane>,
+    last: Number,
+    skipped: u64,
+}
+
+/// A producer's standing in one partition.
+#[derive(Debug, Default)]
+struct Lane {
+    /// Its record, once claimed.
+    record: Option<Record>,
+    /// The record as an earlier run left it, until that run's last batch is settled.
+    unsettled: Option<Record>,
+    /// The last events before that record's number, in case its batch was never written.
+    replayed: VecDeque<(Number, Event)>,
+    /// Events to append.
+    waiting: Vec<(Number, Event)>,
+    /// Bytes that wait.
+    bytes: usize,
+    /// The append under way. It is kept here, so that a flush that was dropped goes on.
+    writing: Option<(Append<Live>, Call)>,
+}
+
+/// Why a named producer cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ProducerError {
+    /// An append failed.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The stream's design has none.
+    #[error(
+        "the stream's design knows no named producers: without a record beside the head, a rerun would append anew"
+    )]
+    Anonymous,
+    /// Its input is not in order.
+    #[error("event {number} comes after event {last}: a producer's numbers only grow, from 1")]
+    Order {
+        /// The event.
+        number: Number,
+        /// The one before.
+        last: Number,
+    },
+    /// Its input is not the one that earlier runs had.
+    #[error(
+        "an earlier run appended up to event {number} of its input to {partition}, and this input \
+         has no such event there: it is another input, or `{name}` is another producer's name"
+    )]
+    OtherInput {
+        /// The producer.
+        name: ProducerName,
+        /// The last event that an earlier run took a slot for.
+        number: Number,
+        /// Where.
+        partition: PartitionId,
+    },
+}
+
+impl From<StoreError> for ProducerError {
+    fn from(error: StoreError) -> ProducerError {
+        ProducerError::Append(error.into())
+    }
+}
+
+impl Stream {
+    /// A producer of that name. It claims a partition when it first appends there.
+    #[must_use]
+    pub fn producer(&self, name: impl Into<ProducerName>) -> Producer {
+        Producer {
+            stream: self.clone(),
+            name: name.into(),
+            most: 100,
+            lanes: BTreeMap::new(),
+            last: Number(0),
+            skipped: 0,
+        }
+    }
+}
+
+impl Producer {
+    /// How many bytes of events go into a slot at the most.
+    const BYTES: usize = 256 * 1024;
+
+    /// How many events go into a slot at the most; a hundred unless told otherwise.
+    #[must_use]
+    pub fn batches_of(mut self, most: usize) -> Producer {
+        self.most = most.max(1);
+        self
+    }
+
+    /// How many events were in the log already.
+    #[must_use]
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// How many events wait to be flushed.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.lanes.values().map(|lane| lane.waiting.len()).sum()
+    }
+
+    /// Takes the next event of the input, and appends what waits where a batch is full.
+    ///
+    /// Dropping the future loses nothing that [`Producer::flush`] would not make good.
+    ///
+    /// # Errors
+    /// [`ProducerError`]
+    pub async fn push(
+        &mut self,
+        number: Number,
+        event: Event,
+    ) -> Result<Vec<Receipt>, ProducerError> {
+        if number <= self.last {
+            return Err(ProducerError::Order { number, last: self.last });
+        }
+        check_event(&event)?;
+        let partition = self.stream.route(&event.key);
+        let most = self.most;
+        let lane = self.lane(&partition).await?;
+        let size = item_size(&event);
+        match lane.unsettled {
+            Some(record) if number <= record.number => {
+                lane.replayed.push_back((number, event));
+                let earlier = (lane.replayed.len() as u64).saturating_sub(record.count);
+                lane.replayed.drain(..earlier as usize);
+                self.skipped += earlier;
+                self.last = number;
+                // The last that the earlier run took a slot for: now its batch is whole.
+                return if number == record.number {
+                    self.flush_one(&partition).await
+                } else {
+                    Ok(Vec::new())
+                };
+            }
+            Some(_) | None => {}
+        }
+        let full = lane.waiting.len() >= most || lane.bytes + size > Producer::BYTES;
+        let receipts = if full { self.flush_one(&partition).await? } else { Vec::new() };
+        let lane = self.lane(&partition).await?;
+        lane.bytes += size;
+        lane.waiting.push((number, event));
+        self.last = number;
+        Ok(receipts)
+    }
+
+    /// Appends everything that waits, in all partitions at once.
+    ///
+    /// # Errors
+    /// [`ProducerError`]; what was not appended still waits.
+    pub async fn flush(&mut self) -> Result<Vec<Receipt>, ProducerError> {
+        let (stream, name, most) = (&self.stream, &self.name, self.most);
+        let lanes = self.lanes.iter_mut();
+        let settled = lanes.filter(|(_, lane)| lane.unsettled.is_none());
+        let flushes = settled.map(|(partition, lane)| lane.flush(stream, name, partition, most));
+        let done = try_join_all(flushes).await?;
+        self.skipped += done.iter().map(|(_, skipped)| skipped).sum::<u64>();
+        Ok(done.into_iter().flat_map(|(receipts, _)| receipts).collect())
+    }
+
+    /// Flushes, and checks that the input held everything that earlier runs appended.
+    ///
+    /// # Errors
+    /// [`ProducerError`]
+    pub async fn finish(mut self) -> Result<(Vec<Receipt>, u64), ProducerError> {
+        let receipts = self.flush().await?;
+        let unsettled = self.lanes.iter().find_map(|(partition, lane)| {
+            lane.unsettled.map(|record| (partition.clone(), record.number))
+        });
+        match unsettled {
+            None => Ok((receipts, self.skipped)),
+            Some((partition, number)) => {
+                Err(ProducerError::OtherInput { name: self.name, number, partition })
+            }
+        }
+    }
+
+    async fn flush_one(&mut self, partition: &PartitionId) -> Result<Vec<Receipt>, ProducerError> {
+        let Some(lane) = self.lanes.get_mut(partition) else { return Ok(Vec::new()) };
+        let (receipts, skipped) =
+            lane.flush(&self.stream, &self.name, partition, self.most).await?;
+        self.skipped += skipped;
+        Ok(receipts)
+    }
+
+    /// The standing in a partition, claimed if it is not yet.
+    async fn lane(&mut self, partition: &PartitionId) -> Result<&mut Lane, ProducerError> {
+        match self.stream.0.rules.design.producer {
+            ProducerAxis::Named => {}
+            ProducerAxis::Anonymous => return Err(ProducerError::Anonymous),
+        }
+        let lane = self.lanes.entry(partition.clone()).or_default();
+        if lane.record.is_none() {
+            let mut claim = Claim::new(partition.clone(), self.name.clone());
+            while let Some(request) = claim.wants() {
+                claim.tell(self.stream.0.ask(self.name.as_str(), &request).await?);
+            }
+            lane.record = claim.record();
+            lane.unsettled = lane.record.filter(|record| record.number > Number(0));
+        }
+        Ok(lane)
+    }
+}
+
+impl Lane {
+    /// Settles what an earlier run left, then appends what waits. Tells how many
+    /// events were in the log already.
+    async fn flush(
+        &mut self,
+        stream: &Stream,
+        name: &ProducerName,
+        partition: &PartitionId,
+        most: usize,
+    ) -> Result<(Vec<Receipt>, u64), ProducerError> {
+        let (mut receipts, mut skipped) = (Vec::new(), 0);
+        loop {
+            if self.writing.is_none() {
+                self.begin(stream, name, partition, most)?;
+            }
+            let Some((append, call)) = &mut self.writing else { break };
+            let answer = advance(&stream.0, append, call).await?;
+            let Some((append, call)) = self.writing.take() else { break };
+            let recovered = self.unsettled.take().is_some();
+            if let Identity::Named(session) = append.identity() {
+                self.record = Some(session.record);
+            }
+            let receipt = receipt(answer, call)?;
+            if recovered { skipped += u64::from(receipt.events) } else { receipts.push(receipt) }
+        }
+        Ok((receipts, skipped))
+    }
+
+    fn begin(
+        &mut self,
+        stream: &Stream,
+        name: &ProducerName,
+        partition: &PartitionId,
+        most: usize,
+    ) -> Result<(), ProducerError> {
+        let Some(record) = self.record else { return Ok(()) };
+        if let Some(left) = self.unsettled {
+            let last = self.replayed.back().map(|(number, _)| *number);
+            if last != Some(left.number) || self.replayed.len() as u64 != left.count {
+                let (name, partition) = (name.clone(), partition.clone());
+                return Err(ProducerError::OtherInput { name, number: left.number, partition });
+            }
+            let events = self.replayed.drain(..).map(|(_, event)| event).collect();
+            let Some(batch) = EventBatch::new(events) else { return Ok(()) };
+            let token = Token::of(name, left.number);
+            let session = Session { name: name.clone(), record, number: left.number };
+            let events = u32::try_from(left.count).unwrap_or(u32::MAX);
+            let call =
+                Call { partition: partition.clone(), token: token.clone(), events, expected: None };
+            let append = Append::resume(partition.clone(), token, batch, session);
+            self.writing = Some((append, call));
+            return Ok(());
+        }
+        let room = MOST_ITEM - overhead(partition.as_str(), name.as_str()) - 32;
+        let (mut take, mut bytes) = (0, 0);
+        for (_, event) in &self.waiting {
+            bytes += item_size(event);
+            if take == most || (take > 0 && bytes > room.min(Producer::BYTES)) {
+                break;
+            }
+            take += 1;
+        }
+        let Some((number, _)) = take.checked_sub(1).and_then(|last| self.waiting.get(last)) else {
+            return Ok(());
+        };
+        let number = *number;
+        let events: Vec<Event> = self.waiting.drain(..take).map(|(_, event)| event).collect();
+        self.bytes = self.waiting.iter().map(|(_, event)| item_size(event)).sum();
+        let Some(batch) = EventBatch::new(events) else { return Ok(()) };
+        let token = Token::of(name, number);
+        let identity = Identity::Named(Session { name: name.clone(), record, number });
+        let (append, call) = stream.begin(partition.clone(), token, batch, identity, None);
+        self.writing = Some((append, call));
+        Ok(())
+    }
+}

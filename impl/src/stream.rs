@@ -1,0 +1,275 @@
+//! A stream: the handle from which everything else is had.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use futures_util::future::{Either, select};
+use gapless_model::store::{Reply, Request};
+use gapless_model::{PartitionId, Rules};
+
+use crate::clock::{Backoff, Clock};
+use crate::config::Config;
+use crate::error::{SetupError, StoreError};
+use crate::live::{Live, Timestamp};
+use crate::observe::{Decision, Observer};
+use crate::router::Layout;
+use crate::tables::{self, BY_ID, TableNames};
+use crate::trigger::Notices;
+use crate::wire::{Edit, GetItem, Item, Reader, Wire, failure, names, number, text};
+
+/// An ordered event stream in DynamoDB. Cloning it is cheap.
+///
+/// No task is started and no runtime is called: time and sleep are those of the
+/// client's configuration, and everything that takes time is a future to await.
+#[derive(Clone, Debug)]
+pub struct Stream(pub(crate) Arc<Shared>);
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) wire: Wire,
+    pub(crate) clock: Clock,
+    pub(crate) rules: Rules<Live>,
+    pub(crate) layout: Layout,
+    pub(crate) patience: Duration,
+    pub(crate) attempt: Duration,
+    pub(crate) notices: Notices,
+    observer: Option<Arc<dyn Observer>>,
+}
+
+impl Stream {
+    /// Opens a stream that exists, and verifies its tables.
+    ///
+    /// # Errors
+    /// [`SetupError`]: no tables, another schema, no answer.
+    pub async fn open(client: Client, config: Config) -> Result<Stream, SetupError> {
+        let rules = config.rules()?;
+        let clock = Clock::of(&client)?;
+        let wire = Wire::new(client, TableNames::prefixed(&config.prefix));
+        tables::verify(wire.client(), wire.tables()).await?;
+        let layout = read_layout(&wire).await?.ok_or(SetupError::NoStream)?;
+        Ok(Stream::from_parts(wire, clock, rules, layout, &config))
+    }
+
+    /// Creates a stream, or opens the one that exists with the same layout. What an
+    /// earlier attempt left half done is finished.
+    ///
+    /// # Errors
+    /// [`SetupError`]: another schema, another layout, no answer.
+    pub async fn create(client: Client, config: Config) -> Result<Stream, SetupError> {
+        let rules = config.rules()?;
+        let clock = Clock::of(&client)?;
+        let wire = Wire::new(client, TableNames::prefixed(&config.prefix));
+        tables::create(wire.client(), &clock, wire.tables()).await?;
+        let layout = found(&wire, config.layout).await?;
+        if layout != config.layout {
+            let said = |layout: Layout| match layout {
+                Layout::Fixed { .. } => format!("{layout} partitions"),
+                Layout::EachKey => "a partition for each key".to_owned(),
+            };
+            return Err(SetupError::Layout { exists: said(layout), asked: said(config.layout) });
+        }
+        for partition in layout.all().unwrap_or_default() {
+            enter(&wire, &partition).await?;
+        }
+        Ok(Stream::from_parts(wire, clock, rules, layout, &config))
+    }
+
+    fn from_parts(
+        wire: Wire,
+        clock: Clock,
+        rules: Rules<Live>,
+        layout: Layout,
+        config: &Config,
+    ) -> Stream {
+        let (patience, attempt) = (config.patience, config.attempt);
+        let (notices, observer) = (Notices::default(), None);
+        Stream(Arc::new(Shared {
+            wire,
+            clock,
+            rules,
+            layout,
+            patience,
+            attempt,
+            notices,
+            observer,
+        }))
+    }
+
+    /// The same stream, with every decision shown to `observer`.
+    #[must_use]
+    pub fn observed(&self, observer: Arc<dyn Observer>) -> Stream {
+        let Shared { wire, clock, rules, layout, patience, attempt, notices, observer: _ } =
+            &*self.0;
+        Stream(Arc::new(Shared {
+            wire: wire.clone(),
+            clock: clock.clone(),
+            rules: *rules,
+            layout: *layout,
+            patience: *patience,
+            attempt: *attempt,
+            notices: notices.clone(),
+            observer: Some(observer),
+        }))
+    }
+
+    /// How keys are divided among partitions.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        self.0.layout
+    }
+
+    /// Where the events of a key go.
+    #[must_use]
+    pub fn route(&self, key: &str) -> PartitionId {
+        self.0.layout.route(key)
+    }
+
+    /// The typed requests that this stream's machines send.
+    #[must_use]
+    pub fn wire(&self) -> &Wire {
+        &self.0.wire
+    }
+
+    /// The time by this process's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// Every partition, in order. Where each key has its own they are read from an
+    /// index, which may not show the newest yet.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the index cannot be read.
+    pub async fn partitions(&self) -> Result<Vec<PartitionId>, StoreError> {
+        match self.0.layout.all() {
+            Some(all) => Ok(all),
+            None => indexed(&self.0.wire).await,
+        }
+    }
+}
+
+impl Shared {
+    /// One attempt at a request, no longer than `most`.
+    pub(crate) async fn attempt(
+        &self,
+        who: &str,
+        request: &Request<Live>,
+        most: Duration,
+    ) -> Result<Reply<Live>, StoreError> {
+        let asked = self.clock.now();
+        let sent = std::pin::pin!(self.wire.send(request));
+        let limit = std::pin::pin!(self.clock.sleep(most));
+        let answer = match select(sent, limit).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(((), _)) => Err(StoreError::Unknown {
+                table: String::from("DynamoDB"),
+                why: format!("no answer within {most:?}").into(),
+            }),
+        };
+        if let Some(observer) = &self.observer {
+            let heard = self.clock.now();
+            observer.decided(&Decision { asked, heard, who, request, answer: &answer });
+        }
+        if let Err(error) = &answer
+            && error.is_transient()
+        {
+            tracing::debug!(who, %error, "the store did not answer; the same request is sent again");
+        }
+        answer
+    }
+
+    /// Sends a request until it is answered, or patience runs out.
+    pub(crate) async fn ask(
+        &self,
+        who: &str,
+        request: &Request<Live>,
+    ) -> Result<Reply<Live>, StoreError> {
+        let began = self.clock.now();
+        let mut backoff = Backoff::default();
+        loop {
+            match self.attempt(who, request, self.attempt).await {
+                Err(error)
+                    if error.is_transient() && self.clock.now().since(began) < self.patience =>
+                {
+                    self.clock.sleep(backoff.next()).await;
+                }
+                answered => return answered,
+            }
+        }
+    }
+}
+
+fn stream_key() -> Item {
+    Item::from([(names::PARTITION.to_owned(), text(names::STREAM))])
+}
+
+async fn read_layout(wire: &Wire) -> Result<Option<Layout>, SetupError> {
+    let table = &wire.tables().partitions;
+    let item = GetItem { client: wire.client(), table }.by(stream_key()).await?;
+    let Some(item) = item else { return Ok(None) };
+    let read = Reader { table, item: &item };
+    read.version()?;
+    let layout = read.text(names::LAYOUT)?;
+    let layout: Layout = layout.parse().map_err(|error| read.wrong(format!("{error}")))?;
+    Ok(Some(layout))
+}
+
+/// Founds the stream with this layout, unless it is founded: then its layout is the answer.
+async fn found(wire: &Wire, layout: Layout) -> Result<Layout, SetupError> {
+    let table = &wire.tables().partitions;
+    let edit = Edit::of(table, [(names::PARTITION, text(names::STREAM))])
+        .name("#layout", names::LAYOUT)
+        .name("#v", names::VERSION)
+        .value(":layout", text(&layout.to_string()))
+        .value(":v", number(names::THIS_VERSION))
+        .set("#layout = :layout, #v = :v")
+        .only_if("attribute_not_exists(#layout)");
+    match edit.send(wire.client()).await? {
+        Ok(_) => Ok(layout),
+        Err(_) => read_layout(wire).await?.ok_or(SetupError::NoStream),
+    }
+}
+
+/// Enters a partition into the index.
+async fn enter(wire: &Wire, partition: &PartitionId) -> Result<(), SetupError> {
+    let table = &wire.tables().partitions;
+    let edit = Edit::of(table, [(names::PARTITION, text(partition.as_str()))])
+        .name("#bucket", names::BUCKET)
+        .name("#status", names::STATUS)
+        .value(":bucket", text(names::ONLY_BUCKET))
+        .value(":open", text(names::OPEN))
+        .set("#bucket = :bucket, #status = :open")
+        .only_if("attribute_not_exists(#bucket)");
+    edit.send(wire.client()).await.map(drop).map_err(SetupError::from)
+}
+
+async fn indexed(wire: &Wire) -> Result<Vec<PartitionId>, StoreError> {
+    let table = &wire.tables().partitions;
+    let mut partitions = Vec::new();
+    let mut from = None;
+    loop {
+        let answer = wire
+            .client()
+            .query()
+            .table_name(table)
+            .index_name(BY_ID)
+            .key_condition_expression("#bucket = :bucket")
+            .expression_attribute_names("#bucket", names::BUCKET)
+            .expression_attribute_values(":bucket", text(names::ONLY_BUCKET))
+            .set_exclusive_start_key(from)
+            .send()
+            .await
+            .map_err(|error| failure(table, error))?;
+        for item in answer.items() {
+            let read = Reader { table, item };
+            let id = read.text(names::PARTITION)?;
+            partitions.push(id.parse().map_err(|error| read.wrong(format!("{error}")))?);
+        }
+        from = answer.last_evaluated_key;
+        if from.is_none() {
+            return Ok(partitions);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Notices within a process: an append tells the workers that share its stream.
+
+use std::collections::BTreeSet;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Poll, Waker};
+
+use gapless_model::PartitionId;
+
+use super::{Hints, Trigger};
+
+/// A board on which appends leave notices and from which workers take them. Each
+/// worker subscribes, and sees all notices from then on.
+#[derive(Clone, Debug, Default)]
+pub struct Notices(Arc<Mutex<Vec<Arc<Mutex<Board>>>>>);
+
+/// One subscriber's notices.
+#[derive(Debug, Default)]
+struct Board {
+    waiting: BTreeSet<PartitionId>,
+    waker: Option<Waker>,
+}
+
+/// A subscription. Ends when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Subscription(Arc<Mutex<Board>>);
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing panics while it holds one of these.
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+impl Notices {
+    /// Leaves a notice. Where it waits already, one is enough.
+    pub fn notify(&self, partition: &PartitionId) {
+        let mut boards = lock(&self.0);
+        boards.retain(|board| Arc::strong_count(board) > 1);
+        for board in boards.iter() {
+            let mut board = lock(board);
+            board.waiting.insert(partition.clone());
+            if let Some(waker) = board.waker.take() {
+                waker.wake();
+            }
+        }
+    }
+
+    pub(crate) fn subscribe(&self) -> Subscription {
+        let board = Arc::default();
+        lock(&self.0).push(Arc::clone(&board));
+        Subscription(board)
+    }
+}
+
+impl Trigger for Subscription {
+    fn next(&self) -> Hints<'_> {
+        Box::pin(poll_fn(|context| {
+            let mut board = lock(&self.0);
+            if board.waiting.is_empty() {
+                board.waker = Some(context.waker().clone());
+                return Poll::Pending;
+            }
+            Poll::Ready(std::mem::take(&mut board.waiting).into_iter().collect())
+        }))
+    }
+}

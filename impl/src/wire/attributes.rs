@@ -1,0 +1,153 @@
+//! Reading items, which may be anything, and writing attributes.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use gapless_model::store::Record;
+use gapless_model::{Epoch, Number, Seq};
+
+use super::names;
+use crate::error::StoreError;
+use crate::event::Event;
+
+/// An item as the SDK has it.
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+pub(crate) fn text(text: &str) -> AttributeValue {
+    AttributeValue::S(text.to_owned())
+}
+
+pub(crate) fn number(number: u64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+/// An event: its key, and its data as a string where it is one.
+pub(crate) fn event(event: &Event) -> AttributeValue {
+    let data = match event.text() {
+        Some(data) => text(data),
+        None => AttributeValue::B(event.data.clone().into()),
+    };
+    AttributeValue::L(vec![text(&event.key), data])
+}
+
+pub(crate) fn record(record: &Record) -> AttributeValue {
+    AttributeValue::M(HashMap::from([
+        (names::EPOCH.to_owned(), number(record.epoch.0)),
+        (names::NUMBER.to_owned(), number(record.number.0)),
+        (names::COUNT.to_owned(), number(record.count)),
+        (names::SLOT.to_owned(), number(record.slot.0)),
+    ]))
+}
+
+/// Reads an item, and says which one and where when something is wrong with it.
+#[derive(Clone, Copy)]
+pub(crate) struct Reader<'a> {
+    pub(crate) table: &'a str,
+    pub(crate) item: &'a Item,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn wrong(self, what: impl Into<String>) -> StoreError {
+        let key = |name: &str| match self.item.get(name) {
+            Some(AttributeValue::S(value) | AttributeValue::N(value)) => {
+                Some(format!("{name} {value}"))
+            }
+            _ => None,
+        };
+        let keys = [names::GROUP, names::PARTITION, names::SEQ].into_iter().filter_map(key);
+        let item = keys.collect::<Vec<_>>().join(", ");
+        StoreError::Malformed { table: self.table.to_owned(), item, what: what.into() }
+    }
+
+    fn kind(value: &AttributeValue) -> &'static str {
+        match value {
+            AttributeValue::B(_) => "binary",
+            AttributeValue::Bool(_) => "a boolean",
+            AttributeValue::L(_) => "a list",
+            AttributeValue::M(_) => "a map",
+            AttributeValue::N(_) => "a number",
+            AttributeValue::Null(_) => "null",
+            AttributeValue::S(_) => "a string",
+            _ => "a set",
+        }
+    }
+
+    fn expected(self, name: &str, wanted: &str, found: Option<&AttributeValue>) -> StoreError {
+        let found = found.map_or("is missing", Self::kind);
+        self.wrong(match found {
+            "is missing" => format!("`{name}` is missing; it should be {wanted}"),
+            found => format!("`{name}` is {found}; it should be {wanted}"),
+        })
+    }
+
+    pub(crate) fn number(self, name: &str) -> Result<u64, StoreError> {
+        self.number_in(self.item, name)
+    }
+
+    fn number_in(self, map: &Item, name: &str) -> Result<u64, StoreError> {
+        let found = map.get(name);
+        let parsed = found.and_then(|value| value.as_n().ok()).and_then(|n| n.parse().ok());
+        parsed.ok_or_else(|| self.expected(name, "a whole number", found))
+    }
+
+    /// A number, or 0 where there is none.
+    pub(crate) fn number_or_zero(self, name: &str) -> Result<u64, StoreError> {
+        if self.item.contains_key(name) { self.number(name) } else { Ok(0) }
+    }
+
+    pub(crate) fn text(self, name: &str) -> Result<&'a str, StoreError> {
+        let found = self.item.get(name);
+        let parsed = found.and_then(|value| value.as_s().ok()).map(String::as_str);
+        parsed.ok_or_else(|| self.expected(name, "a string", found))
+    }
+
+    pub(crate) fn flag(self, name: &str) -> Result<bool, StoreError> {
+        let found = self.item.get(name);
+        let parsed = found.and_then(|value| value.as_bool().ok()).copied();
+        parsed.ok_or_else(|| self.expected(name, "a boolean", found))
+    }
+
+    pub(crate) fn record(self, name: &str) -> Result<Option<Record>, StoreError> {
+        let Some(found) = self.item.get(name) else { return Ok(None) };
+        let map = found.as_m().map_err(|_| self.expected(name, "a map", Some(found)))?;
+        Ok(Some(Record {
+            epoch: Epoch(self.number_in(map, names::EPOCH)?),
+            number: Number(self.number_in(map, names::NUMBER)?),
+            count: self.number_in(map, names::COUNT)?,
+            slot: Seq(self.number_in(map, names::SLOT)?),
+        }))
+    }
+
+    pub(crate) fn events(self, name: &str) -> Result<Vec<Event>, StoreError> {
+        let found = self.item.get(name);
+        let list = found.and_then(|value| value.as_l().ok());
+        let list = list.ok_or_else(|| self.expected(name, "a list of events", found))?;
+        let event = |value: &AttributeValue| match value {
+            AttributeValue::L(parts) => match parts.as_slice() {
+                [AttributeValue::S(key), AttributeValue::S(data)] => {
+                    Some(Event::new(key.clone(), data.clone()))
+                }
+                [AttributeValue::S(key), AttributeValue::B(data)] => {
+                    Some(Event::new(key.clone(), data.clone().into_inner()))
+                }
+                _ => None,
+            },
+            _ => None,
+        };
+        let events: Option<Vec<Event>> = list.iter().map(event).collect();
+        events.ok_or_else(|| self.wrong("an event should be a list of its key and its data"))
+    }
+
+    /// Refuses what another version wrote.
+    pub(crate) fn version(self) -> Result<(), StoreError> {
+        let found = self.number(names::VERSION)?;
+        if found == names::THIS_VERSION {
+            return Ok(());
+        }
+        Err(self.wrong(format!(
+            "it was written by version {found} of the format, and this is version {}: \
+             use the release that wrote it, or another group",
+            names::THIS_VERSION
+        )))
+    }
+}

@@ -1,0 +1,247 @@
+//! Requests to Consumers: leases and checkpoints.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use gapless_model::store::{Extend, Free, Guard, Lease, Reply};
+use gapless_model::{Epoch, PartitionId, Seq};
+
+use super::attributes::{Item, number, text};
+use super::edit::{self, Edit, GetItem, reader};
+use super::slots::slot_key;
+use super::{Wire, names};
+use crate::error::StoreError;
+use crate::live::{Group, Live, Owner, Timestamp};
+
+fn lease_key(group: &Group, partition: &PartitionId) -> [(&'static str, AttributeValue); 2] {
+    [(names::GROUP, text(group.as_str())), (names::PARTITION, text(partition.as_str()))]
+}
+
+impl Wire {
+    fn lease_edit(&self, group: &Group, partition: &PartitionId) -> Edit {
+        Edit::of(&self.tables.consumers, lease_key(group, partition))
+    }
+
+    /// A change of a lease that is there, by the epoch that `fence` names.
+    fn fenced(&self, group: &Group, partition: &PartitionId, fence: Option<Epoch>) -> Edit {
+        let edit = self.lease_edit(group, partition);
+        match fence {
+            None => edit.name("#v", names::VERSION).only_if("attribute_exists(#v)"),
+            Some(epoch) => edit
+                .name("#epoch", names::EPOCH)
+                .value(":epoch", number(epoch.0))
+                .only_if("#epoch = :epoch"),
+        }
+    }
+
+    fn while_active(edit: Edit) -> Edit {
+        edit.name("#active", names::ACTIVE)
+            .value(":true", AttributeValue::Bool(true))
+            .only_if("#active = :true")
+    }
+
+    fn extended(edit: Edit, extend: &Extend<Live>) -> Edit {
+        let edit = edit
+            .name("#expiry", names::EXPIRY)
+            .value(":until", number(extend.until.as_millis()))
+            .set("#expiry = :until");
+        if !extend.beat {
+            return edit;
+        }
+        edit.name("#beat", names::BEAT).value(":one", number(1)).set("#beat = #beat + :one")
+    }
+
+    /// Sends a change of a lease. A condition that failed answers with the lease, if it was ever taken.
+    async fn leased(&self, edit: Edit) -> Result<Reply<Live>, StoreError> {
+        match edit.send(&self.client).await? {
+            Ok(item) => Ok(Reply::Leased(self.lease(&item)?)),
+            Err(old) => Ok(Reply::Refused { lease: self.lease_if_any(&old)?, taken: false }),
+        }
+    }
+
+    pub(super) async fn read_lease(
+        &self,
+        group: &Group,
+        partition: &PartitionId,
+    ) -> Result<Reply<Live>, StoreError> {
+        let key = lease_key(group, partition).map(|(name, value)| (name.to_owned(), value));
+        let table = &self.tables.consumers;
+        let item = GetItem { client: &self.client, table }.by(Item::from(key)).await?;
+        Ok(Reply::Lease(item.map(|item| self.lease(&item)).transpose()?))
+    }
+
+    /// What every way to take a lease writes beside the epoch.
+    fn taking(edit: Edit, owner: &Owner, until: Timestamp) -> Edit {
+        edit.name("#active", names::ACTIVE)
+            .name("#owner", names::OWNER)
+            .name("#expiry", names::EXPIRY)
+            .name("#epoch", names::EPOCH)
+            .name("#checkpoint", names::SEQ)
+            .name("#beat", names::BEAT)
+            .name("#wake", names::WAKE)
+            .name("#v", names::VERSION)
+            .value(":true", AttributeValue::Bool(true))
+            .value(":owner", text(owner.as_str()))
+            .value(":until", number(until.as_millis()))
+            .value(":zero", number(0))
+            .value(":v", number(names::THIS_VERSION))
+            .set("#active = :true, #owner = :owner, #expiry = :until, #wake = :zero, #v = :v")
+            .set("#checkpoint = if_not_exists(#checkpoint, :zero)")
+            .set("#beat = if_not_exists(#beat, :zero)")
+    }
+
+    pub(super) async fn set_lease(
+        &self,
+        group: &Group,
+        partition: &PartitionId,
+        owner: &Owner,
+        epoch: Epoch,
+        until: Timestamp,
+    ) -> Result<Reply<Live>, StoreError> {
+        let edit = Wire::taking(self.lease_edit(group, partition), owner, until)
+            .value(":epoch", number(epoch.0))
+            .set("#epoch = :epoch");
+        self.leased(edit).await
+    }
+
+    pub(super) async fn acquire(
+        &self,
+        group: &Group,
+        partition: &PartitionId,
+        owner: &Owner,
+        until: Timestamp,
+        free: &Free<Live>,
+    ) -> Result<Reply<Live>, StoreError> {
+        let edit = Wire::taking(self.lease_edit(group, partition), owner, until)
+            .value(":one", number(1))
+            .value(":false", AttributeValue::Bool(false))
+            .set("#epoch = if_not_exists(#epoch, :zero) + :one");
+        let (edit, ended) = match free {
+            Free::Inactive => (edit, ""),
+            Free::EndedBy(time) => {
+                (edit.value(":now", number(time.as_millis())), " OR #expiry <= :now")
+            }
+            Free::Unchanged { epoch, beat } => (
+                edit.value(":seenEpoch", number(epoch.0)).value(":seenBeat", number(*beat)),
+                " OR (#epoch = :seenEpoch AND #beat = :seenBeat)",
+            ),
+        };
+        // What another version wrote is not this one's to take.
+        let free = format!("attribute_not_exists(#v) OR (#v = :v AND (#active = :false{ended}))");
+        self.leased(edit.only_if(&free)).await
+    }
+
+    pub(super) async fn renew(
+        &self,
+        group: &Group,
+        partition: &PartitionId,
+        fence: Option<Epoch>,
+        extend: &Extend<Live>,
+    ) -> Result<Reply<Live>, StoreError> {
+        let edit = Wire::while_active(self.fenced(group, partition, fence));
+        // A copy that comes late must not shorten what its owner counts on (L2).
+        let edit = Wire::extended(edit, extend).only_if("#expiry <= :until");
+        self.leased(edit).await
+    }
+
+    pub(super) async fn checkpoint(
+        &self,
+        group: &Group,
+        partition: &PartitionId,
+        to: Seq,
+        fence: Option<Epoch>,
+        forward: bool,
+        extend: &Extend<Live>,
+    ) -> Result<Reply<Live>, StoreError> {
+        let edit = Wire::extended(self.fenced(group, partition, fence), extend)
+            .name("#checkpoint", names::SEQ)
+            .name("#failure", names::FAILURE)
+            .value(":to", number(to.0))
+            .set("#checkpoint = :to")
+            .remove("#failure");
+        self.leased(if forward { edit.only_if("#checkpoint < :to") } else { edit }).await
+    }
+
+    pub(super) async fn release(
+        &self,
+        group: &Group,
+        partition: &PartitionId,
+        fence: Option<Epoch>,
+        guard: Guard,
+    ) -> Result<Reply<Live>, StoreError> {
+        let edit = Wire::while_active(self.fenced(group, partition, fence))
+            .value(":false", AttributeValue::Bool(false))
+            .set("#active = :false");
+        let edit = match guard {
+            Guard::None | Guard::Empty(_) => edit,
+            Guard::Unwoken(wake) => edit
+                .name("#wake", names::WAKE)
+                .value(":wake", number(wake))
+                .only_if("#wake = :wake"),
+        };
+        let Guard::Empty(slot) = guard else {
+            return Ok(match self.leased(edit).await? {
+                Reply::Leased(_) => Reply::Released,
+                refused => refused,
+            });
+        };
+        let events = &self.tables.events;
+        let items = vec![
+            edit.in_transaction()?,
+            edit::absent(events, slot_key(partition, slot), names::PARTITION)?,
+        ];
+        match edit::transact(&self.client, &self.tables.consumers, items).await? {
+            Ok(()) => Ok(Reply::Released),
+            Err(failed) => {
+                let mut failed = failed.into_iter();
+                let (lease, slot) = (failed.next().flatten(), failed.next().flatten());
+                let lease = lease.map(|item| self.lease_if_any(&item)).transpose()?.flatten();
+                Ok(Reply::Refused { lease, taken: slot.is_some() })
+            }
+        }
+    }
+
+    pub(super) async fn wake(
+        &self,
+        group: &Group,
+        partition: &PartitionId,
+    ) -> Result<Reply<Live>, StoreError> {
+        let edit = Wire::while_active(self.lease_edit(group, partition))
+            .name("#wake", names::WAKE)
+            .value(":one", number(1))
+            .set("#wake = #wake + :one");
+        self.leased(edit).await
+    }
+
+    /// Notes why a worker stopped, for those who look; nothing in the protocol depends on it.
+    pub(crate) async fn note_failure(
+        &self,
+        group: &Group,
+        partition: &PartitionId,
+        epoch: Epoch,
+        why: &str,
+    ) -> Result<(), StoreError> {
+        let edit = self
+            .fenced(group, partition, Some(epoch))
+            .name("#failure", names::FAILURE)
+            .value(":why", text(why))
+            .set("#failure = :why");
+        edit.send(&self.client).await.map(drop)
+    }
+
+    fn lease_if_any(&self, item: &Item) -> Result<Option<Lease<Live>>, StoreError> {
+        if item.is_empty() { Ok(None) } else { self.lease(item).map(Some) }
+    }
+
+    pub(crate) fn lease(&self, item: &Item) -> Result<Lease<Live>, StoreError> {
+        let read = reader(&self.tables.consumers, item);
+        read.version()?;
+        Ok(Lease {
+            checkpoint: Seq(read.number(names::SEQ)?),
+            active: read.flag(names::ACTIVE)?,
+            owner: Owner::from(read.text(names::OWNER)?),
+            epoch: Epoch(read.number(names::EPOCH)?),
+            until: Timestamp::from_millis(read.number(names::EXPIRY)?),
+            beat: read.number(names::BEAT)?,
+            wake: read.number(names::WAKE)?,
+        })
+    }
+}

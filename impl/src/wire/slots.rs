@@ -1,0 +1,190 @@
+//! Requests to Events: slots.
+
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use gapless_model::store::{Raise, Reply, Slot, Write};
+use gapless_model::{PartitionId, Seq};
+
+use super::attributes::{self, Item, number, text};
+use super::edit::{self, GetItem, reader};
+use super::failure::failure;
+use super::limits::check_write;
+use super::{Wire, names};
+use crate::error::StoreError;
+use crate::event::EventBatch;
+use crate::live::{Filled, Live, Slots, Timestamp, Token};
+
+pub(super) fn slot_key(partition: &PartitionId, slot: Seq) -> Item {
+    Item::from([
+        (names::PARTITION.to_owned(), text(partition.as_str())),
+        (names::SEQ.to_owned(), number(slot.0)),
+    ])
+}
+
+impl Wire {
+    pub(super) async fn read_tail(
+        &self,
+        partition: &PartitionId,
+    ) -> Result<Reply<Live>, StoreError> {
+        let table = &self.tables.events;
+        let answer = self
+            .client
+            .query()
+            .table_name(table)
+            .key_condition_expression("#partition = :partition")
+            .expression_attribute_names("#partition", names::PARTITION)
+            .expression_attribute_values(":partition", text(partition.as_str()))
+            .consistent_read(true)
+            .scan_index_forward(false)
+            .limit(1)
+            .send()
+            .await
+            .map_err(|error| failure(table, error))?;
+        match answer.items().first() {
+            None => Ok(Reply::Tail(Seq::ZERO)),
+            Some(item) => Ok(Reply::Tail(Seq(reader(table, item).number(names::SEQ)?))),
+        }
+    }
+
+    pub(super) async fn read_slot(
+        &self,
+        partition: &PartitionId,
+        slot: Seq,
+    ) -> Result<Reply<Live>, StoreError> {
+        let table = &self.tables.events;
+        let get = GetItem { client: &self.client, table };
+        Ok(Reply::Slot(match get.by(slot_key(partition, slot)).await? {
+            None => Slot::Empty,
+            Some(item) => self.slot(&item)?,
+        }))
+    }
+
+    pub(super) async fn read_events(
+        &self,
+        partition: &PartitionId,
+        after: Seq,
+        consistent: bool,
+    ) -> Result<Reply<Live>, StoreError> {
+        let table = &self.tables.events;
+        let answer = self
+            .client
+            .query()
+            .table_name(table)
+            .key_condition_expression("#partition = :partition AND #slot > :after")
+            .expression_attribute_names("#partition", names::PARTITION)
+            .expression_attribute_names("#slot", names::SEQ)
+            .expression_attribute_values(":partition", text(partition.as_str()))
+            .expression_attribute_values(":after", number(after.0))
+            .consistent_read(consistent)
+            .limit(Slots::LIMIT as i32)
+            .send()
+            .await
+            .map_err(|error| failure(table, error))?;
+        let mut shown = Vec::with_capacity(answer.items().len());
+        for item in answer.items() {
+            let seq = Seq(reader(table, item).number(names::SEQ)?);
+            match self.slot(item)? {
+                Slot::Empty => {}
+                Slot::Void => shown.push((seq, Filled::Void)),
+                Slot::Events { batch, .. } => shown.push((seq, Filled::Events(batch))),
+            }
+        }
+        Ok(Reply::Page(shown.into_iter().collect()))
+    }
+
+    pub(super) async fn write(&self, write: &Write<Live>) -> Result<Reply<Live>, StoreError> {
+        check_write(write)?;
+        let absent = write.if_absent.then_some(names::PARTITION);
+        self.put(self.slot_item(write), absent).await
+    }
+
+    pub(super) async fn void(
+        &self,
+        partition: &PartitionId,
+        slot: Seq,
+    ) -> Result<Reply<Live>, StoreError> {
+        let mut item = slot_key(partition, slot);
+        item.insert(names::VOID.to_owned(), AttributeValue::Bool(true));
+        item.insert(names::AT.to_owned(), self.at());
+        self.put(item, Some(names::PARTITION)).await
+    }
+
+    async fn put(&self, item: Item, absent: Option<&str>) -> Result<Reply<Live>, StoreError> {
+        let table = &self.tables.events;
+        let sent = self
+            .client
+            .put_item()
+            .table_name(table)
+            .set_item(Some(item))
+            .set_condition_expression(absent.map(|key| format!("attribute_not_exists({key})")))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(Reply::Written),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                    Ok(Reply::Taken(self.slot(failed.item().unwrap_or(&Item::new()))?))
+                }
+                _ => Err(failure(table, error)),
+            },
+        }
+    }
+
+    pub(super) async fn raise_and_write(
+        &self,
+        raise: &Raise<Live>,
+        write: &Write<Live>,
+    ) -> Result<Reply<Live>, StoreError> {
+        check_write(write)?;
+        let table = &self.tables.events;
+        // A transaction returns nothing, so the number given out must be known beforehand.
+        let Some(head) = raise.head else {
+            let why = "a transaction must demand the head that it raises".to_owned();
+            return Err(StoreError::Refused { table: self.tables.partitions.clone(), why });
+        };
+        let absent = write.if_absent.then_some(names::PARTITION);
+        let items = vec![
+            self.raising(raise).in_transaction()?,
+            edit::put(table, self.slot_item(write), absent)?,
+        ];
+        match edit::transact(&self.client, table, items).await? {
+            Ok(()) => Ok(Reply::Appended(head.next())),
+            Err(failed) => {
+                let mut failed = failed.into_iter();
+                let (head, slot) = (failed.next().flatten(), failed.next().flatten());
+                let name = raise.record.as_ref().map(|keep| &keep.name);
+                Ok(Reply::NotAppended {
+                    head: head.map(|item| self.head(&item, name)).transpose()?,
+                    slot: slot.map(|item| self.slot(&item)).transpose()?,
+                })
+            }
+        }
+    }
+
+    fn slot_item(&self, write: &Write<Live>) -> Item {
+        let events = write.batch.events().iter().map(attributes::event).collect();
+        let mut item = slot_key(&write.partition, write.slot);
+        item.insert(names::TOKEN.to_owned(), text(write.token.as_str()));
+        item.insert(names::EVENTS.to_owned(), AttributeValue::L(events));
+        item.insert(names::AT.to_owned(), self.at());
+        item
+    }
+
+    /// When it is written: for people, and for ages. No machine reads it.
+    fn at(&self) -> AttributeValue {
+        let time = self.client.config().time_source().unwrap_or_default();
+        number(Timestamp::from(time.now()).as_millis())
+    }
+
+    fn slot(&self, item: &Item) -> Result<Slot<Live>, StoreError> {
+        let read = reader(&self.tables.events, item);
+        if item.contains_key(names::VOID) {
+            return Ok(Slot::Void);
+        }
+        let token = Token::from(read.text(names::TOKEN)?);
+        let batch = EventBatch::new(read.events(names::EVENTS)?);
+        let batch = batch.ok_or_else(|| read.wrong("a slot should hold at least one event"))?;
+        Ok(Slot::Events { token, batch })
+    }
+}
