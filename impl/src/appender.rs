@@ -1,7 +1,9 @@
 //! Group commit: concurrent appends of one partition share slots, numbers and round trips.
 
 use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_channel::oneshot;
@@ -144,6 +146,8 @@ impl Appender {
     /// Writes one group: the one that somebody left half written, or the next.
     async fn write_group(&self, lane: &Lane, partition: &PartitionId, writing: &mut Option<Group>) {
         if writing.is_none() {
+            // Also without a linger: those who are about to append get their turn first.
+            yield_once().await;
             self.stream.0.clock.sleep(self.grouping.linger).await;
             *writing = self.next_group(lane, partition);
         }
@@ -194,6 +198,19 @@ impl Appender {
             self.stream.begin(partition.clone(), token, batch, Identity::Anonymous, None);
         Some(Group { append, call, answers })
     }
+}
+
+/// Lets everything else that is ready go first.
+async fn yield_once() {
+    let mut yielded = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 fn done(answer: Result<Answered, oneshot::Canceled>) -> Result<Receipt, GroupError> {

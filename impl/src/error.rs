@@ -86,9 +86,9 @@ pub enum SetupError {
         /// How it is, and how it should be.
         what: String,
     },
-    /// The stream is there, with another layout.
-    #[error("the stream exists with {exists}, not with {asked}; the layout is chosen once")]
-    Layout {
+    /// The stream is there, and was founded otherwise.
+    #[error("the stream exists with {exists}; asked was for {asked}. These are chosen once")]
+    Founding {
         /// What it has.
         exists: String,
         /// What was asked for.

@@ -9,7 +9,7 @@ use gapless_model::store::{Reply, Request};
 use gapless_model::{PartitionId, Rules};
 
 use crate::clock::{Backoff, Clock};
-use crate::config::Config;
+use crate::config::{Config, Founding};
 use crate::error::{SetupError, StoreError};
 use crate::live::{Live, Timestamp};
 use crate::observe::{Decision, Observer};
@@ -43,57 +43,56 @@ impl Stream {
     /// # Errors
     /// [`SetupError`]: no tables, another schema, no answer.
     pub async fn open(client: Client, config: Config) -> Result<Stream, SetupError> {
-        let rules = config.rules()?;
+        config.check_design()?;
         let clock = Clock::of(&client)?;
         let wire = Wire::new(client, TableNames::prefixed(&config.prefix));
         tables::verify(wire.client(), wire.tables()).await?;
-        let layout = read_layout(&wire).await?.ok_or(SetupError::NoStream)?;
-        Ok(Stream::from_parts(wire, clock, rules, layout, &config))
+        let founding = read_founding(&wire).await?.ok_or(SetupError::NoStream)?;
+        Stream::from_parts(wire, clock, founding, &config)
     }
 
-    /// Creates a stream, or opens the one that exists with the same layout. What an
-    /// earlier attempt left half done is finished.
+    /// Creates a stream, or opens the one that was founded alike. What an earlier
+    /// attempt left half done is finished.
     ///
     /// # Errors
-    /// [`SetupError`]: another schema, another layout, no answer.
+    /// [`SetupError`]: another schema, another founding, no answer.
     pub async fn create(client: Client, config: Config) -> Result<Stream, SetupError> {
-        let rules = config.rules()?;
+        config.check_design()?;
+        config.founding.rules(config.design)?;
         let clock = Clock::of(&client)?;
         let wire = Wire::new(client, TableNames::prefixed(&config.prefix));
         tables::create(wire.client(), &clock, wire.tables()).await?;
-        let layout = found(&wire, config.layout).await?;
-        if layout != config.layout {
-            let said = |layout: Layout| match layout {
-                Layout::Fixed { .. } => format!("{layout} partitions"),
-                Layout::EachKey => "a partition for each key".to_owned(),
+        let founding = found(&wire, config.founding).await?;
+        if founding != config.founding {
+            let said = |founding: Founding| {
+                let Founding { layout, lease, grace, skew } = founding;
+                let layout = match layout {
+                    Layout::Fixed { bits: 0 } => "1 partition".to_owned(),
+                    Layout::Fixed { .. } => format!("{layout} partitions"),
+                    Layout::EachKey => "a partition for each key".to_owned(),
+                };
+                format!("{layout}, leases of {lease:?}, a grace of {grace:?}, a skew of {skew:?}")
             };
-            return Err(SetupError::Layout { exists: said(layout), asked: said(config.layout) });
+            let (exists, asked) = (said(founding), said(config.founding));
+            return Err(SetupError::Founding { exists, asked });
         }
-        for partition in layout.all().unwrap_or_default() {
+        for partition in founding.layout.all().unwrap_or_default() {
             enter(&wire, &partition).await?;
         }
-        Ok(Stream::from_parts(wire, clock, rules, layout, &config))
+        Stream::from_parts(wire, clock, founding, &config)
     }
 
     fn from_parts(
         wire: Wire,
         clock: Clock,
-        rules: Rules<Live>,
-        layout: Layout,
+        founding: Founding,
         config: &Config,
-    ) -> Stream {
+    ) -> Result<Stream, SetupError> {
+        let (rules, layout) = (founding.rules(config.design)?, founding.layout);
         let (patience, attempt) = (config.patience, config.attempt);
         let (notices, observer) = (Notices::default(), None);
-        Stream(Arc::new(Shared {
-            wire,
-            clock,
-            rules,
-            layout,
-            patience,
-            attempt,
-            notices,
-            observer,
-        }))
+        let shared = Shared { wire, clock, rules, layout, patience, attempt, notices, observer };
+        Ok(Stream(Arc::new(shared)))
     }
 
     /// The same stream, with every decision shown to `observer`.
@@ -205,30 +204,40 @@ fn stream_key() -> Item {
     Item::from([(names::PARTITION.to_owned(), text(names::STREAM))])
 }
 
-async fn read_layout(wire: &Wire) -> Result<Option<Layout>, SetupError> {
+async fn read_founding(wire: &Wire) -> Result<Option<Founding>, SetupError> {
     let table = &wire.tables().partitions;
     let item = GetItem { client: wire.client(), table }.by(stream_key()).await?;
     let Some(item) = item else { return Ok(None) };
     let read = Reader { table, item: &item };
     read.version()?;
     let layout = read.text(names::LAYOUT)?;
-    let layout: Layout = layout.parse().map_err(|error| read.wrong(format!("{error}")))?;
-    Ok(Some(layout))
+    let layout = layout.parse().map_err(|error| read.wrong(format!("{error}")))?;
+    let millis = |name| read.number(name).map(Duration::from_millis);
+    let (lease, grace) = (millis(names::LEASE)?, millis(names::GRACE)?);
+    Ok(Some(Founding { layout, lease, grace, skew: millis(names::SKEW)? }))
 }
 
-/// Founds the stream with this layout, unless it is founded: then its layout is the answer.
-async fn found(wire: &Wire, layout: Layout) -> Result<Layout, SetupError> {
+/// Founds the stream, unless it is founded: then what was chosen before is the answer.
+async fn found(wire: &Wire, founding: Founding) -> Result<Founding, SetupError> {
+    let Founding { layout, lease, grace, skew } = founding;
+    let millis = |span: Duration| number(u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
     let table = &wire.tables().partitions;
     let edit = Edit::of(table, [(names::PARTITION, text(names::STREAM))])
         .name("#layout", names::LAYOUT)
+        .name("#lease", names::LEASE)
+        .name("#grace", names::GRACE)
+        .name("#skew", names::SKEW)
         .name("#v", names::VERSION)
         .value(":layout", text(&layout.to_string()))
+        .value(":lease", millis(lease))
+        .value(":grace", millis(grace))
+        .value(":skew", millis(skew))
         .value(":v", number(names::THIS_VERSION))
-        .set("#layout = :layout, #v = :v")
+        .set("#layout = :layout, #lease = :lease, #grace = :grace, #skew = :skew, #v = :v")
         .only_if("attribute_not_exists(#layout)");
     match edit.send(wire.client()).await? {
-        Ok(_) => Ok(layout),
-        Err(_) => read_layout(wire).await?.ok_or(SetupError::NoStream),
+        Ok(_) => Ok(founding),
+        Err(_) => read_founding(wire).await?.ok_or(SetupError::NoStream),
     }
 }
 

@@ -62,12 +62,17 @@ impl From<StoreError> for Broken {
     }
 }
 
+/// What became of a delivery: done, or given up after so many attempts.
+type Handled = Result<(), (u32, HandlerError)>;
+/// What became of a request.
+type Answer = Result<Reply<Live>, StoreError>;
+
 /// What goes on beside the store's requests.
 struct Beside<'a> {
-    handling: Option<(Fence, BoxFuture<'a, Result<(), (u32, HandlerError)>>)>,
-    handled: Option<(Fence, Result<(), (u32, HandlerError)>)>,
+    handling: Option<(Fence, BoxFuture<'a, Handled>)>,
+    handled: Option<(Fence, Handled)>,
     /// The page behind the delivery, read while the handler works.
-    ahead: Option<(Seq, BoxFuture<'a, Result<Reply<Live>, StoreError>>)>,
+    ahead: Option<(Seq, BoxFuture<'a, Answer>)>,
     read: Option<(Seq, Slots)>,
 }
 
@@ -203,9 +208,7 @@ impl<'a, H: Handler> Turn<'a, H> {
                     // Once told to stop it waits for the handler, not for the signal again.
                     if machine.may_stop() {
                         let stopped = self.stop.asked();
-                        beside
-                            .until(async { drop(select(pin!(woken), pin!(stopped)).await) })
-                            .await;
+                        beside.until(select(pin!(woken), pin!(stopped)).map(|_| ())).await;
                     } else {
                         beside.until(woken).await;
                     }
@@ -222,7 +225,7 @@ impl<'a, H: Handler> Turn<'a, H> {
         machine: &Consume<Live>,
         request: &Request<Live>,
         wake: Option<Timestamp>,
-    ) -> Result<Reply<Live>, StoreError> {
+    ) -> Answer {
         if let Request::ReadEvents { after, .. } = request {
             if let Some((wanted, _)) = &beside.ahead
                 && wanted == after
@@ -233,7 +236,7 @@ impl<'a, H: Handler> Turn<'a, H> {
                     let _ = beside.poll(context);
                     if beside.ahead.is_none() { Poll::Ready(()) } else { Poll::Pending }
                 }));
-                drop(select(arrived, limit).await);
+                select(arrived, limit).map(|_| ()).await;
             }
             if let Some(page) = beside.page_after(*after) {
                 return Ok(Reply::Page(page));
@@ -266,7 +269,7 @@ impl<'a, H: Handler> Turn<'a, H> {
     }
 
     /// Hands a delivery over, again and again where the handler fails.
-    async fn handle(&self, delivery: Delivery) -> Result<(), (u32, HandlerError)> {
+    async fn handle(&self, delivery: Delivery) -> Handled {
         let mut backoff = Backoff::new(self.retries.first);
         let mut attempt = 1;
         loop {

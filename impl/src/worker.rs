@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, Fuse, FusedFuture, FutureExt, OptionFuture};
+use futures_util::future::{BoxFuture, Fuse, FusedFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use gapless_model::consume::Outcome;
 use gapless_model::design::Increment;
@@ -215,9 +215,7 @@ impl<H: Handler> Worker<H> {
             let wake = self.wake(&desk, next_sweep, !sweeping.is_terminated());
             let stopping = self.stop.is_asked();
             let mut hints = pin!(notices.next().fuse());
-            let mut more = pin!(
-                OptionFuture::from(self.trigger.as_ref().map(|trigger| trigger.next())).fuse()
-            );
+            let mut more = pin!(self.hints().fuse());
             let mut sleep = pin!(clock.sleep_until(wake).fuse());
             let mut stopped = pin!(self.stop.asked().fuse());
             futures_util::select_biased! {
@@ -236,7 +234,7 @@ impl<H: Handler> Worker<H> {
                     }
                 }
                 partitions = hints => if !stopping { desk.hear(partitions) },
-                partitions = more => if !stopping { desk.hear(partitions.unwrap_or_default()) },
+                partitions = more => if !stopping { desk.hear(partitions) },
                 swept = sweeping => {
                     next_sweep = { use gapless_model::Time as _; clock.now().plus(self.sweep) };
                     match swept {
@@ -263,6 +261,14 @@ impl<H: Handler> Worker<H> {
                 () = sleep => {}
                 () = stopped => if stopping { sleep.as_mut().await },
             }
+        }
+    }
+
+    /// What the trigger says next; nothing, ever, where there is none.
+    async fn hints(&self) -> Vec<PartitionId> {
+        match &self.trigger {
+            Some(trigger) => trigger.next().await,
+            None => std::future::pending().await,
         }
     }
 

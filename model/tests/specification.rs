@@ -187,6 +187,33 @@ mod taking {
     }
 }
 
+mod claiming {
+    use gapless_model::Number;
+    use gapless_model::store::Record;
+
+    use super::*;
+
+    #[test]
+    fn raises_the_epoch_and_keeps_the_rest_of_the_record() {
+        let mut tables: MemoryTables<Small> = MemoryTables::default();
+        let name = ProducerNo(0);
+        let mut claim = |seen| {
+            let request = Request::Claim { partition: PARTITION, name, seen };
+            apply(&mut tables, &request, View::Latest)
+        };
+        let first = Record::claimed(Epoch(1));
+        assert_eq!(claim(None), Reply::Claimed(first));
+        assert_eq!(claim(None), Reply::NotClaimed(Some(first)));
+        assert_eq!(claim(Some(first)), Reply::Claimed(Record { epoch: Epoch(2), ..first }));
+
+        let worked = Record { epoch: Epoch(4), number: Number(3), count: 2, slot: Seq(1) };
+        tables.set_record(&PARTITION, &name, worked);
+        let request = Request::Claim { partition: PARTITION, name, seen: Some(worked) };
+        let claimed = Record { epoch: Epoch(5), ..worked };
+        assert_eq!(apply(&mut tables, &request, View::Latest), Reply::Claimed(claimed));
+    }
+}
+
 mod reading {
     use super::*;
 

@@ -59,3 +59,9 @@ pub const THIS_VERSION: u64 = 1;
 pub const STREAM: &str = "#stream";
 /// How the stream is laid out.
 pub const LAYOUT: &str = "layout";
+/// How long a lease lasts, in milliseconds.
+pub const LEASE: &str = "leaseMs";
+/// How long an empty slot may stand, in milliseconds.
+pub const GRACE: &str = "graceMs";
+/// The most by which clocks may differ, in milliseconds.
+pub const SKEW: &str = "skewMs";
