@@ -60,6 +60,30 @@ pub enum Failure {
     #[error("{0}")]
     #[diagnostic(help("{1}"))]
     Option(String, String),
+    /// A stream cannot be opened, or not be used.
+    #[error("{doing}")]
+    #[diagnostic(help("{help}"))]
+    Stream {
+        /// What was tried.
+        doing: &'static str,
+        /// What would help.
+        help: String,
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A line of the input is none.
+    #[error("{input}: line {line}: {what}")]
+    #[diagnostic(help("{help}"))]
+    Line {
+        /// The file, or standard input.
+        input: String,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong.
+        what: String,
+        /// What became of the lines before.
+        help: String,
+    },
     /// The output cannot be written.
     #[error("cannot write the output")]
     Output(#[from] io::Error),

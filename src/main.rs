@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use cli::{Cli, Command};
+use commands::stream::read::Follow;
 
 /// What the exit status says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,15 @@ fn main() -> ExitCode {
         Some(Command::Check(args)) => commands::check::run(args),
         Some(Command::Explore(args)) => commands::explore::run(args),
         Some(Command::Designs(args)) => commands::designs::run(args),
+        Some(Command::Init(args)) => commands::stream::init::run(args),
+        Some(Command::Append(args)) => commands::stream::append::run(args),
+        Some(Command::Consume(args)) => commands::stream::consume::run(args),
+        Some(Command::Read(args)) => commands::stream::read::run(args, Follow::No),
+        Some(Command::Tail(args)) => commands::stream::read::run(args, Follow::Yes),
+        Some(Command::Status(args)) => commands::stream::status::run(args),
+        Some(Command::Audit(args)) => commands::stream::audit::run(args),
+        Some(Command::Serve(args)) => commands::stream::serve::run(args),
+        Some(Command::Bench(args)) => commands::stream::bench::run(args),
     };
     match done {
         Ok(status) => ExitCode::from(status as u8),

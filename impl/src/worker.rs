@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, Fuse, FusedFuture, FutureExt};
+use futures_util::future::{BoxFuture, Either, Fuse, FusedFuture, FutureExt, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use gapless_model::consume::Outcome;
 use gapless_model::design::Increment;
@@ -314,8 +314,22 @@ impl<H: Handler> Worker<H> {
         }
     }
 
-    /// One look at the tables: which partitions lag, and who holds them.
+    /// One look at the tables, no longer than ten attempts take: which partitions
+    /// lag, and who holds them.
     async fn swept(&self, quiet: BTreeSet<PartitionId>) -> Result<Swept, StoreError> {
+        let most = self.stream.0.attempt * 10;
+        let looked = pin!(self.looked(quiet));
+        let limit = pin!(self.stream.0.clock.sleep(most));
+        match select(looked, limit).await {
+            Either::Left((swept, _)) => swept,
+            Either::Right(((), _)) => Err(StoreError::Unknown {
+                table: self.stream.0.wire.tables().consumers.clone(),
+                why: format!("a sweep had no answer within {most:?}").into(),
+            }),
+        }
+    }
+
+    async fn looked(&self, quiet: BTreeSet<PartitionId>) -> Result<Swept, StoreError> {
         let partitions = self.stream.partitions().await?;
         let heads = self.last_slots(&partitions).await?;
         let standings = self.stream.standings(&self.group).await?;

@@ -1,18 +1,19 @@
 //! `gapless` without a command: the draft and the design that ships, side by side,
-//! and how the draft goes wrong.
+//! how the draft goes wrong, and a small stream in production.
 
 use std::io::{Write as _, stdout};
 
 use gapless_model::check::{Bounds, Clocks, Task, check};
 use gapless_model::design::named;
 
+use super::stream::showcase;
 use super::unknown;
 use crate::failure::Failure;
 use crate::progress::Bar;
 use crate::report::{diagram, table};
 use crate::{Status, interrupt};
 
-/// Checks `seed` and `recommended` and draws the first counterexample of `seed`.
+/// Checks `seed` and `recommended`, draws the first counterexample of `seed`, and runs a stream.
 pub fn run() -> Result<Status, Failure> {
     interrupt::listen();
     let mut out = stdout().lock();
@@ -36,13 +37,17 @@ pub fn run() -> Result<Status, Failure> {
         )?;
         writeln!(out, "{}", diagram::text(&trace.decisions))?;
     }
+    writeln!(out, "The same machines in production, over the SDK and an embedded DynamoDB:\n")?;
+    let ran = showcase::run(&mut out)?;
     writeln!(
         out,
-        "Next: `gapless check --all` turns back each mechanism alone and shows what breaks;\n\
-         `gapless designs` lists the design space; `gapless check my.toml` checks your own.",
+        "\nNext: `gapless check --all` turns back each mechanism alone and shows what breaks;\n\
+         `gapless designs` lists the design space; `gapless check my.toml` checks your own;\n\
+         `gapless serve` and `gapless init` begin a stream of your own.",
     )?;
     let exhaustive = reports.iter().all(|report| report.is_exhaustive());
-    Ok(match (exhaustive, reports[1].violated().is_empty()) {
+    let sound = reports[1].violated().is_empty() && ran == Status::Holds;
+    Ok(match (exhaustive, sound) {
         (_, false) => Status::Violated,
         (true, true) => Status::Holds,
         (false, true) => Status::Unfinished,

@@ -4,6 +4,7 @@ pub mod check;
 pub mod designs;
 pub mod explore;
 pub mod main_job;
+pub mod stream;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

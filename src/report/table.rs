@@ -16,6 +16,15 @@ pub fn plain<const N: usize>(header: [&str; N]) -> Table {
     table
 }
 
+/// Lines the columns of numbers up on their right.
+pub fn right(table: &mut Table, columns: &[usize]) {
+    for &column in columns {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}
+
 /// One row for each design: how much was searched, and a verdict for each invariant.
 pub fn results(reports: &[Report]) -> Table {
     let mut table = search_table(reports, &[]);

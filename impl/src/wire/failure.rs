@@ -34,7 +34,11 @@ where
             StoreError::Refused { table, why: DisplayErrorContext(&error).to_string() }
         }
         SdkError::ServiceError(answer) => {
-            let code = answer.err().code().unwrap_or("an unnamed error");
+            // An answer that is cut short has no name, and says nothing of what was done.
+            let Some(code) = answer.err().code() else {
+                let why = DisplayErrorContext(&error).to_string();
+                return StoreError::Unknown { table, why: why.into() };
+            };
             let said = answer.err().message().unwrap_or_default();
             if TURNED_AWAY.contains(&code) {
                 return StoreError::Busy { table, why: format!("{code} {said}") };

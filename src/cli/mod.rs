@@ -1,5 +1,7 @@
 //! What can be typed.
 
+pub mod stream;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,10 +10,12 @@ use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum}
 use gapless_model::Invariant;
 use gapless_model::check::{Bounds, Clocks};
 
-/// Ordered event streams on DynamoDB: their protocol, checked.
+use stream::{AppendArgs, BenchArgs, ConsumeArgs, InitArgs, LookArgs, ReadArgs, ServeArgs};
+
+/// Ordered event streams on DynamoDB: run them, and check their protocol.
 ///
-/// Without a command, checks the first draft of the protocol and the one that
-/// ships, and draws how the draft goes wrong.
+/// Without a command: checks the first draft of the protocol and the one that
+/// ships, draws how the draft goes wrong, and runs a small stream in this process.
 #[derive(Debug, Parser)]
 #[command(name = "gapless", version, after_help = EXIT_STATUS)]
 pub struct Cli {
@@ -33,6 +37,24 @@ pub enum Command {
     Explore(Box<ExploreArgs>),
     /// List what can be chosen, and the designs that have names.
     Designs(DesignsArgs),
+    /// Create a stream's tables, or verify those that are there.
+    Init(InitArgs),
+    /// Append events.
+    Append(AppendArgs),
+    /// Consume events for a group.
+    Consume(ConsumeArgs),
+    /// Read events without a group.
+    Read(ReadArgs),
+    /// Read events without a group, and go on as they come.
+    Tail(ReadArgs),
+    /// Show partitions, heads, checkpoints, lag and leases.
+    Status(LookArgs),
+    /// Prove or refute, from the tables alone, what the protocol promises.
+    Audit(LookArgs),
+    /// Serve a local DynamoDB on loopback.
+    Serve(ServeArgs),
+    /// Measure appends, with and without the protocol.
+    Bench(BenchArgs),
 }
 
 /// `gapless check`

@@ -1,0 +1,37 @@
+//! `gapless init`: creates the tables, or verifies those that are there.
+
+use std::io::{Write as _, stdout};
+
+use gapless::Stream;
+use serde_json::json;
+
+use super::{Reached, block_on, settings, unopened};
+use crate::Status;
+use crate::cli::stream::InitArgs;
+use crate::failure::Failure;
+
+/// Creates a stream.
+pub fn run(args: &InitArgs) -> Result<Status, Failure> {
+    block_on(async {
+        let place = &args.place;
+        let reached = Reached::by(place).await?;
+        let config = settings(place)
+            .layout(args.partitions)
+            .lease(args.lease)
+            .grace(args.grace)
+            .skew(args.skew);
+        let created = Stream::create(reached.client(), config).await;
+        let stream = created.map_err(|error| unopened(error, place))?;
+        let tables = stream.wire().tables();
+        let names = [&tables.partitions, &tables.events, &tables.consumers];
+        let mut out = stdout().lock();
+        if place.json {
+            let layout = stream.layout().to_string();
+            writeln!(out, "{}", json!({ "tables": names, "partitions": layout }))?;
+        } else {
+            let [partitions, events, consumers] = names;
+            writeln!(out, "the stream is ready: {partitions}, {events}, {consumers}")?;
+        }
+        Ok(Status::Holds)
+    })
+}

@@ -1,0 +1,83 @@
+//! `gapless status`: where everything stands.
+
+use std::io::{Write as _, stdout};
+use std::time::Duration;
+
+use comfy_table::Cell;
+use gapless::{PartitionStatus, Standing, Timestamp};
+use serde_json::json;
+
+use super::{block_on, open, unused};
+use crate::Status;
+use crate::cli::stream::LookArgs;
+use crate::failure::Failure;
+use crate::report::table;
+
+/// Prints partitions, heads, checkpoints, lag, leases and ages.
+pub fn run(args: &LookArgs) -> Result<Status, Failure> {
+    block_on(async {
+        let (stream, _reached) = open(&args.place).await?;
+        let status =
+            stream.status().await.map_err(|error| unused("the tables cannot be read", error))?;
+        let now = stream.now();
+        let mut out = stdout().lock();
+        if args.place.json {
+            writeln!(out, "{}", json!({ "at": now, "partitions": status }))?;
+        } else {
+            writeln!(out, "{}", lines(&status, now))?;
+        }
+        Ok(Status::Holds)
+    })
+}
+
+fn lines(status: &[PartitionStatus], now: Timestamp) -> comfy_table::Table {
+    let mut table = table::plain([
+        "partition",
+        "head",
+        "group",
+        "checkpoint",
+        "lag",
+        "lease",
+        "epoch",
+        "owner",
+        "note",
+    ]);
+    for partition in status {
+        let (name, head) = (partition.partition.to_string(), partition.head);
+        if partition.groups.is_empty() {
+            table.add_row([name.clone(), head.to_string(), "-".to_owned()]);
+        }
+        for standing in &partition.groups {
+            let lease = &standing.lease;
+            let lag = head.0.saturating_sub(lease.checkpoint.0);
+            let cells = [
+                name.clone(),
+                head.to_string(),
+                standing.group.to_string(),
+                lease.checkpoint.to_string(),
+                lag.to_string(),
+                held(standing, now),
+                lease.epoch.to_string(),
+                lease.owner.to_string(),
+                standing.failure.clone().unwrap_or_default(),
+            ];
+            table.add_row(cells.map(Cell::new));
+        }
+    }
+    table::right(&mut table, &[1, 3, 4, 6]);
+    table
+}
+
+/// Whether somebody holds the lease, and for how much longer, or since when not.
+fn held(standing: &Standing, now: Timestamp) -> String {
+    let lease = &standing.lease;
+    let short = |span: Duration| {
+        humantime::format_duration(Duration::from_millis(span.as_millis() as u64 / 100 * 100))
+            .to_string()
+    };
+    match (lease.active, lease.until > now) {
+        (false, _) => "free".to_owned(),
+        (true, true) => format!("held, {} left", short(lease.until.since(now))),
+        (true, false) => format!("ended {} ago", short(now.since(lease.until))),
+    }
+}
