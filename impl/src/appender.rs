@@ -146,8 +146,13 @@ impl Appender {
     /// Writes one group: the one that somebody left half written, or the next.
     async fn write_group(&self, lane: &Lane, partition: &PartitionId, writing: &mut Option<Group>) {
         if writing.is_none() {
-            // Also without a linger: those who are about to append get their turn first.
-            yield_once().await;
+            // Also without a linger: those who were just answered get their turn first.
+            let (mut yields, mut before) = (0, 0);
+            while yields < 3 || (yields < 16 && lock(&lane.queue).len() > before) {
+                before = lock(&lane.queue).len();
+                yield_once().await;
+                yields += 1;
+            }
             self.stream.0.clock.sleep(self.grouping.linger).await;
             *writing = self.next_group(lane, partition);
         }
@@ -194,6 +199,7 @@ impl Appender {
         }
         drop(queue);
         let batch = EventBatch::new(events)?;
+        tracing::debug!(%partition, events = answers.len(), bytes, "a group is written");
         let (append, call) =
             self.stream.begin(partition.clone(), token, batch, Identity::Anonymous, None);
         Some(Group { append, call, answers })

@@ -217,7 +217,11 @@ impl<H: Handler> Worker<H> {
             let mut hints = pin!(notices.next().fuse());
             let mut more = pin!(self.hints().fuse());
             let mut sleep = pin!(clock.sleep_until(wake).fuse());
-            let mut stopped = pin!(self.stop.asked().fuse());
+            // Heard once; from then on the turns alone are waited for.
+            let asked = async {
+                if stopping { std::future::pending().await } else { self.stop.asked().await }
+            };
+            let mut stopped = pin!(asked.fuse());
             futures_util::select_biased! {
                 ended = turns.select_next_some() => {
                     let (partition, ended) = ended;
@@ -259,7 +263,7 @@ impl<H: Handler> Worker<H> {
                     }
                 }
                 () = sleep => {}
-                () = stopped => if stopping { sleep.as_mut().await },
+                () = stopped => {}
             }
         }
     }

@@ -135,6 +135,21 @@ async fn concurrent_appends_share_slots_and_keep_their_order() {
 }
 
 #[tokio::test]
+async fn those_who_were_just_answered_are_in_the_next_group() {
+    let stream = one_partition().await;
+    let appender = stream.appender(Grouping::default());
+    let one = || async {
+        let mut last = Seq::ZERO;
+        for _ in 0..20 {
+            last = appender.append(Event::new("k", "x")).await.expect("appended").position.slot;
+        }
+        last
+    };
+    let last = join_all((0..64).map(|_| one())).await.into_iter().max();
+    assert!(last <= Some(Seq(24)), "20 times 64 events stand in {last:?} slots");
+}
+
+#[tokio::test]
 async fn groups_keep_to_their_bounds() {
     let stream = one_partition().await;
     let grouping = Grouping { events: 7, waiting: 10, ..Grouping::default() };
@@ -301,6 +316,28 @@ async fn a_worker_that_stops_hands_over_at_once() {
     assert_eq!(summary.expect("stopped").events, 3);
     let status = stream.status().await.expect("status");
     assert!(!status[0].groups[0].lease.active, "the lease is released");
+}
+
+#[tokio::test]
+async fn a_worker_that_stops_finishes_what_it_has_in_hand() {
+    let stream = one_partition().await;
+    for n in 0..3 {
+        stream.append(Event::new("k", n.to_string())).await.expect("appended");
+    }
+    let worker = stream.worker("g", async |_: Delivery| {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        Ok::<(), HandlerError>(())
+    });
+    let stop = worker.stopper();
+    let asked = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        stop.ask();
+    };
+    let worked = tokio::time::timeout(Duration::from_secs(2), worker.run());
+    let (worked, ()) = futures_util::join!(worked, asked);
+    assert_eq!(worked.expect("it stops").expect("well").events, 3);
+    let lease = &stream.status().await.expect("status")[0].groups[0].lease;
+    assert!(!lease.active && lease.checkpoint == Seq(3), "{lease:?}");
 }
 
 #[tokio::test]

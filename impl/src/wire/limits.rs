@@ -25,9 +25,9 @@ pub(crate) fn overhead(partition: &str, token: &str) -> usize {
         + 3
 }
 
-/// What an event takes in its slot: a list of two strings.
+/// What an event takes in its slot: two elements of a list.
 pub(crate) fn item_size(event: &Event) -> usize {
-    event.key.len() + event.data.len() + 3 + 2 + 1
+    event.key.len() + event.data.len() + 2
 }
 
 pub(super) fn check_write(write: &Write<Live>) -> Result<(), StoreError> {

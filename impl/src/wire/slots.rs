@@ -163,10 +163,9 @@ impl Wire {
     }
 
     fn slot_item(&self, write: &Write<Live>) -> Item {
-        let events = write.batch.events().iter().map(attributes::event).collect();
         let mut item = slot_key(&write.partition, write.slot);
         item.insert(names::TOKEN.to_owned(), text(write.token.as_str()));
-        item.insert(names::EVENTS.to_owned(), AttributeValue::L(events));
+        item.insert(names::EVENTS.to_owned(), attributes::events(write.batch.events()));
         item.insert(names::AT.to_owned(), self.at());
         item
     }

@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::meter::{Counting, Meter, Units};
+use super::takeover::{self, Takeover};
 use super::{Reached, block_on, unopened, unused};
 use crate::Status;
 use crate::cli::stream::{BenchArgs, Place};
@@ -69,10 +70,13 @@ pub fn run(args: &BenchArgs) -> Result<Status, Failure> {
                 overhead = bare.events_a_second / own.events_a_second - 1.0;
                 figures.extend([bare, own]);
             }
-            bench.clean_up(&stream).await?;
+            clean_up(&bench.client, &stream).await?;
         }
+        bar.set_message("takeover");
+        let takeover =
+            takeover::measure(&bench.client, &bench.prefix("takeover"), &bench.place).await?;
         bar.finish_and_clear();
-        print(&figures, overhead, args)?;
+        print(&figures, overhead, &takeover, args)?;
         Ok(Status::Holds)
     })
 }
@@ -92,20 +96,14 @@ impl Bench {
             .iter()
             .find(|named| named.breaks.is_empty() && named.design.increment == increment);
         let design = known.map_or(like, |named| named.design);
-        let prefix = format!("{}bench-{}-{name}-", self.place.table_prefix, std::process::id());
-        let created = Stream::create(self.client.clone(), Config::new(prefix).design(design)).await;
+        let config = Config::new(self.prefix(name)).design(design);
+        let created = Stream::create(self.client.clone(), config).await;
         created.map_err(|error| unopened(error, &self.place))
     }
 
-    /// The tables of a measurement are nobody's.
-    async fn clean_up(&self, stream: &Stream) -> Result<(), Failure> {
-        let tables = stream.wire().tables();
-        for table in [&tables.partitions, &tables.events, &tables.consumers] {
-            let deleted = self.client.delete_table().table_name(table).send().await;
-            deleted
-                .map_err(|error| unused("a table of the measurement cannot be deleted", error))?;
-        }
-        Ok(())
+    /// The tables of a measurement are nobody else's.
+    fn prefix(&self, name: &str) -> String {
+        format!("{}bench-{}-{name}-", self.place.table_prefix, std::process::id())
     }
 
     fn event(&self) -> Event {
@@ -181,6 +179,16 @@ impl Bench {
     }
 }
 
+/// Deletes a measurement's tables.
+pub(super) async fn clean_up(client: &Client, stream: &Stream) -> Result<(), Failure> {
+    let tables = stream.wire().tables();
+    for table in [&tables.partitions, &tables.events, &tables.consumers] {
+        let deleted = client.delete_table().table_name(table).send().await;
+        deleted.map_err(|error| unused("a table of the measurement cannot be deleted", error))?;
+    }
+    Ok(())
+}
+
 /// The two calls of an append, and nothing else.
 struct Bare<'a> {
     client: &'a Client,
@@ -223,14 +231,13 @@ impl Bare<'_> {
         let head = raised.attributes().and_then(|item| item.get("sequenceNumber")).cloned();
         let head = head.ok_or_else(|| failed("the counter is missing".into()))?;
         let token = "0123456789abcdef0123456789abcdef";
-        let event = AttributeValue::L(vec![text("key"), text(self.data)]);
         self.client
             .put_item()
             .table_name(&tables.events)
             .item("partitionId", text("p:bare"))
             .item("sequenceNumber", head)
             .item("token", text(token))
-            .item("events", AttributeValue::L(vec![event]))
+            .item("events", AttributeValue::L(vec![text("key"), text(self.data)]))
             .item("at", number("1700000000000"))
             .condition_expression("attribute_not_exists(partitionId)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -261,10 +268,19 @@ fn figure(what: &str, time: Duration, mut latencies: Vec<Duration>, units: Units
     }
 }
 
-fn print(figures: &[Figure], overhead: f64, args: &BenchArgs) -> Result<(), Failure> {
+fn print(
+    figures: &[Figure],
+    overhead: f64,
+    takeover: &Takeover,
+    args: &BenchArgs,
+) -> Result<(), Failure> {
     let mut out = stdout().lock();
     if args.place.json {
-        writeln!(out, "{}", json!({ "figures": figures, "overhead": overhead }))?;
+        writeln!(
+            out,
+            "{}",
+            json!({ "figures": figures, "overhead": overhead, "takeover": takeover })
+        )?;
         return Ok(());
     }
     let mut table = table::plain([
@@ -290,11 +306,13 @@ fn print(figures: &[Figure], overhead: f64, args: &BenchArgs) -> Result<(), Fail
         ]);
     }
     table::right(&mut table, &[1, 2, 3, 4, 5, 6, 7]);
+    writeln!(out, "{table}\n")?;
     writeln!(
         out,
-        "{table}\n\nevents of {} bytes; the protocol's own time: {:+.1} % of the bare calls'",
+        "events of {} bytes; the protocol's own time: {:+.1} % of the bare calls'",
         args.size,
         overhead * 100.0
     )?;
+    writeln!(out, "{takeover}")?;
     Ok(())
 }

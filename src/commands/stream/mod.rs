@@ -10,6 +10,7 @@ pub mod read;
 pub mod serve;
 pub mod showcase;
 pub mod status;
+pub mod takeover;
 
 use std::error::Error;
 use std::fs::File;
