@@ -83,7 +83,7 @@ impl Cluster {
                     "--producer",
                     name,
                     "--batch",
-                    "3",
+                    "1",
                 ])
             }
             _ => {
@@ -289,7 +289,7 @@ fn kills_lose_nothing_and_repeat_little() {
     let kills = std::env::var("GAPLESS_KILLS").ok().and_then(|text| text.parse().ok());
     let kills = kills.unwrap_or(8);
     // As long as the kills go on, the producers should have something to do.
-    survive(60 + 40 * kills as u64, kills);
+    survive(60 + 50 * kills as u64, kills);
 }
 
 #[test]

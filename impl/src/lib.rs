@@ -1,4 +1,14 @@
-#![doc = include_str!("../docs/overview.md")]
+// The example runs on the embedded engine, so it is only there with it.
+#![cfg_attr(feature = "embedded", doc = include_str!("../docs/overview.md"))]
+#![cfg_attr(
+    not(feature = "embedded"),
+    doc = "Ordered event streams on DynamoDB. The feature `embedded` shows a quick start here."
+)]
+
+/// The README's own example is compiled and run.
+#[cfg(all(doctest, feature = "embedded"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;
 
 mod append;
 mod appender;

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use futures_util::future::try_join_all;
 use gapless::{Config, Event, Grouping, Stream};
-use gapless_model::design::{Design, Increment, NAMED};
+use gapless_model::design::{Design, Increment, NAMED, Named};
 use indicatif::ProgressBar;
 use serde::Serialize;
 use serde_json::json;
@@ -49,32 +49,32 @@ pub fn run(args: &BenchArgs) -> Result<Status, Failure> {
         if place.endpoint_url.is_none() && place.profile.is_none() && place.embedded.is_none() {
             place.embedded = Some(std::path::PathBuf::new());
         }
-        let reached = Reached::by(&place).await?;
-        let meter = Arc::new(Meter::default());
-        let config = reached.client().config().to_builder();
-        let client = Client::from_conf(config.interceptor(Counting(Arc::clone(&meter))).build());
-        let bench = Bench { client, meter, place, time: args.time, data: "x".repeat(args.size) };
+        let bench = Bench { place, time: args.time, data: "x".repeat(args.size) };
         let bar = ProgressBar::new_spinner();
         bar.enable_steady_tick(Duration::from_millis(100));
         let mut figures = Vec::new();
-        let mut overhead = 0.0;
         for (name, increment) in INCREMENTS {
             bar.set_message(format!("increment: {name}"));
-            let stream = bench.stream(increment, name).await?;
-            figures.push(bench.single(&format!("append, increment {name}"), &stream).await?);
-            if increment == Increment::Add {
-                for appenders in [1, 8, 64] {
-                    figures.push(bench.grouped(appenders, &stream).await?);
-                }
-                let (bare, own) = bench.side_by_side(&stream).await?;
-                overhead = bare.events_a_second / own.events_a_second - 1.0;
-                figures.extend([bare, own]);
-            }
-            clean_up(&bench.client, &stream).await?;
+            let (stream, meter) = bench.stream(increment, name).await?;
+            let what = format!("append, increment {name}");
+            figures.push(bench.single(&what, &stream, &meter).await?);
+            clean_up(&stream).await?;
         }
+        for appenders in [1, 8, 64] {
+            bar.set_message(format!("group commit: {appenders}"));
+            let (stream, meter) = bench.stream(Increment::Add, "group").await?;
+            figures.push(bench.grouped(appenders, &stream, &meter).await?);
+            clean_up(&stream).await?;
+        }
+        bar.set_message("beside the bare calls");
+        let (stream, meter) = bench.stream(Increment::Add, "bare").await?;
+        let (bare, own) = bench.side_by_side(&stream, &meter).await?;
+        let overhead = bare.events_a_second / own.events_a_second - 1.0;
+        figures.extend([bare, own]);
+        clean_up(&stream).await?;
         bar.set_message("takeover");
-        let takeover =
-            takeover::measure(&bench.client, &bench.prefix("takeover"), &bench.place).await?;
+        let (client, _) = bench.client().await?;
+        let takeover = takeover::measure(&client, &bench.prefix("takeover"), &bench.place).await?;
         bar.finish_and_clear();
         print(&figures, overhead, &takeover, args)?;
         Ok(Status::Holds)
@@ -82,23 +82,34 @@ pub fn run(args: &BenchArgs) -> Result<Status, Failure> {
 }
 
 struct Bench {
-    client: Client,
-    meter: Arc<Meter>,
     place: Place,
     time: Duration,
     data: String,
 }
 
 impl Bench {
-    async fn stream(&self, increment: Increment, name: &str) -> Result<Stream, Failure> {
-        let like = Design { increment, ..Design::RECOMMENDED };
-        let known = NAMED
-            .iter()
-            .find(|named| named.breaks.is_empty() && named.design.increment == increment);
-        let design = known.map_or(like, |named| named.design);
+    /// A client whose requests are counted. An engine in memory is a new one each
+    /// time: it slows down as it fills.
+    async fn client(&self) -> Result<(Client, Arc<Meter>), Failure> {
+        let meter = Arc::new(Meter::default());
+        let config = Reached::by(&self.place).await?.client().config().to_builder();
+        let counted = config.interceptor(Counting(Arc::clone(&meter))).build();
+        Ok((Client::from_conf(counted), meter))
+    }
+
+    async fn stream(
+        &self,
+        increment: Increment,
+        name: &str,
+    ) -> Result<(Stream, Arc<Meter>), Failure> {
+        let declared =
+            |named: &&Named| named.breaks.is_empty() && named.design.increment == increment;
+        let known = NAMED.iter().find(declared);
+        let design = known.map_or(Design::RECOMMENDED, |named| named.design);
         let config = Config::new(self.prefix(name)).design(design);
-        let created = Stream::create(self.client.clone(), config).await;
-        created.map_err(|error| unopened(error, &self.place))
+        let (client, meter) = self.client().await?;
+        let created = Stream::create(client, config).await;
+        Ok((created.map_err(|error| unopened(error, &self.place))?, meter))
     }
 
     /// The tables of a measurement are nobody else's.
@@ -111,22 +122,27 @@ impl Bench {
     }
 
     /// One append after another.
-    async fn single(&self, what: &str, stream: &Stream) -> Result<Figure, Failure> {
+    async fn single(&self, what: &str, stream: &Stream, meter: &Meter) -> Result<Figure, Failure> {
         self.append(stream).await?;
-        self.meter.take();
+        meter.take();
         let (began, mut latencies) = (Instant::now(), Vec::new());
         while began.elapsed() < self.time {
             let asked = Instant::now();
             self.append(stream).await?;
             latencies.push(asked.elapsed());
         }
-        Ok(figure(what, began.elapsed(), latencies, self.meter.take()))
+        Ok(figure(what, began.elapsed(), latencies, meter.take()))
     }
 
     /// So many at once, which share slots.
-    async fn grouped(&self, appenders: usize, stream: &Stream) -> Result<Figure, Failure> {
+    async fn grouped(
+        &self,
+        appenders: usize,
+        stream: &Stream,
+        meter: &Meter,
+    ) -> Result<Figure, Failure> {
         let appender = stream.appender(Grouping::default());
-        self.meter.take();
+        meter.take();
         let began = Instant::now();
         let one = || async {
             let mut latencies = Vec::new();
@@ -140,19 +156,23 @@ impl Bench {
         };
         let latencies = try_join_all((0..appenders).map(|_| one())).await?.concat();
         let what = format!("group commit, {appenders} at once");
-        Ok(figure(&what, began.elapsed(), latencies, self.meter.take()))
+        Ok(figure(&what, began.elapsed(), latencies, meter.take()))
     }
 
     /// Appends, and the same calls of the SDK without anything around them, in
     /// turns: what disturbs the machine disturbs both.
-    async fn side_by_side(&self, stream: &Stream) -> Result<(Figure, Figure), Failure> {
+    async fn side_by_side(
+        &self,
+        stream: &Stream,
+        meter: &Meter,
+    ) -> Result<(Figure, Figure), Failure> {
         const TURN: usize = 50;
-        let bare = Bare { client: &self.client, stream, data: &self.data };
+        let bare = Bare { client: stream.wire().client(), stream, data: &self.data };
         let (mut both, began) =
             ([(Vec::new(), Units::default()), (Vec::new(), Units::default())], Instant::now());
         while began.elapsed() < 2 * self.time {
             for (own, (latencies, units)) in both.iter_mut().enumerate() {
-                self.meter.take();
+                meter.take();
                 for _ in 0..TURN {
                     let asked = Instant::now();
                     if own == 1 {
@@ -162,7 +182,7 @@ impl Bench {
                     }
                     latencies.push(asked.elapsed());
                 }
-                *units = *units + self.meter.take();
+                *units = *units + meter.take();
             }
         }
         let [bare, own] = both.map(|(latencies, units)| {
@@ -180,7 +200,8 @@ impl Bench {
 }
 
 /// Deletes a measurement's tables.
-pub(super) async fn clean_up(client: &Client, stream: &Stream) -> Result<(), Failure> {
+pub(super) async fn clean_up(stream: &Stream) -> Result<(), Failure> {
+    let client = stream.wire().client();
     let tables = stream.wire().tables();
     for table in [&tables.partitions, &tables.events, &tables.consumers] {
         let deleted = client.delete_table().table_name(table).send().await;

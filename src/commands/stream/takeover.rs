@@ -85,7 +85,7 @@ pub async fn measure(client: &Client, prefix: &str, place: &Place) -> Result<Tak
         after_stop.push(cast.hand_over(Some(Duration::from_millis(700))).await?);
         after_crash.push(cast.hand_over(None).await?);
     }
-    clean_up(client, &cast.producer).await?;
+    clean_up(&cast.producer).await?;
     Ok(Takeover { lease: LEASE.as_secs_f64(), after_stop, after_crash })
 }
 
