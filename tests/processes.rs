@@ -24,7 +24,6 @@ struct Cluster {
     runs: BTreeMap<String, usize>,
     children: BTreeMap<String, Child>,
     kills: BTreeMap<String, usize>,
-    events: u64,
     seed: u64,
 }
 
@@ -44,7 +43,7 @@ impl Cluster {
             .map_or(1, |since| since.as_nanos() as u64)
             | 1;
         let (runs, children, kills) = Default::default();
-        Cluster { folder, port, runs, children, kills, events, seed }
+        Cluster { folder, port, runs, children, kills, seed }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -253,12 +252,9 @@ fn survive(events: u64, kills: usize) -> usize {
                 // D2: forward, or again from what was delivered before.
                 let forward = before.is_none_or(|before| before < delivered.position);
                 assert!(forward || seen.contains_key(&place), "{group}: {delivered:?}");
-                match seen.insert(place, delivered.clone()) {
-                    Some(first) => {
-                        assert_eq!(first, *delivered, "S1: a slot never changes");
-                        again += 1;
-                    }
-                    None => {}
+                if let Some(first) = seen.insert(place, delivered.clone()) {
+                    assert_eq!(first, *delivered, "S1: a slot never changes");
+                    again += 1;
                 }
             }
         }

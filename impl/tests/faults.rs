@@ -207,8 +207,7 @@ async fn events(stream: &Stream, network: &Network) -> Vec<String> {
     network.calm_down();
     let audit = stream.audit(|_| ()).await.expect("audited");
     assert_eq!(audit.findings, []);
-    let seen = seen.lock().expect("no panic").clone();
-    seen
+    std::mem::take(&mut *seen.lock().expect("no panic"))
 }
 
 /// Runs a scenario with each fault at each of its requests, until no request is

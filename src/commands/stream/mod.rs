@@ -53,7 +53,7 @@ pub enum Reached {
     /// A DynamoDB in this process.
     Embedded(Engine),
     /// One elsewhere, as AWS's own configuration says.
-    Elsewhere(aws_config::SdkConfig),
+    Elsewhere(Box<aws_config::SdkConfig>),
 }
 
 impl Reached {
@@ -63,7 +63,7 @@ impl Reached {
             Some(file) => Ok(Reached::Embedded(engine(
                 Some(file).filter(|file| !file.as_os_str().is_empty()),
             )?)),
-            None => Ok(Reached::Elsewhere(config(place).await)),
+            None => Ok(Reached::Elsewhere(Box::new(config(place).await))),
         }
     }
 
@@ -71,7 +71,7 @@ impl Reached {
     pub fn client(&self) -> Client {
         match self {
             Reached::Embedded(engine) => engine.client(),
-            Reached::Elsewhere(config) => Client::new(config),
+            Reached::Elsewhere(config) => Client::new(config.as_ref()),
         }
     }
 
@@ -90,7 +90,7 @@ impl Reached {
                     .build();
                 aws_sdk_dynamodbstreams::Client::from_conf(config)
             }
-            Reached::Elsewhere(config) => aws_sdk_dynamodbstreams::Client::new(config),
+            Reached::Elsewhere(config) => aws_sdk_dynamodbstreams::Client::new(config.as_ref()),
         }
     }
 }
@@ -221,13 +221,13 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     key: &'a str,
     #[serde(flatten)]
-    data: Data<'a>,
+    data: Content<'a>,
 }
 
 /// What happened, in the plainest form that it has.
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Data<'a> {
+enum Content<'a> {
     /// It is JSON.
     Data(&'a serde_json::value::RawValue),
     /// It is text, and no JSON.
@@ -236,16 +236,16 @@ enum Data<'a> {
     Base64(String),
 }
 
-impl<'a> Data<'a> {
-    fn of(event: &'a Event) -> Data<'a> {
+impl<'a> Content<'a> {
+    fn of(event: &'a Event) -> Content<'a> {
         use base64::Engine as _;
         match event.text() {
             Some(text) => match serde_json::from_str(text) {
                 // A line is one line, whatever the event's own layout.
-                Ok(json) if !text.contains('\n') => Data::Data(json),
-                _ => Data::Text(text),
+                Ok(json) if !text.contains('\n') => Content::Data(json),
+                _ => Content::Text(text),
             },
-            None => Data::Base64(base64::engine::general_purpose::STANDARD.encode(&event.data)),
+            None => Content::Base64(base64::engine::general_purpose::STANDARD.encode(&event.data)),
         }
     }
 }
@@ -256,7 +256,7 @@ fn add_line(lines: &mut Vec<u8>, recorded: &Recorded) -> Result<(), Failure> {
         partition: recorded.partition.as_str(),
         position: recorded.position.to_string(),
         key: &recorded.event.key,
-        data: Data::of(&recorded.event),
+        data: Content::of(&recorded.event),
     };
     serde_json::to_writer(&mut *lines, &line).map_err(std::io::Error::from)?;
     lines.push(b'\n');
