@@ -1,5 +1,6 @@
 //! Proves or refutes, from the tables alone, the invariants that can be seen there.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use gapless_model::store::{Reply, Request};
@@ -191,6 +192,8 @@ impl Stream {
         let partition = &status.partition;
         let counted = self.counts();
         let (mut after, mut last) = (Seq::ZERO, Seq::ZERO);
+        // Some fifty bytes for each slot of one partition at a time.
+        let mut written = HashMap::new();
         loop {
             let request =
                 Request::ReadEvents { partition: partition.clone(), after, consistent: true };
@@ -207,7 +210,14 @@ impl Stream {
             for (slot, filled) in page.shown() {
                 match filled {
                     Filled::Void => audit.voids += 1,
-                    Filled::Events(batch) => {
+                    Filled::Events { token, batch } => {
+                        if let Some(first) = written.insert(token.clone(), *slot) {
+                            audit.findings.push(Finding::Twice {
+                                partition: partition.clone(),
+                                token: token.to_string(),
+                                slots: (first, *slot),
+                            });
+                        }
                         audit.slots += 1;
                         audit.events += batch.events().len() as u64;
                         for event in batch.events() {

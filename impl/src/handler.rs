@@ -92,7 +92,7 @@ pub(crate) fn recorded<'a>(
 ) -> impl Iterator<Item = Recorded> + use<'a> {
     let filled = slots.iter().filter_map(|(slot, filled)| match filled {
         Filled::Void => None,
-        Filled::Events(batch) => Some((*slot, batch)),
+        Filled::Events { batch, .. } => Some((*slot, batch)),
     });
     filled.flat_map(move |(slot, batch)| {
         (0_u32..).zip(batch.events()).map(move |(index, event)| Recorded {

@@ -160,7 +160,12 @@ pub enum Filled {
     /// It was voided.
     Void,
     /// Events.
-    Events(EventBatch),
+    Events {
+        /// The append that wrote them.
+        token: Token,
+        /// What it wrote.
+        batch: EventBatch,
+    },
 }
 
 impl Slots {
@@ -193,7 +198,7 @@ impl Page for Slots {
             Err(_) => Seen::Nothing,
             Ok(found) => match self.0[found].1 {
                 Filled::Void => Seen::Void,
-                Filled::Events(_) => Seen::Events,
+                Filled::Events { .. } => Seen::Events,
             },
         }
     }
@@ -208,7 +213,7 @@ impl FromSlots<Live> for Slots {
         let filled = slots.filter_map(|(seq, slot)| match slot {
             Slot::Empty => None,
             Slot::Void => Some((seq, Filled::Void)),
-            Slot::Events { batch, .. } => Some((seq, Filled::Events(batch))),
+            Slot::Events { token, batch } => Some((seq, Filled::Events { token, batch })),
         });
         filled.take(Slots::LIMIT).collect()
     }

@@ -149,11 +149,18 @@ impl Stream {
                 break;
             }
         }
-        let status = partitions.into_iter().map(|partition| PartitionStatus {
+        let known = partitions.into_iter().map(|partition| PartitionStatus {
             head: heads.get(&partition).copied().unwrap_or(Seq::ZERO),
             groups: groups.remove(&partition).unwrap_or_default(),
             partition,
         });
-        Ok(status.collect())
+        let mut status: Vec<_> = known.collect();
+        // Leases on partitions that the layout does not have: somebody should know.
+        status.extend(groups.into_iter().map(|(partition, groups)| PartitionStatus {
+            partition,
+            head: Seq::ZERO,
+            groups,
+        }));
+        Ok(status)
     }
 }

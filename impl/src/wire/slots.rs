@@ -86,7 +86,9 @@ impl Wire {
             match self.slot(item)? {
                 Slot::Empty => {}
                 Slot::Void => shown.push((seq, Filled::Void)),
-                Slot::Events { batch, .. } => shown.push((seq, Filled::Events(batch))),
+                Slot::Events { token, batch } => {
+                    shown.push((seq, Filled::Events { token, batch }));
+                }
             }
         }
         Ok(Reply::Page(shown.into_iter().collect()))
