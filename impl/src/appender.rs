@@ -74,6 +74,9 @@ struct Group {
 }
 
 /// Why a grouped append has no receipt: the group's reason, shared by all in it.
+///
+/// Where the reason is a [`StoreError::Unknown`](crate::StoreError::Unknown), patience ran
+/// out before the store answered: the events may be in the log, or get there.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct GroupError(Arc<AppendError>);

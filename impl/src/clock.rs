@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep};
+use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, default_async_sleep};
 use aws_smithy_async::time::SharedTimeSource;
 
 use crate::error::SetupError;
@@ -18,7 +18,9 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn of(client: &Client) -> Result<Clock, SetupError> {
-        let sleep = client.config().sleep_impl().ok_or(SetupError::Client {
+        // As the SDK itself: what the configuration gives, or what its own features bring.
+        let sleep = client.config().sleep_impl().or_else(default_async_sleep);
+        let sleep = sleep.ok_or(SetupError::Client {
             what: "way to sleep",
             help: "enable the SDK's feature `rt-tokio`, or give its configuration a `sleep_impl`",
         })?;
