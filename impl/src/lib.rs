@@ -15,6 +15,7 @@ mod appender;
 mod audit;
 mod clock;
 mod config;
+mod desk;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 mod error;
@@ -28,6 +29,7 @@ mod router;
 mod status;
 mod stop;
 mod stream;
+mod sweep;
 mod tables;
 pub mod trigger;
 mod turn;

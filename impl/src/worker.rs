@@ -1,22 +1,22 @@
 //! A worker for a group: finds partitions that have work, and takes its turn on each.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, Either, Fuse, FusedFuture, FutureExt, select};
+use futures_util::future::{BoxFuture, Fuse, FusedFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use gapless_model::PartitionId;
 use gapless_model::consume::Outcome;
-use gapless_model::design::Increment;
-use gapless_model::store::{Reply, Request};
-use gapless_model::{Page, PartitionId, Seq};
 
+use crate::desk::Desk;
 use crate::error::StoreError;
 use crate::handler::{Fence, Handler, HandlerError};
 use crate::live::{Group, Owner, Timestamp};
 use crate::stop::Stop;
 use crate::stream::Stream;
+use crate::sweep::Swept;
 use crate::trigger::Trigger;
 use crate::turn::{Broken, Ended, Retries, Turn};
 
@@ -73,15 +73,6 @@ pub enum WorkerError {
 enum Until {
     Stopped,
     CaughtUp,
-}
-
-/// What a sweep found.
-#[derive(Debug, Default)]
-struct Swept {
-    /// Partitions to take a turn on.
-    ready: Vec<PartitionId>,
-    /// Partitions that somebody holds, and when that lease ends.
-    held: Vec<(PartitionId, Timestamp)>,
 }
 
 impl Stream {
@@ -209,7 +200,8 @@ impl<H: Handler> Worker<H> {
                     turns.push(self.turn(partition));
                 }
                 if sweeping.is_terminated() && now >= next_sweep {
-                    sweeping = self.swept(desk.quiet.clone()).boxed().fuse();
+                    let swept = self.stream.swept(&self.group, &self.owner, desk.quiet.clone());
+                    sweeping = swept.boxed().fuse();
                 }
             }
             let wake = self.wake(&desk, next_sweep, !sweeping.is_terminated());
@@ -317,82 +309,6 @@ impl<H: Handler> Worker<H> {
             Outcome::Busy | Outcome::Lost | Outcome::GivenBack | Outcome::HandedOver => {}
         }
     }
-
-    /// One look at the tables, no longer than ten attempts take: which partitions
-    /// lag, and who holds them.
-    async fn swept(&self, quiet: BTreeSet<PartitionId>) -> Result<Swept, StoreError> {
-        let most = self.stream.0.attempt * 10;
-        let looked = pin!(self.looked(quiet));
-        let limit = pin!(self.stream.0.clock.sleep(most));
-        match select(looked, limit).await {
-            Either::Left((swept, _)) => swept,
-            Either::Right(((), _)) => Err(StoreError::Unknown {
-                table: self.stream.0.wire.tables().consumers.clone(),
-                why: format!("a sweep had no answer within {most:?}").into(),
-            }),
-        }
-    }
-
-    async fn looked(&self, quiet: BTreeSet<PartitionId>) -> Result<Swept, StoreError> {
-        let partitions = self.stream.partitions().await?;
-        let heads = self.last_slots(&partitions).await?;
-        let standings = self.stream.standings(&self.group).await?;
-        let now = self.stream.now();
-        let mut swept = Swept::default();
-        for partition in partitions {
-            let lease = standings.get(&partition).map(|standing| &standing.lease);
-            let head = heads.get(&partition).copied().unwrap_or(Seq::ZERO);
-            let checkpoint = lease.map_or(Seq::ZERO, |lease| lease.checkpoint);
-            if head <= checkpoint {
-                continue;
-            }
-            match lease {
-                Some(lease) if lease.active && lease.until > now => {
-                    if lease.owner != self.owner {
-                        swept.held.push((partition, lease.until));
-                    }
-                }
-                Some(_) | None => {
-                    if !quiet.contains(&partition) || self.shows(&partition, checkpoint).await? {
-                        swept.ready.push(partition);
-                    }
-                }
-            }
-        }
-        Ok(swept)
-    }
-
-    /// The last slot of each partition that may hold something.
-    async fn last_slots(
-        &self,
-        partitions: &[PartitionId],
-    ) -> Result<BTreeMap<PartitionId, Seq>, StoreError> {
-        match self.stream.0.rules.design.increment {
-            Increment::CompareAndSet | Increment::Add | Increment::Transaction => {
-                self.stream.heads(partitions).await
-            }
-            Increment::None => {
-                let mut tails = BTreeMap::new();
-                for partition in partitions {
-                    let request = Request::ReadTail { partition: partition.clone() };
-                    if let Reply::Tail(tail) = self.stream.0.wire.send(&request).await? {
-                        tails.insert(partition.clone(), tail);
-                    }
-                }
-                Ok(tails)
-            }
-        }
-    }
-
-    /// Whether anything is to be seen behind a checkpoint.
-    async fn shows(&self, partition: &PartitionId, after: Seq) -> Result<bool, StoreError> {
-        let request =
-            Request::ReadEvents { partition: partition.clone(), after, consistent: false };
-        match self.stream.0.wire.send(&request).await? {
-            Reply::Page(page) => Ok(page.last().is_some()),
-            _ => Ok(false),
-        }
-    }
 }
 
 fn said(partition: PartitionId, broken: Broken) -> WorkerError {
@@ -401,58 +317,5 @@ fn said(partition: PartitionId, broken: Broken) -> WorkerError {
         Broken::Handler { at, attempts, why } => {
             WorkerError::Handler { partition, at, attempts, why }
         }
-    }
-}
-
-/// What lies on a worker's desk.
-#[derive(Debug, Default)]
-struct Desk {
-    /// Partitions to take a turn on.
-    ready: BTreeSet<PartitionId>,
-    /// Partitions on which it has a turn.
-    running: BTreeSet<PartitionId>,
-    /// When to come back to a partition that somebody holds.
-    later: BTreeMap<PartitionId, Timestamp>,
-    /// Partitions whose head was ahead of their last slot when it looked.
-    quiet: BTreeSet<PartitionId>,
-    /// Since when no sweep has succeeded.
-    deaf_since: Option<Timestamp>,
-}
-
-impl Desk {
-    fn take(&mut self) -> Option<PartitionId> {
-        let partition = self.ready.iter().find(|id| !self.running.contains(*id))?.clone();
-        self.ready.remove(&partition);
-        self.running.insert(partition.clone());
-        Some(partition)
-    }
-
-    fn hear(&mut self, partitions: Vec<PartitionId>) {
-        self.ready.extend(partitions);
-    }
-
-    fn learn(&mut self, swept: Swept) {
-        self.deaf_since = None;
-        let running = &self.running;
-        self.ready.extend(swept.ready.into_iter().filter(|id| !running.contains(id)));
-        self.later = swept.held.into_iter().collect();
-    }
-
-    fn come_back(&mut self, now: Timestamp) {
-        let due: Vec<_> =
-            self.later.iter().filter(|(_, then)| **then <= now).map(|(id, _)| id.clone()).collect();
-        for partition in due {
-            self.later.remove(&partition);
-            self.ready.insert(partition);
-        }
-    }
-
-    fn is_clear(&self) -> bool {
-        self.ready.is_empty() && self.later.is_empty()
-    }
-
-    /// A sweep failed. Whether that has gone on for too long.
-    fn unheard(&mut self, now: Timestamp, patience: Duration) -> bool {
-        now.since(*self.deaf_since.get_or_insert(now)) > patience
     }
 }
