@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gapless_model::Rules;
-use gapless_model::design::{Design, NAMED, Trigger};
+use gapless_model::design::{Design, Increment, NAMED, Trigger};
 
 use crate::error::SetupError;
 use crate::live::Live;
@@ -120,13 +120,20 @@ pub(crate) struct Founding {
 
 impl Founding {
     pub(crate) fn rules(&self, design: Design) -> Result<Rules<Live>, SetupError> {
-        let Founding { lease, grace, skew, .. } = *self;
+        let Founding { layout, lease, grace, skew } = *self;
         let least = Duration::from_millis(100);
         if lease < least || lease <= skew {
             return Err(SetupError::Config(format!(
                 "a lease of {lease:?} is too short: it must be at least {least:?}, and longer than \
                  the skew of {skew:?}"
             )));
+        }
+        if layout == Layout::EachKey && design.increment == Increment::None {
+            return Err(SetupError::Config(
+                "a partition for each key needs a counter: it is the counter's first increment that \
+                 enters a partition into the index"
+                    .to_owned(),
+            ));
         }
         Ok(Rules { design, lease, renew: lease / 3, grace, skew })
     }

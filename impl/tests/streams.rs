@@ -223,6 +223,48 @@ async fn each_key_may_have_its_own_partition() {
 }
 
 #[tokio::test]
+async fn what_cannot_work_is_refused_before_a_table_is_made() {
+    use gapless::SetupError;
+    use gapless_model::design::{Design, named};
+    let no_counter = named("no-counter").expect("it has a name").design;
+    let long_skew = Duration::from_secs(1);
+    for (config, reason) in [
+        (config().design(Design::SEED), "refuted"),
+        (config().design(no_counter).layout(Layout::EachKey), "needs a counter"),
+        (config().lease(Duration::from_millis(10)), "too short"),
+        (config().skew(long_skew), "too short"),
+    ] {
+        let engine = Engine::memory().expect("an engine");
+        match Stream::create(engine.client(), config).await {
+            Err(error @ SetupError::Config(_)) => {
+                assert!(error.to_string().contains(reason), "{error}");
+            }
+            other => panic!("{other:?}"),
+        }
+        let tables = engine.client().list_tables().send().await.expect("listed");
+        assert!(tables.table_names().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn every_declared_increment_appends_and_consumes() {
+    use gapless_model::design::NAMED;
+    for named in NAMED.iter().filter(|named| named.breaks.is_empty()) {
+        let client = Engine::memory().expect("an engine").client();
+        let config = config().design(named.design);
+        let stream = Stream::create(client, config).await.expect(named.name);
+        for n in 0..3 {
+            stream.append(Event::new("k", n.to_string())).await.expect(named.name);
+        }
+        let seen = Seen::default();
+        let worker = stream.worker("g", seen.handler()).sweep_every(Duration::from_millis(20));
+        worker.until_caught_up().await.expect(named.name);
+        assert_eq!(texts(&seen.all()), ["0", "1", "2"], "{}", named.name);
+        assert_eq!(stream.audit(|_| ()).await.expect(named.name).findings, [], "{}", named.name);
+    }
+}
+
+#[tokio::test]
 async fn a_gap_that_a_dead_writer_left_is_voided() {
     let stream = one_partition().await;
     stream.append(Event::new("k", "1")).await.expect("appended");
