@@ -93,7 +93,7 @@ pub struct ConsumeArgs {
     /// input, and GAPLESS_PARTITION, GAPLESS_EPOCH and GAPLESS_UPTO in its environment.
     #[arg(long, value_name = "COMMAND")]
     pub exec: Option<String>,
-    /// How often a delivery is tried when its handler fails.
+    /// How often a delivery is tried when the command fails.
     #[arg(long, default_value_t = 5)]
     pub attempts: u32,
     /// How many partitions to consume at once.

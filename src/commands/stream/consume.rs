@@ -21,19 +21,20 @@ use crate::failure::Failure;
 /// Consumes, and prints events as NDJSON or hands them to a command.
 pub fn run(args: &ConsumeArgs) -> Result<Status, Failure> {
     match &args.exec {
-        Some(command) => consume(args, Exec(command.clone())),
-        None => consume(args, Print(Arc::default())),
+        Some(command) => consume(args, args.attempts, Exec(command.clone())),
+        // An output that failed once fails again.
+        None => consume(args, 1, Print(Arc::default())),
     }
 }
 
-fn consume(args: &ConsumeArgs, handler: impl Handler) -> Result<Status, Failure> {
+fn consume(args: &ConsumeArgs, attempts: u32, handler: impl Handler) -> Result<Status, Failure> {
     block_on(async {
         let (stream, reached) = open(&args.place).await?;
         let mut worker = stream
             .worker(args.group.as_str(), handler)
             .name(&format!("pid-{}", std::process::id()))
             .concurrency(args.concurrency)
-            .attempts(args.attempts, Duration::from_millis(200))
+            .attempts(attempts, Duration::from_millis(200))
             .sweep_every(args.sweep_every);
         if let Some(length) = args.deadline {
             let end = stream.now().as_millis() + length.as_millis() as u64;
