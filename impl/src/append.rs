@@ -7,6 +7,7 @@ use crate::clock::Backoff;
 use crate::error::StoreError;
 use crate::event::{Event, EventBatch, Position};
 use crate::live::{Live, Token};
+use crate::observe::{Machine, Told};
 use crate::stream::{Shared, Stream};
 use crate::wire::check_event;
 
@@ -200,11 +201,11 @@ pub(crate) async fn advance(
     // is to meet all the others again.
     let mut backoff = Backoff::new(std::time::Duration::from_millis(1));
     let mut asked = None;
+    shared.began(Machine::Append { token: &call.token, machine: append });
     loop {
         if let Some(answer) = append.answer(&shared.rules) {
             if append.wants(&shared.rules) == Want::Trigger {
-                shared.notices.notify(&call.partition);
-                append.notified();
+                notify(shared, append, call);
             }
             return Ok(answer);
         }
@@ -215,15 +216,20 @@ pub(crate) async fn advance(
                     shared.clock.sleep(backoff.next()).await;
                 }
                 let reply = shared.ask(call.token.as_str(), &request).await?;
+                let machine = Machine::Append { token: &call.token, machine: append };
+                shared.told(machine, Told::Answer(&reply));
                 append.tell(&shared.rules, reply);
             }
-            Want::Trigger => {
-                shared.notices.notify(&call.partition);
-                append.notified();
-            }
+            Want::Trigger => notify(shared, append, call),
             Want::Nothing => {}
         }
     }
+}
+
+fn notify(shared: &Shared, append: &mut Append<Live>, call: &Call) {
+    shared.notices.notify(&call.partition);
+    shared.told(Machine::Append { token: &call.token, machine: append }, Told::Notified);
+    append.notified();
 }
 
 pub(crate) fn receipt(answer: Answer, call: Call) -> Result<Receipt, AppendError> {

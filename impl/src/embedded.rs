@@ -68,6 +68,21 @@ impl Engine {
         Ok(Engine { database: opened })
     }
 
+    /// Over a database that was opened otherwise, such as one with its own clock.
+    #[must_use]
+    pub fn over(database: Database) -> Engine {
+        Engine { database }
+    }
+
+    /// One operation of DynamoDB's API, from JSON to a status and JSON.
+    #[must_use]
+    pub fn call(&self, operation: &str, body: &[u8]) -> (u16, Vec<u8>) {
+        match dispatch(&self.database, operation, body) {
+            Ok(answer) => (200, answer),
+            Err(error) => (error.status_code(), error.to_json().into_bytes()),
+        }
+    }
+
     /// The database itself.
     #[must_use]
     pub fn database(&self) -> &Database {
@@ -91,13 +106,13 @@ impl Engine {
     /// The HTTP client alone, for a client of one's own: other timeouts, another runtime, DynamoDB Streams.
     #[must_use]
     pub fn http_client(&self) -> SharedHttpClient {
-        SharedHttpClient::new(Connector { database: self.database.clone() })
+        SharedHttpClient::new(Connector { engine: self.clone() })
     }
 }
 
 #[derive(Clone)]
 struct Connector {
-    database: Database,
+    engine: Engine,
 }
 
 impl std::fmt::Debug for Connector {
@@ -121,10 +136,7 @@ impl HttpConnector for Connector {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default();
         let body = request.body().bytes().unwrap_or_default();
-        let (status, answer) = match dispatch(&self.database, operation, body) {
-            Ok(answer) => (200, answer),
-            Err(error) => (error.status_code(), error.to_json().into_bytes()),
-        };
+        let (status, answer) = self.engine.call(operation, body);
         let mut response = HttpResponse::new(
             status.try_into().unwrap_or_else(|_| 500.try_into().expect("500 is a status")),
             SdkBody::from(answer),

@@ -46,7 +46,7 @@ pub use error::{SetupError, StoreError};
 pub use event::{Event, EventBatch, NoPosition, Position, Recorded};
 pub use handler::{Delivery, Fence, Handler, HandlerError};
 pub use live::{Filled, Group, Live, Owner, ProducerName, Slots, Timestamp, Token};
-pub use observe::{Decision, DecisionLog, Observer};
+pub use observe::{Decision, DecisionLog, Machine, Observer, Told};
 pub use producer::{Producer, ProducerError};
 pub use reader::{Read, Target};
 pub use router::{Layout, NoLayout};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use gapless_model::store::{FromSlots, Slot};
+use gapless_model::store::{FromSlots, Slot, Spoken};
 use gapless_model::{Page, PartitionId, Seen, Seq, Time, Vocabulary};
 use serde::{Deserialize, Serialize};
 
@@ -216,5 +216,44 @@ impl FromSlots<Live> for Slots {
             Slot::Events { token, batch } => Some((seq, Filled::Events { token, batch })),
         });
         filled.take(Slots::LIMIT).collect()
+    }
+}
+
+impl Spoken for Live {
+    fn token(token: &Token) -> String {
+        token.to_string()
+    }
+
+    fn events(token: &Token, batch: &EventBatch) -> String {
+        let [event] = batch.events() else {
+            return format!("{} events of {token}", batch.events().len());
+        };
+        match event.text() {
+            Some(data) if data.len() <= 24 => data.to_owned(),
+            Some(_) | None => format!("{} bytes of {token}", event.data.len()),
+        }
+    }
+
+    fn owner(owner: &Owner) -> String {
+        owner.to_string()
+    }
+
+    fn producer(name: &ProducerName) -> String {
+        name.to_string()
+    }
+
+    fn ending(_until: Timestamp) -> String {
+        // Whose clock would say whether it has ended?
+        String::new()
+    }
+
+    fn page(page: &Slots) -> String {
+        let shown = page.shown();
+        let voids = shown.iter().filter(|(_, filled)| *filled == Filled::Void).count();
+        match (shown.first(), shown.last()) {
+            (Some((first, _)), Some((last, _))) if voids == 0 => format!("slots {first} to {last}"),
+            (Some((first, _)), Some((last, _))) => format!("slots {first} to {last}, {voids} void"),
+            _ => "nothing".to_owned(),
+        }
     }
 }

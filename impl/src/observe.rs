@@ -1,14 +1,18 @@
-//! The decision log: every request and what became of it, for whoever wants to watch.
+//! The decision log: every request and what became of it, for whoever wants to watch;
+//! and everything that a machine is told, for whoever wants to hold it against the model.
 
 use std::fmt;
 use std::io::Write;
 use std::sync::Mutex;
 
+use gapless_model::PartitionId;
+use gapless_model::append::Append;
+use gapless_model::consume::{Consume, News};
 use gapless_model::store::{Reply, Request};
 use serde::Serialize;
 
 use crate::error::StoreError;
-use crate::live::{Live, Timestamp};
+use crate::live::{Group, Live, Owner, Timestamp, Token};
 
 /// Who asked for what, and what the store answered.
 #[derive(Clone, Copy, Debug)]
@@ -25,10 +29,58 @@ pub struct Decision<'a> {
     pub answer: &'a Result<Reply<Live>, StoreError>,
 }
 
+/// A machine at work, and its whole state at that moment.
+#[derive(Clone, Copy, Debug)]
+pub enum Machine<'a> {
+    /// An append.
+    Append {
+        /// Its token.
+        token: &'a Token,
+        /// Its state.
+        machine: &'a Append<Live>,
+    },
+    /// A worker's turn on a partition.
+    Turn {
+        /// The worker's run.
+        owner: &'a Owner,
+        /// For which group.
+        group: &'a Group,
+        /// The partition.
+        partition: &'a PartitionId,
+        /// Its state.
+        machine: &'a Consume<Live>,
+    },
+}
+
+/// What a machine is told.
+#[derive(Clone, Copy, Debug)]
+pub enum Told<'a> {
+    /// An append hears the store's answer to what it wants.
+    Answer(&'a Reply<Live>),
+    /// An append hears that its trigger was sent.
+    Notified,
+    /// A turn hears something, at a time by its worker's clock.
+    News(Timestamp, &'a News<Live>),
+}
+
 /// Sees every decision, in the order in which answers are heard. It must not block.
+///
+/// What machines are told is shown as well: a copy of the machine that is told the
+/// same must want every request that [`Observer::decided`] shows. So a production
+/// trace can be held against the model.
 pub trait Observer: fmt::Debug + Send + Sync {
     /// An answer was heard, or given up on.
     fn decided(&self, decision: &Decision<'_>);
+
+    /// A machine begins its work, or goes on with it after its driver was dropped.
+    fn began(&self, machine: Machine<'_>) {
+        let _ = machine;
+    }
+
+    /// A machine, as it is now, will be told this next.
+    fn told(&self, machine: Machine<'_>, news: Told<'_>) {
+        let _ = (machine, news);
+    }
 }
 
 /// Writes decisions as NDJSON: after a header, a line for each.
@@ -59,7 +111,8 @@ impl<W: Write + Send> DecisionLog<W> {
     /// # Errors
     /// If the header cannot be written.
     pub fn new(mut to: W) -> std::io::Result<Self> {
-        writeln!(to, r#"{{"format":"gapless-decisions","version":1,"source":"production"}}"#)?;
+        let (format, version) = (gapless_model::log::FORMAT, gapless_model::log::VERSION);
+        writeln!(to, r#"{{"format":"{format}","version":{version},"source":"production"}}"#)?;
         Ok(DecisionLog(Mutex::new(to)))
     }
 }

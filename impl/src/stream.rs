@@ -12,7 +12,7 @@ use crate::clock::{Backoff, Clock};
 use crate::config::{Config, Founding};
 use crate::error::{SetupError, StoreError};
 use crate::live::{Live, Timestamp};
-use crate::observe::{Decision, Observer};
+use crate::observe::{Decision, Machine, Observer, Told};
 use crate::router::Layout;
 use crate::tables::{self, BY_ID, TableNames};
 use crate::trigger::Notices;
@@ -130,6 +130,13 @@ impl Stream {
         &self.0.wire
     }
 
+    /// What this process announces: an append that is done, a worker that hands over.
+    /// Whoever subscribes can carry it to other processes, by a queue for instance.
+    #[must_use]
+    pub fn notices(&self) -> &Notices {
+        &self.0.notices
+    }
+
     /// The time by this process's clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
@@ -150,6 +157,18 @@ impl Stream {
 }
 
 impl Shared {
+    pub(crate) fn began(&self, machine: Machine<'_>) {
+        if let Some(observer) = &self.observer {
+            observer.began(machine);
+        }
+    }
+
+    pub(crate) fn told(&self, machine: Machine<'_>, news: Told<'_>) {
+        if let Some(observer) = &self.observer {
+            observer.told(machine, news);
+        }
+    }
+
     /// One attempt at a request, no longer than `most`.
     pub(crate) async fn attempt(
         &self,

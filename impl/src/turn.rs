@@ -19,6 +19,7 @@ use crate::clock::Backoff;
 use crate::error::StoreError;
 use crate::handler::{Delivery, Fence, Handler, HandlerError};
 use crate::live::{Group, Live, Owner, Slots, Timestamp};
+use crate::observe::{Machine, Told};
 use crate::stop::Stop;
 use crate::stream::Shared;
 
@@ -139,21 +140,25 @@ impl<'a, H: Handler> Turn<'a, H> {
             owner.clone(),
             clock.now(),
         );
+        shared.began(self.watched(&machine));
         let mut beside = Beside { handling: None, handled: None, ahead: None, read: None };
         let (mut delivered, mut in_hand, mut backoff) = (0, 0, Backoff::default());
         let mut silent_since: Option<Timestamp> = None;
         loop {
             // It looks at its clock before it acts (L2, scenario 7).
             let now = clock.now();
-            machine.tell(rules, now, News::Time);
+            self.tell(&mut machine, now, News::Time);
             if self.stop.is_asked() && machine.may_stop() {
-                machine.tell(rules, now, News::Stop);
+                self.tell(&mut machine, now, News::Stop);
             }
             if let Some((fence, done)) = beside.handled.take() {
                 match done {
                     Ok(()) => {
-                        machine.tell(rules, now, News::Handled);
                         delivered += in_hand;
+                        // If the lease ended meanwhile, nobody waits for it any more.
+                        if machine.wants(rules).deliver.is_some() {
+                            self.tell(&mut machine, now, News::Handled);
+                        }
                     }
                     Err((attempts, why)) => {
                         self.note(machine.epoch(), fence, &why).await;
@@ -168,7 +173,7 @@ impl<'a, H: Handler> Turn<'a, H> {
             }
             if wants.trigger {
                 shared.notices.notify(partition);
-                machine.tell(rules, now, News::Triggered);
+                self.tell(&mut machine, now, News::Triggered);
                 continue;
             }
             if let Some(delivery) = &wants.deliver
@@ -187,7 +192,7 @@ impl<'a, H: Handler> Turn<'a, H> {
                 Some(request) => match self.ask(&mut beside, &machine, &request, wake).await {
                     Ok(reply) => {
                         (silent_since, backoff) = (None, Backoff::default());
-                        machine.tell(rules, clock.now(), News::Reply(reply));
+                        self.tell(&mut machine, clock.now(), News::Reply(reply));
                     }
                     Err(error) if error.is_transient() => {
                         let since = *silent_since.get_or_insert(now);
@@ -215,6 +220,16 @@ impl<'a, H: Handler> Turn<'a, H> {
                 }
             }
         }
+    }
+
+    fn watched<'m>(&'m self, machine: &'m Consume<Live>) -> Machine<'m> {
+        let Turn { owner, group, partition, .. } = *self;
+        Machine::Turn { owner, group, partition, machine }
+    }
+
+    fn tell(&self, machine: &mut Consume<Live>, now: Timestamp, news: News<Live>) {
+        self.shared.told(self.watched(machine), Told::News(now, &news));
+        machine.tell(&self.shared.rules, now, news);
     }
 
     /// Asks the store, or takes what was read ahead. A request that keeps the lease

@@ -272,9 +272,14 @@ impl<H: Handler> Worker<H> {
     fn wake(&self, desk: &Desk, next_sweep: Timestamp, sweeping: bool) -> Timestamp {
         use gapless_model::Time as _;
         let far = self.stream.now().plus(Duration::from_secs(3600));
-        let sweep = if sweeping || self.stop.is_asked() { far } else { next_sweep };
+        // Once it stops, its turns alone are waited for: a partition to come back to
+        // would wake it again and again.
+        if self.stop.is_asked() {
+            return far;
+        }
+        let sweep = if sweeping { far } else { next_sweep };
         let back = desk.later.values().min().copied().unwrap_or(far);
-        sweep.min(back).min(self.deadline.filter(|_| !self.stop.is_asked()).unwrap_or(far))
+        sweep.min(back).min(self.deadline.unwrap_or(far))
     }
 
     async fn turn(&self, partition: PartitionId) -> (PartitionId, Result<Ended, Broken>) {

@@ -11,6 +11,7 @@ pub mod check;
 pub mod consume;
 pub mod design;
 mod invariant;
+pub mod log;
 mod number;
 mod partition;
 mod rules;

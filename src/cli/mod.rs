@@ -1,5 +1,6 @@
 //! What can be typed.
 
+pub mod sim;
 pub mod stream;
 
 use std::num::NonZeroUsize;
@@ -10,12 +11,14 @@ use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum}
 use gapless_model::Invariant;
 use gapless_model::check::{Bounds, Clocks};
 
+use sim::{MutantsArgs, ReplayArgs, SimArgs};
 use stream::{AppendArgs, BenchArgs, ConsumeArgs, InitArgs, LookArgs, ReadArgs, ServeArgs};
 
 /// Ordered event streams on DynamoDB: run them, and check their protocol.
 ///
 /// Without a command: checks the first draft of the protocol and the one that
-/// ships, draws how the draft goes wrong, and runs a small stream in this process.
+/// ships, draws how the draft goes wrong, runs a small stream in this process, and a few
+/// hundred clusters in simulation.
 #[derive(Debug, Parser)]
 #[command(name = "gapless", version, after_help = EXIT_STATUS)]
 pub struct Cli {
@@ -37,6 +40,15 @@ pub enum Command {
     Explore(Box<ExploreArgs>),
     /// List what can be chosen, and the designs that have names.
     Designs(DesignsArgs),
+    /// Run whole clusters in simulation, under faults drawn from seeds.
+    #[command(after_help = EXIT_STATUS)]
+    Sim(Box<SimArgs>),
+    /// Repeat a simulated run, or play a counterexample of the checker against the real adapter.
+    #[command(after_help = EXIT_STATUS)]
+    Replay(ReplayArgs),
+    /// Break the traffic or the protocol on purpose, and see what notices.
+    #[command(after_help = EXIT_STATUS)]
+    Mutants(MutantsArgs),
     /// Create a stream's tables, or verify those that are there.
     Init(InitArgs),
     /// Append events.

@@ -11,7 +11,7 @@ use super::find_design;
 use crate::cli::CheckArgs;
 use crate::failure::Failure;
 use crate::progress::Bar;
-use crate::report::{diagram, json, junit, steps, svg, table};
+use crate::report::{diagram, json, junit, steps, story, svg, table};
 use crate::{Status, files, interrupt};
 
 /// Checks designs, every named design, or replays a trace.
@@ -102,7 +102,7 @@ fn write(reports: &[Report], args: &CheckArgs) -> Result<(), Failure> {
             if let Some(folder) = &args.svg {
                 let title =
                     format!("{} breaks {invariant}: {}", report.task.name, invariant.says());
-                let drawing = svg::drawing(&title, &trace.decisions);
+                let drawing = svg::drawing(&title, &story::of(&trace.decisions));
                 files::write(&folder.join(format!("{name}.svg")), &drawing)?;
             }
         }
@@ -148,12 +148,12 @@ fn replay_file(path: &Path, args: &CheckArgs) -> Result<Status, Failure> {
     let mut out = stdout().lock();
     writeln!(out, "{} under {} clocks\n", header.name, header.clocks.name())?;
     writeln!(out, "{}", steps::numbered(&replayed.decisions))?;
-    writeln!(out, "{}", diagram::text(&replayed.decisions))?;
+    writeln!(out, "{}", diagram::text(&story::of(&replayed.decisions)))?;
     if let Some(folder) = &args.svg {
         files::folder(folder)?;
         let title = format!("{} breaks {invariant}: {}", header.name, invariant.says());
         let name = format!("{}-{invariant}.svg", header.name);
-        files::write(&folder.join(name), &svg::drawing(&title, &replayed.decisions))?;
+        files::write(&folder.join(name), &svg::drawing(&title, &story::of(&replayed.decisions)))?;
     }
     if replayed.violated {
         writeln!(out, "At the end {invariant} is violated: {}.", invariant.says())?;

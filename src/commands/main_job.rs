@@ -10,7 +10,7 @@ use super::stream::showcase;
 use super::unknown;
 use crate::failure::Failure;
 use crate::progress::Bar;
-use crate::report::{diagram, table};
+use crate::report::{diagram, story, table};
 use crate::{Status, interrupt};
 
 /// Checks `seed` and `recommended`, draws the first counterexample of `seed`, and runs a stream.
@@ -35,7 +35,7 @@ pub fn run() -> Result<Status, Failure> {
             "\nThe shortest way for `seed` to break {invariant} ({}):\n",
             invariant.says()
         )?;
-        writeln!(out, "{}", diagram::text(&trace.decisions))?;
+        writeln!(out, "{}", diagram::text(&story::of(&trace.decisions)))?;
     }
     writeln!(out, "The same machines in production, over the SDK and an embedded DynamoDB:\n")?;
     let ran = showcase::run(&mut out)?;

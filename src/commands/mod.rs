@@ -4,6 +4,9 @@ pub mod check;
 pub mod designs;
 pub mod explore;
 pub mod main_job;
+pub mod mutants;
+pub mod replay;
+pub mod sim;
 pub mod stream;
 
 use std::path::{Path, PathBuf};

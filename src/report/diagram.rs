@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use gapless_model::check::Decision;
+use super::story::Step;
 
 /// The lane of the tables.
 pub const STORE: &str = "store";
@@ -14,7 +14,7 @@ const LANE: usize = 26;
 const MARGIN: usize = 5;
 
 /// The lanes of a diagram: the processes in order of appearance by name, then the tables.
-pub fn lanes(decisions: &[Decision]) -> Vec<String> {
+pub fn lanes(decisions: &[Step]) -> Vec<String> {
     let mut lanes: Vec<String> = decisions.iter().map(|decision| decision.who.clone()).collect();
     lanes.sort();
     lanes.dedup();
@@ -24,12 +24,12 @@ pub fn lanes(decisions: &[Decision]) -> Vec<String> {
 }
 
 /// The place of a decision's actor among the lanes; the world acts on the tables.
-pub fn lane_of(lanes: &[String], decision: &Decision) -> usize {
+pub fn lane_of(lanes: &[String], decision: &Step) -> usize {
     lanes.iter().position(|lane| *lane == decision.who).unwrap_or(lanes.len() - 1)
 }
 
 /// Draws decisions as arrows between lanes.
-pub fn text(decisions: &[Decision]) -> String {
+pub fn text(decisions: &[Step]) -> String {
     let lanes = lanes(decisions);
     let mut canvas = Canvas { lanes: lanes.len(), text: String::new() };
     canvas.head(&lanes);

@@ -3,6 +3,8 @@
 pub mod diagram;
 pub mod json;
 pub mod junit;
+pub mod simulation;
 pub mod steps;
+pub mod story;
 pub mod svg;
 pub mod table;

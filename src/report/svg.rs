@@ -1,10 +1,10 @@
 //! A sequence diagram as a picture.
 
-use gapless_model::check::Decision;
 use svg::Document;
 use svg::node::element::{Group, Line, Rectangle, Text, Title};
 
 use super::diagram::{lane_of, lanes};
+use super::story::Step;
 
 const LANE: usize = 230;
 const MARGIN: usize = 60;
@@ -15,7 +15,7 @@ const FAINT: &str = "#6e7781";
 const FAULT: &str = "#c4341d";
 
 /// Draws decisions, under a title.
-pub fn drawing(title: &str, decisions: &[Decision]) -> String {
+pub fn drawing(title: &str, decisions: &[Step]) -> String {
     let lanes = lanes(decisions);
     let width = (2 * MARGIN + lanes.len() * LANE).max(title.len() * 9 + 2 * MARGIN);
     let height = TOP + 40 + decisions.len() * ROW + 40;
@@ -47,7 +47,7 @@ fn column(lane: usize) -> usize {
 }
 
 /// One decision: an arrow there and back, or words at a lane; and the state below.
-fn row(decision: &Decision, from: usize, store: usize, y: usize) -> Group {
+fn row(decision: &Step, from: usize, store: usize, y: usize) -> Group {
     let ink = if decision.fault.is_some() { FAULT } else { INK };
     let mut did = decision.did.clone();
     if let Some(fault) = &decision.fault {

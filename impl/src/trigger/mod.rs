@@ -13,7 +13,7 @@ use std::pin::Pin;
 
 use gapless_model::PartitionId;
 
-pub use notices::Notices;
+pub use notices::{Notices, Subscription};
 #[cfg(feature = "table-stream")]
 pub use table_stream::TableStream;
 

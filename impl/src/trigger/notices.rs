@@ -21,9 +21,9 @@ struct Board {
     waker: Option<Waker>,
 }
 
-/// A subscription. Ends when it is dropped.
+/// A subscription to a process's notices. Ends when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Subscription(Arc<Mutex<Board>>);
+pub struct Subscription(Arc<Mutex<Board>>);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Nothing panics while it holds one of these.
@@ -44,7 +44,9 @@ impl Notices {
         }
     }
 
-    pub(crate) fn subscribe(&self) -> Subscription {
+    /// Sees all notices from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> Subscription {
         let board = Arc::default();
         lock(&self.0).push(Arc::clone(&board));
         Subscription(board)

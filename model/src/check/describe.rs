@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use super::action::{Action, Process, Sight};
 use super::protocol::Protocol;
 use super::small::{GroupNo, ProducerNo, Run, Tick, Token, WorkerNo};
-use super::words::{lease_words, record_words, reply_words, request_words, slot_words};
 use super::world::{ACKNOWLEDGED, PARTITION, World};
 use crate::design::Producer;
-use crate::store::{Tables, View, apply};
+use crate::store::{
+    Tables, View, apply, lease_words, record_words, reply_words, request_words, slot_words,
+};
 use crate::vocabulary::{Page, Seen};
 
 /// One step in words.

@@ -18,7 +18,6 @@ mod small;
 mod step;
 mod tamper;
 mod trace;
-mod words;
 mod world;
 
 pub use action::{Action, Process, Sight};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::number::Seq;
-use crate::store::{FromSlots, Slot};
+use crate::store::{FromSlots, Slot, Spoken};
 use crate::vocabulary::{Batch, Page, Seen, Time, Vocabulary};
 
 /// The vocabulary of the checker.
@@ -161,5 +161,42 @@ impl Window {
     /// The same page, as one sees it who takes voids for events.
     pub(super) fn without_voids(page: Window) -> Window {
         Window { voids: 0, ..page }
+    }
+}
+
+impl Spoken for Small {
+    fn token(token: &Token) -> String {
+        token.to_string()
+    }
+
+    fn events(token: &Token, batch: &Count) -> String {
+        if batch.0 > 1 {
+            let first = Token { number: token.number + 1 - batch.0, ..*token };
+            format!("{first}-{token}")
+        } else {
+            token.to_string()
+        }
+    }
+
+    fn owner(owner: &Run) -> String {
+        owner.to_string()
+    }
+
+    fn producer(name: &ProducerNo) -> String {
+        name.to_string()
+    }
+
+    fn ending(until: Tick) -> String {
+        if until == Tick::NOW { ", ended".to_owned() } else { String::new() }
+    }
+
+    fn page(page: &Window) -> String {
+        let Some(last) = page.last() else { return "nothing".to_owned() };
+        let shown = (1..=last.0).filter_map(|slot| match page.seen(Seq(slot)) {
+            Seen::Nothing => None,
+            Seen::Void => Some(format!("void in {slot}")),
+            Seen::Events => Some(format!("slot {slot}")),
+        });
+        shown.collect::<Vec<_>>().join(", ")
     }
 }

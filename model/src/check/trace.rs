@@ -18,10 +18,7 @@ use super::tamper::Tamper;
 use crate::design::{AXES, Axis, Design};
 use crate::invariant::Invariant;
 
-/// The format's name in a header.
-pub const FORMAT: &str = "gapless-decisions";
-/// The version that this crate writes and reads.
-pub const VERSION: u32 = 1;
+pub use crate::log::{FORMAT, VERSION};
 
 /// A path from the initial state, and the invariant that does not hold at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -229,7 +229,13 @@ impl<V: Vocabulary> Consume<V> {
             }
             Phase::Gap { since, renewing } => Wants {
                 store: renewing.then(|| self.renew(rules)),
-                wake: Some(since.plus(rules.grace).min(renew_at)),
+                // A renewal under way may take as long as the lease lasts (P1: a grace that is
+                // longer than the time to the renewal would never be waited out).
+                wake: Some(if *renewing {
+                    lease_ends
+                } else {
+                    since.plus(rules.grace).min(renew_at)
+                }),
                 ..Wants::NOTHING
             },
             Phase::Watch { since, .. } => {

@@ -3,7 +3,7 @@
 //! The design file, the command line and the documentation all read this table,
 //! so a name is spelled in one place.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Declares the axes: for each an enum, its names, its documentation, and its field in [`Design`].
 macro_rules! axes {
@@ -15,7 +15,7 @@ macro_rules! axes {
     )+) => {
         $(
             $(#[doc = $axis_doc])+
-            #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+            #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
             pub enum $axis {
                 $( $(#[doc = $doc])+ #[serde(rename = $value_name)] $value ),+
             }
@@ -39,7 +39,7 @@ macro_rules! axes {
         )+
 
         /// One choice on each axis: a protocol.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case")]
         pub struct Design {
             $( $(#[doc = $axis_doc])+ pub $field: $axis ),+

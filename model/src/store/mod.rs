@@ -5,9 +5,11 @@ mod item;
 mod reply;
 mod request;
 mod tables;
+mod words;
 
 pub use apply::{View, apply};
 pub use item::{Lease, Raiser, Record, Slot};
 pub use reply::{Head, Reply};
 pub use request::{Extend, Free, Guard, Keep, Raise, Request, Write};
 pub use tables::{FromSlots, MemoryTables, Tables};
+pub use words::{Spoken, lease_words, record_words, reply_words, request_words, slot_words};

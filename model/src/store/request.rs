@@ -173,6 +173,28 @@ impl<V: Vocabulary> Request<V> {
         }
     }
 
+    /// The partition that it is about.
+    #[must_use]
+    pub fn partition(&self) -> &V::Partition {
+        match self {
+            Request::Raise(raise) | Request::RaiseAndWrite { raise, .. } => &raise.partition,
+            Request::Write(write) => &write.partition,
+            Request::ReadHead { partition, .. }
+            | Request::Claim { partition, .. }
+            | Request::ReadTail { partition }
+            | Request::ReadSlot { partition, .. }
+            | Request::Void { partition, .. }
+            | Request::ReadEvents { partition, .. }
+            | Request::ReadLease { partition, .. }
+            | Request::SetLease { partition, .. }
+            | Request::Acquire { partition, .. }
+            | Request::Renew { partition, .. }
+            | Request::Checkpoint { partition, .. }
+            | Request::Release { partition, .. }
+            | Request::Wake { partition, .. } => partition,
+        }
+    }
+
     /// The slot that it writes.
     #[must_use]
     pub fn slot(&self) -> Option<Seq> {

@@ -1,41 +1,58 @@
-//! Requests, replies and items in words.
+//! Requests, replies and items in words: for counterexamples, simulated runs and
+//! production traces alike.
 
 use std::fmt::Write as _;
 
-use super::small::{Small, Tick, Token, Window};
-use crate::number::{Epoch, Seq};
-use crate::store::{Free, Guard, Head, Keep, Lease, Raise, Record, Reply, Request, Slot};
-use crate::vocabulary::{Page, Seen};
+use super::item::{Lease, Record, Slot};
+use super::reply::{Head, Reply};
+use super::request::{Free, Guard, Keep, Raise, Request};
+use crate::number::Epoch;
+use crate::vocabulary::Vocabulary;
 
-pub(super) fn slot_words(slot: &Slot<Small>) -> String {
+/// A vocabulary whose names can be read by people.
+pub trait Spoken: Vocabulary {
+    /// What a token stands for.
+    fn token(token: &Self::Token) -> String;
+    /// What an append wrote.
+    fn events(token: &Self::Token, batch: &Self::Batch) -> String;
+    /// A worker's run.
+    fn owner(owner: &Self::Owner) -> String;
+    /// A producer.
+    fn producer(name: &Self::Name) -> String;
+    /// What to add to a held lease with this end.
+    fn ending(until: Self::Time) -> String;
+    /// The slots that a page shows.
+    fn page(page: &Self::Page) -> String;
+}
+
+/// What stands in a slot.
+pub fn slot_words<V: Spoken>(slot: &Slot<V>) -> String {
     match slot {
         Slot::Empty => "·".to_owned(),
         Slot::Void => "void".to_owned(),
-        Slot::Events { token, batch } if batch.0 > 1 => {
-            let first = Token { number: token.number + 1 - batch.0, ..*token };
-            format!("{first}-{token}")
-        }
-        Slot::Events { token, .. } => token.to_string(),
+        Slot::Events { token, batch } => V::events(token, batch),
     }
 }
 
-pub(super) fn lease_words(lease: Option<&Lease<Small>>) -> String {
+/// A lease and its checkpoint.
+pub fn lease_words<V: Spoken>(lease: Option<&Lease<V>>) -> String {
     let Some(lease) = lease else { return "no lease yet".to_owned() };
     let Lease { checkpoint, active, owner, epoch, until, .. } = lease;
-    let state = match (active, *until == Tick::NOW) {
-        (false, _) => "free".to_owned(),
-        (true, false) => format!("held by {owner}"),
-        (true, true) => format!("held by {owner}, ended"),
+    let state = match active {
+        false => "free".to_owned(),
+        true => format!("held by {}{}", V::owner(owner), V::ending(*until)),
     };
     format!("checkpoint {checkpoint}, epoch {epoch} {state}")
 }
 
-pub(super) fn record_words(record: &Record) -> String {
+/// A producer's record.
+#[must_use]
+pub fn record_words(record: &Record) -> String {
     let Record { epoch, number, slot, .. } = record;
     format!("epoch {epoch}, event {number} in slot {slot}")
 }
 
-fn raise_words(raise: &Raise<Small>) -> String {
+fn raise_words<V: Spoken>(raise: &Raise<V>) -> String {
     let Raise { head, record, .. } = raise;
     let mut text = "raise the head".to_owned();
     if let Some(head) = head {
@@ -47,24 +64,28 @@ fn raise_words(raise: &Raise<Small>) -> String {
     text
 }
 
-pub(super) fn request_words(request: &Request<Small>) -> String {
+/// What is asked of the store.
+pub fn request_words<V: Spoken>(request: &Request<V>) -> String {
     match request {
         Request::ReadHead { name: None, .. } => "read the head".to_owned(),
-        Request::ReadHead { name: Some(name), .. } => format!("read the record of {name}"),
+        Request::ReadHead { name: Some(name), .. } => {
+            format!("read the record of {}", V::producer(name))
+        }
         Request::Raise(raise) => raise_words(raise),
         Request::Claim { name, seen, .. } => {
             let epoch = seen.map_or(0, |record| record.epoch.0);
-            format!("claim the name {name} if its epoch is {epoch}")
+            format!("claim the name {} if its epoch is {epoch}", V::producer(name))
         }
         Request::ReadTail { .. } => "read the tail".to_owned(),
         Request::ReadSlot { slot, .. } => format!("read slot {slot}"),
         Request::Write(write) => {
             let guard = if write.if_absent { " if empty" } else { "" };
-            format!("write {} into slot {}{guard}", write.token, write.slot)
+            format!("write {} into slot {}{guard}", V::token(&write.token), write.slot)
         }
         Request::Void { slot, .. } => format!("void slot {slot} if empty"),
         Request::RaiseAndWrite { raise, write } => {
-            format!("{} and write {} into slot {}", raise_words(raise), write.token, write.slot)
+            let token = V::token(&write.token);
+            format!("{} and write {token} into slot {}", raise_words(raise), write.slot)
         }
         Request::ReadEvents { after, consistent, .. } => {
             let how = if *consistent { "" } else { ", eventually consistent" };
@@ -100,14 +121,15 @@ fn fence_words(fence: Option<Epoch>) -> String {
     fence.map_or(String::new(), |epoch| format!(" if its epoch is {epoch}"))
 }
 
-fn head_words(head: &Head<Small>) -> String {
+fn head_words<V: Spoken>(head: &Head<V>) -> String {
     match &head.record {
         Some(record) => format!("head {}, {}", head.head, record_words(record)),
         None => format!("head {}", head.head),
     }
 }
 
-pub(super) fn reply_words(reply: &Reply<Small>) -> String {
+/// What the store answers.
+pub fn reply_words<V: Spoken>(reply: &Reply<V>) -> String {
     match reply {
         Reply::Head(head) => head_words(head),
         Reply::Raised(slot) => format!("given {slot}"),
@@ -127,7 +149,7 @@ pub(super) fn reply_words(reply: &Reply<Small>) -> String {
             let reasons: Vec<_> = head.into_iter().chain(slot).collect();
             format!("refused: {}", reasons.join("; "))
         }
-        Reply::Page(page) => page_words(page),
+        Reply::Page(page) => V::page(page),
         Reply::Lease(lease) => lease_words(lease.as_ref()),
         Reply::Leased(lease) => lease_words(Some(lease)),
         Reply::Released => "released".to_owned(),
@@ -137,16 +159,4 @@ pub(super) fn reply_words(reply: &Reply<Small>) -> String {
         Reply::Refused { lease: None, taken: true } => "refused: the slot is taken".to_owned(),
         Reply::Refused { lease: None, taken: false } => "refused: no lease".to_owned(),
     }
-}
-
-fn page_words(page: &Window) -> String {
-    let Some(last) = page.last() else { return "nothing".to_owned() };
-    let shown: Vec<_> = (1..=last.0)
-        .filter_map(|slot| match page.seen(Seq(slot)) {
-            Seen::Nothing => None,
-            Seen::Void => Some(format!("void in {slot}")),
-            Seen::Events => Some(format!("slot {slot}")),
-        })
-        .collect();
-    shown.join(", ")
 }

@@ -1,0 +1,149 @@
+//! Answers to typed replies.
+
+use gapless::{Filled, Live, ProducerName, Slots};
+use gapless_model::Seq;
+use gapless_model::store::{Reply, Request, Slot};
+use serde_json::Value;
+
+use super::items::{head, lease, record, slot, slot_key};
+use super::requests::RECORD;
+
+/// The typed reply that an answer to a typed request stands for. Nothing, if it is
+/// an answer that says nothing of the request's effect.
+pub(crate) fn reply(request: &Request<Live>, status: u16, answer: &Value) -> Option<Reply<Live>> {
+    let kind = answer.get("__type").and_then(Value::as_str).unwrap_or_default();
+    let kind = kind.rsplit('#').next().unwrap_or_default();
+    match (status, kind) {
+        (200, _) => done(request, answer),
+        (400, "ConditionalCheckFailedException") => refused(request, answer.get("Item")),
+        (400, "TransactionCanceledException") => cancelled(request, answer),
+        _ => None,
+    }
+}
+
+fn attribute(name: &ProducerName) -> String {
+    format!("{RECORD}{name}")
+}
+
+fn record_of(request: &Request<Live>) -> Option<String> {
+    match request {
+        Request::ReadHead { name, .. } => name.as_ref().map(attribute),
+        other => other.producer().map(attribute),
+    }
+}
+
+fn done(request: &Request<Live>, answer: &Value) -> Option<Reply<Live>> {
+    let empty = Value::Object(serde_json::Map::new());
+    let attributes = answer.get("Attributes").unwrap_or(&empty);
+    let item = answer.get("Item");
+    Some(match request {
+        Request::ReadHead { .. } => {
+            Reply::Head(head(item.unwrap_or(&empty), record_of(request).as_deref())?)
+        }
+        Request::Raise(_) => Reply::Raised(head(attributes, None)?.head),
+        Request::Claim { name, .. } => Reply::Claimed(record(attributes, &attribute(name))?),
+        Request::ReadTail { .. } => {
+            let first = answer.get("Items")?.as_array()?.first();
+            Reply::Tail(match first {
+                None => Seq::ZERO,
+                Some(item) => slot_key(item)?.1,
+            })
+        }
+        Request::ReadSlot { .. } => Reply::Slot(item.map_or(Some(Slot::Empty), slot)?),
+        Request::Write(_) | Request::Void { .. } => Reply::Written,
+        Request::RaiseAndWrite { raise, .. } => Reply::Appended(raise.head?.next()),
+        Request::ReadEvents { .. } => {
+            let items = answer.get("Items")?.as_array()?;
+            let filled = items.iter().map(|item| {
+                let (_, seq) = slot_key(item)?;
+                Some((seq, filled(slot(item)?)?))
+            });
+            Reply::Page(filled.collect::<Option<Slots>>()?)
+        }
+        Request::ReadLease { .. } => Reply::Lease(match item {
+            None => None,
+            Some(item) => Some(lease(item)?),
+        }),
+        Request::Release { .. } => Reply::Released,
+        Request::SetLease { .. }
+        | Request::Acquire { .. }
+        | Request::Renew { .. }
+        | Request::Checkpoint { .. }
+        | Request::Wake { .. } => Reply::Leased(lease(attributes)?),
+    })
+}
+
+fn filled(slot: Slot<Live>) -> Option<Filled> {
+    match slot {
+        Slot::Empty => None,
+        Slot::Void => Some(Filled::Void),
+        Slot::Events { token, batch } => Some(Filled::Events { token, batch }),
+    }
+}
+
+fn refused(request: &Request<Live>, old: Option<&Value>) -> Option<Reply<Live>> {
+    let empty = Value::Object(serde_json::Map::new());
+    Some(match request {
+        Request::Raise(_) => {
+            Reply::NotRaised(head(old.unwrap_or(&empty), record_of(request).as_deref())?)
+        }
+        Request::Claim { name, .. } => {
+            Reply::NotClaimed(record(old.unwrap_or(&empty), &attribute(name)))
+        }
+        Request::Write(_) | Request::Void { .. } => Reply::Taken(slot(old?)?),
+        Request::Acquire { .. }
+        | Request::Renew { .. }
+        | Request::Checkpoint { .. }
+        | Request::Release { .. }
+        | Request::Wake { .. } => Reply::Refused {
+            lease: match old {
+                None => None,
+                Some(item) => Some(lease(item)?),
+            },
+            taken: false,
+        },
+        Request::ReadHead { .. }
+        | Request::ReadTail { .. }
+        | Request::ReadSlot { .. }
+        | Request::RaiseAndWrite { .. }
+        | Request::ReadEvents { .. }
+        | Request::ReadLease { .. }
+        | Request::SetLease { .. } => return None,
+    })
+}
+
+/// Which items of a transaction failed their conditions, and what they held.
+fn cancelled(request: &Request<Live>, answer: &Value) -> Option<Reply<Live>> {
+    let reasons = answer.get("CancellationReasons")?.as_array()?;
+    let [first, second] = reasons.as_slice() else { return None };
+    let failed = |reason: &Value| match reason.get("Code").and_then(Value::as_str) {
+        None | Some("None") => Some(None),
+        Some("ConditionalCheckFailed") => Some(Some(reason.get("Item").cloned())),
+        // A conflict says nothing of the conditions.
+        Some(_) => None,
+    };
+    let (first, second) = (failed(first)?, failed(second)?);
+    match request {
+        Request::RaiseAndWrite { .. } => {
+            let empty = Value::Object(serde_json::Map::new());
+            let record = record_of(request);
+            let head = match first {
+                None => None,
+                Some(item) => Some(head(&item.unwrap_or(empty), record.as_deref())?),
+            };
+            let slot = match second {
+                None => None,
+                Some(item) => Some(slot(&item?)?),
+            };
+            Some(Reply::NotAppended { head, slot })
+        }
+        Request::Release { .. } => {
+            let lease = match first.flatten() {
+                None => None,
+                Some(item) => Some(lease(&item)?),
+            };
+            Some(Reply::Refused { lease, taken: second.is_some() })
+        }
+        _ => None,
+    }
+}

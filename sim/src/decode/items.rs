@@ -1,0 +1,84 @@
+//! Items as they stand in the tables.
+
+use gapless::{Event, EventBatch, Live, Owner, Timestamp, Token};
+use gapless_model::store::{Head, Lease, Raiser, Record, Slot};
+use gapless_model::{Epoch, Number, PartitionId, Seq};
+use serde_json::Value;
+
+/// A string attribute.
+pub(crate) fn text<'a>(item: &'a Value, name: &str) -> Option<&'a str> {
+    item.get(name)?.get("S")?.as_str()
+}
+
+/// A number attribute.
+pub(crate) fn number(item: &Value, name: &str) -> Option<u64> {
+    item.get(name)?.get("N")?.as_str()?.parse().ok()
+}
+
+pub(super) fn flag(item: &Value, name: &str) -> Option<bool> {
+    item.get(name)?.get("BOOL")?.as_bool()
+}
+
+/// The partition that an item or a key names.
+pub(super) fn partition(item: &Value) -> Option<PartitionId> {
+    text(item, "partitionId")?.parse().ok()
+}
+
+/// A slot's key.
+pub(crate) fn slot_key(item: &Value) -> Option<(PartitionId, Seq)> {
+    Some((partition(item)?, Seq(number(item, "sequenceNumber")?)))
+}
+
+/// The events of a slot's item.
+pub(super) fn batch(item: &Value) -> Option<EventBatch> {
+    let parts = item.get("events")?.get("L")?.as_array()?;
+    let events = parts.chunks(2).map(|pair| {
+        let [key, data] = pair else { return None };
+        // The simulation's events are all text.
+        Some(Event::new(key.get("S")?.as_str()?, data.get("S")?.as_str()?))
+    });
+    EventBatch::new(events.collect::<Option<Vec<_>>>()?)
+}
+
+/// What a slot's item holds.
+pub(super) fn slot(item: &Value) -> Option<Slot<Live>> {
+    if item.get("void").is_some() {
+        return Some(Slot::Void);
+    }
+    Some(Slot::Events { token: Token::from(text(item, "token")?), batch: batch(item)? })
+}
+
+/// A lease's item.
+pub(crate) fn lease(item: &Value) -> Option<Lease<Live>> {
+    Some(Lease {
+        checkpoint: Seq(number(item, "sequenceNumber")?),
+        active: flag(item, "active")?,
+        owner: Owner::from(text(item, "owner")?),
+        epoch: Epoch(number(item, "epoch")?),
+        until: Timestamp::from_millis(number(item, "expiry")?),
+        beat: number(item, "beat")?,
+        wake: number(item, "wake")?,
+    })
+}
+
+pub(super) fn record(item: &Value, attribute: &str) -> Option<Record> {
+    let map = item.get(attribute)?.get("M")?;
+    Some(Record {
+        epoch: Epoch(number(map, "epoch")?),
+        number: Number(number(map, "number")?),
+        count: number(map, "count")?,
+        slot: Seq(number(map, "slot")?),
+    })
+}
+
+/// A partition's item, with the record under `attribute`.
+pub(super) fn head(item: &Value, attribute: Option<&str>) -> Option<Head<Live>> {
+    let raiser = match text(item, "raiserToken") {
+        None => None,
+        Some(token) => {
+            Some(Raiser { token: Token::from(token), slot: Seq(number(item, "raiserSlot")?) })
+        }
+    };
+    let head = Seq(number(item, "sequenceNumber").unwrap_or(0));
+    Some(Head { head, raiser, record: attribute.and_then(|name| record(item, name)) })
+}

@@ -1,0 +1,167 @@
+//! Calls to typed requests.
+
+use gapless::{Group, Live, Owner, ProducerName, TableNames, Timestamp, Token};
+use gapless_model::store::{Extend, Free, Guard, Keep, Raise, Record, Request, Write};
+use gapless_model::{Epoch, Number, PartitionId, Seq};
+use serde_json::Value;
+
+use super::items::{batch, number, partition, slot_key, text};
+
+/// What a producer's record is called in a partition's item.
+pub(super) const RECORD: &str = "producer:";
+
+/// The typed request that a call stands for, if it stands for one.
+pub(crate) fn request(tables: &TableNames, operation: &str, call: &Value) -> Option<Request<Live>> {
+    let table = call.get("TableName").and_then(Value::as_str);
+    match (operation, table) {
+        ("GetItem", Some(table)) => get(tables, table, call.get("Key")?),
+        ("PutItem", Some(table)) if table == tables.events => put(call),
+        ("UpdateItem", Some(table)) if table == tables.partitions => update_partition(call),
+        ("UpdateItem", Some(table)) if table == tables.consumers => update_lease(call),
+        ("Query", Some(table)) if table == tables.events => query(call),
+        ("TransactWriteItems", _) => transaction(tables, call),
+        _ => None,
+    }
+}
+
+fn get(tables: &TableNames, table: &str, key: &Value) -> Option<Request<Live>> {
+    let partition = partition(key)?;
+    if table == tables.partitions {
+        return Some(Request::ReadHead { partition, name: None });
+    }
+    if table == tables.events {
+        return Some(Request::ReadSlot { partition, slot: Seq(number(key, "sequenceNumber")?) });
+    }
+    let group = Group::from(text(key, "consumerId")?);
+    Some(Request::ReadLease { group, partition })
+}
+
+fn put(call: &Value) -> Option<Request<Live>> {
+    let item = call.get("Item")?;
+    let (partition, slot) = slot_key(item)?;
+    if item.get("void").is_some() {
+        return Some(Request::Void { partition, slot });
+    }
+    let if_absent = call.get("ConditionExpression").is_some();
+    let token = Token::from(text(item, "token")?);
+    Some(Request::Write(Write { partition, slot, token, batch: batch(item)?, if_absent }))
+}
+
+fn values(call: &Value) -> &Value {
+    call.get("ExpressionAttributeValues").unwrap_or(&Value::Null)
+}
+
+fn named<'a>(call: &'a Value, placeholder: &str) -> Option<&'a str> {
+    call.get("ExpressionAttributeNames")?.get(placeholder)?.as_str()
+}
+
+fn seen(values: &Value) -> Option<Record> {
+    Some(Record {
+        epoch: Epoch(number(values, ":epoch")?),
+        number: Number(number(values, ":number")?),
+        count: number(values, ":count")?,
+        slot: Seq(number(values, ":slot")?),
+    })
+}
+
+fn producer(call: &Value) -> Option<ProducerName> {
+    named(call, "#record")?.strip_prefix(RECORD).map(ProducerName::from)
+}
+
+fn update_partition(call: &Value) -> Option<Request<Live>> {
+    let partition = partition(call.get("Key")?)?;
+    let values = values(call);
+    if values.get(":record").is_some() {
+        return Some(Request::Claim { partition, name: producer(call)?, seen: seen(values) });
+    }
+    // A partition that is only entered into the index is nobody's request.
+    named(call, "#head")?;
+    let record = match number(values, ":newNumber") {
+        None => None,
+        Some(last) => Some(Keep {
+            name: producer(call)?,
+            seen: seen(values)?,
+            number: Number(last),
+            count: number(values, ":newCount")?,
+        }),
+    };
+    Some(Request::Raise(Raise {
+        partition,
+        head: number(values, ":head").map(Seq),
+        token: text(values, ":token").map(Token::from),
+        record,
+    }))
+}
+
+fn lease_key(call: &Value) -> Option<(Group, PartitionId)> {
+    let key = call.get("Key")?;
+    Some((Group::from(text(key, "consumerId")?), partition(key)?))
+}
+
+fn update_lease(call: &Value) -> Option<Request<Live>> {
+    let (group, partition) = lease_key(call)?;
+    let values = values(call);
+    let fence = number(values, ":epoch").map(Epoch);
+    let until = number(values, ":until").map(Timestamp::from_millis);
+    let counts = values.get(":one").is_some();
+    if values.get(":why").is_some() {
+        return None;
+    }
+    if let Some(owner) = text(values, ":owner") {
+        let (owner, until) = (Owner::from(owner), until?);
+        if let Some(epoch) = fence {
+            return Some(Request::SetLease { group, partition, owner, epoch, until });
+        }
+        let free = match (number(values, ":now"), number(values, ":seenEpoch")) {
+            (Some(now), _) => Free::EndedBy(Timestamp::from_millis(now)),
+            (None, Some(epoch)) => {
+                Free::Unchanged { epoch: Epoch(epoch), beat: number(values, ":seenBeat")? }
+            }
+            (None, None) => Free::Inactive,
+        };
+        return Some(Request::Acquire { group, partition, owner, until, free });
+    }
+    let extend = until.map(|until| Extend { until, beat: counts });
+    if let Some(to) = number(values, ":to") {
+        let condition = call.get("ConditionExpression").and_then(Value::as_str);
+        let forward = condition.is_some_and(|text| text.contains("#checkpoint < :to"));
+        let (to, extend) = (Seq(to), extend?);
+        return Some(Request::Checkpoint { group, partition, to, fence, forward, extend });
+    }
+    if let Some(extend) = extend {
+        return Some(Request::Renew { group, partition, fence, extend });
+    }
+    if values.get(":false").is_some() {
+        let guard = number(values, ":wake").map_or(Guard::None, Guard::Unwoken);
+        return Some(Request::Release { group, partition, fence, guard });
+    }
+    counts.then_some(Request::Wake { group, partition })
+}
+
+fn query(call: &Value) -> Option<Request<Live>> {
+    let values = values(call);
+    let partition = text(values, ":partition")?.parse().ok()?;
+    match number(values, ":after") {
+        Some(after) => Some(Request::ReadEvents {
+            partition,
+            after: Seq(after),
+            consistent: call.get("ConsistentRead").and_then(Value::as_bool).unwrap_or(false),
+        }),
+        None => Some(Request::ReadTail { partition }),
+    }
+}
+
+fn transaction(tables: &TableNames, call: &Value) -> Option<Request<Live>> {
+    let items = call.get("TransactItems")?.as_array()?;
+    let [first, second] = items.as_slice() else { return None };
+    let update = first.get("Update")?;
+    if update.get("TableName")?.as_str()? == tables.partitions {
+        let Request::Raise(raise) = update_partition(update)? else { return None };
+        let Request::Write(write) = put(second.get("Put")?)? else { return None };
+        return Some(Request::RaiseAndWrite { raise, write });
+    }
+    let (group, partition) = lease_key(update)?;
+    let fence = number(values(update), ":epoch").map(Epoch);
+    let (_, slot) = slot_key(second.get("ConditionCheck")?.get("Key")?)?;
+    Some(Request::Release { group, partition, fence, guard: Guard::Empty(slot) })
+}

@@ -1,0 +1,107 @@
+//! Chance, from a seed: the same numbers in every version of every library.
+//!
+//! The generator is SplitMix64 (Steele, Lea and Flood, 2014), written down here, so
+//! that a seed draws the same plan after an upgrade. What strikes one attempt is a
+//! function of the seed and of that attempt alone: taking one fault away leaves the
+//! others where they were, which is what makes shrinking work.
+
+use std::time::Duration;
+
+/// A source of numbers.
+#[derive(Clone, Debug)]
+pub struct Dice(u64);
+
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
+fn mix(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+impl Dice {
+    /// From a seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Dice {
+        Dice(mix(seed.wrapping_add(STEP)))
+    }
+
+    /// For one purpose: a function of the seed and of `path`, whatever was drawn before.
+    #[must_use]
+    pub fn at(seed: u64, path: &[u64]) -> Dice {
+        let folded = path.iter().fold(mix(seed.wrapping_add(STEP)), |state, step| {
+            mix(state.wrapping_add(STEP) ^ mix(step.wrapping_add(STEP)))
+        });
+        Dice(folded)
+    }
+
+    /// The next number.
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(STEP);
+        mix(self.0)
+    }
+
+    /// A number below `bound`, or 0.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        if bound == 0 { 0 } else { self.next() % bound }
+    }
+
+    /// A number from `low` to `high`, both included.
+    pub fn between(&mut self, low: u64, high: u64) -> u64 {
+        low + self.below(high.saturating_sub(low) + 1)
+    }
+
+    /// True in so many of a million cases.
+    pub fn ppm(&mut self, ppm: u32) -> bool {
+        self.below(1_000_000) < u64::from(ppm)
+    }
+
+    /// True in so many of a hundred cases.
+    pub fn percent(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    /// One of several.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
+        &choices[usize::try_from(self.below(choices.len() as u64)).unwrap_or(0)]
+    }
+
+    /// How long one call takes: mostly a few milliseconds, now and then much longer,
+    /// as callers of DynamoDB see it.
+    pub fn latency(&mut self, base: Duration) -> Duration {
+        let factor = match self.below(1000) {
+            0..900 => self.between(60, 140),
+            900..990 => self.between(140, 400),
+            _ => self.between(400, 2000),
+        };
+        base * u32::try_from(factor).unwrap_or(100) / 100
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Dice;
+
+    /// Regression seeds mean what they meant: the numbers are part of the format.
+    #[test]
+    fn a_seed_means_the_same_for_ever() {
+        let mut dice = Dice::new(1);
+        assert_eq!(
+            [dice.next(), dice.next()],
+            [10_451_216_379_200_822_465, 13_757_245_211_066_428_519]
+        );
+    }
+
+    #[test]
+    fn what_is_drawn_at_a_place_does_not_depend_on_what_was_drawn_before() {
+        let there = || Dice::at(7, &[1, 2]).next();
+        let first = there();
+        let _ = Dice::at(7, &[1, 1]).next();
+        assert_eq!(first, there());
+        assert_ne!(first, Dice::at(7, &[2, 1]).next());
+        assert_ne!(first, Dice::at(8, &[1, 2]).next());
+    }
+}

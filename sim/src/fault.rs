@@ -1,0 +1,374 @@
+//! The faults: what can strike one message, and what befalls processes, links, clocks and the store.
+
+use serde::{Deserialize, Serialize};
+
+use crate::dice::Dice;
+use crate::plan::{Millis, Process};
+
+/// What strikes one attempt at one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fault {
+    /// The request never arrives.
+    LoseRequest,
+    /// The request is applied, and its answer lost.
+    LoseReply,
+    /// The answer breaks off in the middle.
+    CutReply,
+    /// The request arrives twice.
+    Duplicate {
+        /// The second time so much later.
+        after: Millis,
+    },
+    /// The sender hears that it failed, and it arrives all the same, late: a zombie.
+    Late {
+        /// So much later.
+        after: Millis,
+    },
+    /// It takes longer.
+    Slow {
+        /// So much longer.
+        by: Millis,
+    },
+    /// The store turns it away.
+    Throttle,
+    /// The store turns it away because of a transaction under way.
+    Conflict,
+    /// The store fails before it did anything.
+    InternalBefore,
+    /// The store fails after it did everything.
+    InternalAfter,
+    /// The store leaves half of a batch undone.
+    Unprocessed,
+    /// An eventually consistent read, or an index, misses what was written lately.
+    Stale {
+        /// Within so much.
+        by: Millis,
+        /// Only one item is behind; otherwise the whole replica.
+        one: bool,
+    },
+}
+
+/// The kinds of [`Fault`], for tables and for drawing.
+pub const FAULTS: [&str; 12] = [
+    "lose-request",
+    "lose-reply",
+    "cut-reply",
+    "duplicate",
+    "late",
+    "slow",
+    "throttle",
+    "conflict",
+    "internal-before",
+    "internal-after",
+    "unprocessed",
+    "stale",
+];
+
+impl Fault {
+    /// The place of its kind in [`FAULTS`].
+    #[must_use]
+    pub fn kind(self) -> usize {
+        match self {
+            Fault::LoseRequest => 0,
+            Fault::LoseReply => 1,
+            Fault::CutReply => 2,
+            Fault::Duplicate { .. } => 3,
+            Fault::Late { .. } => 4,
+            Fault::Slow { .. } => 5,
+            Fault::Throttle => 6,
+            Fault::Conflict => 7,
+            Fault::InternalBefore => 8,
+            Fault::InternalAfter => 9,
+            Fault::Unprocessed => 10,
+            Fault::Stale { .. } => 11,
+        }
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        FAULTS[self.kind()]
+    }
+
+    fn draw(kind: usize, dice: &mut Dice, span: Millis) -> Fault {
+        let mut after = || Millis(dice.between(1, span.0.max(2)));
+        match kind {
+            0 => Fault::LoseRequest,
+            1 => Fault::LoseReply,
+            2 => Fault::CutReply,
+            3 => Fault::Duplicate { after: after() },
+            4 => Fault::Late { after: after() },
+            5 => Fault::Slow { by: Millis(after().0 / 4) },
+            6 => Fault::Throttle,
+            7 => Fault::Conflict,
+            8 => Fault::InternalBefore,
+            9 => Fault::InternalAfter,
+            10 => Fault::Unprocessed,
+            _ => Fault::Stale { by: after(), one: dice.percent(30) },
+        }
+    }
+}
+
+/// What of a call decides which faults can strike it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nature {
+    /// It changes items.
+    Write,
+    /// A read of what is there now.
+    Read,
+    /// A read that may be behind.
+    EventualRead,
+    /// Many items at once, of which some may be left undone.
+    Batch,
+    /// Anything else: tables.
+    Other,
+}
+
+impl Nature {
+    fn admits(self, fault: Fault) -> bool {
+        match fault {
+            Fault::LoseRequest
+            | Fault::LoseReply
+            | Fault::CutReply
+            | Fault::Duplicate { .. }
+            | Fault::Late { .. }
+            | Fault::Slow { .. }
+            | Fault::Throttle
+            | Fault::InternalBefore
+            | Fault::InternalAfter => true,
+            Fault::Conflict => self == Nature::Write,
+            Fault::Unprocessed => self == Nature::Batch,
+            Fault::Stale { .. } => matches!(self, Nature::EventualRead | Nature::Batch),
+        }
+    }
+}
+
+/// How much strikes messages, and of which kinds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trouble {
+    /// How many of a million attempts are struck.
+    pub ppm: u32,
+    /// How often each kind is drawn, in the order of [`FAULTS`].
+    pub weights: [u8; FAULTS.len()],
+    /// How late things can come, at the most.
+    pub span: Millis,
+}
+
+impl Trouble {
+    /// What strikes one attempt: a function of the seed and of the attempt alone.
+    #[must_use]
+    pub fn strikes(
+        &self,
+        seed: u64,
+        process: Process,
+        attempt: u32,
+        nature: Nature,
+    ) -> Option<Fault> {
+        if self.ppm == 0 {
+            return None;
+        }
+        let mut dice = Dice::at(seed, &[1, u64::from(process.0), u64::from(attempt)]);
+        let total: u64 = self.weights.iter().map(|weight| u64::from(*weight)).sum();
+        if total == 0 || !dice.ppm(self.ppm) {
+            return None;
+        }
+        let mut drawn = dice.below(total);
+        let kind = self.weights.iter().position(|weight| {
+            let within = drawn < u64::from(*weight);
+            drawn = drawn.wrapping_sub(u64::from(*weight));
+            within
+        });
+        let fault = Fault::draw(kind?, &mut dice, self.span);
+        nature.admits(fault).then_some(fault)
+    }
+}
+
+/// A fault that struck, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Strike {
+    /// Whose call.
+    pub process: Process,
+    /// Which of its attempts, counted over all its lives.
+    pub attempt: u32,
+    /// What struck.
+    pub fault: Fault,
+}
+
+/// Something that happens once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Incident {
+    /// When.
+    pub at: Millis,
+    /// What.
+    pub happening: Happening,
+}
+
+/// Which messages a broken link loses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// What the process sends.
+    Out,
+    /// What is sent to it.
+    In,
+    /// Both.
+    Both,
+}
+
+/// What an operator does at a bad moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Act {
+    /// Audits the tables beside live traffic: whatever it finds is a violation.
+    Audit,
+    /// Creates the stream again, which must change nothing.
+    Create,
+}
+
+/// What happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Happening {
+    /// A process dies, and starts again without memory.
+    Crash {
+        /// Who.
+        process: Process,
+        /// How long it is away.
+        down: Millis,
+    },
+    /// A process stands still, and goes on as if nothing had been: scenario 7.
+    Freeze {
+        /// Who.
+        process: Process,
+        /// How long.
+        span: Millis,
+    },
+    /// A worker is asked to stop, and started again later.
+    Stop {
+        /// Who.
+        process: Process,
+        /// How long it stays away.
+        down: Millis,
+    },
+    /// A process cannot reach the others, or cannot be reached.
+    Cut {
+        /// Who.
+        process: Process,
+        /// Which messages are lost.
+        direction: Direction,
+        /// How long.
+        span: Millis,
+    },
+    /// A clock is set.
+    SetClock {
+        /// Whose.
+        process: Process,
+        /// What it is ahead by from then on, in milliseconds.
+        offset: i64,
+    },
+    /// The store turns most calls away.
+    Storm {
+        /// How long.
+        span: Millis,
+    },
+    /// One partition's calls take long.
+    SlowPartition {
+        /// Which, counted through the layout.
+        partition: u8,
+        /// How much longer.
+        by: Millis,
+        /// How long that lasts.
+        span: Millis,
+    },
+    /// The store forgets what is under way, and comes back with what it acknowledged.
+    RestartEngine {
+        /// How long it is away.
+        down: Millis,
+    },
+    /// An operator acts.
+    Operate {
+        /// What.
+        act: Act,
+    },
+}
+
+/// The kinds of [`Happening`].
+pub const HAPPENINGS: [&str; 9] = [
+    "crash",
+    "freeze",
+    "stop",
+    "cut",
+    "set-clock",
+    "storm",
+    "slow-partition",
+    "restart-engine",
+    "operate",
+];
+
+impl Happening {
+    /// The place of its kind in [`HAPPENINGS`].
+    #[must_use]
+    pub fn kind(self) -> usize {
+        match self {
+            Happening::Crash { .. } => 0,
+            Happening::Freeze { .. } => 1,
+            Happening::Stop { .. } => 2,
+            Happening::Cut { .. } => 3,
+            Happening::SetClock { .. } => 4,
+            Happening::Storm { .. } => 5,
+            Happening::SlowPartition { .. } => 6,
+            Happening::RestartEngine { .. } => 7,
+            Happening::Operate { .. } => 8,
+        }
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        HAPPENINGS[self.kind()]
+    }
+
+    /// The same, to the process that `moved` says.
+    #[must_use]
+    pub(crate) fn of(self, moved: impl Fn(Process) -> Process) -> Happening {
+        match self {
+            Happening::Crash { process, down } => {
+                Happening::Crash { process: moved(process), down }
+            }
+            Happening::Freeze { process, span } => {
+                Happening::Freeze { process: moved(process), span }
+            }
+            Happening::Stop { process, down } => Happening::Stop { process: moved(process), down },
+            Happening::Cut { process, direction, span } => {
+                Happening::Cut { process: moved(process), direction, span }
+            }
+            Happening::SetClock { process, offset } => {
+                Happening::SetClock { process: moved(process), offset }
+            }
+            Happening::Storm { .. }
+            | Happening::SlowPartition { .. }
+            | Happening::RestartEngine { .. }
+            | Happening::Operate { .. } => self,
+        }
+    }
+
+    /// Whom it befalls, if it is a process.
+    #[must_use]
+    pub fn process(self) -> Option<Process> {
+        match self {
+            Happening::Crash { process, .. }
+            | Happening::Freeze { process, .. }
+            | Happening::Stop { process, .. }
+            | Happening::Cut { process, .. }
+            | Happening::SetClock { process, .. } => Some(process),
+            Happening::Storm { .. }
+            | Happening::SlowPartition { .. }
+            | Happening::RestartEngine { .. }
+            | Happening::Operate { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! D1, D2 and D3: nothing is delivered that was not appended; positions come in order,
+//! and again only after a crash or a lost lease; nothing is skipped.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use gapless::{Group, Live};
+use gapless_model::store::Lease;
+use gapless_model::{Epoch, Invariant, PartitionId, Seq};
+
+use super::{Handed, Slots, Verdict, broken};
+
+type Key = (Group, PartitionId);
+
+/// What one group has seen of one partition.
+#[derive(Debug, Default)]
+struct Track {
+    /// The last slot that was handed to a handler under the current epoch.
+    begun: Seq,
+    /// The last slot of a delivery that was finished, by anybody.
+    finished: Seq,
+    /// Under which epoch the last delivery was.
+    epoch: Epoch,
+    /// The checkpoint as the engine holds it.
+    checkpoint: Seq,
+    /// Whether a turn began since the last delivery: its worker may have lost the lease
+    /// by its own clock, and found later that it still had it.
+    turned: bool,
+    /// The epoch that was given back properly, and what was finished then.
+    released: Option<(Epoch, Seq)>,
+}
+
+/// The deliveries of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Deliveries {
+    tracks: BTreeMap<Key, Track>,
+    /// The events that each group has finished.
+    seen: HashMap<Group, BTreeSet<String>>,
+}
+
+impl Deliveries {
+    pub(crate) fn has_seen(&self, group: &Group, event: &str) -> bool {
+        self.seen.get(group).is_some_and(|seen| seen.contains(event))
+    }
+
+    /// A worker takes a turn.
+    pub(crate) fn turned(&mut self, group: &Group, partition: &PartitionId) {
+        let track = self.tracks.entry((group.clone(), partition.clone())).or_default();
+        track.turned = true;
+    }
+
+    /// A handler got a delivery.
+    pub(crate) fn begun(&mut self, handed: &Handed, slots: &Slots) -> Verdict {
+        let Handed { group, partition, epoch, upto, attempt, events, .. } = handed;
+        let whose = format!("{group} on {partition}");
+        for (slot, event) in events {
+            let place = slots.place(event);
+            if place.as_ref() != Some(&(partition.clone(), *slot)) {
+                return broken(
+                    Invariant::D1,
+                    format!(
+                        "{whose}: {event} was delivered from slot {slot}; it stands in {place:?}"
+                    ),
+                );
+            }
+        }
+        let Some(first) = events.first().map(|(slot, _)| *slot) else { return Ok(()) };
+        let track = self.tracks.entry((group.clone(), partition.clone())).or_default();
+        if *epoch < track.epoch {
+            // Whether an old owner may still be active is L2's to say.
+            return Ok(());
+        }
+        if *epoch > track.epoch || std::mem::take(&mut track.turned) {
+            if let Some((released, finished)) = track.released
+                && released == track.epoch
+                && first <= finished
+            {
+                return broken(
+                    Invariant::D2,
+                    format!(
+                        "{whose}: slot {first} comes again, though epoch {released} was given back after {finished}"
+                    ),
+                );
+            }
+            (track.epoch, track.begun) = (*epoch, track.checkpoint);
+        } else if *attempt == 1 && first <= track.begun {
+            return broken(
+                Invariant::D2,
+                format!(
+                    "{whose}: slot {first} comes after {} under the same epoch {epoch}",
+                    track.begun
+                ),
+            );
+        }
+        // Everything between what was delivered and this delivery holds no event.
+        let mut between = track.begun.next();
+        while between < first {
+            let skipped = slots.events(&(partition.clone(), between));
+            if let Some(event) = skipped.first() {
+                return broken(
+                    Invariant::D2,
+                    format!(
+                        "{whose}: {event} in slot {between} is stepped over, slot {first} comes first"
+                    ),
+                );
+            }
+            between = between.next();
+        }
+        track.begun = track.begun.max(*upto);
+        Ok(())
+    }
+
+    /// A handler finished a delivery.
+    pub(crate) fn finished(&mut self, handed: &Handed) {
+        let seen = self.seen.entry(handed.group.clone()).or_default();
+        seen.extend(handed.events.iter().map(|(_, event)| event.clone()));
+        let key = (handed.group.clone(), handed.partition.clone());
+        let track = self.tracks.entry(key).or_default();
+        track.finished = track.finished.max(handed.upto);
+    }
+
+    /// A lease changed: everything at or below its checkpoint must have been delivered.
+    pub(crate) fn lease_written(
+        &mut self,
+        key: &Key,
+        before: Option<&Lease<Live>>,
+        lease: &Lease<Live>,
+        slots: &Slots,
+    ) -> Verdict {
+        let (group, partition) = key;
+        let from = before.map_or(Seq::ZERO, |before| before.checkpoint);
+        let mut slot = from.next();
+        while slot <= lease.checkpoint {
+            let place = (partition.clone(), slot);
+            if !slots.is_settled(&place) {
+                return broken(
+                    Invariant::D3,
+                    format!(
+                        "{group} on {partition}: slot {slot} is empty, and the checkpoint is {}",
+                        lease.checkpoint
+                    ),
+                );
+            }
+            let missed =
+                slots.events(&place).into_iter().find(|event| !self.has_seen(group, event));
+            if let Some(event) = missed {
+                return broken(
+                    Invariant::D3,
+                    format!(
+                        "{group} on {partition}: {event} in slot {slot} was never delivered, and the checkpoint is {}",
+                        lease.checkpoint
+                    ),
+                );
+            }
+            slot = slot.next();
+        }
+        let track = self.tracks.entry(key.clone()).or_default();
+        track.checkpoint = lease.checkpoint;
+        if before.is_some_and(|before| before.active && before.epoch == lease.epoch)
+            && !lease.active
+        {
+            track.released = Some((lease.epoch, lease.checkpoint));
+        }
+        Ok(())
+    }
+
+    /// A slot was written: no checkpoint may be at or behind it already.
+    pub(crate) fn slot_written(&self, key: &(PartitionId, Seq), events: Vec<String>) -> Verdict {
+        let (partition, slot) = key;
+        for ((group, _), track) in self.tracks.iter().filter(|((_, id), _)| id == partition) {
+            let missed = events.iter().find(|event| !self.has_seen(group, event));
+            if track.checkpoint >= *slot
+                && let Some(event) = missed
+            {
+                return broken(
+                    Invariant::D3,
+                    format!(
+                        "{group} on {partition}: {event} comes into slot {slot}, and the checkpoint is {}",
+                        track.checkpoint
+                    ),
+                );
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,105 @@
+//! L1 and L3: an epoch has one owner and only grows; a checkpoint moves only forward,
+//! and only by the current epoch.
+
+use std::collections::{BTreeMap, HashMap};
+
+use gapless::{Group, Live, Owner};
+use gapless_model::store::{Lease, Request};
+use gapless_model::{Epoch, Invariant, PartitionId};
+use serde_json::Value;
+
+use super::{Applied, Breach, broken};
+use crate::decode;
+use crate::plan::Process;
+
+type Key = (Group, PartitionId);
+
+/// The leases, as the engine holds them.
+#[derive(Debug, Default)]
+pub(crate) struct Leases {
+    leases: BTreeMap<Key, Lease<Live>>,
+    owners: HashMap<(Key, Epoch), Owner>,
+    processes: HashMap<Owner, Process>,
+}
+
+impl Leases {
+    /// A worker's run has a name.
+    pub(crate) fn named(&mut self, owner: &Owner, process: Process) {
+        self.processes.insert(owner.clone(), process);
+    }
+
+    pub(crate) fn current(&self, key: &Key) -> Option<&Lease<Live>> {
+        self.leases.get(key)
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&Key, &Lease<Live>)> {
+        self.leases.iter()
+    }
+
+    /// A lease's item after a write that may have changed it.
+    pub(crate) fn written(
+        &mut self,
+        key: &Key,
+        item: &Value,
+        applied: &Applied<'_>,
+    ) -> Result<Lease<Live>, (Breach, String)> {
+        let Some(lease) = decode::lease(item) else {
+            return Err((Breach::Refinement, format!("a lease is no lease: {item}")));
+        };
+        let (group, partition) = key;
+        let whose = format!("the lease of {group} on {partition}");
+        let old = self.leases.insert(key.clone(), lease.clone());
+        let owner = self.owners.entry((key.clone(), lease.epoch)).or_insert(lease.owner.clone());
+        if *owner != lease.owner {
+            let (first, second) = (owner, &lease.owner);
+            broken(
+                Invariant::L1,
+                format!("{whose}: epoch {} belongs to {first} and to {second}", lease.epoch),
+            )?;
+        }
+        let Some(old) = old else { return Ok(lease) };
+        if lease.epoch < old.epoch {
+            broken(Invariant::L1, format!("{whose}: epoch {} after {}", lease.epoch, old.epoch))?;
+        }
+        if lease.checkpoint < old.checkpoint {
+            broken(
+                Invariant::L3,
+                format!(
+                    "{whose}: the checkpoint goes back from {} to {}",
+                    old.checkpoint, lease.checkpoint
+                ),
+            )?;
+        }
+        if lease.checkpoint != old.checkpoint {
+            self.by_current_epoch(&whose, &old, applied)?;
+        }
+        Ok(lease)
+    }
+
+    fn by_current_epoch(
+        &self,
+        whose: &str,
+        old: &Lease<Live>,
+        applied: &Applied<'_>,
+    ) -> Result<(), (Breach, String)> {
+        let fence = match applied.request {
+            Request::Checkpoint { fence, .. } => *fence,
+            _ => None,
+        };
+        let by_owner = match fence {
+            Some(epoch) => epoch == old.epoch,
+            // Without a fence it is the sender that tells.
+            None => self.processes.get(&old.owner) == Some(&applied.process),
+        };
+        if by_owner {
+            return Ok(());
+        }
+        broken(
+            Invariant::L3,
+            format!(
+                "{whose}: the checkpoint is moved by another epoch than the current {}",
+                old.epoch
+            ),
+        )
+    }
+}

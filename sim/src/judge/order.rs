@@ -1,0 +1,57 @@
+//! S3: if one append was acknowledged before another began, its position is lower.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use gapless_model::{Invariant, PartitionId, Seq};
+
+use super::{Verdict, broken};
+
+/// What is known of the order of appends.
+#[derive(Debug, Default)]
+pub(crate) struct Order {
+    /// The highest slot that was acknowledged, for each partition.
+    acknowledged: BTreeMap<PartitionId, Seq>,
+    /// What that was when an event's append began. For a named producer that is its
+    /// first run: what a rerun finishes may have a lower position than what was
+    /// acknowledged between the runs.
+    floors: HashMap<String, BTreeMap<PartitionId, Seq>>,
+    events: BTreeSet<String>,
+}
+
+impl Order {
+    /// An append of this event begins.
+    pub(crate) fn began(&mut self, event: &str) {
+        if !self.floors.contains_key(event) {
+            self.floors.insert(event.to_owned(), self.acknowledged.clone());
+        }
+    }
+
+    /// It was acknowledged.
+    pub(crate) fn acknowledged(
+        &mut self,
+        event: &str,
+        partition: &PartitionId,
+        slot: Seq,
+    ) -> Verdict {
+        if !self.events.insert(event.to_owned()) {
+            return Ok(());
+        }
+        let floor = self.floors.get(event).and_then(|floors| floors.get(partition)).copied();
+        let highest = self.acknowledged.entry(partition.clone()).or_default();
+        *highest = (*highest).max(slot);
+        match floor {
+            Some(floor) if slot <= floor => broken(
+                Invariant::S3,
+                format!(
+                    "{event} stands in slot {slot} of {partition}; slot {floor} was acknowledged before it began"
+                ),
+            ),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The events that were acknowledged.
+    pub(crate) fn events(&self) -> &BTreeSet<String> {
+        &self.events
+    }
+}

@@ -1,0 +1,15 @@
+//! P1: when faults stop, every acknowledged event is delivered to every group, within
+//! a bound of simulated time.
+
+use gapless::Group;
+
+use super::{Deliveries, Order};
+
+/// What a group still lacks.
+pub(crate) fn missing(order: &Order, deliveries: &Deliveries, groups: &[Group]) -> Vec<String> {
+    let lacks = |group: &Group| {
+        let unseen = order.events().iter().filter(|event| !deliveries.has_seen(group, event));
+        unseen.map(|event| format!("{event} for {group}")).collect::<Vec<_>>()
+    };
+    groups.iter().flat_map(lacks).collect()
+}

@@ -1,0 +1,30 @@
+//! The coverage marks: named places that some run must reach, or the runs do not test
+//! what they seem to.
+
+/// Every mark. `gapless sim` reports those that no run reached, and fails under `--strict`.
+pub const MARKS: [&str; 22] = [
+    // Reached by machines (`judge/machines.rs`).
+    "a writer finds its own write",
+    "a writer finds its slot voided",
+    "a gap is voided",
+    "a void comes after the write",
+    "a rerun finds its predecessor's slot empty",
+    "a rerun finds its predecessor's slot taken",
+    "a lease is held by another",
+    "a lease is taken over",
+    "a lease is renewed",
+    "a renewal is refused",
+    "a checkpoint is refused",
+    "a lease is released",
+    "a release finds the next slot taken",
+    "an increment is refused",
+    // Reached by the processes around them (`world/`).
+    "an expected head was passed",
+    "a named producer skips what is in the log",
+    "patience runs out, and the append is settled later",
+    "a group's outcome stays unknown",
+    "a worker stops as it was asked to",
+    "a short-lived worker hands over before its deadline",
+    "a handler fails for good",
+    "a worker's patience runs out",
+];

@@ -1,0 +1,356 @@
+//! Faults put into the traffic between adapter and engine on purpose, to see whether
+//! the checks notice: what each strips, bends or makes up, and nothing else.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// What is done to the traffic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mutant {
+    /// Slots are written without a condition.
+    BlindWrites,
+    /// Voids are written without a condition.
+    BlindVoids,
+    /// A lease is taken whatever it shows.
+    LeaseTakenAnyway,
+    /// Leases are treated as ended before they have.
+    LeaseTakenEarly,
+    /// An acquire does not raise the epoch.
+    EpochStandsStill,
+    /// A checkpoint does not demand the epoch.
+    CheckpointUnfenced,
+    /// A checkpoint may go back.
+    CheckpointBackwards,
+    /// A checkpoint is moved one slot too far.
+    CheckpointAhead,
+    /// A checkpoint is reported as done, and is not.
+    CheckpointForgotten,
+    /// A renewal does not demand the epoch.
+    RenewalUnfenced,
+    /// A renewal revives a lease that was released.
+    RenewalRevives,
+    /// A late renewal shortens the lease.
+    RenewalShortens,
+    /// A release does not demand the epoch.
+    ReleaseUnfenced,
+    /// A release is reported as done, and is not: nobody's orphan.
+    ReleaseForgotten,
+    /// A lease is reported as taken, and is not: the table has no owner, a cache says "me".
+    AcquireForgotten,
+    /// The end of a lease is written in seconds, and read as milliseconds.
+    ExpiryInSeconds,
+    /// Every increment gives out the same number.
+    HeadStandsStill,
+    /// Every increment is applied twice.
+    IncrementTwice,
+    /// An increment does not demand the record that its producer saw.
+    RecordUnguarded,
+    /// A producer's record is not kept.
+    RecordForgotten,
+    /// Reads of events are never consistent.
+    StaleReads,
+    /// The recovery read of a slot says that it is empty.
+    StaleRecovery,
+    /// A page leaves out an event that has others behind it.
+    EventHidden,
+    /// A page takes voids away.
+    VoidsHidden,
+    /// A write whose outcome is unknown is reported as done.
+    UnknownAsDone,
+    /// A write that was refused is reported as done.
+    RefusalAsDone,
+    /// Every token looks like one's own.
+    TokenReused,
+    /// A transaction's second half is left out.
+    TransactionHalved,
+    /// What a batch left undone is not mentioned.
+    UnprocessedDropped,
+    /// Events arrive with another one's content.
+    EventsSwapped,
+}
+
+impl Mutant {
+    /// Every one.
+    pub const ALL: [Mutant; 30] = [
+        Mutant::BlindWrites,
+        Mutant::BlindVoids,
+        Mutant::LeaseTakenAnyway,
+        Mutant::LeaseTakenEarly,
+        Mutant::EpochStandsStill,
+        Mutant::CheckpointUnfenced,
+        Mutant::CheckpointBackwards,
+        Mutant::CheckpointAhead,
+        Mutant::CheckpointForgotten,
+        Mutant::RenewalUnfenced,
+        Mutant::RenewalRevives,
+        Mutant::RenewalShortens,
+        Mutant::ReleaseUnfenced,
+        Mutant::ReleaseForgotten,
+        Mutant::AcquireForgotten,
+        Mutant::ExpiryInSeconds,
+        Mutant::HeadStandsStill,
+        Mutant::IncrementTwice,
+        Mutant::RecordUnguarded,
+        Mutant::RecordForgotten,
+        Mutant::StaleReads,
+        Mutant::StaleRecovery,
+        Mutant::EventHidden,
+        Mutant::VoidsHidden,
+        Mutant::UnknownAsDone,
+        Mutant::RefusalAsDone,
+        Mutant::TokenReused,
+        Mutant::TransactionHalved,
+        Mutant::UnprocessedDropped,
+        Mutant::EventsSwapped,
+    ];
+
+    /// Its name on the command line and in plans.
+    #[must_use]
+    pub fn name(self) -> String {
+        serde_json::to_value(self)
+            .ok()
+            .and_then(|name| name.as_str().map(str::to_owned))
+            .unwrap_or_default()
+    }
+
+    /// The scenario of the field that it stands for, if it is one of the ten.
+    #[must_use]
+    pub fn scenario(self) -> Option<u8> {
+        match self {
+            Mutant::BlindVoids | Mutant::BlindWrites | Mutant::EventHidden | Mutant::StaleReads => {
+                Some(1)
+            }
+            Mutant::IncrementTwice
+            | Mutant::StaleRecovery
+            | Mutant::TokenReused
+            | Mutant::UnknownAsDone => Some(2),
+            Mutant::RenewalUnfenced | Mutant::ReleaseUnfenced => Some(3),
+            Mutant::CheckpointForgotten | Mutant::CheckpointBackwards => Some(6),
+            Mutant::CheckpointUnfenced | Mutant::LeaseTakenAnyway => Some(7),
+            Mutant::ExpiryInSeconds
+            | Mutant::LeaseTakenEarly
+            | Mutant::RenewalRevives
+            | Mutant::RenewalShortens => Some(9),
+            Mutant::AcquireForgotten | Mutant::ReleaseForgotten => Some(10),
+            Mutant::EpochStandsStill
+            | Mutant::CheckpointAhead
+            | Mutant::HeadStandsStill
+            | Mutant::RecordUnguarded
+            | Mutant::RecordForgotten
+            | Mutant::VoidsHidden
+            | Mutant::RefusalAsDone
+            | Mutant::TransactionHalved
+            | Mutant::UnprocessedDropped
+            | Mutant::EventsSwapped => None,
+        }
+    }
+
+    /// Whether reads of events miss what was written lately, whatever they ask for.
+    pub(crate) fn staggers_reads(self) -> bool {
+        self == Mutant::StaleReads
+    }
+
+    /// Whether a write that never arrives is reported as done.
+    pub(crate) fn makes_up_success(self) -> bool {
+        self == Mutant::UnknownAsDone
+    }
+
+    /// What the engine is asked instead.
+    pub(crate) fn bend(self, operation: &str, call: &mut Value) -> Bent {
+        match (self, operation) {
+            (Mutant::BlindWrites, "PutItem") if !is_void(call) => loosen_all(call),
+            (Mutant::BlindVoids, "PutItem") if is_void(call) => loosen_all(call),
+            (Mutant::LeaseTakenAnyway, "UpdateItem") if has(call, ":owner") => loosen_all(call),
+            (Mutant::LeaseTakenEarly, "UpdateItem") if has(call, ":now") => {
+                add(call, ":now", 1_000_000);
+            }
+            (Mutant::EpochStandsStill, "UpdateItem") if has(call, ":owner") => {
+                let value = &mut call["ExpressionAttributeValues"][":one"];
+                *value = json!({"N": "0"});
+            }
+            (Mutant::CheckpointUnfenced, "UpdateItem") if has(call, ":to") => {
+                loosen(call, "#epoch = :epoch");
+            }
+            (Mutant::CheckpointBackwards, "UpdateItem") if has(call, ":to") => {
+                loosen(call, "#checkpoint < :to");
+            }
+            (Mutant::CheckpointAhead, "UpdateItem") if has(call, ":to") => add(call, ":to", 1),
+            (Mutant::CheckpointForgotten, "UpdateItem") if has(call, ":to") => {
+                return Bent::Pretend;
+            }
+            (Mutant::RenewalUnfenced, "UpdateItem") if is_renewal(call) => {
+                loosen(call, "#epoch = :epoch");
+            }
+            (Mutant::RenewalRevives, "UpdateItem") if is_renewal(call) => {
+                loosen(call, "#active = :true");
+                set(call, "#active = :true");
+            }
+            (Mutant::RenewalShortens, "UpdateItem") if is_renewal(call) => {
+                loosen(call, "#expiry <= :until");
+            }
+            (Mutant::ReleaseUnfenced, "TransactWriteItems") => {
+                if let Some(update) = released(call) {
+                    loosen(update, "#epoch = :epoch");
+                }
+            }
+            (Mutant::ReleaseForgotten, "TransactWriteItems") => {
+                if let Some(update) = released(call) {
+                    update["ExpressionAttributeValues"][":false"] = json!({"BOOL": true});
+                }
+            }
+            (Mutant::AcquireForgotten, "UpdateItem") if has(call, ":owner") => {
+                return Bent::Pretend;
+            }
+            (Mutant::ExpiryInSeconds, "UpdateItem") if has(call, ":until") => {
+                divide(call, ":until", 1000);
+                // Otherwise the store itself refuses to shorten it.
+                loosen(call, "#expiry <= :until");
+            }
+            (Mutant::HeadStandsStill, "UpdateItem") if is_raise(call) => {
+                call["ExpressionAttributeValues"][":one"] = json!({"N": "0"});
+            }
+            (Mutant::IncrementTwice, "UpdateItem") if is_raise(call) => return Bent::Twice,
+            (Mutant::RecordUnguarded, "UpdateItem") if has(call, ":newNumber") => loosen_all(call),
+            (Mutant::RecordForgotten, "UpdateItem") if has(call, ":newNumber") => {
+                let seen = call["ExpressionAttributeValues"][":number"].clone();
+                call["ExpressionAttributeValues"][":newNumber"] = seen;
+            }
+            (Mutant::TransactionHalved, "TransactWriteItems") => {
+                let items = call["TransactItems"].as_array_mut();
+                if let Some(items) = items.filter(|items| items.len() == 2) {
+                    items.truncate(1);
+                    return Bent::Half;
+                }
+            }
+            _ => {}
+        }
+        Bent::Sent
+    }
+
+    /// What the adapter hears instead.
+    pub(crate) fn answer(
+        self,
+        operation: &str,
+        call: &Value,
+        status: &mut u16,
+        answer: &mut Value,
+    ) {
+        match (self, operation) {
+            (Mutant::StaleRecovery, "GetItem") if call["Key"].get("sequenceNumber").is_some() => {
+                *answer = json!({});
+            }
+            (Mutant::EventHidden, "Query") => {
+                if let Some(items) = answer["Items"].as_array_mut()
+                    && let Some(place) = items.iter().position(|item| item.get("events").is_some())
+                    && place + 1 < items.len()
+                {
+                    items.remove(place);
+                }
+            }
+            (Mutant::VoidsHidden, "Query") => {
+                if let Some(items) = answer["Items"].as_array_mut() {
+                    items.retain(|item| item.get("void").is_none());
+                }
+            }
+            (Mutant::RefusalAsDone, "PutItem") if *status == 400 => {
+                (*status, *answer) = (200, json!({}));
+            }
+            (Mutant::TokenReused, "PutItem") if answer.get("Item").is_some() => {
+                let token = call["Item"]["token"].clone();
+                if answer["Item"].get("token").is_some() && !token.is_null() {
+                    answer["Item"]["token"] = token;
+                }
+            }
+            (Mutant::UnprocessedDropped, "BatchGetItem") => {
+                if let Some(tables) = answer["Responses"].as_object_mut() {
+                    tables.values_mut().for_each(|items| {
+                        items.as_array_mut().map(Vec::pop);
+                    });
+                }
+            }
+            (Mutant::EventsSwapped, "Query") => {
+                if let Some(items) = answer["Items"].as_array_mut() {
+                    let full: Vec<usize> = (0..items.len())
+                        .filter(|place| items[*place].get("events").is_some())
+                        .collect();
+                    if let [first, second, ..] = full[..] {
+                        let events = items[first]["events"].take();
+                        items[first]["events"] = items[second]["events"].take();
+                        items[second]["events"] = events;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What becomes of a bent call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bent {
+    /// It is sent, as it is now.
+    Sent,
+    /// It is sent twice.
+    Twice,
+    /// It is not sent, and answered as if it had been.
+    Pretend,
+    /// It was a transaction of two and is one of one.
+    Half,
+}
+
+fn has(call: &Value, placeholder: &str) -> bool {
+    call["ExpressionAttributeValues"].get(placeholder).is_some()
+}
+
+fn is_void(call: &Value) -> bool {
+    call["Item"].get("void").is_some()
+}
+
+fn is_renewal(call: &Value) -> bool {
+    has(call, ":until") && !has(call, ":owner") && !has(call, ":to")
+}
+
+fn is_raise(call: &Value) -> bool {
+    call["ExpressionAttributeNames"].get("#head").is_some() && !has(call, ":record")
+}
+
+fn released(call: &mut Value) -> Option<&mut Value> {
+    let update = call["TransactItems"].get_mut(0)?.get_mut("Update")?;
+    has(update, ":false").then_some(update)
+}
+
+/// Makes a condition true whatever the item holds; its names and values stay in use,
+/// or the engine would refuse the call.
+fn loosen_all(call: &mut Value) {
+    let Some(condition) = call["ConditionExpression"].as_str() else { return };
+    let always = "attribute_exists(partitionId) OR attribute_not_exists(partitionId)";
+    call["ConditionExpression"] = format!("({condition}) OR {always}").into();
+}
+
+/// Makes one comparison in a condition true whatever the item holds.
+fn loosen(call: &mut Value, comparison: &str) {
+    let Some(condition) = call["ConditionExpression"].as_str() else { return };
+    let name = comparison.split(' ').next().unwrap_or_default();
+    let always = format!("({comparison} OR attribute_exists({name}))");
+    call["ConditionExpression"] = condition.replace(comparison, &always).into();
+}
+
+fn set(call: &mut Value, clause: &str) {
+    let Some(update) = call["UpdateExpression"].as_str() else { return };
+    call["UpdateExpression"] = update.replacen("SET ", &format!("SET {clause}, "), 1).into();
+}
+
+fn change(call: &mut Value, placeholder: &str, change: impl FnOnce(u64) -> u64) {
+    let value = &mut call["ExpressionAttributeValues"][placeholder]["N"];
+    let Some(number) = value.as_str().and_then(|text| text.parse().ok()) else { return };
+    *value = change(number).to_string().into();
+}
+
+fn add(call: &mut Value, placeholder: &str, more: u64) {
+    change(call, placeholder, |number| number + more);
+}
+
+fn divide(call: &mut Value, placeholder: &str, by: u64) {
+    change(call, placeholder, |number| number / by);
+}

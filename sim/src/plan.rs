@@ -1,0 +1,292 @@
+//! What happens in one run: who takes part, what they do, and every fault that strikes.
+//!
+//! A plan is drawn from a seed ([`Profile::plan`](crate::Profile::plan)), or written
+//! by the shrinker; as JSON it is the file that `gapless replay` repeats.
+
+use std::fmt;
+use std::time::Duration;
+
+use gapless::Layout;
+use gapless_model::design::Design;
+use serde::{Deserialize, Serialize};
+
+use crate::fault::{Incident, Strike, Trouble};
+use crate::mutant::Mutant;
+use crate::profile::Profile;
+
+/// The version of the plan's format.
+pub const VERSION: u32 = 1;
+
+/// A length of simulated time, in milliseconds.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Millis(pub u64);
+
+impl Millis {
+    /// As a duration.
+    #[must_use]
+    pub const fn duration(self) -> Duration {
+        Duration::from_millis(self.0)
+    }
+}
+
+impl From<Duration> for Millis {
+    fn from(span: Duration) -> Millis {
+        Millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:03}s", self.0 / 1000, self.0 % 1000)
+    }
+}
+
+/// One of the processes: producers first, then workers, then the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Process(pub u16);
+
+/// Everything that a run depends on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The seed: latencies, jitter, tokens and the order of tasks are drawn from it.
+    pub seed: u64,
+    /// From which family of plans this one was drawn.
+    pub profile: Profile,
+    /// The protocol.
+    pub design: Design,
+    /// The binary digits of a partition's id; nothing for a partition for each key.
+    pub partition_bits: Option<u8>,
+    /// How many keys the events have.
+    pub keys: u8,
+    /// How long a lease lasts.
+    pub lease: Millis,
+    /// How long an empty slot may stand.
+    pub grace: Millis,
+    /// The promised bound on clocks.
+    pub skew: Millis,
+    /// Whether clocks keep that bound. Only then is L2 promised.
+    pub timely: bool,
+    /// How long a call usually takes.
+    pub latency: Millis,
+    /// When a caller's socket gives up.
+    pub read_timeout: Millis,
+    /// Whether the SDK tries again by itself, unseen by the machines (scenario 2).
+    pub sdk_retries: bool,
+    /// How many groups consume.
+    pub groups: u8,
+    /// Those who append.
+    pub producers: Vec<ProducerPlan>,
+    /// Those who consume.
+    pub workers: Vec<WorkerPlan>,
+    /// Each process's clock: what it is off by at the start, and how it drifts.
+    pub clocks: Vec<ClockPlan>,
+    /// What strikes messages at random.
+    pub trouble: Trouble,
+    /// Exactly what strikes messages, instead: written by the shrinker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strikes: Option<Vec<Strike>>,
+    /// What befalls processes, links and the store, and when.
+    pub incidents: Vec<Incident>,
+    /// When all trouble ends.
+    pub heals: Millis,
+    /// How long after that everything must be delivered (P1).
+    pub patience: Millis,
+    /// What is broken on purpose in the traffic between adapter and engine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mutant: Option<Mutant>,
+    /// Whether only the invariants are watched, and not that the adapter refines the model.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub invariants_only: bool,
+}
+
+/// How a producer appends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Appending {
+    /// One batch after the other, anonymously.
+    Single,
+    /// Several at a time, which share slots.
+    Grouped,
+    /// Under a name: after a crash it is fed its whole input again.
+    Named,
+    /// On condition of the head that it read.
+    Expecting,
+}
+
+/// A producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProducerPlan {
+    /// How it appends.
+    pub appending: Appending,
+    /// How many events.
+    pub events: u16,
+    /// How many at once.
+    pub batch: u8,
+    /// How long it waits in between.
+    pub pause: Millis,
+}
+
+/// How a worker lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Life {
+    /// It runs until it is stopped.
+    Standing,
+    /// It is invoked for a trigger, and must be done after so long.
+    Lambda {
+        /// Its deadline after the invocation.
+        limit: Millis,
+    },
+}
+
+/// A worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkerPlan {
+    /// For which group.
+    pub group: u8,
+    /// How it lives.
+    pub life: Life,
+    /// How often it sweeps.
+    pub sweep: Millis,
+    /// How long its handler takes for a delivery.
+    pub handling: Millis,
+    /// In how many of a hundred cases its handler fails.
+    pub fails: u8,
+    /// Whether the queue tells it of work; otherwise it finds work by its sweeps.
+    pub hints: bool,
+}
+
+/// A process's clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClockPlan {
+    /// What it is ahead by at the start, in milliseconds.
+    pub offset: i64,
+    /// How much it gains in a million.
+    pub drift: i64,
+}
+
+impl Plan {
+    /// How keys are divided.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        self.partition_bits.map_or(Layout::EachKey, |bits| Layout::Fixed { bits })
+    }
+
+    /// How many processes there are: the operator is the last.
+    #[must_use]
+    pub fn processes(&self) -> u16 {
+        u16::try_from(self.producers.len() + self.workers.len() + 1).unwrap_or(u16::MAX)
+    }
+
+    /// The process of a producer.
+    #[must_use]
+    pub fn producer(&self, index: usize) -> Process {
+        Process(u16::try_from(index).unwrap_or(u16::MAX))
+    }
+
+    /// The process of a worker.
+    #[must_use]
+    pub fn worker(&self, index: usize) -> Process {
+        Process(u16::try_from(self.producers.len() + index).unwrap_or(u16::MAX))
+    }
+
+    /// The operator's process.
+    #[must_use]
+    pub fn operator(&self) -> Process {
+        Process(self.processes() - 1)
+    }
+
+    /// What a process is called in logs and drawings.
+    #[must_use]
+    pub fn name(&self, process: Process) -> String {
+        let index = usize::from(process.0);
+        match index.checked_sub(self.producers.len()) {
+            None => format!("producer {}", index + 1),
+            Some(worker) if worker < self.workers.len() => format!("worker {}", worker + 1),
+            Some(_) => "operator".to_owned(),
+        }
+    }
+
+    /// The name of a group.
+    #[must_use]
+    pub fn group(index: u8) -> String {
+        format!("group-{}", index + 1)
+    }
+
+    /// The plan as the file that repeats it.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+
+    /// Reads a plan, and checks that it can be run.
+    ///
+    /// # Errors
+    /// What is wrong with it, and where.
+    pub fn from_json(text: &str) -> Result<Plan, PlanError> {
+        let plan: Plan = serde_json::from_str(text)?;
+        plan.validate()?;
+        Ok(plan)
+    }
+
+    /// Whether the plan can be run.
+    ///
+    /// # Errors
+    /// What cannot be.
+    pub fn validate(&self) -> Result<(), PlanError> {
+        let wrong = |what: String| Err(PlanError::Impossible(what));
+        if self.version != VERSION {
+            return wrong(format!("version {}; this runs version {VERSION}", self.version));
+        }
+        if self.clocks.len() != usize::from(self.processes()) {
+            return wrong(format!(
+                "{} clocks for {} processes (each producer, each worker, and the operator)",
+                self.clocks.len(),
+                self.processes()
+            ));
+        }
+        if let Some(worker) = self.workers.iter().find(|worker| worker.group >= self.groups) {
+            return wrong(format!(
+                "a worker of group {} where `groups` is {}",
+                worker.group, self.groups
+            ));
+        }
+        if self.keys == 0 || self.partition_bits.is_some_and(|bits| bits > 6) {
+            return wrong("`keys` is at least 1 and `partition_bits` at most 6".to_owned());
+        }
+        if self.lease.0 < 100 || self.lease <= self.skew {
+            return wrong("`lease` is at least 100 and more than `skew`".to_owned());
+        }
+        let stranger = self.incidents.iter().find_map(|incident| {
+            incident.happening.process().filter(|process| process.0 >= self.processes())
+        });
+        match stranger {
+            Some(Process(index)) => wrong(format!(
+                "an incident befalls process {index}, and the last is {}",
+                self.processes() - 1
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why a plan cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// It is no plan.
+    #[error("not a plan: {0}")]
+    Json(#[from] serde_json::Error),
+    /// It says what cannot be.
+    #[error("the plan cannot be run: {0}")]
+    Impossible(String),
+}

@@ -1,0 +1,225 @@
+//! How plans are drawn: each seed switches on a random part of the faults, with random intensity.
+
+use std::fmt;
+use std::str::FromStr;
+
+use gapless_model::design::Design;
+use serde::{Deserialize, Serialize};
+
+use crate::dice::Dice;
+use crate::fault::{Act, Direction, FAULTS, HAPPENINGS, Happening, Incident, Trouble};
+use crate::plan::{
+    Appending, ClockPlan, Life, Millis, Plan, Process, ProducerPlan, VERSION, WorkerPlan,
+};
+
+/// A family of plans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// Each seed another part of the faults, with another intensity.
+    Swarm,
+    /// No fault at all.
+    Calm,
+    /// Every fault, and clocks beyond their bound.
+    Hostile,
+    /// Short-lived workers alone, invoked by a queue.
+    Lambda,
+}
+
+impl Profile {
+    /// All of them.
+    pub const ALL: [Profile; 4] =
+        [Profile::Swarm, Profile::Calm, Profile::Hostile, Profile::Lambda];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Profile::Swarm => "swarm",
+            Profile::Calm => "calm",
+            Profile::Hostile => "hostile",
+            Profile::Lambda => "lambda",
+        }
+    }
+
+    /// The plan of a seed.
+    #[must_use]
+    pub fn plan(self, seed: u64, design: Design) -> Plan {
+        let mut dice = Dice::at(seed, &[0, self as u64]);
+        let dice = &mut dice;
+        let producers: Vec<_> = (0..dice.between(1, 3)).map(|_| producer(dice)).collect();
+        let groups = dice.between(1, 2) as u8;
+        let workers: Vec<_> = (0..groups)
+            .flat_map(|group| {
+                let count = dice.between(1, 3);
+                let workers: Vec<_> = (0..count).map(|_| self.worker(group, dice)).collect();
+                workers
+            })
+            .collect();
+        let processes = (producers.len() + workers.len() + 1) as u16;
+        let skew = Millis(dice.between(100, 500));
+        let timely = !matches!(self, Profile::Hostile);
+        let clocks = (0..processes).map(|_| self.clock(skew, dice)).collect();
+        let lease = Millis(dice.between(700, 3000).max(skew.0 * 2));
+        let heals = Millis(dice.between(4_000, 15_000));
+        let mut plan = Plan {
+            version: VERSION,
+            seed,
+            profile: self,
+            design,
+            partition_bits: (!dice.percent(10)).then(|| dice.below(3) as u8),
+            keys: dice.between(1, 6) as u8,
+            lease,
+            grace: Millis(dice.between(100, 800)),
+            skew,
+            timely,
+            latency: Millis(dice.between(2, 8)),
+            read_timeout: Millis(dice.between(150, 1200)),
+            sdk_retries: dice.percent(60),
+            groups,
+            producers,
+            workers,
+            clocks,
+            trouble: Trouble::default(),
+            strikes: None,
+            incidents: Vec::new(),
+            heals,
+            patience: Millis(120_000),
+            mutant: None,
+            invariants_only: false,
+        };
+        if self != Profile::Calm {
+            plan.trouble = self.trouble(lease, dice);
+            plan.incidents = self.incidents(&plan, dice);
+        }
+        plan
+    }
+
+    fn worker(self, group: u8, dice: &mut Dice) -> WorkerPlan {
+        let lambda = match self {
+            Profile::Lambda => true,
+            Profile::Swarm | Profile::Calm | Profile::Hostile => dice.percent(30),
+        };
+        let fails = if self != Profile::Calm && dice.percent(20) { dice.between(5, 30) } else { 0 };
+        WorkerPlan {
+            group,
+            life: if lambda {
+                Life::Lambda { limit: Millis(dice.between(1_500, 6_000)) }
+            } else {
+                Life::Standing
+            },
+            sweep: Millis(dice.between(200, 1_500)),
+            handling: Millis(dice.below(300)),
+            fails: fails as u8,
+            hints: lambda || dice.percent(60),
+        }
+    }
+
+    fn clock(self, skew: Millis, dice: &mut Dice) -> ClockPlan {
+        let (bound, drift) = match self {
+            Profile::Calm => (0, 0),
+            // Half of the bound each, less what drift adds in a run and what rounding takes.
+            Profile::Swarm | Profile::Lambda => ((skew.0 / 2).saturating_sub(30), 100),
+            Profile::Hostile => (skew.0 * 20, 50_000),
+        };
+        ClockPlan { offset: signed(bound, dice), drift: signed(drift, dice) }
+    }
+
+    fn trouble(self, lease: Millis, dice: &mut Dice) -> Trouble {
+        let all = self == Profile::Hostile;
+        let mut weights = [0; FAULTS.len()];
+        for weight in &mut weights {
+            let on = all || dice.percent(50);
+            *weight = if on { dice.between(1, 10) as u8 } else { 0 };
+        }
+        // Calls that merely take long are no news.
+        let most = if all { 250_000 } else { 150_000 };
+        let ppm = if dice.percent(15) && !all { 0 } else { dice.between(2_000, most) as u32 };
+        Trouble { ppm, weights, span: Millis(lease.0 * dice.between(1, 3)) }
+    }
+
+    fn incidents(self, plan: &Plan, dice: &mut Dice) -> Vec<Incident> {
+        let on: Vec<usize> = (0..HAPPENINGS.len())
+            .filter(|_| self == Profile::Hostile || dice.percent(50))
+            .collect();
+        if on.is_empty() {
+            return Vec::new();
+        }
+        let count = dice.below(10);
+        let mut incidents: Vec<_> = (0..count)
+            .map(|_| {
+                let at = Millis(dice.between(50, plan.heals.0));
+                let kind = *dice.pick(&on);
+                Incident { at, happening: self.happening(kind, plan, dice) }
+            })
+            .collect();
+        incidents.sort_by_key(|incident| incident.at);
+        incidents
+    }
+
+    fn happening(self, kind: usize, plan: &Plan, dice: &mut Dice) -> Happening {
+        let process = Process(dice.below(u64::from(plan.processes() - 1)) as u16);
+        let workers = plan.workers.len() as u64;
+        let worker = plan.worker(dice.below(workers) as usize);
+        let mut span = |most: u64| Millis(dice.between(20, most));
+        match kind {
+            0 => Happening::Crash { process, down: span(plan.lease.0 * 2) },
+            // Around the length of a lease, for it is there that it matters.
+            1 => Happening::Freeze { process, span: span(plan.lease.0 * 2) },
+            2 => Happening::Stop { process: worker, down: span(plan.lease.0) },
+            3 => {
+                let span = span(plan.lease.0 * 2);
+                let direction = *dice.pick(&[Direction::In, Direction::Out, Direction::Both]);
+                Happening::Cut { process, direction, span }
+            }
+            4 => Happening::SetClock { process, offset: self.clock(plan.skew, dice).offset },
+            5 => Happening::Storm { span: span(3_000) },
+            6 => {
+                let (by, span) = (span(600), span(4_000));
+                Happening::SlowPartition { partition: dice.below(4) as u8, by, span }
+            }
+            7 => Happening::RestartEngine { down: span(1_500) },
+            _ => Happening::Operate { act: *dice.pick(&[Act::Audit, Act::Create]) },
+        }
+    }
+}
+
+fn producer(dice: &mut Dice) -> ProducerPlan {
+    let appending = *dice.pick(&[
+        Appending::Single,
+        Appending::Grouped,
+        Appending::Named,
+        Appending::Named,
+        Appending::Expecting,
+    ]);
+    ProducerPlan {
+        appending,
+        events: dice.between(2, 12) as u16,
+        batch: dice.between(1, 4) as u8,
+        pause: Millis(dice.below(700)),
+    }
+}
+
+fn signed(bound: u64, dice: &mut Dice) -> i64 {
+    dice.between(0, bound * 2) as i64 - bound as i64
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Why a text is no profile.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a profile: there are swarm, calm, hostile and lambda")]
+pub struct NoProfile(String);
+
+impl FromStr for Profile {
+    type Err = NoProfile;
+
+    fn from_str(text: &str) -> Result<Profile, NoProfile> {
+        let found = Profile::ALL.into_iter().find(|known| known.name() == text);
+        found.ok_or_else(|| NoProfile(text.to_owned()))
+    }
+}

@@ -1,0 +1,179 @@
+//! What is written down of a run: the decision log, what struck, what was reached, what was broken.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::{FAULTS, HAPPENINGS, Incident, Strike};
+use crate::judge::{
+    Activity, Breach, Deliveries, Judge, Leases, Machines, Order, Refinement, Slots, Violation,
+};
+use crate::plan::{Millis, Plan};
+
+/// A line of the decision log after its header.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The step, from 1.
+    pub step: usize,
+    /// When, in milliseconds of simulated time.
+    pub at: Millis,
+    /// Who.
+    pub who: String,
+    /// What.
+    pub did: String,
+    /// What the store answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+    /// Whether the answer was heard.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub heard: bool,
+    /// The fault that struck.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+    /// Whether it only looked, outside of any machine: drawings leave it out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub looks: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_yes(heard: &bool) -> bool {
+    *heard
+}
+
+/// The record of one run.
+pub(crate) struct Book {
+    pub(crate) judge: Judge,
+    log: Vec<u8>,
+    steps: usize,
+    pub(crate) strikes: Vec<Strike>,
+    pub(crate) faults: [u64; FAULTS.len()],
+    pub(crate) happenings: [u64; HAPPENINGS.len()],
+    pub(crate) marks: BTreeSet<&'static str>,
+    pub(crate) requests: u64,
+    pub(crate) violation: Option<Violation>,
+}
+
+impl Book {
+    pub(crate) fn new(plan: &Plan) -> Book {
+        let rules = gapless_model::Rules {
+            design: plan.design,
+            lease: plan.lease.duration(),
+            renew: plan.lease.duration() / 3,
+            grace: plan.grace.duration(),
+            skew: plan.skew.duration(),
+        };
+        let judge = Judge {
+            slots: Slots::default(),
+            leases: Leases::default(),
+            deliveries: Deliveries::default(),
+            activity: Activity::default(),
+            order: Order::default(),
+            refinement: Refinement::new(),
+            machines: Machines::new(rules),
+            invariants_only: plan.invariants_only,
+        };
+        let mut log = Vec::with_capacity(64 * 1024);
+        let header = serde_json::json!({
+            "format": gapless_model::log::FORMAT,
+            "version": gapless_model::log::VERSION,
+            "source": "sim",
+            "plan": plan,
+        });
+        let _ = writeln!(log, "{header}");
+        Book {
+            judge,
+            log,
+            steps: 0,
+            strikes: Vec::new(),
+            faults: [0; FAULTS.len()],
+            happenings: [0; HAPPENINGS.len()],
+            marks: BTreeSet::new(),
+            requests: 0,
+            violation: None,
+        }
+    }
+
+    /// Writes a line. After a violation nothing more is written: it ends the story.
+    pub(crate) fn write(&mut self, mut entry: Entry) {
+        if self.violation.is_some() {
+            return;
+        }
+        self.steps += 1;
+        entry.step = self.steps;
+        // Writing to memory does not fail, and an entry is plain data.
+        let _ = serde_json::to_writer(&mut self.log, &entry);
+        self.log.push(b'\n');
+    }
+
+    /// A line of somebody who acts by himself.
+    pub(crate) fn note(&mut self, at: Millis, who: &str, did: String, fault: Option<&str>) {
+        self.write(Entry {
+            step: 0,
+            at,
+            who: who.to_owned(),
+            did,
+            answer: None,
+            heard: true,
+            fault: fault.map(str::to_owned),
+            looks: false,
+        });
+    }
+
+    /// A request that was never applied.
+    pub(crate) fn lost(&mut self, at: Millis, who: &str, did: (String, bool), fault: &str) {
+        self.write(Entry {
+            step: 0,
+            at,
+            who: who.to_owned(),
+            did: did.0,
+            answer: Some("not applied".to_owned()),
+            heard: false,
+            fault: Some(fault.to_owned()),
+            looks: did.1,
+        });
+    }
+
+    pub(crate) fn struck(&mut self, strike: Strike) {
+        self.faults[strike.fault.kind()] += 1;
+        self.strikes.push(strike);
+    }
+
+    pub(crate) fn happened(&mut self, at: Millis, incident: &Incident, plan: &Plan) {
+        let happening = incident.happening;
+        self.happenings[happening.kind()] += 1;
+        let who = match happening.process() {
+            Some(process) => plan.name(process),
+            None => "world".to_owned(),
+        };
+        let did = serde_json::to_value(happening).unwrap_or_default();
+        let what = did.as_object().and_then(|map| map.values().next()).cloned();
+        let lasts = |name: &str| what.as_ref()?.get(name)?.as_u64().map(Millis);
+        let span = lasts("down").or_else(|| lasts("span"));
+        let did = match span {
+            Some(span) => format!("{} for {span}", happening.name()),
+            None => happening.name().to_owned(),
+        };
+        self.note(at, &who, did, Some(happening.name()));
+    }
+
+    pub(crate) fn mark(&mut self, mark: &'static str) {
+        self.marks.insert(mark);
+    }
+
+    pub(crate) fn violated(&mut self, at: Millis, breach: Breach, what: String) {
+        if self.violation.is_none() {
+            self.note(at, "judge", format!("{breach} is broken: {what}"), None);
+            self.violation = Some(Violation { breach, at, what });
+        }
+    }
+
+    /// The log as it stands.
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&self.log).into_owned()
+    }
+}

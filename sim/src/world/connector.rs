@@ -1,0 +1,148 @@
+//! The wire between a process and the store: where messages are lost, repeated, cut and late.
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::config::{HttpClient, RuntimeComponents};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use madsim::net::Endpoint;
+use madsim::time::{sleep, timeout};
+
+use super::dynamo::{Answer, Call};
+use super::store::nature;
+use super::{World, dynamo_address};
+use crate::fault::Fault;
+use crate::plan::{Millis, Process};
+
+/// A process's way to the store.
+#[derive(Clone)]
+pub(super) struct Connector {
+    world: Arc<World>,
+    process: Process,
+    endpoint: Arc<Endpoint>,
+}
+
+impl std::fmt::Debug for Connector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Connector").field(&self.process).finish()
+    }
+}
+
+impl Connector {
+    pub(super) async fn new(world: Arc<World>, process: Process) -> Connector {
+        let endpoint = Endpoint::bind((World::address(process), 0)).await;
+        let endpoint = Arc::new(endpoint.expect("a port of its own is free on every node"));
+        Connector { world, process, endpoint }
+    }
+
+    /// Sends a call, under whatever strikes it.
+    async fn exchange(self, operation: String, body: Vec<u8>) -> Result<Answer, ConnectorError> {
+        let world = &self.world;
+        let attempt = world.next_attempt(self.process);
+        let nature = nature(&operation, &body);
+        let fault = world.strikes(self.process, attempt, nature);
+        let call = Call { process: self.process.0, attempt, operation, body, fault, copy: false };
+        let gives_up = world.plan.read_timeout.duration();
+        match fault {
+            Some(Fault::LoseRequest) => {
+                let did = world.store.words(&call);
+                world.book().lost(
+                    super::now(),
+                    &world.plan.name(self.process),
+                    did,
+                    "lose-request",
+                );
+                let made_up = world.plan.mutant.is_some_and(|mutant| mutant.makes_up_success());
+                if made_up && call.operation == "PutItem" {
+                    return Ok(Answer { status: 200, body: b"{}".to_vec() });
+                }
+                sleep(gives_up).await;
+                return Err(silence());
+            }
+            Some(Fault::Late { after }) => {
+                self.copy(&call, after);
+                sleep(gives_up).await;
+                return Err(silence());
+            }
+            Some(Fault::Duplicate { after }) => self.copy(&call, after),
+            Some(Fault::Slow { by }) => sleep(by.duration()).await,
+            Some(
+                Fault::LoseReply
+                | Fault::CutReply
+                | Fault::Throttle
+                | Fault::Conflict
+                | Fault::InternalBefore
+                | Fault::InternalAfter
+                | Fault::Unprocessed
+                | Fault::Stale { .. },
+            )
+            | None => {}
+        }
+        let answered = timeout(gives_up, self.endpoint.call(dynamo_address(), call)).await;
+        let Ok(Ok(mut answer)) = answered else { return Err(silence()) };
+        match fault {
+            Some(Fault::LoseReply) => {
+                sleep(gives_up).await;
+                Err(silence())
+            }
+            Some(Fault::CutReply) => {
+                answer.body.truncate(answer.body.len() / 2);
+                Ok(answer)
+            }
+            _ => Ok(answer),
+        }
+    }
+
+    /// The network delivers the same call again, or late: whatever became of its sender.
+    fn copy(&self, call: &Call, after: Millis) {
+        let call = Call { copy: true, ..call.clone() };
+        let Some(network) = self.world.network.get() else { return };
+        drop(network.spawn(async move {
+            sleep(after.duration()).await;
+            if let Ok(endpoint) = Endpoint::bind("0.0.0.0:0").await {
+                // Nobody waits for the answer.
+                let _ = timeout(
+                    std::time::Duration::from_secs(60),
+                    endpoint.call(dynamo_address(), call),
+                )
+                .await;
+            }
+        }));
+    }
+}
+
+fn silence() -> ConnectorError {
+    ConnectorError::timeout("no answer in time".into())
+}
+
+impl HttpClient for Connector {
+    fn http_connector(
+        &self,
+        _settings: &HttpConnectorSettings,
+        _components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+        let body = request.body().bytes().unwrap_or_default().to_vec();
+        let connector = self.clone();
+        HttpConnectorFuture::new(async move {
+            let answer = connector.exchange(operation, body).await?;
+            let status = answer.status.try_into();
+            let status = status.map_err(|error| ConnectorError::other(Box::new(error), None))?;
+            let mut response = HttpResponse::new(status, SdkBody::from(answer.body));
+            response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
+            Ok(response)
+        })
+    }
+}

@@ -1,0 +1,73 @@
+//! What items looked like before: a read that is not consistent shows them so.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use gapless_model::store::View;
+use gapless_model::{PartitionId, Seq};
+use serde_json::Value;
+
+use crate::plan::Millis;
+
+/// When things were written.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    slots: BTreeMap<(PartitionId, Seq), Millis>,
+    /// Each partition's item, as it became at those times.
+    partitions: HashMap<String, VecDeque<(Millis, Value)>>,
+}
+
+impl History {
+    /// How many images of an item are kept.
+    const KEPT: usize = 64;
+
+    pub(super) fn slot_written(&mut self, key: (PartitionId, Seq), at: Millis) {
+        self.slots.entry(key).or_insert(at);
+    }
+
+    pub(super) fn partition_written(&mut self, id: &str, item: Value, at: Millis) {
+        let images = self.partitions.entry(id.to_owned()).or_default();
+        images.push_back((at, item));
+        if images.len() > History::KEPT {
+            images.pop_front();
+        }
+    }
+
+    /// What a read of a partition's slots after `after` sees if it misses what was
+    /// written since `since`.
+    pub(super) fn view(
+        &self,
+        partition: &PartitionId,
+        after: Seq,
+        since: Millis,
+        one: bool,
+    ) -> View {
+        let from = (partition.clone(), after.next());
+        let slots = self.slots.range(from..).take_while(|((id, _), _)| id == partition);
+        let mut late = slots.filter(|(_, at)| **at >= since).map(|((_, slot), _)| *slot);
+        match late.next() {
+            None => View::Latest,
+            Some(slot) if one => View::Without(slot),
+            Some(slot) => View::Before(slot),
+        }
+    }
+
+    /// A partition's item as it was then; nothing if it was not there yet.
+    pub(super) fn partition_at(&self, id: &str, then: Millis) -> Option<&Value> {
+        let images = self.partitions.get(id)?;
+        images.iter().rev().find(|(at, _)| *at < then).map(|(_, item)| item)
+    }
+
+    /// Whether an item's images are known at all.
+    pub(super) fn knows(&self, id: &str) -> bool {
+        self.partitions.contains_key(id)
+    }
+}
+
+/// Whether a view shows a slot.
+pub(super) fn shows(view: View, slot: Seq) -> bool {
+    match view {
+        View::Latest => true,
+        View::Before(first) => slot < first,
+        View::Without(missing) => slot != missing,
+    }
+}

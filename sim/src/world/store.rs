@@ -1,0 +1,362 @@
+//! The store behind the node: applies calls to the engine, one after the other, shows
+//! each to the checkers, and makes of the answers what an engine by itself never does.
+
+use std::sync::Mutex;
+
+use gapless::{Group, Live, TableNames};
+use gapless_model::store::{Reply, Request, View, reply_words, request_words};
+use gapless_model::{PartitionId, Seq};
+use serde_json::{Value, json};
+
+use super::dynamo::{Answer, Call};
+use super::engine::{Engine, EngineKind};
+use super::history::{History, shows};
+use super::{Entry, World, lock, now};
+use crate::decode;
+use crate::dice::Dice;
+use crate::fault::{Fault, Nature};
+use crate::judge::Applied;
+use crate::mutant::Bent;
+use crate::plan::{Millis, Process};
+
+/// The engine and what was written when.
+pub(super) struct Store {
+    engine: Engine,
+    names: TableNames,
+    history: Mutex<History>,
+    /// Partitions whose slots were written, in order: the table's own stream.
+    stream: Mutex<Vec<PartitionId>>,
+}
+
+/// What kind of call it is.
+pub(super) fn nature(operation: &str, body: &[u8]) -> Nature {
+    let consistent = || {
+        let said = b"\"ConsistentRead\":true";
+        body.windows(said.len()).any(|window| window == said)
+    };
+    match operation {
+        "PutItem" | "UpdateItem" | "TransactWriteItems" => Nature::Write,
+        "BatchGetItem" => Nature::Batch,
+        "GetItem" | "Query" | "Scan" if consistent() => Nature::Read,
+        "GetItem" | "Query" | "Scan" => Nature::EventualRead,
+        _ => Nature::Other,
+    }
+}
+
+/// A request and the state of the items that it may have changed.
+struct Touched {
+    slot: Option<((PartitionId, Seq), Value)>,
+    lease: Option<((Group, PartitionId), Value)>,
+}
+
+impl Store {
+    pub(super) fn new(kind: EngineKind, names: TableNames) -> Store {
+        Store {
+            engine: Engine::new(kind),
+            names,
+            history: Mutex::default(),
+            stream: Mutex::default(),
+        }
+    }
+
+    /// A call in words, and whether it only looks.
+    pub(super) fn words(&self, call: &Call) -> (String, bool) {
+        let json: Value = serde_json::from_slice(&call.body).unwrap_or_default();
+        match decode::request(&self.names, &call.operation, &json) {
+            Some(request) => (said(&request), false),
+            None => (format!("{} {}", call.operation, table(&json)), true),
+        }
+    }
+
+    /// The writes of slots from `from` on, for those who read the table's stream.
+    pub(super) fn stream_from(&self, from: usize) -> Vec<PartitionId> {
+        lock(&self.stream).get(from..).map(<[PartitionId]>::to_vec).unwrap_or_default()
+    }
+
+    /// Applies a call.
+    pub(super) fn execute(&self, world: &World, call: &Call, dice: &mut Dice) -> Answer {
+        let (operation, process) = (call.operation.as_str(), Process(call.process));
+        let json: Value = serde_json::from_slice(&call.body).unwrap_or_default();
+        let request = decode::request(&self.names, operation, &json);
+        let view = self.view(world, call, request.as_ref());
+        let mutant = world.plan.mutant;
+
+        let mut sent = json.clone();
+        let bent = mutant.map_or(Bent::Sent, |mutant| mutant.bend(operation, &mut sent));
+        let (mut status, raw) = match (mutant, bent) {
+            (None, _) => self.engine.call(operation, &call.body),
+            (Some(_), bent) => self.send_bent(operation, &sent, bent),
+        };
+        let mut answer: Value = serde_json::from_slice(&raw).unwrap_or_default();
+        let mut altered = self.blur(call, view, &mut answer, dice);
+        world.book().requests += 1;
+
+        if let Some(request) = &request {
+            let touched = self.touched(request);
+            self.remember(request, status, &answer);
+            let reply = decode::reply(request, status, &answer);
+            let applied = Applied {
+                process,
+                request,
+                view,
+                token: json["ClientRequestToken"].as_str(),
+                producers: &world.producers,
+                reply: reply.as_ref(),
+                status,
+                answer: &answer,
+                slot: touched.slot.as_ref().map(|(key, item)| (key, item)),
+                lease: touched.lease.as_ref().map(|(key, item)| (key, item)),
+            };
+            self.log(world, call, said(request), reply.as_ref());
+            let verdict = world.book().judge.applied(&applied);
+            world.judged(verdict);
+        } else {
+            let did = format!("{operation} {}", table(&json));
+            self.log_look(world, call, did, status);
+            if operation == "UpdateItem" && table(&json) == self.names.partitions {
+                self.partition_changed(&json["Key"]);
+            }
+        }
+        if let Some(mutant) = mutant {
+            let before = (status, answer.clone());
+            mutant.answer(operation, &json, &mut status, &mut answer);
+            altered |= before != (status, answer.clone());
+        }
+        let body = if altered { serde_json::to_vec(&answer).unwrap_or_default() } else { raw };
+        Answer { status, body }
+    }
+
+    /// What this read may miss.
+    fn view(&self, world: &World, call: &Call, request: Option<&Request<Live>>) -> View {
+        let Some(Request::ReadEvents { partition, after, consistent }) = request else {
+            return View::Latest;
+        };
+        let staggered = world.plan.mutant.is_some_and(|mutant| mutant.staggers_reads());
+        let (by, one) = match call.fault {
+            Some(Fault::Stale { by, one }) if !consistent => (by, one),
+            _ if staggered => (Millis(500), false),
+            _ => return View::Latest,
+        };
+        let since = Millis(now().0.saturating_sub(by.0));
+        lock(&self.history).view(partition, *after, since, one)
+    }
+
+    /// Answers as a replica or an index that is behind would, and leaves batches undone.
+    fn blur(&self, call: &Call, view: View, answer: &mut Value, dice: &mut Dice) -> bool {
+        let mut altered = false;
+        if view != View::Latest
+            && let Some(items) = answer["Items"].as_array_mut()
+        {
+            items.retain(|item| decode::slot_key(item).is_none_or(|(_, slot)| shows(view, slot)));
+            altered = true;
+        }
+        match (call.operation.as_str(), call.fault) {
+            ("BatchGetItem", Some(Fault::Stale { by, .. })) => {
+                let then = Millis(now().0.saturating_sub(by.0));
+                if let Some(items) = answer["Responses"][&self.names.partitions].as_array_mut() {
+                    self.backdate(items, then);
+                    altered = true;
+                }
+            }
+            ("Query", Some(Fault::Stale { by, .. })) if answer_of_index(&call.body) => {
+                let then = Millis(now().0.saturating_sub(by.0));
+                if let Some(items) = answer["Items"].as_array_mut() {
+                    // An index that lags does not show the newest partitions.
+                    items.retain(|item| self.was_there(item, then));
+                    altered = true;
+                }
+            }
+            ("BatchGetItem", Some(Fault::Unprocessed)) => {
+                altered |= self.leave_undone(answer, dice);
+            }
+            _ => {}
+        }
+        altered
+    }
+
+    fn backdate(&self, items: &mut Vec<Value>, then: Millis) {
+        let history = lock(&self.history);
+        items.retain_mut(|item| {
+            let Some(id) = decode::text(item, "partitionId").map(str::to_owned) else {
+                return true;
+            };
+            if !history.knows(&id) {
+                return true;
+            }
+            match history.partition_at(&id, then) {
+                None => false,
+                Some(old) => {
+                    let head = old.get("sequenceNumber").cloned();
+                    match (item.as_object_mut(), head) {
+                        (Some(item), Some(head)) => {
+                            drop(item.insert("sequenceNumber".to_owned(), head))
+                        }
+                        (Some(item), None) => drop(item.remove("sequenceNumber")),
+                        (None, _) => {}
+                    }
+                    true
+                }
+            }
+        });
+    }
+
+    fn was_there(&self, item: &Value, then: Millis) -> bool {
+        let Some(id) = decode::text(item, "partitionId") else { return true };
+        let history = lock(&self.history);
+        !history.knows(id) || history.partition_at(id, then).is_some()
+    }
+
+    fn leave_undone(&self, answer: &mut Value, dice: &mut Dice) -> bool {
+        let table = &self.names.partitions;
+        let Some(items) = answer["Responses"][table].as_array_mut() else { return false };
+        if items.is_empty() {
+            return false;
+        }
+        let done = dice.below(items.len() as u64) as usize;
+        let left = items.split_off(done);
+        let keys: Vec<Value> =
+            left.iter().map(|item| json!({ "partitionId": item["partitionId"] })).collect();
+        let wanted = json!({
+            "Keys": keys,
+            "ProjectionExpression": "#partition, #head",
+            "ExpressionAttributeNames": { "#partition": "partitionId", "#head": "sequenceNumber" },
+        });
+        answer["UnprocessedKeys"] = json!({ table: wanted });
+        true
+    }
+
+    fn send_bent(&self, operation: &str, call: &Value, bent: Bent) -> (u16, Vec<u8>) {
+        let body = serde_json::to_vec(call).unwrap_or_default();
+        match bent {
+            Bent::Sent | Bent::Half => self.engine.call(operation, &body),
+            Bent::Twice => {
+                let _ = self.engine.call(operation, &body);
+                self.engine.call(operation, &body)
+            }
+            Bent::Pretend => {
+                // Done, heard of, and undone.
+                let key = json!({ "TableName": call["TableName"], "Key": call["Key"], "ConsistentRead": true });
+                let (_, before) = self.engine.ask("GetItem", &key);
+                let answer = self.engine.call(operation, &body);
+                match before.get("Item") {
+                    Some(item) => {
+                        let put = json!({ "TableName": call["TableName"], "Item": item });
+                        let _ = self.engine.ask("PutItem", &put);
+                    }
+                    None => {
+                        let key = json!({ "TableName": call["TableName"], "Key": call["Key"] });
+                        let _ = self.engine.ask("DeleteItem", &key);
+                    }
+                }
+                answer
+            }
+        }
+    }
+
+    fn item(&self, table: &str, key: Value) -> Option<Value> {
+        let call = json!({ "TableName": table, "Key": key, "ConsistentRead": true });
+        let (_, mut answer) = self.engine.ask("GetItem", &call);
+        answer.get_mut("Item").map(Value::take)
+    }
+
+    /// The items that a write may have changed, as the engine holds them now.
+    fn touched(&self, request: &Request<Live>) -> Touched {
+        let mut touched = Touched { slot: None, lease: None };
+        if let Some(slot) = request.slot() {
+            let id = request.partition();
+            let key = json!({ "partitionId": { "S": id.as_str() }, "sequenceNumber": { "N": slot.to_string() } });
+            let item = self.item(&self.names.events, key);
+            touched.slot = item.map(|item| ((id.clone(), slot), item));
+        }
+        if let Some(group) = request.group() {
+            let id = request.partition();
+            let key = json!({ "consumerId": { "S": group.as_str() }, "partitionId": { "S": id.as_str() } });
+            let item = self.item(&self.names.consumers, key);
+            touched.lease = item.map(|item| ((group.clone(), id.clone()), item));
+        }
+        touched
+    }
+
+    /// Remembers when what was written, for reads that are behind.
+    fn remember(&self, request: &Request<Live>, status: u16, answer: &Value) {
+        if status != 200 {
+            return;
+        }
+        let (id, at) = (request.partition(), now());
+        if let Some(slot) = request.slot() {
+            lock(&self.history).slot_written((id.clone(), slot), at);
+            lock(&self.stream).push(id.clone());
+        }
+        match request {
+            Request::Raise(_) | Request::Claim { .. } => {
+                if let Some(item) = answer.get("Attributes") {
+                    lock(&self.history).partition_written(id.as_str(), item.clone(), at);
+                }
+            }
+            Request::RaiseAndWrite { .. } => {
+                self.partition_changed(&json!({ "partitionId": { "S": id.as_str() } }));
+            }
+            _ => {}
+        }
+    }
+
+    fn partition_changed(&self, key: &Value) {
+        let Some(id) = decode::text(key, "partitionId") else { return };
+        if let Some(item) = self.item(&self.names.partitions, key.clone()) {
+            lock(&self.history).partition_written(id, item, now());
+        }
+    }
+
+    fn log(&self, world: &World, call: &Call, did: String, reply: Option<&Reply<Live>>) {
+        let answer = reply.map_or("an error".to_owned(), |reply| reply_words(reply));
+        self.write(world, call, did, answer, false);
+    }
+
+    fn log_look(&self, world: &World, call: &Call, did: String, status: u16) {
+        self.write(world, call, did, format!("{status}"), true);
+    }
+
+    fn write(&self, world: &World, call: &Call, did: String, answer: String, looks: bool) {
+        let fault = call.fault.map(Fault::name);
+        let unheard = matches!(
+            call.fault,
+            Some(Fault::LoseReply | Fault::CutReply | Fault::InternalAfter | Fault::Late { .. })
+        );
+        let fault = match (call.copy, fault) {
+            (true, _) if matches!(call.fault, Some(Fault::Late { .. })) => Some("late"),
+            (true, _) => Some("duplicate"),
+            // The first of two is as it should be.
+            (false, Some("duplicate")) => None,
+            (false, fault) => fault,
+        };
+        world.book().write(Entry {
+            step: 0,
+            at: now(),
+            who: world.plan.name(Process(call.process)),
+            did,
+            answer: Some(answer),
+            heard: !unheard && !call.copy,
+            fault: fault.map(str::to_owned),
+            looks,
+        });
+    }
+}
+
+fn said(request: &Request<Live>) -> String {
+    let id = request.partition();
+    match request.group() {
+        Some(group) => format!("{group}/{id}: {}", request_words(request)),
+        None => format!("{id}: {}", request_words(request)),
+    }
+}
+
+fn table(call: &Value) -> &str {
+    let named = call["TableName"].as_str();
+    let batch = || call["RequestItems"].as_object().and_then(|tables| tables.keys().next());
+    named.or_else(|| batch().map(String::as_str)).unwrap_or_default()
+}
+
+fn answer_of_index(body: &[u8]) -> bool {
+    let said = b"\"IndexName\"";
+    body.windows(said.len()).any(|window| window == said)
+}

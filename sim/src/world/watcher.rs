@@ -1,0 +1,59 @@
+//! A process's decisions, as its own observer sees them, shown to the checkers.
+
+use std::sync::Arc;
+
+use gapless::{Decision, Machine, Observer, Told};
+
+use super::World;
+use crate::plan::Process;
+
+/// Watches one life of a process.
+pub(super) struct Watcher {
+    pub(super) world: Arc<World>,
+    pub(super) process: Process,
+    pub(super) life: u32,
+}
+
+impl std::fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Watcher").field(&self.process).field(&self.life).finish()
+    }
+}
+
+impl Watcher {
+    fn watches(&self) -> bool {
+        !self.world.plan.invariants_only
+    }
+}
+
+impl Observer for Watcher {
+    fn decided(&self, decision: &Decision<'_>) {
+        if self.watches() {
+            let verdict = self.world.book().judge.machines.decided(
+                self.process,
+                self.life,
+                decision.who,
+                decision.request,
+            );
+            self.world.judged(verdict);
+        }
+    }
+
+    fn began(&self, machine: Machine<'_>) {
+        if let Machine::Turn { group, partition, .. } = machine {
+            self.world.book().judge.deliveries.turned(group, partition);
+        }
+        if self.watches() {
+            let verdict = self.world.book().judge.machines.began(self.process, self.life, machine);
+            self.world.judged(verdict);
+        }
+    }
+
+    fn told(&self, machine: Machine<'_>, news: Told<'_>) {
+        if self.watches() {
+            let verdict =
+                self.world.book().judge.machines.told(self.process, self.life, machine, news);
+            self.world.judged(verdict);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What simulated runs came to: a table of what was injected, and the summary for machines.
+
+use std::io;
+
+use gapless_sim::{Campaign, Entry, FAULTS, HAPPENINGS, MARKS, Plan, Summary};
+use indicatif::HumanCount;
+use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
+use serde_json::json;
+
+use super::table::{plain, right};
+
+/// What was run, in a few lines.
+pub fn summary(name: &str, campaign: &Campaign, summary: &Summary) -> String {
+    let seconds = summary.elapsed.as_secs_f64().max(0.001);
+    let hours = summary.simulated.as_secs_f64() / 3600.0;
+    let injected: u64 = summary.faults.iter().chain(&summary.happenings).sum();
+    let mut table = plain(["injected", "times", "", "happened", "times"]);
+    for row in 0..FAULTS.len().max(HAPPENINGS.len()) {
+        let cell = |kinds: &[&str], counts: &[u64]| match (kinds.get(row), counts.get(row)) {
+            (Some(kind), Some(count)) => ((*kind).to_owned(), HumanCount(*count).to_string()),
+            _ => (String::new(), String::new()),
+        };
+        let (fault, times) = cell(&FAULTS, &summary.faults);
+        let (happened, count) = cell(&HAPPENINGS, &summary.happenings);
+        table.add_row([fault, times, String::new(), happened, count]);
+    }
+    right(&mut table, &[1, 4]);
+    format!(
+        "{name}, profile {}: {} seeds in {seconds:.1} s ({:.0} a second), {hours:.1} simulated hours \
+         ({:.0} seconds a second), {} requests, {} faults, {} different logs, {} of {} marks reached\n\n{table}",
+        campaign.profile,
+        HumanCount(summary.seeds),
+        summary.seeds as f64 / seconds,
+        summary.simulated.as_secs_f64() / seconds,
+        HumanCount(summary.requests),
+        HumanCount(injected),
+        HumanCount(summary.digests.len() as u64),
+        summary.marks.len(),
+        MARKS.len(),
+    )
+}
+
+/// The summary for machines.
+pub fn json(name: &str, campaign: &Campaign, summary: &Summary) -> String {
+    let counts = |kinds: &[&str], counts: &[u64]| {
+        let pairs =
+            kinds.iter().zip(counts).map(|(kind, count)| ((*kind).to_owned(), json!(count)));
+        serde_json::Value::Object(pairs.collect())
+    };
+    let failures = summary.failures.iter().map(|failed| {
+        json!({
+            "seed": failed.seed,
+            "breach": failed.violation.breach.to_string(),
+            "at-millis": failed.violation.at,
+            "what": failed.violation.what,
+        })
+    });
+    let document = json!({
+        "format": "gapless-sim",
+        "version": 1,
+        "design": name,
+        "profile": campaign.profile,
+        "from": campaign.from,
+        "seeds": summary.seeds,
+        "seconds": summary.elapsed.as_secs_f64(),
+        "simulated-seconds": summary.simulated.as_secs_f64(),
+        "requests": summary.requests,
+        "different-logs": summary.digests.len(),
+        "faults": counts(&FAULTS, &summary.faults),
+        "incidents": counts(&HAPPENINGS, &summary.happenings),
+        "marks-reached": summary.marks,
+        "missed": summary.missed(),
+        "failures": failures.collect::<Vec<_>>(),
+        "complete": !summary.out_of_time && !summary.interrupted,
+    });
+    serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
+}
+
+/// The summary for a CI server: a case for the seeds that passed, one for each that failed.
+pub fn junit(name: &str, campaign: &Campaign, summary: &Summary) -> io::Result<String> {
+    let mut document = Document::new("gapless sim");
+    let mut suite = TestSuite::new(format!("{name} {}", campaign.profile));
+    suite.set_time(summary.elapsed);
+    let passed = summary.seeds - summary.failures.len() as u64;
+    let mut case = TestCase::new(format!("{passed} seeds"), TestCaseStatus::success());
+    case.set_classname(name);
+    suite.add_test_case(case);
+    for failed in &summary.failures {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+        status.set_type(failed.violation.breach.to_string());
+        status.set_message(failed.violation.what.clone());
+        status.set_description(repeats(name, campaign, failed.seed));
+        let mut case = TestCase::new(format!("seed {}", failed.seed), status);
+        case.set_classname(name);
+        suite.add_test_case(case);
+    }
+    document.add_test_suite(suite);
+    document.to_string().map_err(io::Error::other)
+}
+
+/// The one line that repeats a seed.
+pub fn repeats(name: &str, campaign: &Campaign, seed: u64) -> String {
+    let mutant =
+        campaign.mutant.map_or(String::new(), |mutant| format!(" --mutant {}", mutant.name()));
+    let only = if campaign.invariants_only { " --invariants-only" } else { "" };
+    format!(
+        "gapless sim {name} --profile {} --from {seed} --seeds 1{mutant}{only}",
+        campaign.profile
+    )
+}
+
+/// The lines of a log after its header.
+pub fn entries(log: &str) -> Vec<Entry> {
+    log.lines().skip(1).filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// How much there is to a plan, in words.
+pub fn scale(plan: &Plan) -> String {
+    let events: u64 = plan.producers.iter().map(|producer| u64::from(producer.events)).sum();
+    let plural =
+        |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let strikes = plan.strikes.as_ref().map_or_else(
+        || "faults by chance".to_owned(),
+        |strikes| plural(strikes.len(), "message fault"),
+    );
+    format!(
+        "{}, {}, {}, {strikes}, {}",
+        plural(plan.producers.len(), "producer"),
+        plural(events as usize, "event"),
+        plural(plan.workers.len(), "worker"),
+        plural(plan.incidents.len(), "incident"),
+    )
+}
