@@ -8,7 +8,7 @@ use gapless_model::store::{FromSlots, Slot, Spoken};
 use gapless_model::{Page, PartitionId, Seen, Seq, Time, Vocabulary};
 use serde::{Deserialize, Serialize};
 
-use crate::event::EventBatch;
+use crate::event::{Event, EventBatch};
 
 /// The vocabulary of production.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -220,22 +220,19 @@ impl FromSlots<Live> for Slots {
 }
 
 impl Spoken for Live {
-    fn token(token: &Token) -> String {
-        token.to_string()
-    }
-
     fn events(token: &Token, batch: &EventBatch) -> String {
-        let [event] = batch.events() else {
-            return format!("{} events of {token}", batch.events().len());
-        };
-        match event.text() {
-            Some(data) if data.len() <= 24 => data.to_owned(),
-            Some(_) | None => format!("{} bytes of {token}", event.data.len()),
+        let short = |event: &Event| event.text().filter(|text| text.len() <= 16).map(str::to_owned);
+        let said: Option<Vec<String>> = batch.events().iter().take(5).map(short).collect();
+        match said {
+            Some(said) if batch.events().len() <= 4 => said.join(" "),
+            Some(_) | None => format!("{} events of {token}", batch.events().len()),
         }
     }
 
     fn owner(owner: &Owner) -> String {
-        owner.to_string()
+        // The worker's name and enough of the run's mark to tell two apart.
+        let mark = owner.as_str().rfind('#').map_or(0, |at| at + 5);
+        owner.as_str().get(..mark).unwrap_or(owner.as_str()).to_owned()
     }
 
     fn producer(name: &ProducerName) -> String {

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use gapless_model::design::Design;
 
+use crate::engine::EngineKind;
 use crate::fault::{FAULTS, HAPPENINGS};
 use crate::judge::Violation;
 use crate::mutant::Mutant;
 use crate::plan::{Millis, Plan};
 use crate::profile::Profile;
-use crate::run::{Outcome, run};
+use crate::run::{Outcome, run_on};
 
 /// Which seeds to run, and how.
 #[derive(Clone, Debug)]
@@ -39,6 +40,8 @@ pub struct Campaign {
     pub invariants_only: bool,
     /// Whether to go on after a violation.
     pub keep_going: bool,
+    /// What stores.
+    pub engine: EngineKind,
 }
 
 impl Campaign {
@@ -57,6 +60,7 @@ impl Campaign {
             mutant: None,
             invariants_only: false,
             keep_going: false,
+            engine: EngineKind::default(),
         }
     }
 
@@ -100,7 +104,7 @@ impl Campaign {
                             return;
                         }
                         let seed = self.from + index;
-                        let outcome = run(&self.plan(seed));
+                        let outcome = run_on(&self.plan(seed), self.engine);
                         let failed = outcome.violation.is_some();
                         crate::world::lock(&summary).add(seed, outcome);
                         if failed && !self.keep_going {

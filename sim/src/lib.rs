@@ -25,6 +25,7 @@ compile_error!(
 mod campaign;
 mod decode;
 mod dice;
+mod engine;
 mod fault;
 mod judge;
 mod marks;
@@ -38,6 +39,7 @@ mod world;
 
 pub use campaign::{Campaign, Failed, Progress, Summary};
 pub use dice::Dice;
+pub use engine::EngineKind;
 pub use fault::{
     Act, Direction, FAULTS, Fault, HAPPENINGS, Happening, Incident, Nature, Strike, Trouble,
 };
@@ -50,4 +52,4 @@ pub use plan::{
 pub use profile::{NoProfile, Profile};
 pub use run::{Outcome, run, run_on};
 pub use shrink::{Shrunk, shrink};
-pub use world::{EngineKind, Entry};
+pub use world::Entry;

@@ -321,11 +321,11 @@ fn released(call: &mut Value) -> Option<&mut Value> {
 }
 
 /// Makes a condition true whatever the item holds; its names and values stay in use,
-/// or the engine would refuse the call.
+/// or the engine would refuse the call, as it would refuse parentheses too many.
 fn loosen_all(call: &mut Value) {
     let Some(condition) = call["ConditionExpression"].as_str() else { return };
     let always = "attribute_exists(partitionId) OR attribute_not_exists(partitionId)";
-    call["ConditionExpression"] = format!("({condition}) OR {always}").into();
+    call["ConditionExpression"] = format!("{condition} OR {always}").into();
 }
 
 /// Makes one comparison in a condition true whatever the item holds.
@@ -333,7 +333,7 @@ fn loosen(call: &mut Value, comparison: &str) {
     let Some(condition) = call["ConditionExpression"].as_str() else { return };
     let name = comparison.split(' ').next().unwrap_or_default();
     let always = format!("({comparison} OR attribute_exists({name}))");
-    call["ConditionExpression"] = condition.replace(comparison, &always).into();
+    call["ConditionExpression"] = condition.replace(&format!("({comparison})"), &always).into();
 }
 
 fn set(call: &mut Value, clause: &str) {

@@ -10,10 +10,11 @@ use madsim::net::NetSim;
 use madsim::runtime::{Handle, NodeHandle, Runtime};
 use madsim::time::sleep;
 
+use crate::engine::EngineKind;
 use crate::fault::{Act, Direction, FAULTS, HAPPENINGS, Happening, Incident, Strike};
 use crate::judge::{Breach, Violation};
 use crate::plan::{Millis, Plan, Process};
-use crate::world::{self, EngineKind, World, now};
+use crate::world::{self, World, now};
 use gapless_model::Invariant;
 
 /// What came of a run.

@@ -5,8 +5,8 @@ use std::sync::Once;
 
 use gapless_model::design::Design;
 
+use crate::engine::EngineKind;
 use crate::profile::Profile;
-use crate::world::EngineKind;
 
 static WARM: Once = Once::new();
 

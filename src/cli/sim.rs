@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use gapless_sim::{Mutant, Profile};
+use gapless_sim::{EngineKind, Mutant, Profile};
 
 /// `gapless sim`
 #[derive(Debug, Args)]
@@ -37,6 +37,9 @@ pub struct SimArgs {
     /// Watch only the invariants, and not that the adapter refines the model.
     #[arg(long)]
     pub invariants_only: bool,
+    /// What stores: light, the three tables in maps; dynoxide, a whole DynamoDB; both, side by side, to see that they answer alike.
+    #[arg(long, default_value = "light")]
+    pub engine: EngineKind,
     /// Go on after a violation.
     #[arg(long)]
     pub keep_going: bool,

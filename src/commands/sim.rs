@@ -26,6 +26,7 @@ pub fn run(args: &SimArgs) -> Result<Status, Failure> {
     campaign.mutant = args.mutant;
     campaign.invariants_only = args.invariants_only;
     campaign.keep_going = args.keep_going;
+    campaign.engine = args.engine;
 
     let summary = watched(&campaign, &name);
     let mut out = stdout().lock();

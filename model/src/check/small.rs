@@ -165,10 +165,6 @@ impl Window {
 }
 
 impl Spoken for Small {
-    fn token(token: &Token) -> String {
-        token.to_string()
-    }
-
     fn events(token: &Token, batch: &Count) -> String {
         if batch.0 > 1 {
             let first = Token { number: token.number + 1 - batch.0, ..*token };

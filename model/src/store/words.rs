@@ -11,8 +11,6 @@ use crate::vocabulary::Vocabulary;
 
 /// A vocabulary whose names can be read by people.
 pub trait Spoken: Vocabulary {
-    /// What a token stands for.
-    fn token(token: &Self::Token) -> String;
     /// What an append wrote.
     fn events(token: &Self::Token, batch: &Self::Batch) -> String;
     /// A worker's run.
@@ -80,12 +78,13 @@ pub fn request_words<V: Spoken>(request: &Request<V>) -> String {
         Request::ReadSlot { slot, .. } => format!("read slot {slot}"),
         Request::Write(write) => {
             let guard = if write.if_absent { " if empty" } else { "" };
-            format!("write {} into slot {}{guard}", V::token(&write.token), write.slot)
+            let events = V::events(&write.token, &write.batch);
+            format!("write {events} into slot {}{guard}", write.slot)
         }
         Request::Void { slot, .. } => format!("void slot {slot} if empty"),
         Request::RaiseAndWrite { raise, write } => {
-            let token = V::token(&write.token);
-            format!("{} and write {token} into slot {}", raise_words(raise), write.slot)
+            let events = V::events(&write.token, &write.batch);
+            format!("{} and write {events} into slot {}", raise_words(raise), write.slot)
         }
         Request::ReadEvents { after, consistent, .. } => {
             let how = if *consistent { "" } else { ", eventually consistent" };

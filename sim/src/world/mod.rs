@@ -5,7 +5,6 @@ mod client;
 mod clock;
 mod connector;
 mod dynamo;
-mod engine;
 mod history;
 mod operator;
 mod producer;
@@ -25,12 +24,13 @@ use madsim::time::TimeHandle;
 
 pub(crate) use book::Book;
 pub use book::Entry;
-pub use engine::EngineKind;
 pub(crate) use operator::{audit, create};
 
+use crate::engine::EngineKind;
 use crate::fault::{Fault, Incident, Nature, Strike};
 use crate::judge::{Breach, Verdict};
 use crate::plan::{Millis, Plan, Process};
+pub(crate) use clock::BEGINNING;
 use clock::Offsets;
 use store::Store;
 

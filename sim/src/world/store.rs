@@ -9,13 +9,13 @@ use gapless_model::{PartitionId, Seq};
 use serde_json::{Value, json};
 
 use super::dynamo::{Answer, Call};
-use super::engine::{Engine, EngineKind};
 use super::history::{History, shows};
 use super::{Entry, World, lock, now};
 use crate::decode;
 use crate::dice::Dice;
+use crate::engine::{Engine, EngineKind};
 use crate::fault::{Fault, Nature};
-use crate::judge::Applied;
+use crate::judge::{Applied, Breach};
 use crate::mutant::Bent;
 use crate::plan::{Millis, Process};
 
@@ -81,14 +81,15 @@ impl Store {
         let view = self.view(world, call, request.as_ref());
         let mutant = world.plan.mutant;
 
-        let mut sent = json.clone();
-        let bent = mutant.map_or(Bent::Sent, |mutant| mutant.bend(operation, &mut sent));
-        let (mut status, raw) = match (mutant, bent) {
-            (None, _) => self.engine.call(operation, &call.body),
-            (Some(_), bent) => self.send_bent(operation, &sent, bent),
+        let (mut status, mut answer) = match mutant {
+            None => self.ask(world, operation, &json),
+            Some(mutant) => {
+                let mut sent = json.clone();
+                let bent = mutant.bend(operation, &mut sent);
+                self.send_bent(world, operation, &sent, bent)
+            }
         };
-        let mut answer: Value = serde_json::from_slice(&raw).unwrap_or_default();
-        let mut altered = self.blur(call, view, &mut answer, dice);
+        self.blur(call, view, &mut answer, dice);
         world.book().requests += 1;
 
         if let Some(request) = &request {
@@ -118,12 +119,9 @@ impl Store {
             }
         }
         if let Some(mutant) = mutant {
-            let before = (status, answer.clone());
             mutant.answer(operation, &json, &mut status, &mut answer);
-            altered |= before != (status, answer.clone());
         }
-        let body = if altered { serde_json::to_vec(&answer).unwrap_or_default() } else { raw };
-        Answer { status, body }
+        Answer { status, body: serde_json::to_vec(&answer).unwrap_or_default() }
     }
 
     /// What this read may miss.
@@ -142,20 +140,17 @@ impl Store {
     }
 
     /// Answers as a replica or an index that is behind would, and leaves batches undone.
-    fn blur(&self, call: &Call, view: View, answer: &mut Value, dice: &mut Dice) -> bool {
-        let mut altered = false;
+    fn blur(&self, call: &Call, view: View, answer: &mut Value, dice: &mut Dice) {
         if view != View::Latest
             && let Some(items) = answer["Items"].as_array_mut()
         {
             items.retain(|item| decode::slot_key(item).is_none_or(|(_, slot)| shows(view, slot)));
-            altered = true;
         }
         match (call.operation.as_str(), call.fault) {
             ("BatchGetItem", Some(Fault::Stale { by, .. })) => {
                 let then = Millis(now().0.saturating_sub(by.0));
                 if let Some(items) = answer["Responses"][&self.names.partitions].as_array_mut() {
                     self.backdate(items, then);
-                    altered = true;
                 }
             }
             ("Query", Some(Fault::Stale { by, .. })) if answer_of_index(&call.body) => {
@@ -163,15 +158,13 @@ impl Store {
                 if let Some(items) = answer["Items"].as_array_mut() {
                     // An index that lags does not show the newest partitions.
                     items.retain(|item| self.was_there(item, then));
-                    altered = true;
                 }
             }
             ("BatchGetItem", Some(Fault::Unprocessed)) => {
-                altered |= self.leave_undone(answer, dice);
+                self.leave_undone(answer, dice);
             }
             _ => {}
         }
-        altered
     }
 
     fn backdate(&self, items: &mut Vec<Value>, then: Millis) {
@@ -206,11 +199,11 @@ impl Store {
         !history.knows(id) || history.partition_at(id, then).is_some()
     }
 
-    fn leave_undone(&self, answer: &mut Value, dice: &mut Dice) -> bool {
+    fn leave_undone(&self, answer: &mut Value, dice: &mut Dice) {
         let table = &self.names.partitions;
-        let Some(items) = answer["Responses"][table].as_array_mut() else { return false };
+        let Some(items) = answer["Responses"][table].as_array_mut() else { return };
         if items.is_empty() {
-            return false;
+            return;
         }
         let done = dice.below(items.len() as u64) as usize;
         let left = items.split_off(done);
@@ -222,32 +215,38 @@ impl Store {
             "ExpressionAttributeNames": { "#partition": "partitionId", "#head": "sequenceNumber" },
         });
         answer["UnprocessedKeys"] = json!({ table: wanted });
-        true
     }
 
-    fn send_bent(&self, operation: &str, call: &Value, bent: Bent) -> (u16, Vec<u8>) {
-        let body = serde_json::to_vec(call).unwrap_or_default();
+    /// Asks the engine. Where two are asked and differ, the run is broken.
+    fn ask(&self, world: &World, operation: &str, call: &Value) -> (u16, Value) {
+        self.engine.call(operation, call).unwrap_or_else(|differ| {
+            world.judged(Err((Breach::Refinement, differ)));
+            (500, json!({ "__type": "InternalServerError" }))
+        })
+    }
+
+    fn send_bent(&self, world: &World, operation: &str, call: &Value, bent: Bent) -> (u16, Value) {
         match bent {
-            Bent::Sent | Bent::Half => self.engine.call(operation, &body),
+            Bent::Sent | Bent::Half => self.ask(world, operation, call),
             Bent::Twice => {
-                let _ = self.engine.call(operation, &body);
-                self.engine.call(operation, &body)
+                let _ = self.ask(world, operation, call);
+                self.ask(world, operation, call)
             }
             Bent::Pretend => {
                 // Done, heard of, and undone.
-                let key = json!({ "TableName": call["TableName"], "Key": call["Key"], "ConsistentRead": true });
-                let (_, before) = self.engine.ask("GetItem", &key);
-                let answer = self.engine.call(operation, &body);
-                match before.get("Item") {
+                let before =
+                    self.item(call["TableName"].as_str().unwrap_or_default(), call["Key"].clone());
+                let answer = self.ask(world, operation, call);
+                let (undo, call) = match before {
                     Some(item) => {
-                        let put = json!({ "TableName": call["TableName"], "Item": item });
-                        let _ = self.engine.ask("PutItem", &put);
+                        ("PutItem", json!({ "TableName": call["TableName"], "Item": item }))
                     }
-                    None => {
-                        let key = json!({ "TableName": call["TableName"], "Key": call["Key"] });
-                        let _ = self.engine.ask("DeleteItem", &key);
-                    }
-                }
+                    None => (
+                        "DeleteItem",
+                        json!({ "TableName": call["TableName"], "Key": call["Key"] }),
+                    ),
+                };
+                let _ = self.ask(world, undo, &call);
                 answer
             }
         }
@@ -255,7 +254,8 @@ impl Store {
 
     fn item(&self, table: &str, key: Value) -> Option<Value> {
         let call = json!({ "TableName": table, "Key": key, "ConsistentRead": true });
-        let (_, mut answer) = self.engine.ask("GetItem", &call);
+        // Where two engines differ, the call that follows tells.
+        let (_, mut answer) = self.engine.call("GetItem", &call).ok()?;
         answer.get_mut("Item").map(Value::take)
     }
 

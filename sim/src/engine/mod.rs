@@ -1,0 +1,148 @@
+//! What stores: a whole DynamoDB (dynoxide), or the three tables in maps; and both side
+//! by side, to see that they answer alike.
+
+mod expression;
+mod light;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use dynoxide::Database;
+use dynoxide::storage_backend::Clock;
+use gapless::embedded::Engine as Dynoxide;
+use serde_json::Value;
+
+use crate::world::{BEGINNING, now};
+use light::Light;
+
+/// Which engine stores.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EngineKind {
+    /// Maps: what a run needs and no more.
+    #[default]
+    Light,
+    /// dynoxide: a whole DynamoDB over SQLite.
+    Dynoxide,
+    /// Both: a run in which they answer differently is broken.
+    Both,
+}
+
+impl std::str::FromStr for EngineKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<EngineKind, String> {
+        match text {
+            "light" => Ok(EngineKind::Light),
+            "dynoxide" => Ok(EngineKind::Dynoxide),
+            "both" => Ok(EngineKind::Both),
+            _ => Err("the engines are light, dynoxide and both".to_owned()),
+        }
+    }
+}
+
+/// An engine in memory.
+pub(crate) enum Engine {
+    Light(Box<Mutex<Light>>),
+    Dynoxide(Dynoxide),
+    Both(Box<Mutex<Light>>, Dynoxide),
+}
+
+/// The engine's clock is true: nothing in the protocol reads it.
+struct TrueClock;
+
+impl Clock for TrueClock {
+    fn now_unix_secs(&self) -> u64 {
+        BEGINNING.as_secs() + now().0 / 1000
+    }
+
+    fn now_unix_secs_f64(&self) -> f64 {
+        BEGINNING.as_secs_f64() + now().0 as f64 / 1000.0
+    }
+}
+
+fn dynoxide() -> Dynoxide {
+    let database = Database::memory_with_clock(Arc::new(TrueClock));
+    Dynoxide::over(database.expect("a database in memory can be had"))
+}
+
+impl Engine {
+    pub(crate) fn new(kind: EngineKind) -> Engine {
+        match kind {
+            EngineKind::Light => Engine::Light(Box::default()),
+            EngineKind::Dynoxide => Engine::Dynoxide(dynoxide()),
+            EngineKind::Both => Engine::Both(Box::default(), dynoxide()),
+        }
+    }
+
+    /// One operation of DynamoDB's API.
+    ///
+    /// # Errors
+    /// How two engines differ.
+    pub(crate) fn call(&self, operation: &str, call: &Value) -> Result<(u16, Value), String> {
+        match self {
+            Engine::Light(light) => Ok(in_light(light, operation, call)),
+            Engine::Dynoxide(dynoxide) => Ok(in_dynoxide(dynoxide, operation, call)),
+            Engine::Both(light, dynoxide) => {
+                let (first, second) =
+                    (in_light(light, operation, call), in_dynoxide(dynoxide, operation, call));
+                if alike(operation, &first, &second) {
+                    return Ok(first);
+                }
+                Err(format!(
+                    "{operation} {call}: the light engine answers {first:?}, and dynoxide {second:?}"
+                ))
+            }
+        }
+    }
+}
+
+fn in_light(light: &Mutex<Light>, operation: &str, call: &Value) -> (u16, Value) {
+    light.lock().unwrap_or_else(PoisonError::into_inner).call(operation, call)
+}
+
+fn in_dynoxide(dynoxide: &Dynoxide, operation: &str, call: &Value) -> (u16, Value) {
+    let body = serde_json::to_vec(call).unwrap_or_default();
+    let (status, answer) = dynoxide.call(operation, &body);
+    (status, serde_json::from_slice(&answer).unwrap_or_default())
+}
+
+/// Whether two answers say the same to whom they are for: how an error is worded, and
+/// what a table's description tells of its size, is nobody's business.
+fn alike(operation: &str, first: &(u16, Value), second: &(u16, Value)) -> bool {
+    if first.0 != second.0 {
+        return false;
+    }
+    if first.0 != 200 {
+        let kind = |answer: &Value| {
+            answer["__type"].as_str().map(|kind| kind.rsplit('#').next().map(str::to_owned))
+        };
+        let reasons = |answer: &Value| {
+            let all = answer["CancellationReasons"].as_array().cloned().unwrap_or_default();
+            all.iter()
+                .map(|reason| (reason["Code"].clone(), reason["Item"].clone()))
+                .collect::<Vec<_>>()
+        };
+        return kind(&first.1) == kind(&second.1)
+            && first.1["Item"] == second.1["Item"]
+            && reasons(&first.1) == reasons(&second.1);
+    }
+    match operation {
+        "CreateTable" | "DescribeTable" => true,
+        "BatchGetItem" => {
+            // Its order is not promised.
+            let sorted = |answer: &Value| {
+                let tables = answer["Responses"].as_object().cloned().unwrap_or_default();
+                let mut items: Vec<String> = tables
+                    .values()
+                    .flat_map(|items| items.as_array().cloned().unwrap_or_default())
+                    .map(|item| item.to_string())
+                    .collect();
+                items.sort();
+                items
+            };
+            sorted(&first.1) == sorted(&second.1)
+        }
+        _ => ["Item", "Items", "Attributes", "Count", "LastEvaluatedKey"]
+            .iter()
+            .all(|part| first.1[part] == second.1[part]),
+    }
+}
