@@ -210,6 +210,7 @@ impl Stage {
         loop {
             let next = incidents.peek().map_or(plan.heals, |incident| incident.at.min(plan.heals));
             let next = self.later.peek().map_or(next, |Reverse((at, _))| (*at).min(next));
+            let next = next.min(Millis(now().0 + 250));
             if !self.until(next).await {
                 return;
             }
