@@ -39,7 +39,9 @@ impl Desk {
         self.deaf_since = None;
         let running = &self.running;
         self.ready.extend(swept.ready.into_iter().filter(|id| !running.contains(id)));
-        self.later = swept.held.into_iter().collect();
+        // A turn under way holds its lease itself.
+        let held = swept.held.into_iter();
+        self.later = held.filter(|(id, _)| !running.contains(id)).collect();
     }
 
     pub(crate) fn come_back(&mut self, now: Timestamp) {

@@ -42,6 +42,15 @@ impl Stream {
         &self,
         partitions: &[PartitionId],
     ) -> Result<BTreeMap<PartitionId, Seq>, StoreError> {
+        self.heads_as(partitions, false).await
+    }
+
+    /// The heads, consistently where it matters that none is behind.
+    pub(crate) async fn heads_as(
+        &self,
+        partitions: &[PartitionId],
+        consistent: bool,
+    ) -> Result<BTreeMap<PartitionId, Seq>, StoreError> {
         use aws_sdk_dynamodb::types::KeysAndAttributes;
         let wire = &self.0.wire;
         let table = &wire.tables().partitions;
@@ -53,6 +62,7 @@ impl Stream {
             while !keys.is_empty() {
                 let wanted = KeysAndAttributes::builder()
                     .set_keys(Some(keys))
+                    .consistent_read(consistent)
                     .projection_expression("#partition, #head")
                     .expression_attribute_names("#partition", names::PARTITION)
                     .expression_attribute_names("#head", names::SEQ)

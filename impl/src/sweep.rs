@@ -9,8 +9,17 @@ use gapless_model::store::{Reply, Request};
 use gapless_model::{Page, PartitionId, Seq, Time};
 
 use crate::error::StoreError;
-use crate::live::{Group, Owner, Timestamp};
+use crate::live::{Group, Timestamp};
 use crate::stream::Stream;
+
+/// What a sweep is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// To find work: what it misses the next sweep finds, at half the price.
+    Eventual,
+    /// To tell that there is none: nothing that was acknowledged may be missed (P1).
+    Consistent,
+}
 
 /// What a sweep found.
 #[derive(Debug, Default)]
@@ -27,11 +36,11 @@ impl Stream {
     pub(crate) async fn swept(
         &self,
         group: &Group,
-        owner: &Owner,
         quiet: BTreeSet<PartitionId>,
+        sight: Sight,
     ) -> Result<Swept, StoreError> {
         let most = self.0.attempt * 10;
-        let looked = pin!(self.looked(group, owner, quiet));
+        let looked = pin!(self.looked(group, quiet, sight));
         let limit = pin!(self.0.clock.sleep(most));
         match select(looked, limit).await {
             Either::Left((swept, _)) => swept,
@@ -45,11 +54,11 @@ impl Stream {
     async fn looked(
         &self,
         group: &Group,
-        owner: &Owner,
         quiet: BTreeSet<PartitionId>,
+        sight: Sight,
     ) -> Result<Swept, StoreError> {
         let partitions = self.partitions().await?;
-        let heads = self.last_slots(&partitions).await?;
+        let heads = self.last_slots(&partitions, sight).await?;
         let standings = self.standings(group).await?;
         let now = self.now();
         let mut swept = Swept::default();
@@ -64,12 +73,13 @@ impl Stream {
             let free = lease.map(|lease| lease.until.plus(self.0.rules.skew));
             match (lease, free) {
                 (Some(lease), Some(free)) if lease.active && free > now => {
-                    if lease.owner != *owner {
-                        swept.held.push((partition, free));
-                    }
+                    // Also a lease of one's own: a turn that lost it by its clock left it so.
+                    swept.held.push((partition, free));
                 }
                 _ => {
-                    if !quiet.contains(&partition) || self.shows(&partition, checkpoint).await? {
+                    if !quiet.contains(&partition)
+                        || self.shows(&partition, checkpoint, sight).await?
+                    {
                         swept.ready.push(partition);
                     }
                 }
@@ -82,10 +92,11 @@ impl Stream {
     async fn last_slots(
         &self,
         partitions: &[PartitionId],
+        sight: Sight,
     ) -> Result<BTreeMap<PartitionId, Seq>, StoreError> {
         match self.0.rules.design.increment {
             Increment::CompareAndSet | Increment::Add | Increment::Transaction => {
-                self.heads(partitions).await
+                self.heads_as(partitions, sight == Sight::Consistent).await
             }
             Increment::None => {
                 let mut tails = BTreeMap::new();
@@ -101,9 +112,14 @@ impl Stream {
     }
 
     /// Whether anything is to be seen behind a checkpoint.
-    async fn shows(&self, partition: &PartitionId, after: Seq) -> Result<bool, StoreError> {
-        let request =
-            Request::ReadEvents { partition: partition.clone(), after, consistent: false };
+    async fn shows(
+        &self,
+        partition: &PartitionId,
+        after: Seq,
+        sight: Sight,
+    ) -> Result<bool, StoreError> {
+        let consistent = sight == Sight::Consistent;
+        let request = Request::ReadEvents { partition: partition.clone(), after, consistent };
         match self.0.wire.send(&request).await? {
             Reply::Page(page) => Ok(page.last().is_some()),
             _ => Ok(false),

@@ -16,7 +16,7 @@ use crate::handler::{Fence, Handler, HandlerError};
 use crate::live::{Group, Owner, Timestamp};
 use crate::stop::Stop;
 use crate::stream::Stream;
-use crate::sweep::Swept;
+use crate::sweep::{Sight, Swept};
 use crate::trigger::Trigger;
 use crate::turn::{Broken, Ended, Retries, Turn};
 
@@ -73,6 +73,15 @@ pub enum WorkerError {
 enum Until {
     Stopped,
     CaughtUp,
+}
+
+impl Until {
+    fn sight(self) -> Sight {
+        match self {
+            Until::Stopped => Sight::Eventual,
+            Until::CaughtUp => Sight::Consistent,
+        }
+    }
 }
 
 impl Stream {
@@ -165,7 +174,9 @@ impl<H: Handler> Worker<H> {
     }
 
     /// Consumes until the group has seen everything that is in the stream: also
-    /// what other workers hold, so it waits for them.
+    /// what other workers hold, so it waits for them. It looks consistently; only where
+    /// each key has its own partition, their list comes from an index that may not show
+    /// the newest yet.
     ///
     /// # Errors
     /// As [`Worker::run`].
@@ -200,7 +211,7 @@ impl<H: Handler> Worker<H> {
                     turns.push(self.turn(partition));
                 }
                 if sweeping.is_terminated() && now >= next_sweep {
-                    let swept = self.stream.swept(&self.group, &self.owner, desk.quiet.clone());
+                    let swept = self.stream.swept(&self.group, desk.quiet.clone(), until.sight());
                     sweeping = swept.boxed().fuse();
                 }
             }
