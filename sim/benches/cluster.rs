@@ -13,12 +13,8 @@ use gapless_sim::{
 
 /// Three producers at two appends a second in all, three workers, calls of 5 ms, no faults.
 fn cluster() -> Plan {
-    let producer = ProducerPlan {
-        appending: Appending::Single,
-        events: 80,
-        batch: 1,
-        pause: Millis(1_480),
-    };
+    let producer =
+        ProducerPlan { appending: Appending::Single, events: 80, batch: 1, pause: Millis(1_480) };
     let worker = WorkerPlan {
         group: 0,
         life: Life::Standing,

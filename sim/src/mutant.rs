@@ -68,11 +68,15 @@ pub enum Mutant {
     UnprocessedDropped,
     /// Events arrive with another one's content.
     EventsSwapped,
+    /// Every two numbers that are given out are heard the wrong way round.
+    NumbersSwapped,
+    /// A lease shows the mark of another version of the format.
+    ForeignVersion,
 }
 
 impl Mutant {
     /// Every one.
-    pub const ALL: [Mutant; 30] = [
+    pub const ALL: [Mutant; 32] = [
         Mutant::BlindWrites,
         Mutant::BlindVoids,
         Mutant::LeaseTakenAnyway,
@@ -103,6 +107,8 @@ impl Mutant {
         Mutant::TransactionHalved,
         Mutant::UnprocessedDropped,
         Mutant::EventsSwapped,
+        Mutant::NumbersSwapped,
+        Mutant::ForeignVersion,
     ];
 
     /// Its name on the command line and in plans.
@@ -142,7 +148,9 @@ impl Mutant {
             | Mutant::RefusalAsDone
             | Mutant::TransactionHalved
             | Mutant::UnprocessedDropped
-            | Mutant::EventsSwapped => None,
+            | Mutant::EventsSwapped
+            | Mutant::NumbersSwapped
+            | Mutant::ForeignVersion => None,
         }
     }
 
@@ -179,11 +187,15 @@ impl Mutant {
             (Mutant::CheckpointForgotten, "UpdateItem") if has(call, ":to") => {
                 return Bent::Pretend;
             }
+            // That a renewal never shortens a lease keeps most late ones out as well, so
+            // both protections go; with that one in place the checks would see next to nothing.
             (Mutant::RenewalUnfenced, "UpdateItem") if is_renewal(call) => {
                 loosen(call, "#epoch = :epoch");
+                loosen(call, "#expiry <= :until");
             }
             (Mutant::RenewalRevives, "UpdateItem") if is_renewal(call) => {
                 loosen(call, "#active = :true");
+                loosen(call, "#expiry <= :until");
                 set(call, "#active = :true");
             }
             (Mutant::RenewalShortens, "UpdateItem") if is_renewal(call) => {
@@ -268,6 +280,18 @@ impl Mutant {
                         items.as_array_mut().map(Vec::pop);
                     });
                 }
+            }
+            (Mutant::NumbersSwapped, "UpdateItem") if is_raise(call) => {
+                let given = &mut answer["Attributes"]["sequenceNumber"]["N"];
+                if let Some(number) = given.as_str().and_then(|text| text.parse::<u64>().ok()) {
+                    let swapped = if number % 2 == 1 { number + 1 } else { number - 1 };
+                    *given = swapped.to_string().into();
+                }
+            }
+            (Mutant::ForeignVersion, "UpdateItem")
+                if answer["Attributes"].get("owner").is_some() =>
+            {
+                answer["Attributes"]["v"] = json!({ "N": "2" });
             }
             (Mutant::EventsSwapped, "Query") => {
                 if let Some(items) = answer["Items"].as_array_mut() {

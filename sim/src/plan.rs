@@ -7,6 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use gapless::Layout;
+use gapless_model::Invariant;
 use gapless_model::design::Design;
 use serde::{Deserialize, Serialize};
 
@@ -104,6 +105,9 @@ pub struct Plan {
     /// Whether only the invariants are watched, and not that the adapter refines the model.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub invariants_only: bool,
+    /// The only invariant that is watched, whatever else is broken before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watched: Option<Invariant>,
 }
 
 /// How a producer appends.

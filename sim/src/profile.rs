@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use gapless_model::design::Design;
+use gapless_model::design::{Design, Increment};
 use serde::{Deserialize, Serialize};
 
 use crate::dice::Dice;
@@ -67,7 +67,7 @@ impl Profile {
             seed,
             profile: self,
             design,
-            partition_bits: (!dice.percent(10)).then(|| dice.below(3) as u8),
+            partition_bits: partition_bits(&design, dice),
             keys: dice.between(1, 6) as u8,
             lease,
             grace: Millis(dice.between(100, 800)),
@@ -87,6 +87,7 @@ impl Profile {
             patience: Millis(120_000),
             mutant: None,
             invariants_only: false,
+            watched: None,
         };
         if self != Profile::Calm {
             plan.trouble = self.trouble(lease, dice);
@@ -100,16 +101,16 @@ impl Profile {
             Profile::Lambda => true,
             Profile::Swarm | Profile::Calm | Profile::Hostile => dice.percent(30),
         };
+        // Now and then longer than until a renewal is due; and an invocation has the time
+        // for more than one delivery, or it would do nothing but hand over.
+        let handling = if dice.percent(30) { dice.below(1_500) } else { dice.below(200) };
+        let limit = dice.between(1_500, 6_000).max(handling * 4 + 1_500);
         let fails = if self != Profile::Calm && dice.percent(20) { dice.between(5, 30) } else { 0 };
         WorkerPlan {
             group,
-            life: if lambda {
-                Life::Lambda { limit: Millis(dice.between(1_500, 6_000)) }
-            } else {
-                Life::Standing
-            },
+            life: if lambda { Life::Lambda { limit: Millis(limit) } } else { Life::Standing },
             sweep: Millis(dice.between(200, 1_500)),
-            handling: Millis(dice.below(300)),
+            handling: Millis(handling),
             fails: fails as u8,
             hints: lambda || dice.percent(60),
         }
@@ -180,6 +181,18 @@ impl Profile {
             }
             7 => Happening::RestartEngine { down: span(1_500) },
             _ => Happening::Operate { act: *dice.pick(&[Act::Audit, Act::Create]) },
+        }
+    }
+}
+
+/// One in ten has a partition for each key, where the design can: it is the counter that
+/// enters a partition into the index.
+fn partition_bits(design: &Design, dice: &mut Dice) -> Option<u8> {
+    let (each_key, bits) = (dice.percent(10), dice.below(3) as u8);
+    match design.increment {
+        Increment::None => Some(bits),
+        Increment::CompareAndSet | Increment::Add | Increment::Transaction => {
+            (!each_key).then_some(bits)
         }
     }
 }

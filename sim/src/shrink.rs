@@ -26,26 +26,31 @@ pub fn shrink(
     let breach = failed.violation.as_ref()?.breach;
     // What struck by chance is written down: from here on nothing is left to chance.
     let listed = Plan { strikes: Some(failed.strikes.clone()), ..plan.clone() };
-    let mut shrinking = Shrinking { breach, most, runs: 0, best: None };
+    let best = (plan.clone(), failed.clone());
+    let mut shrinking = Shrinking { breach, most, runs: 0, best };
     shrinking.tries(&listed);
-    if shrinking.best.is_none() {
-        shrinking.best = Some((plan.clone(), failed.clone()));
-    }
     loop {
-        let before = shrinking.best.as_ref().map(|(plan, _)| size(plan));
-        for pass in [ends_early, without_incidents, without_strikes, with_fewer, with_less] {
+        let before = size(&shrinking.best.0);
+        for pass in [
+            ends_early,
+            without_incidents,
+            without_strikes,
+            with_fewer,
+            with_fewer_events,
+            with_less,
+        ] {
             if !go_on(shrinking.runs) || shrinking.is_over() {
                 break;
             }
             pass(&mut shrinking);
         }
-        let after = shrinking.best.as_ref().map(|(plan, _)| size(plan));
+        let after = size(&shrinking.best.0);
         if after == before || shrinking.is_over() || !go_on(shrinking.runs) {
             break;
         }
     }
-    let runs = shrinking.runs;
-    shrinking.best.map(|(plan, outcome)| Shrunk { plan, outcome, runs })
+    let Shrinking { runs, best: (plan, outcome), .. } = shrinking;
+    Some(Shrunk { plan, outcome, runs })
 }
 
 /// How much there is to a plan.
@@ -60,7 +65,7 @@ struct Shrinking {
     breach: Breach,
     most: usize,
     runs: usize,
-    best: Option<(Plan, Outcome)>,
+    best: (Plan, Outcome),
 }
 
 impl Shrinking {
@@ -69,24 +74,33 @@ impl Shrinking {
     }
 
     fn plan(&self) -> Plan {
-        // There is always one: the plan that failed is the first.
-        self.best.as_ref().map(|(plan, _)| plan.clone()).unwrap_or_else(|| unreachable!())
+        self.best.0.clone()
     }
 
     fn violation(&self) -> Option<Violation> {
-        self.best.as_ref().and_then(|(_, outcome)| outcome.violation.clone())
+        self.best.1.violation.clone()
     }
 
-    /// Keeps a candidate if it breaks the same.
+    /// Keeps a candidate if it breaks the same: with its own seed, or with another. What
+    /// is taken away shifts everything behind it, and so a smaller plan may need other
+    /// latencies to go wrong the same way.
     fn tries(&mut self, candidate: &Plan) -> bool {
-        if self.is_over() || candidate.validate().is_err() {
+        const SEEDS: u64 = 8;
+        (0..SEEDS).any(|other| {
+            let seed = candidate.seed.wrapping_add(other);
+            !self.is_over() && self.breaks(&Plan { seed, ..candidate.clone() })
+        })
+    }
+
+    fn breaks(&mut self, candidate: &Plan) -> bool {
+        if candidate.validate().is_err() {
             return false;
         }
         self.runs += 1;
         let outcome = run(candidate);
         let same = outcome.violation.as_ref().is_some_and(|found| found.breach == self.breach);
         if same {
-            self.best = Some((candidate.clone(), outcome));
+            self.best = (candidate.clone(), outcome);
         }
         same
     }
@@ -145,11 +159,6 @@ fn with_fewer(shrinking: &mut Shrinking) {
             shrinking.tries(&fewer);
         }
     }
-    let mut plan = shrinking.plan();
-    if plan.groups > 1 && plan.workers.iter().all(|worker| worker.group == 0) {
-        plan.groups = 1;
-        shrinking.tries(&plan);
-    }
 }
 
 fn without(plan: &Plan, gone: Process) -> Option<Plan> {
@@ -162,6 +171,17 @@ fn without(plan: &Plan, gone: Process) -> Option<Plan> {
     }
     if plan.workers.is_empty() {
         return None;
+    }
+    // A group that nobody works for any more goes too: it would lack everything.
+    let mut group = 0;
+    while group < plan.groups {
+        if plan.workers.iter().any(|worker| worker.group == group) {
+            group += 1;
+            continue;
+        }
+        plan.groups -= 1;
+        let behind = plan.workers.iter_mut().filter(|worker| worker.group > group);
+        behind.for_each(|worker| worker.group -= 1);
     }
     plan.clocks.remove(index);
     let moved = |process: Process| Process(process.0 - u16::from(process > gone));
@@ -178,25 +198,40 @@ fn without(plan: &Plan, gone: Process) -> Option<Plan> {
     Some(plan)
 }
 
+/// Fewer events of each producer: half of them, or one.
+fn with_fewer_events(shrinking: &mut Shrinking) {
+    for index in 0..shrinking.plan().producers.len() {
+        loop {
+            let plan = shrinking.plan();
+            let events = plan.producers[index].events;
+            let fewer = [events / 2, events.saturating_sub(1)]
+                .into_iter()
+                .filter(|fewer| *fewer > 0 && *fewer < events);
+            let found = fewer.into_iter().any(|fewer| {
+                let mut plan = plan.clone();
+                plan.producers[index].events = fewer;
+                shrinking.tries(&plan)
+            });
+            if !found {
+                break;
+            }
+        }
+    }
+}
+
 /// Less of everything else, where it makes no difference.
 fn with_less(shrinking: &mut Shrinking) {
-    let changes: [fn(&mut Plan); 8] = [
-        |plan| {
-            plan.producers
-                .iter_mut()
-                .for_each(|producer| producer.events = producer.events / 2 + producer.events % 2)
-        },
-        |plan| {
-            plan.producers
-                .iter_mut()
-                .for_each(|producer| producer.events = producer.events.saturating_sub(1).max(1))
-        },
+    let changes: [fn(&mut Plan); 10] = [
         |plan| plan.producers.iter_mut().for_each(|producer| producer.batch = 1),
         |plan| plan.keys = 1,
         |plan| plan.partition_bits = Some(0),
         |plan| plan.sdk_retries = false,
-        |plan| plan.workers.iter_mut().for_each(|worker| (worker.fails, worker.hints) = (0, false)),
+        |plan| plan.workers.iter_mut().for_each(|worker| worker.fails = 0),
+        |plan| plan.workers.iter_mut().for_each(|worker| worker.hints = false),
+        |plan| plan.workers.iter_mut().for_each(|worker| worker.handling = Millis(0)),
+        |plan| plan.producers.iter_mut().for_each(|producer| producer.pause = Millis(0)),
         |plan| plan.clocks.iter_mut().for_each(|clock| *clock = crate::ClockPlan::default()),
+        |plan| plan.trouble.ppm = 0,
     ];
     for change in changes {
         let mut plan = shrinking.plan();

@@ -254,7 +254,6 @@ fn marked(request: &Request<Live>, reply: &Reply<Live>) -> Option<&'static str> 
             Some("a lease is taken over")
         }
         (Request::Renew { .. }, Reply::Leased(_)) => Some("a lease is renewed"),
-        (Request::Renew { .. }, Reply::Refused { .. }) => Some("a renewal is refused"),
         (Request::Checkpoint { .. }, Reply::Refused { .. }) => Some("a checkpoint is refused"),
         (Request::Release { .. }, Reply::Released) => Some("a lease is released"),
         (Request::Release { .. }, Reply::Refused { taken: true, .. }) => {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Write as _;
 
+use gapless_model::Invariant;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{FAULTS, HAPPENINGS, Incident, Strike};
@@ -56,6 +57,7 @@ pub(crate) struct Book {
     pub(crate) marks: BTreeSet<&'static str>,
     pub(crate) requests: u64,
     pub(crate) violation: Option<Violation>,
+    watched: Option<Invariant>,
 }
 
 impl Book {
@@ -95,6 +97,7 @@ impl Book {
             marks: BTreeSet::new(),
             requests: 0,
             violation: None,
+            watched: plan.watched,
         }
     }
 
@@ -166,7 +169,8 @@ impl Book {
     }
 
     pub(crate) fn violated(&mut self, at: Millis, breach: Breach, what: String) {
-        if self.violation.is_none() {
+        let minds = self.watched.is_none_or(|watched| breach == Breach::Invariant(watched));
+        if minds && self.violation.is_none() {
             self.note(at, "judge", format!("{breach} is broken: {what}"), None);
             self.violation = Some(Violation { breach, at, what });
         }

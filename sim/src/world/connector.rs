@@ -16,6 +16,7 @@ use madsim::time::{sleep, timeout};
 use super::dynamo::{Answer, Call};
 use super::store::nature;
 use super::{World, dynamo_address};
+use crate::dice::Dice;
 use crate::fault::Fault;
 use crate::plan::{Millis, Process};
 
@@ -44,6 +45,10 @@ impl Connector {
     async fn exchange(self, operation: String, body: Vec<u8>) -> Result<Answer, ConnectorError> {
         let world = &self.world;
         let attempt = world.next_attempt(self.process);
+        // How often a call draws on its way here depends on the SDK's features, and so on
+        // who else is in the build: from here on that makes no difference.
+        let path = [6, u64::from(self.process.0), u64::from(attempt)];
+        fastrand::seed(Dice::at(world.plan.seed, &path).draw());
         let nature = nature(&operation, &body);
         let fault = world.strikes(self.process, attempt, nature);
         let call = Call { process: self.process.0, attempt, operation, body, fault, copy: false };

@@ -34,7 +34,7 @@ pub(super) struct Answer {
 
 impl Request for Call {
     type Response = Answer;
-    const ID: u64 = 0x67_61_70_31;
+    const ID: u64 = 0x6761_7031;
 }
 
 impl Answer {

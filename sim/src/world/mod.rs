@@ -245,7 +245,8 @@ pub(crate) fn config(plan: &Plan) -> Config {
         .lease(plan.lease.duration())
         .grace(plan.grace.duration())
         .skew(plan.skew.duration())
-        .patience((plan.lease.duration() * 4).max(std::time::Duration::from_secs(4)))
+        // Short, so that it runs out now and then.
+        .patience(plan.lease.duration())
         .attempt(plan.read_timeout.duration() * 4)
         .refuted_design(plan.design)
 }

@@ -31,7 +31,7 @@ pub(super) enum Ask {
 
 impl Request for Ask {
     type Response = Vec<Message>;
-    const ID: u64 = 0x67_61_70_32;
+    const ID: u64 = 0x6761_7032;
 }
 
 /// A trigger, and what deletes it.
@@ -158,6 +158,49 @@ impl Queue {
     pub(super) async fn ask(&self, ask: Ask) -> Option<Vec<Message>> {
         let answer = timeout(Duration::from_millis(500), self.endpoint.call(queue_address(), ask));
         answer.await.ok()?.ok()
+    }
+}
+
+/// The messages of one invocation as its worker's trigger: what is done is told apart.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Invocation(Arc<Mutex<Invoked>>);
+
+#[derive(Debug, Default)]
+struct Invoked {
+    hints: Vec<PartitionId>,
+    receipts: BTreeMap<PartitionId, Vec<u64>>,
+    done: Vec<u64>,
+}
+
+impl Invocation {
+    pub(super) fn new(messages: &[Message]) -> Invocation {
+        let mut invoked = Invoked::default();
+        for message in messages {
+            let Ok(partition) = message.partition.parse::<PartitionId>() else { continue };
+            invoked.receipts.entry(partition.clone()).or_default().push(message.receipt);
+            invoked.hints.push(partition);
+        }
+        Invocation(Arc::new(Mutex::new(invoked)))
+    }
+
+    /// What may be deleted.
+    pub(super) fn done(&self) -> Vec<u64> {
+        std::mem::take(&mut lock(&self.0).done)
+    }
+}
+
+impl Trigger for Invocation {
+    fn next(&self) -> Hints<'_> {
+        Box::pin(async {
+            let hints = std::mem::take(&mut lock(&self.0).hints);
+            if hints.is_empty() { std::future::pending().await } else { hints }
+        })
+    }
+
+    fn done(&self, partition: &PartitionId) {
+        let mut invoked = lock(&self.0);
+        let receipts = invoked.receipts.remove(partition).unwrap_or_default();
+        invoked.done.extend(receipts);
     }
 }
 

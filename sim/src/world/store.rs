@@ -36,7 +36,8 @@ pub(super) fn nature(operation: &str, body: &[u8]) -> Nature {
     };
     match operation {
         "PutItem" | "UpdateItem" | "TransactWriteItems" => Nature::Write,
-        "BatchGetItem" => Nature::Batch,
+        "BatchGetItem" if consistent() => Nature::Batch,
+        "BatchGetItem" => Nature::EventualBatch,
         "GetItem" | "Query" | "Scan" if consistent() => Nature::Read,
         "GetItem" | "Query" | "Scan" => Nature::EventualRead,
         _ => Nature::Other,
@@ -308,7 +309,7 @@ impl Store {
     }
 
     fn log(&self, world: &World, call: &Call, did: String, reply: Option<&Reply<Live>>) {
-        let answer = reply.map_or("an error".to_owned(), |reply| reply_words(reply));
+        let answer = reply.map_or("an error".to_owned(), reply_words);
         self.write(world, call, did, answer, false);
     }
 

@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use gapless::trigger::Trigger;
 use gapless::{Delivery, Group, Handler, HandlerError, Stream, WorkerError};
-use gapless_model::PartitionId;
 use gapless_model::Time as _;
 use madsim::time::{sleep, timeout};
 
 use super::producer::open;
-use super::queue::{Ask, Queue, QueueTrigger};
+use super::queue::{Ask, Invocation, Queue, QueueTrigger};
 use super::{World, now};
 use crate::dice::Dice;
 use crate::judge::Handed;
@@ -108,12 +107,12 @@ impl Working {
                 sleep(Duration::from_millis(200)).await;
                 continue;
             }
-            let named = |message: &super::queue::Message| message.partition.parse().ok();
-            let partitions: Vec<PartitionId> = messages.iter().filter_map(named).collect();
-            self.note(format!("is invoked for {} partitions", partitions.len()));
+            self.note(format!("is invoked by {} triggers", messages.len()));
+            let invocation = Invocation::new(&messages);
             let deadline = self.stream.now().plus(limit);
             let before = self.plan.handling.duration() * 2 + Duration::from_millis(300);
             let worker = self.worker().deadline(deadline, before);
+            let worker = worker.trigger(Arc::new(invocation.clone()));
             self.world.can_stop(self.process, worker.stopper());
             // At its limit an invocation is ended, wherever it is.
             match timeout(limit + Duration::from_millis(200), worker.until_caught_up()).await {
@@ -123,10 +122,12 @@ impl Working {
                     // Its time ran out: the triggers come back by themselves.
                     self.world.book().mark("a short-lived worker hands over before its deadline");
                 }
-                Ok(Ok(_)) => {
-                    let receipts = messages.iter().map(|message| message.receipt).collect();
-                    self.queue.ask(Ask::Delete { receipts }).await;
-                }
+                Ok(Ok(_)) => {}
+            }
+            // Only what a turn found to be caught up; the others come back by themselves (P1).
+            let receipts = invocation.done();
+            if !receipts.is_empty() {
+                self.queue.ask(Ask::Delete { receipts }).await;
             }
         }
     }

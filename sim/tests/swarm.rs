@@ -1,0 +1,105 @@
+//! Some hundred seeds of each profile: the recommended design survives them, the first
+//! draft does not, and the runs go where they mean to go.
+
+use gapless_model::Invariant;
+use gapless_model::design::{Design, NAMED, named};
+use gapless_sim::{Breach, Campaign, EngineKind, Profile, Summary, shrink};
+
+fn ran(design: Design, profile: Profile, seeds: u64) -> Summary {
+    Campaign::new(design, profile, seeds).run(&|_| true)
+}
+
+#[track_caller]
+fn assert_sound(summary: &Summary) {
+    let failures: Vec<_> =
+        summary.failures.iter().map(|failed| (failed.seed, &failed.violation)).collect();
+    assert!(failures.is_empty(), "{failures:?}");
+}
+
+#[test]
+fn the_recommended_design_survives_a_swarm_of_faults() {
+    let summary = ran(Design::RECOMMENDED, Profile::Swarm, 300);
+    assert_sound(&summary);
+    assert_eq!(summary.digests.len() as u64, summary.seeds, "no two seeds run alike");
+}
+
+#[test]
+fn the_recommended_design_survives_every_fault_and_any_clock() {
+    assert_sound(&ran(Design::RECOMMENDED, Profile::Hostile, 100));
+}
+
+#[test]
+fn the_recommended_design_survives_in_short_lived_workers() {
+    assert_sound(&ran(Design::RECOMMENDED, Profile::Lambda, 100));
+}
+
+#[test]
+fn without_faults_nothing_is_ever_redelivered_or_voided() {
+    let summary = ran(Design::RECOMMENDED, Profile::Calm, 50);
+    assert_sound(&summary);
+    assert_eq!(summary.faults.iter().sum::<u64>(), 0);
+    assert!(!summary.marks.contains("a writer finds its own write"));
+}
+
+#[test]
+fn every_design_that_is_declared_to_hold_survives() {
+    for known in NAMED.iter().filter(|known| known.breaks.is_empty()) {
+        let summary = ran(known.design, Profile::Swarm, 15);
+        let failures: Vec<_> =
+            summary.failures.iter().map(|failed| (failed.seed, &failed.violation)).collect();
+        assert!(failures.is_empty(), "{}: {failures:?}", known.name);
+    }
+}
+
+#[test]
+fn the_first_draft_fails_within_a_hundred_seeds_and_is_made_small() {
+    let mut campaign = Campaign::new(Design::SEED, Profile::Swarm, 100);
+    campaign.jobs = 1;
+    let summary = campaign.run(&|_| true);
+    let failed = summary.failures.first().expect("the draft is wrong");
+    let plan = campaign.plan(failed.seed);
+    let small = shrink(&plan, &failed.outcome, 1500, |_| true).expect("it failed");
+    let breach =
+        |violation: &Option<gapless_sim::Violation>| violation.as_ref().map(|found| found.breach);
+    assert_eq!(breach(&small.outcome.violation), Some(failed.violation.breach));
+    assert!(small.plan.incidents.len() <= plan.incidents.len());
+    let strikes = small.plan.strikes.as_ref().expect("what struck is written down");
+    assert!(strikes.len() + small.plan.incidents.len() <= 4, "{:?}", small.plan);
+    let told = small.outcome.log.lines().filter(|line| !line.contains(r#""looks":true"#)).count();
+    assert!(told < 60, "seed {}: {told} steps do not fit a screen", failed.seed);
+}
+
+#[test]
+fn the_light_engine_answers_as_dynoxide_does() {
+    for profile in [Profile::Swarm, Profile::Hostile] {
+        for design in ["recommended", "transaction", "no-counter", "observer", "wake-counter"] {
+            let known = named(design).expect("it has a name");
+            let mut campaign = Campaign::new(known.design, profile, 8);
+            campaign.engine = EngineKind::Both;
+            assert_sound(&campaign.run(&|_| true));
+        }
+    }
+}
+
+/// The comparison can fail: what only one of the two is told makes them differ.
+#[test]
+fn a_mechanism_that_is_turned_back_is_noticed() {
+    for (design, breach) in [
+        ("skip-gaps", Invariant::D3),
+        ("read-then-set", Invariant::L1),
+        ("wait-at-gaps", Invariant::P1),
+        ("blind-slots", Invariant::S1),
+    ] {
+        let known = named(design).expect("it has a name");
+        let mut campaign = Campaign::new(known.design, Profile::Swarm, 100);
+        campaign.keep_going = true;
+        let summary = campaign.run(&|_| true);
+        let found = summary
+            .failures
+            .iter()
+            .any(|failed| failed.violation.breach == Breach::Invariant(breach));
+        let failures: Vec<_> =
+            summary.failures.iter().map(|failed| failed.violation.breach).collect();
+        assert!(found, "{design} should break {breach} and breaks {failures:?}");
+    }
+}
