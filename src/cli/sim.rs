@@ -44,7 +44,7 @@ pub struct SimArgs {
     #[arg(long)]
     pub keep_going: bool,
     /// How many runs to spend on making a failure small; 0 leaves it as it is.
-    #[arg(long, value_name = "RUNS", default_value_t = 400)]
+    #[arg(long, value_name = "RUNS", default_value_t = 1500)]
     pub shrink: usize,
     /// Where to write a failure's decision log and plan.
     #[arg(long, value_name = "DIR", default_value = "gapless-failures")]

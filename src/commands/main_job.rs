@@ -1,17 +1,22 @@
 //! `gapless` without a command: the draft and the design that ships, side by side,
-//! how the draft goes wrong, and a small stream in production.
+//! how the draft goes wrong, a small stream in production, and clusters in simulation.
 
 use std::io::{Write as _, stdout};
 
 use gapless_model::check::{Bounds, Clocks, Task, check};
-use gapless_model::design::named;
+use gapless_model::design::{Design, named};
+use gapless_sim::{Campaign, Profile};
 
+use super::sim::watched;
 use super::stream::showcase;
 use super::unknown;
 use crate::failure::Failure;
 use crate::progress::Bar;
-use crate::report::{diagram, story, table};
+use crate::report::{diagram, simulation, story, table};
 use crate::{Status, interrupt};
+
+/// How many seeds are run in simulation.
+const SEEDS: u64 = 300;
 
 /// Checks `seed` and `recommended`, draws the first counterexample of `seed`, and runs a stream.
 pub fn run() -> Result<Status, Failure> {
@@ -39,14 +44,25 @@ pub fn run() -> Result<Status, Failure> {
     }
     writeln!(out, "The same machines in production, over the SDK and an embedded DynamoDB:\n")?;
     let ran = showcase::run(&mut out)?;
+    writeln!(out, "\nAnd whole clusters in simulation, under faults drawn from {SEEDS} seeds:\n")?;
+    let campaign = Campaign::new(Design::RECOMMENDED, Profile::Swarm, SEEDS);
+    let simulated = watched(&campaign, "recommended");
+    writeln!(out, "{}", simulation::summary("recommended", &campaign, &simulated))?;
+    for failed in &simulated.failures {
+        let (seed, violation) = (failed.seed, &failed.violation);
+        writeln!(out, "seed {seed} breaks {}: {}", violation.breach, violation.what)?;
+    }
     writeln!(
         out,
         "\nNext: `gapless check --all` turns back each mechanism alone and shows what breaks;\n\
          `gapless designs` lists the design space; `gapless check my.toml` checks your own;\n\
+         `gapless sim` runs as many seeds as you like, and `gapless sim seed` makes a failure small;\n\
          `gapless serve` and `gapless init` begin a stream of your own.",
     )?;
     let exhaustive = reports.iter().all(|report| report.is_exhaustive());
-    let sound = reports[1].violated().is_empty() && ran == Status::Holds;
+    let sound =
+        reports[1].violated().is_empty() && ran == Status::Holds && simulated.failures.is_empty();
+    let exhaustive = exhaustive && !simulated.interrupted;
     Ok(match (exhaustive, sound) {
         (_, false) => Status::Violated,
         (true, true) => Status::Holds,

@@ -3,17 +3,21 @@
 use std::io::{Write as _, stdout};
 use std::path::Path;
 
-use gapless_sim::Plan;
+use gapless_sim::{Counterexample, Plan, shrink};
+use indicatif::ProgressBar;
 use serde_json::Value;
 
 use crate::cli::sim::ReplayArgs;
 use crate::failure::Failure;
 use crate::report::{diagram, simulation, story, svg};
-use crate::{Status, files};
+use crate::{Status, files, interrupt};
 
 /// Repeats a run.
 pub fn run(args: &ReplayArgs) -> Result<Status, Failure> {
     let text = files::read(&args.file)?;
+    if source(&text).as_deref() == Some("check") {
+        return play(&args.file, &text, args);
+    }
     let plan = plan_of(&args.file, &text)?;
     let outcome = gapless_sim::run(&plan);
     let steps = story::of_run(&simulation::entries(&outcome.log));
@@ -51,6 +55,70 @@ pub fn run(args: &ReplayArgs) -> Result<Status, Failure> {
     }
 }
 
+/// Where a decision log comes from, if the file is one.
+fn source(text: &str) -> Option<String> {
+    let header: Value = serde_json::from_str(text.lines().next()?).ok()?;
+    header.get("format")?;
+    header.get("source")?.as_str().map(str::to_owned)
+}
+
+/// Plays a counterexample of the checker in the simulation.
+fn play(path: &Path, text: &str, args: &ReplayArgs) -> Result<Status, Failure> {
+    const SEEDS: u64 = 3000;
+    let replayed = gapless_model::check::replay(text)
+        .map_err(|source| Failure::Replay { path: path.to_owned(), source })?;
+    let header = &replayed.header;
+    let wrong =
+        |what: String| Failure::Option(what, "it should name a value for each axis".to_owned());
+    let design = serde_json::to_value(&header.design).and_then(serde_json::from_value);
+    let counterexample = Counterexample {
+        design: design.map_err(|error| wrong(format!("{}: line 1: {error}", path.display())))?,
+        invariant: header.violates,
+        producers: header.bounds.producers,
+        events: header.bounds.events,
+        batch: header.bounds.batch,
+        workers: header.bounds.workers,
+        groups: header.bounds.groups,
+        faults: replayed.decisions.iter().filter_map(|decision| decision.fault.clone()).collect(),
+    };
+    interrupt::listen();
+    let bar = ProgressBar::new_spinner();
+    let played = counterexample.play(SEEDS, |seed| {
+        bar.set_message(format!("playing it against the adapter: {seed} seeds"));
+        bar.tick();
+        !interrupt::asked()
+    });
+    bar.finish_and_clear();
+    let mut out = stdout().lock();
+    let (name, invariant) = (&header.name, header.violates);
+    let Some((seed, plan, outcome)) = played else {
+        writeln!(
+            out,
+            "In {SEEDS} runs of {name} against the real adapter {invariant} was not broken."
+        )?;
+        return Ok(if interrupt::asked() { Status::Unfinished } else { Status::Holds });
+    };
+    let small = shrink(&plan, &outcome, 300, |_| !interrupt::asked());
+    let (plan, outcome) = small.map_or((plan, outcome), |small| (small.plan, small.outcome));
+    let steps = story::of_run(&simulation::entries(&outcome.log));
+    writeln!(
+        out,
+        "{name} breaks {invariant} against the real adapter too (seed {seed}): {}\n",
+        simulation::scale(&plan)
+    )?;
+    writeln!(out, "{}", diagram::text(&steps))?;
+    if let Some(violation) = &outcome.violation {
+        writeln!(out, "{} is broken after {}: {}", violation.breach, violation.at, violation.what)?;
+    }
+    if let Some(path) = &args.log {
+        files::write(path, &outcome.log)?;
+    }
+    if let Some(path) = &args.svg {
+        files::write(path, &svg::drawing(&format!("{name} breaks {invariant}"), &steps))?;
+    }
+    Ok(Status::Violated)
+}
+
 /// The plan in a file: the file itself, or the first line of a log.
 fn plan_of(path: &Path, text: &str) -> Result<Plan, Failure> {
     let wrong = |what: String| {
@@ -63,10 +131,7 @@ fn plan_of(path: &Path, text: &str) -> Result<Plan, Failure> {
             Some(plan) => {
                 Plan::from_json(&plan.to_string()).map_err(|error| wrong(error.to_string()))
             }
-            None => Err(wrong(
-                "it is a counterexample of the checker: `gapless check --replay` steps through it"
-                    .to_owned(),
-            )),
+            None => Err(wrong("there is no plan in it".to_owned())),
         },
         _ => Plan::from_json(text).map_err(|error| wrong(error.to_string())),
     }

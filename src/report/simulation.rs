@@ -66,6 +66,7 @@ pub fn json(name: &str, campaign: &Campaign, summary: &Summary) -> String {
         "simulated-seconds": summary.simulated.as_secs_f64(),
         "requests": summary.requests,
         "different-logs": summary.digests.len(),
+        "fingerprint": format!("{:016x}", summary.fingerprint),
         "faults": counts(&FAULTS, &summary.faults),
         "incidents": counts(&HAPPENINGS, &summary.happenings),
         "marks-reached": summary.marks,

@@ -1,0 +1,146 @@
+//! `gapless sim`, `replay` and `mutants` as somebody types them.
+
+use std::path::Path;
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+use predicates::str::contains;
+use serde_json::Value;
+use tempfile::tempdir;
+
+fn gapless() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_gapless"))
+}
+
+fn fingerprint(path: &Path) -> String {
+    let text = std::fs::read_to_string(path).expect("the summary was written");
+    let summary: Value = serde_json::from_str(&text).expect("it is JSON");
+    summary["fingerprint"].as_str().expect("it has a fingerprint").to_owned()
+}
+
+#[test]
+fn seeds_that_pass_exit_0_and_tell_what_was_injected() {
+    let folder = tempdir().expect("a folder");
+    let (json, junit) = (folder.path().join("sim.json"), folder.path().join("sim.xml"));
+    gapless()
+        .args(["sim", "--seeds", "20", "--json"])
+        .arg(&json)
+        .arg("--junit")
+        .arg(&junit)
+        .assert()
+        .code(0)
+        .stdout(contains("20 seeds").and(contains("lose-reply")).and(contains("simulated hours")));
+    assert!(std::fs::read_to_string(junit).expect("it was written").contains("20 seeds"));
+    assert_eq!(fingerprint(&json).len(), 16);
+}
+
+#[test]
+fn shards_divide_the_seeds() {
+    let folder = tempdir().expect("a folder");
+    let ran = |shard: &str| {
+        let json = folder.path().join("shard.json");
+        gapless()
+            .args(["sim", "--seeds", "9", "--shard", shard, "--json"])
+            .arg(&json)
+            .assert()
+            .code(0);
+        let text = std::fs::read_to_string(json).expect("it was written");
+        let summary: Value = serde_json::from_str(&text).expect("it is JSON");
+        let part =
+            summary["fingerprint"].as_str().and_then(|text| u64::from_str_radix(text, 16).ok());
+        (summary["seeds"].as_u64().expect("a count"), part.expect("a fingerprint"))
+    };
+    let (whole, first, second) = (ran("1/1"), ran("1/2"), ran("2/2"));
+    assert_eq!((whole.0, first.0, second.0), (9, 5, 4));
+    assert_eq!(whole.1, first.1.wrapping_add(second.1));
+}
+
+#[test]
+fn a_failure_is_made_small_and_repeats() {
+    let folder = tempdir().expect("a folder");
+    let out = folder.path().join("failures");
+    gapless()
+        .args(["sim", "seed", "--seeds", "100", "--jobs", "1", "--out"])
+        .arg(&out)
+        .assert()
+        .code(1)
+        .stdout(contains("to repeat it: gapless sim seed").and(contains("made small in")));
+    let files =
+        std::fs::read_dir(&out).expect("it was made").map(|file| file.expect("a file").path());
+    let (plans, logs): (Vec<_>, Vec<_>) =
+        files.partition(|path| path.extension().is_some_and(|ext| ext == "json"));
+    let svg = folder.path().join("failure.svg");
+    gapless()
+        .arg("replay")
+        .arg(&plans[0])
+        .arg("--svg")
+        .arg(&svg)
+        .assert()
+        .code(1)
+        .stdout(contains("is broken after"));
+    assert!(std::fs::read_to_string(svg).expect("it was drawn").contains("<svg"));
+    // A log holds its plan: the run is the same to the byte, or that is an error.
+    gapless().arg("replay").arg(&logs[0]).assert().code(1);
+    let text = std::fs::read_to_string(&logs[0]).expect("a log");
+    std::fs::write(&logs[0], text.replacen("read the head", "read the tail", 1))
+        .expect("it can be written");
+    gapless()
+        .arg("replay")
+        .arg(&logs[0])
+        .assert()
+        .code(2)
+        .stderr(contains("is not what happens now"));
+}
+
+#[test]
+fn a_limit_that_ends_it_exits_3() {
+    gapless().args(["sim", "--seeds", "100000", "--time-budget", "1s"]).assert().code(3);
+}
+
+#[test]
+fn under_strict_what_was_never_reached_fails() {
+    gapless()
+        .args(["sim", "--seeds", "2", "--profile", "calm", "--strict"])
+        .assert()
+        .code(1)
+        .stdout(
+            contains("never reached: a lease is taken over")
+                .or(contains("never injected: lose-request")),
+        );
+}
+
+#[test]
+fn a_mutant_is_killed_and_the_table_says_by_what() {
+    gapless()
+        .args(["mutants", "blind-writes", "design skip-gaps", "--seeds", "100"])
+        .assert()
+        .code(0)
+        .stdout(contains("blind-writes").and(contains("2 of 2 mutants are killed")));
+}
+
+#[test]
+fn unusable_input_says_what_would_be_right() {
+    let folder = tempdir().expect("a folder");
+    let plan = folder.path().join("plan.json");
+    for (text, says) in [
+        ("{", "not a plan"),
+        ("{\"version\":1}", "missing field"),
+        (
+            "{\"format\":\"gapless-decisions\",\"version\":1,\"source\":\"production\"}",
+            "no plan in it",
+        ),
+    ] {
+        std::fs::write(&plan, text).expect("it can be written");
+        gapless().arg("replay").arg(&plan).assert().code(2).stderr(contains(says));
+    }
+    for (args, says) in [
+        (["sim", "--shard", "5/4"], "a shard is its number"),
+        (["sim", "--profile", "wild"], "there are swarm, calm, hostile and lambda"),
+        (["sim", "--mutant", "x"], "the mutants are"),
+        (["sim", "nothing", "--seeds=1"], "there is no design `nothing`"),
+        (["mutants", "--seeds=1", "x"], "there is no mutant `x`"),
+        (["replay", "--log=x", "/nowhere"], "cannot read"),
+    ] {
+        gapless().args(args).assert().code(2).stderr(contains(says));
+    }
+}
