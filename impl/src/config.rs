@@ -100,6 +100,14 @@ impl Config {
         self
     }
 
+    /// The rules that a stream founded with this obeys.
+    ///
+    /// # Errors
+    /// [`SetupError::Config`] if there can be no such stream.
+    pub fn rules(&self) -> Result<Rules<Live>, SetupError> {
+        self.founding.rules(self.design)
+    }
+
     /// Any protocol, also one that is known to lose events: for simulations alone.
     #[cfg(feature = "refuted-designs")]
     #[must_use]

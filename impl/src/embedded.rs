@@ -110,6 +110,27 @@ impl Engine {
     }
 }
 
+/// The operation that a call of DynamoDB's API names, and its body: for an HTTP client
+/// that is not this one.
+#[must_use]
+pub fn asked(request: &HttpRequest) -> (&str, &[u8]) {
+    let target = request.headers().get("x-amz-target").unwrap_or_default();
+    let operation = target.rsplit('.').next().unwrap_or_default();
+    (operation, request.body().bytes().unwrap_or_default())
+}
+
+/// The answer to a call of DynamoDB's API, as the SDK reads it.
+///
+/// # Panics
+/// Never: what is no status is answered as 500.
+#[must_use]
+pub fn answered(status: u16, body: Vec<u8>) -> HttpResponse {
+    let status = status.try_into().unwrap_or_else(|_| 500.try_into().expect("500 is a status"));
+    let mut response = HttpResponse::new(status, SdkBody::from(body));
+    response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
+    response
+}
+
 #[derive(Clone)]
 struct Connector {
     engine: Engine,
@@ -133,16 +154,9 @@ impl HttpClient for Connector {
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let target = request.headers().get("x-amz-target").unwrap_or_default();
-        let operation = target.rsplit('.').next().unwrap_or_default();
-        let body = request.body().bytes().unwrap_or_default();
+        let (operation, body) = asked(&request);
         let (status, answer) = self.engine.call(operation, body);
-        let mut response = HttpResponse::new(
-            status.try_into().unwrap_or_else(|_| 500.try_into().expect("500 is a status")),
-            SdkBody::from(answer),
-        );
-        response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
-        HttpConnectorFuture::ready(Ok(response))
+        HttpConnectorFuture::ready(Ok(answered(status, answer)))
     }
 }
 

@@ -58,7 +58,7 @@ impl Stream {
     /// [`SetupError`]: another schema, another founding, no answer.
     pub async fn create(client: Client, config: Config) -> Result<Stream, SetupError> {
         config.check_design()?;
-        config.founding.rules(config.design)?;
+        config.rules()?;
         let clock = Clock::of(&client)?;
         let wire = Wire::new(client, TableNames::prefixed(&config.prefix));
         tables::create(wire.client(), &clock, wire.tables()).await?;

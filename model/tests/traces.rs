@@ -45,7 +45,9 @@ fn the_skipped_event_reads_like_the_story_it_is() {
     let words: Vec<_> = skipped()
         .decisions
         .iter()
-        .map(|d| format!("{}: {} -> {}", d.who, d.did, d.answer.as_deref().unwrap_or("")))
+        .map(|d| {
+            format!("{}: {} -> {}", d.line.who, d.line.did, d.line.answer.as_deref().unwrap_or(""))
+        })
         .collect();
     assert_eq!(
         words[words.len() - 3..],

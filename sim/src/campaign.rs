@@ -9,7 +9,7 @@ use gapless_model::design::Design;
 
 use crate::engine::EngineKind;
 use crate::fault::{FAULTS, HAPPENINGS};
-use crate::judge::Violation;
+use crate::judge::{Breach, Violation};
 use crate::mutant::Mutant;
 use crate::plan::{Millis, Plan};
 use crate::profile::Profile;
@@ -203,6 +203,12 @@ impl Summary {
         if let Some(violation) = outcome.violation.clone() {
             self.failures.push(Failed { seed, violation, outcome });
         }
+    }
+
+    /// What each failed seed broke.
+    #[must_use]
+    pub fn breaches(&self) -> Vec<Breach> {
+        self.failures.iter().map(|failed| failed.violation.breach).collect()
     }
 
     /// The marks of the profile that no run reached, and the kinds of fault that never struck.

@@ -268,8 +268,8 @@ impl Plan {
         if self.keys == 0 || self.partition_bits.is_some_and(|bits| bits > 6) {
             return wrong("`keys` is at least 1 and `partition_bits` at most 6".to_owned());
         }
-        if self.lease.0 < 100 || self.lease <= self.skew {
-            return wrong("`lease` is at least 100 and more than `skew`".to_owned());
+        if let Err(error) = crate::world::config(self).rules() {
+            return wrong(error.to_string());
         }
         let stranger = self.incidents.iter().find_map(|incident| {
             incident.happening.process().filter(|process| process.0 >= self.processes())

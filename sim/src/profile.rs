@@ -133,7 +133,6 @@ impl Profile {
             let on = all || dice.percent(50);
             *weight = if on { dice.between(1, 10) as u8 } else { 0 };
         }
-        // Calls that merely take long are no news.
         let most = if all { 250_000 } else { 150_000 };
         let ppm = if dice.percent(15) && !all { 0 } else { dice.between(2_000, most) as u32 };
         Trouble { ppm, weights, span: Millis(lease.0 * dice.between(1, 3)) }

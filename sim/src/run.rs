@@ -123,7 +123,7 @@ struct Stage {
     operator: NodeHandle,
     processes: Vec<NodeHandle>,
     later: BinaryHeap<Reverse<(Millis, Later)>>,
-    /// How many times each process stands still, is down, or is cut off.
+    /// Who stands still, and who is down.
     still: BTreeSet<Process>,
     down: BTreeSet<Process>,
     engine_down: bool,

@@ -9,8 +9,7 @@ fn breaches(design: Design, mutant: Option<Mutant>, invariants_only: bool) -> Ve
     let mut campaign = Campaign::new(design, Profile::Swarm, 60);
     (campaign.mutant, campaign.invariants_only) = (mutant, invariants_only);
     campaign.keep_going = true;
-    let summary = campaign.run(&|_| true);
-    summary.failures.iter().map(|failed| failed.violation.breach).collect()
+    campaign.run(&|_| true).breaches()
 }
 
 #[track_caller]
@@ -69,8 +68,7 @@ fn a_checkpoint_that_goes_back_is_noticed() {
     let known = named("unfenced-checkpoint").expect("it has a name");
     let mut campaign = Campaign::new(known.design, Profile::Hostile, 100);
     campaign.keep_going = true;
-    let summary = campaign.run(&|_| true);
-    let found: Vec<_> = summary.failures.iter().map(|failed| failed.violation.breach).collect();
+    let found = campaign.run(&|_| true).breaches();
     assert!(found.contains(&Breach::Invariant(Invariant::L3)), "{found:?}");
 }
 

@@ -27,17 +27,13 @@ struct Broken {
 
 /// Where the traffic only shows its fault in a design that uses it.
 fn design_for(mutant: Mutant) -> Design {
-    match mutant {
-        Mutant::TransactionHalved => Design {
-            increment: gapless_model::design::Increment::Transaction,
-            ..Design::RECOMMENDED
-        },
+    let name = match mutant {
+        Mutant::TransactionHalved => "transaction",
         // Elsewhere no two appends ever meet in a slot.
-        Mutant::TokenReused => {
-            named("no-counter").map_or(Design::RECOMMENDED, |known| known.design)
-        }
-        _ => Design::RECOMMENDED,
-    }
+        Mutant::TokenReused => "no-counter",
+        _ => "recommended",
+    };
+    named(name).map_or(Design::RECOMMENDED, |known| known.design)
 }
 
 /// Designs that lose their triggers, which the adapter cannot: its workers sweep the

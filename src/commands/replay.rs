@@ -20,7 +20,7 @@ pub fn run(args: &ReplayArgs) -> Result<Status, Failure> {
     }
     let plan = plan_of(&args.file, &text)?;
     let outcome = gapless_sim::run(&plan);
-    let steps = story::of_run(&simulation::entries(&outcome.log));
+    let steps = story::of_run(&outcome);
     let mut out = stdout().lock();
     writeln!(out, "seed {}, profile {}: {}\n", plan.seed, plan.profile, simulation::scale(&plan))?;
     writeln!(out, "{}", diagram::text(&steps))?;
@@ -79,7 +79,11 @@ fn play(path: &Path, text: &str, args: &ReplayArgs) -> Result<Status, Failure> {
         batch: header.bounds.batch,
         workers: header.bounds.workers,
         groups: header.bounds.groups,
-        faults: replayed.decisions.iter().filter_map(|decision| decision.fault.clone()).collect(),
+        faults: replayed
+            .decisions
+            .iter()
+            .filter_map(|decision| decision.line.fault.clone())
+            .collect(),
     };
     interrupt::listen();
     let bar = ProgressBar::new_spinner();
@@ -100,7 +104,7 @@ fn play(path: &Path, text: &str, args: &ReplayArgs) -> Result<Status, Failure> {
     };
     let small = shrink(&plan, &outcome, 300, |_| !interrupt::asked());
     let (plan, outcome) = small.map_or((plan, outcome), |small| (small.plan, small.outcome));
-    let steps = story::of_run(&simulation::entries(&outcome.log));
+    let steps = story::of_run(&outcome);
     writeln!(
         out,
         "{name} breaks {invariant} against the real adapter too (seed {seed}): {}\n",

@@ -108,7 +108,7 @@ fn tell(
         simulation::scale(&plan),
         path.display()
     )?;
-    let steps = story::of_run(&simulation::entries(&outcome.log));
+    let steps = story::of_run(&outcome);
     writeln!(out, "{}", diagram::text(&steps))?;
     if let Some(violation) = &outcome.violation {
         writeln!(out, "{} is broken: {}", violation.breach, violation.what)?;

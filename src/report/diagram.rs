@@ -15,7 +15,8 @@ const MARGIN: usize = 5;
 
 /// The lanes of a diagram: the processes in order of appearance by name, then the tables.
 pub fn lanes(decisions: &[Step]) -> Vec<String> {
-    let mut lanes: Vec<String> = decisions.iter().map(|decision| decision.who.clone()).collect();
+    let mut lanes: Vec<String> =
+        decisions.iter().map(|decision| decision.line.who.clone()).collect();
     lanes.sort();
     lanes.dedup();
     lanes.retain(|lane| lane != WORLD);
@@ -25,7 +26,7 @@ pub fn lanes(decisions: &[Step]) -> Vec<String> {
 
 /// The place of a decision's actor among the lanes; the world acts on the tables.
 pub fn lane_of(lanes: &[String], decision: &Step) -> usize {
-    lanes.iter().position(|lane| *lane == decision.who).unwrap_or(lanes.len() - 1)
+    lanes.iter().position(|lane| *lane == decision.line.who).unwrap_or(lanes.len() - 1)
 }
 
 /// Draws decisions as arrows between lanes.
@@ -35,18 +36,18 @@ pub fn text(decisions: &[Step]) -> String {
     canvas.head(&lanes);
     for decision in decisions {
         let lane = lane_of(&lanes, decision);
-        let mut label = decision.did.clone();
-        if let Some(fault) = &decision.fault {
+        let mut label = decision.line.did.clone();
+        if let Some(fault) = &decision.line.fault {
             let _ = write!(label, " !{fault}");
         }
-        match (&decision.answer, lane + 1 == lanes.len()) {
+        match (&decision.line.answer, lane + 1 == lanes.len()) {
             (Some(answer), false) => {
-                canvas.arrow(Some(decision.step), lane, &label, true, true);
-                canvas.arrow(None, lane, answer, false, decision.heard);
+                canvas.arrow(Some(decision.line.step), lane, &label, true, true);
+                canvas.arrow(None, lane, answer, false, decision.line.heard);
             }
             (answer, _) => {
                 let answer = answer.as_ref().map_or(String::new(), |text| format!(": {text}"));
-                canvas.note(decision.step, lane, &format!("{label}{answer}"));
+                canvas.note(decision.line.step, lane, &format!("{label}{answer}"));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use gapless_sim::{Campaign, Entry, FAULTS, HAPPENINGS, MARKS, Plan, Summary};
+use gapless_sim::{Campaign, FAULTS, HAPPENINGS, MARKS, Plan, Summary};
 use indicatif::HumanCount;
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
 use serde_json::json;
@@ -108,11 +108,6 @@ pub fn repeats(name: &str, campaign: &Campaign, seed: u64) -> String {
         "gapless sim {name} --profile {} --from {seed} --seeds 1{mutant}{only}",
         campaign.profile
     )
-}
-
-/// The lines of a log after its header.
-pub fn entries(log: &str) -> Vec<Entry> {
-    log.lines().skip(1).filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 /// How much there is to a plan, in words.

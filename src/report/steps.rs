@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use gapless_model::Invariant;
 use gapless_model::check::{Decision, Report, Trace};
+use gapless_model::log::Line;
 
 /// A counterexample with its heading.
 pub fn counterexample(report: &Report, invariant: Invariant, trace: &Trace) -> String {
@@ -42,15 +43,15 @@ fn stuck(invariant: Invariant) -> &'static str {
 pub fn numbered(decisions: &[Decision]) -> String {
     let mut text = String::new();
     let mut state = "";
-    let width = decisions.iter().map(|decision| decision.who.len()).max().unwrap_or(0);
+    let width = decisions.iter().map(|decision| decision.line.who.len()).max().unwrap_or(0);
     for decision in decisions {
-        let Decision { step, who, did, .. } = decision;
+        let Line { step, who, did, answer, heard, fault } = &decision.line;
         let _ = write!(text, "{step:>3}. {who:<width$}  {did}");
-        if let Some(answer) = &decision.answer {
-            let arrow = if decision.heard { "->" } else { "-> (unheard)" };
+        if let Some(answer) = answer {
+            let arrow = if *heard { "->" } else { "-> (unheard)" };
             let _ = write!(text, " {arrow} {answer}");
         }
-        if let Some(fault) = &decision.fault {
+        if let Some(fault) = fault {
             let _ = write!(text, "   [{fault}]");
         }
         text.push('\n');

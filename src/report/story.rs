@@ -1,50 +1,32 @@
-//! What a drawing is made of: the steps of a counterexample, of a simulated run, or of a trace.
+//! What a drawing is made of: the steps of a counterexample, or of a simulated run.
 
 use gapless_model::check::Decision;
-use gapless_sim::Entry;
+use gapless_model::log::Line;
+use gapless_sim::{Entry, Outcome};
 
 /// One step, as it is drawn.
 pub struct Step {
-    /// Its number.
-    pub step: usize,
-    /// Who.
-    pub who: String,
-    /// What.
-    pub did: String,
-    /// What the store answered.
-    pub answer: Option<String>,
-    /// Whether the answer was heard.
-    pub heard: bool,
-    /// The fault that struck.
-    pub fault: Option<String>,
+    /// Who did what, and what came of it.
+    pub line: Line,
     /// What stands below it.
     pub state: String,
 }
 
 /// The steps of a counterexample.
 pub fn of(decisions: &[Decision]) -> Vec<Step> {
-    let step = |decision: &Decision| Step {
-        step: decision.step,
-        who: decision.who.clone(),
-        did: decision.did.clone(),
-        answer: decision.answer.clone(),
-        heard: decision.heard,
-        fault: decision.fault.clone(),
-        state: decision.state.clone(),
-    };
+    let step =
+        |decision: &Decision| Step { line: decision.line.clone(), state: decision.state.clone() };
     decisions.iter().map(step).collect()
 }
 
 /// The steps of a simulated run: what its machines did, and what befell them.
-pub fn of_run(entries: &[Entry]) -> Vec<Step> {
-    let told = entries.iter().filter(|entry| !entry.looks && entry.who != "judge");
-    let step = |(index, entry): (usize, &Entry)| Step {
-        step: index + 1,
-        who: entry.who.clone(),
-        did: entry.did.clone(),
-        answer: entry.answer.clone(),
-        heard: entry.heard,
-        fault: entry.fault.clone(),
+pub fn of_run(outcome: &Outcome) -> Vec<Step> {
+    let lines = outcome.log.lines().skip(1);
+    let entries = lines.filter_map(|line| serde_json::from_str::<Entry>(line).ok());
+    let told = entries.filter(|entry| !entry.looks && entry.line.who != "judge");
+    // What only looked is left out, so the steps are counted anew.
+    let step = |(index, entry): (usize, Entry)| Step {
+        line: Line { step: index + 1, ..entry.line },
         state: entry.at.to_string(),
     };
     told.enumerate().map(step).collect()

@@ -48,18 +48,18 @@ fn column(lane: usize) -> usize {
 
 /// One decision: an arrow there and back, or words at a lane; and the state below.
 fn row(decision: &Step, from: usize, store: usize, y: usize) -> Group {
-    let ink = if decision.fault.is_some() { FAULT } else { INK };
-    let mut did = decision.did.clone();
-    if let Some(fault) = &decision.fault {
+    let ink = if decision.line.fault.is_some() { FAULT } else { INK };
+    let mut did = decision.line.did.clone();
+    if let Some(fault) = &decision.line.fault {
         did = format!("{did} [{fault}]");
     }
     let group = Group::new()
-        .add(words(&format!("{}.", decision.step), 12, y, FAINT))
+        .add(words(&format!("{}.", decision.line.step), 12, y, FAINT))
         .add(words(&decision.state, MARGIN, y + 36, FAINT).set("font-size", 10));
-    match &decision.answer {
+    match &decision.line.answer {
         Some(answer) if from != store => {
-            let back = if decision.heard { from + 8 } else { from + (store - from) / 3 };
-            let tip = if decision.heard { "◀" } else { "✕" };
+            let back = if decision.line.heard { from + 8 } else { from + (store - from) / 3 };
+            let tip = if decision.line.heard { "◀" } else { "✕" };
             group
                 .add(stroke(from, y, store, y, ink))
                 .add(words("▶", store - 10, y + 4, ink))

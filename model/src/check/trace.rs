@@ -17,6 +17,7 @@ use super::search::{Task, in_world_of, protocol};
 use super::tamper::Tamper;
 use crate::design::{AXES, Axis, Design};
 use crate::invariant::Invariant;
+use crate::log::Line;
 
 pub use crate::log::{FORMAT, VERSION};
 
@@ -61,34 +62,13 @@ pub struct Header {
 /// Every other line of a log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
-    /// The step, from 1.
-    pub step: usize,
-    /// Who.
-    pub who: String,
-    /// What.
-    pub did: String,
-    /// What the store answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub answer: Option<String>,
-    /// Whether the answer was heard.
-    #[serde(default = "yes", skip_serializing_if = "is_yes")]
-    pub heard: bool,
-    /// The fault that struck.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fault: Option<String>,
+    /// Who did what, and what came of it.
+    #[serde(flatten)]
+    pub line: Line,
     /// The state afterwards, as far as it matters.
     pub state: String,
     /// The step itself.
     pub action: Action,
-}
-
-fn yes() -> bool {
-    true
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-fn is_yes(heard: &bool) -> bool {
-    *heard
 }
 
 /// Why a log cannot be replayed.
@@ -195,7 +175,7 @@ impl Trace {
     /// How many faults struck.
     #[must_use]
     pub fn faults(&self) -> usize {
-        self.decisions.iter().filter(|decision| decision.fault.is_some()).count()
+        self.decisions.iter().filter(|decision| decision.line.fault.is_some()).count()
     }
 
     /// The log, line by line.
@@ -248,8 +228,9 @@ pub fn replay(text: &str) -> Result<Replayed, ReplayError> {
     for ((line, logged), happened) in logged.iter().zip(&decisions) {
         if logged != happened {
             let says = |decision: &Decision| {
-                let answer = decision.answer.as_deref().unwrap_or("");
-                format!("{} {} {answer} [{}]", decision.who, decision.did, decision.state)
+                let Line { who, did, answer, .. } = &decision.line;
+                let answer = answer.as_deref().unwrap_or("");
+                format!("{who} {did} {answer} [{}]", decision.state)
             };
             let (logged, happens) = (says(logged), says(happened));
             return Err(ReplayError::Differs { line: *line, logged, happens });
@@ -283,12 +264,14 @@ fn walk<const P: usize, const W: usize, const G: usize, const S: usize, const L:
         let Some(next) = protocol.step(&world, action) else { return (decisions, false) };
         world = next;
         decisions.push(Decision {
-            step: decisions.len() + 1,
-            who: who.to_string(),
-            did,
-            answer,
-            heard,
-            fault: fault.map(str::to_owned),
+            line: Line {
+                step: decisions.len() + 1,
+                who: who.to_string(),
+                did,
+                answer,
+                heard,
+                fault: fault.map(str::to_owned),
+            },
             state: protocol.summary(&world),
             action,
         });

@@ -4,7 +4,7 @@
 //! It answers what dynoxide answers to everything that a run asks: a test runs the two
 //! side by side over whole runs and compares every answer.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -34,13 +34,45 @@ struct Table {
 }
 
 /// The engine.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Light {
     tables: HashMap<String, Table>,
     /// Transactions that were done, by their tokens: DynamoDB does none of them twice.
-    done: HashMap<String, ()>,
-    conditions: HashMap<String, Option<Arc<Condition>>>,
-    updates: HashMap<String, Option<Arc<Update>>>,
+    done: HashSet<String>,
+    conditions: Expressions<Condition>,
+    updates: Expressions<Update>,
+}
+
+/// Expressions that were read before: the mapping writes the same few again and again.
+#[derive(Debug)]
+struct Expressions<T> {
+    parse: fn(&str) -> Option<T>,
+    read: HashMap<String, Arc<T>>,
+}
+
+impl<T> Expressions<T> {
+    fn read(&mut self, text: &str) -> Result<Arc<T>, Refusal> {
+        if let Some(known) = self.read.get(text) {
+            return Ok(Arc::clone(known));
+        }
+        let Some(parsed) = (self.parse)(text) else {
+            return invalid(format!("no expression: {text}"));
+        };
+        let parsed = Arc::new(parsed);
+        self.read.insert(text.to_owned(), Arc::clone(&parsed));
+        Ok(parsed)
+    }
+}
+
+impl Default for Light {
+    fn default() -> Light {
+        Light {
+            tables: HashMap::new(),
+            done: HashSet::new(),
+            conditions: Expressions { parse: expression::condition, read: HashMap::new() },
+            updates: Expressions { parse: expression::update, read: HashMap::new() },
+        }
+    }
 }
 
 /// What a call comes to.
@@ -189,28 +221,12 @@ impl Light {
         Ok(found.map_or_else(|| json!({}), |item| json!({ "Item": item })))
     }
 
-    fn condition(&mut self, text: &str) -> Result<Arc<Condition>, Refusal> {
-        let read = self.conditions.entry(text.to_owned());
-        let read = read.or_insert_with(|| expression::condition(text).map(Arc::new));
-        read.clone().map_or_else(|| invalid(format!("no condition: {text}")), Ok)
-    }
-
-    fn update(&mut self, text: &str) -> Result<Arc<Update>, Refusal> {
-        let read = self.updates.entry(text.to_owned());
-        let read = read.or_insert_with(|| expression::update(text).map(Arc::new));
-        read.clone().map_or_else(|| invalid(format!("no update: {text}")), Ok)
-    }
-
     /// What a write would change, if its condition holds; the old item if it does not.
     fn prepare(&mut self, operation: &str, call: &Value) -> Result<Change, Refusal> {
-        let condition = match call["ConditionExpression"].as_str() {
-            None => None,
-            Some(text) => Some(self.condition(text)?),
-        };
-        let update = match call["UpdateExpression"].as_str() {
-            None => None,
-            Some(text) => Some(self.update(text)?),
-        };
+        let condition = call["ConditionExpression"].as_str();
+        let condition = condition.map(|text| self.conditions.read(text)).transpose()?;
+        let update = call["UpdateExpression"].as_str();
+        let update = update.map(|text| self.updates.read(text)).transpose()?;
         let table = self.table(call)?;
         let whole = if operation == "PutItem" { &call["Item"] } else { &call["Key"] };
         let key = table.key(whole)?;
@@ -272,7 +288,7 @@ impl Light {
 
     fn transact(&mut self, call: &Value) -> Answer {
         let token = call["ClientRequestToken"].as_str().unwrap_or_default();
-        if self.done.contains_key(token) {
+        if self.done.contains(token) {
             return Ok(json!({}));
         }
         let mut prepared = Vec::new();
@@ -297,7 +313,7 @@ impl Light {
         for (part, change) in prepared {
             self.commit(part, change);
         }
-        self.done.insert(token.to_owned(), ());
+        self.done.insert(token.to_owned());
         Ok(json!({}))
     }
 

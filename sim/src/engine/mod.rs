@@ -4,14 +4,14 @@
 mod expression;
 mod light;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use dynoxide::Database;
 use dynoxide::storage_backend::Clock;
 use gapless::embedded::Engine as Dynoxide;
 use serde_json::Value;
 
-use crate::world::{BEGINNING, now};
+use crate::world::{BEGINNING, lock, now};
 use light::Light;
 
 /// Which engine stores.
@@ -96,7 +96,7 @@ impl Engine {
 }
 
 fn in_light(light: &Mutex<Light>, operation: &str, call: &Value) -> (u16, Value) {
-    light.lock().unwrap_or_else(PoisonError::into_inner).call(operation, call)
+    lock(light).call(operation, call)
 }
 
 fn in_dynoxide(dynoxide: &Dynoxide, operation: &str, call: &Value) -> (u16, Value) {

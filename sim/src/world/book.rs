@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::io::Write as _;
 
-use gapless_model::Invariant;
+use gapless::Live;
+use gapless_model::log::{FORMAT, Line, VERSION};
+use gapless_model::{Invariant, Rules};
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{FAULTS, HAPPENINGS, Incident, Strike};
@@ -15,35 +17,14 @@ use crate::plan::{Millis, Plan};
 /// A line of the decision log after its header.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// The step, from 1.
-    pub step: usize,
+    /// Who did what, and what came of it.
+    #[serde(flatten)]
+    pub line: Line,
     /// When, in milliseconds of simulated time.
     pub at: Millis,
-    /// Who.
-    pub who: String,
-    /// What.
-    pub did: String,
-    /// What the store answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub answer: Option<String>,
-    /// Whether the answer was heard.
-    #[serde(default = "yes", skip_serializing_if = "is_yes")]
-    pub heard: bool,
-    /// The fault that struck.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fault: Option<String>,
     /// Whether it only looked, outside of any machine: drawings leave it out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub looks: bool,
-}
-
-fn yes() -> bool {
-    true
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-fn is_yes(heard: &bool) -> bool {
-    *heard
 }
 
 /// The record of one run.
@@ -61,14 +42,7 @@ pub(crate) struct Book {
 }
 
 impl Book {
-    pub(crate) fn new(plan: &Plan) -> Book {
-        let rules = gapless_model::Rules {
-            design: plan.design,
-            lease: plan.lease.duration(),
-            renew: plan.lease.duration() / 3,
-            grace: plan.grace.duration(),
-            skew: plan.skew.duration(),
-        };
+    pub(crate) fn new(plan: &Plan, rules: Rules<Live>) -> Book {
         let judge = Judge {
             slots: Slots::default(),
             leases: Leases::default(),
@@ -81,8 +55,8 @@ impl Book {
         };
         let mut log = Vec::with_capacity(64 * 1024);
         let header = serde_json::json!({
-            "format": gapless_model::log::FORMAT,
-            "version": gapless_model::log::VERSION,
+            "format": FORMAT,
+            "version": VERSION,
             "source": "sim",
             "plan": plan,
         });
@@ -107,7 +81,7 @@ impl Book {
             return;
         }
         self.steps += 1;
-        entry.step = self.steps;
+        entry.line.step = self.steps;
         // Writing to memory does not fail, and an entry is plain data.
         let _ = serde_json::to_writer(&mut self.log, &entry);
         self.log.push(b'\n');
@@ -115,29 +89,20 @@ impl Book {
 
     /// A line of somebody who acts by himself.
     pub(crate) fn note(&mut self, at: Millis, who: &str, did: String, fault: Option<&str>) {
-        self.write(Entry {
-            step: 0,
-            at,
-            who: who.to_owned(),
-            did,
-            answer: None,
-            heard: true,
-            fault: fault.map(str::to_owned),
-            looks: false,
-        });
+        let (who, fault) = (who.to_owned(), fault.map(str::to_owned));
+        let line = Line { step: 0, who, did, answer: None, heard: true, fault };
+        self.write(Entry { line, at, looks: false });
     }
 
     /// A request that was never applied.
     pub(crate) fn lost(&mut self, at: Millis, who: &str, did: (String, bool), fault: &str) {
+        let (did, looks) = did;
+        let (who, answer) = (who.to_owned(), Some("not applied".to_owned()));
+        let fault = Some(fault.to_owned());
         self.write(Entry {
-            step: 0,
+            line: Line { step: 0, who, did, answer, heard: false, fault },
             at,
-            who: who.to_owned(),
-            did: did.0,
-            answer: Some("not applied".to_owned()),
-            heard: false,
-            fault: Some(fault.to_owned()),
-            looks: did.1,
+            looks,
         });
     }
 

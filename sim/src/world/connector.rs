@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::config::{HttpClient, RuntimeComponents};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_types::body::SdkBody;
+use gapless::embedded::{answered, asked};
 use madsim::net::Endpoint;
 use madsim::time::{sleep, timeout};
 
@@ -137,17 +136,12 @@ impl HttpClient for Connector {
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let target = request.headers().get("x-amz-target").unwrap_or_default();
-        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-        let body = request.body().bytes().unwrap_or_default().to_vec();
+        let (operation, body) = asked(&request);
+        let (operation, body) = (operation.to_owned(), body.to_vec());
         let connector = self.clone();
         HttpConnectorFuture::new(async move {
             let answer = connector.exchange(operation, body).await?;
-            let status = answer.status.try_into();
-            let status = status.map_err(|error| ConnectorError::other(Box::new(error), None))?;
-            let mut response = HttpResponse::new(status, SdkBody::from(answer.body));
-            response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
-            Ok(response)
+            Ok(answered(answer.status, answer.body))
         })
     }
 }

@@ -8,6 +8,7 @@ use madsim::net::rpc::Request;
 use madsim::time::sleep;
 use serde::{Deserialize, Serialize};
 
+use super::store::{nature, says};
 use super::{World, lock, now};
 use crate::dice::Dice;
 use crate::fault::{Fault, Nature};
@@ -65,7 +66,7 @@ impl Answer {
 }
 
 /// Serves calls, until the node is killed.
-pub(super) async fn serve(world: Arc<World>) {
+pub(crate) async fn serve(world: Arc<World>) {
     let endpoint =
         Endpoint::bind(super::dynamo_address()).await.expect("the store's own port is free");
     endpoint.add_rpc_handler(move |call: Call| {
@@ -81,11 +82,10 @@ async fn answer(world: &World, call: Call) -> Answer {
         world.plan.seed,
         &[2, u64::from(call.process), u64::from(call.attempt), u64::from(call.copy)],
     );
-    let nature = super::store::nature(&call.operation, &call.body);
     sleep(dice.latency(world.plan.latency.duration())).await;
     let slow = lock(&world.slow)
         .iter()
-        .filter(|slow| now() < slow.until && mentions(&call.body, &slow.partition))
+        .filter(|slow| now() < slow.until && says(&call.body, &format!("\"{}\"", slow.partition)))
         .map(|slow| slow.by)
         .max();
     if let Some(by) = slow {
@@ -111,7 +111,8 @@ async fn answer(world: &World, call: Call) -> Answer {
         }
         _ => {}
     }
-    if now() < *lock(&world.storm_until) && nature != Nature::Other && dice.percent(80) {
+    let stormy = now() < *lock(&world.storm_until);
+    if stormy && nature(&call.operation, &call.body) != Nature::Other && dice.percent(80) {
         return refuse("storm", throttled());
     }
     let answer = world.store.execute(world, &call, &mut dice);
@@ -121,9 +122,4 @@ async fn answer(world: &World, call: Call) -> Answer {
         }
         _ => answer,
     }
-}
-
-fn mentions(body: &[u8], partition: &str) -> bool {
-    let quoted = format!("\"{partition}\"");
-    body.windows(quoted.len()).any(|window| window == quoted.as_bytes())
 }

@@ -16,7 +16,7 @@ mod worker;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use gapless::{Config, Group, ProducerName, Stop, TableNames};
 use madsim::runtime::NodeHandle;
@@ -24,7 +24,12 @@ use madsim::time::TimeHandle;
 
 pub(crate) use book::Book;
 pub use book::Entry;
+// What each node runs, again after each crash.
+pub(crate) use dynamo::serve as run_dynamo;
 pub(crate) use operator::{audit, create};
+pub(crate) use producer::run as run_producer;
+pub(crate) use queue::serve as run_queue;
+pub(crate) use worker::run as run_worker;
 
 use crate::engine::EngineKind;
 use crate::fault::{Fault, Incident, Nature, Strike};
@@ -81,6 +86,7 @@ pub(crate) fn now() -> Millis {
 impl World {
     pub(crate) fn new(plan: &Plan, engine: EngineKind) -> World {
         let processes = usize::from(plan.processes());
+        let rules = config(plan).rules().expect("a plan is validated before it is run");
         let counters = || (0..processes).map(|_| AtomicU32::new(0)).collect();
         let listed = plan.strikes.as_ref().map(|strikes| {
             strikes.iter().map(|strike| ((strike.process, strike.attempt), strike.fault)).collect()
@@ -99,18 +105,13 @@ impl World {
             storm_until: Mutex::default(),
             slow: Mutex::default(),
             network: OnceLock::new(),
-            book: Mutex::new(Book::new(plan)),
+            book: Mutex::new(Book::new(plan, rules)),
             plan: plan.clone(),
         }
     }
 
     pub(crate) fn book(&self) -> MutexGuard<'_, Book> {
         lock(&self.book)
-    }
-
-    /// The stream's configuration, as every process has it.
-    pub(crate) fn config(&self) -> Config {
-        config(&self.plan)
     }
 
     pub(crate) fn group(&self, index: u8) -> Group {
@@ -238,7 +239,7 @@ impl World {
     }
 }
 
-/// The stream's configuration under a plan.
+/// The stream's configuration under a plan, as every process has it.
 pub(crate) fn config(plan: &Plan) -> Config {
     Config::new(PREFIX)
         .layout(plan.layout())
@@ -267,21 +268,4 @@ fn dynamo_address() -> SocketAddr {
 
 fn queue_address() -> SocketAddr {
     (QUEUE, PORT).into()
-}
-
-/// What each node runs, again after each crash.
-pub(crate) fn run_dynamo(world: Arc<World>) -> impl Future<Output = ()> + Send {
-    dynamo::serve(world)
-}
-
-pub(crate) fn run_queue(world: Arc<World>) -> impl Future<Output = ()> + Send {
-    queue::serve(world)
-}
-
-pub(crate) fn run_producer(world: Arc<World>, index: usize) -> impl Future<Output = ()> + Send {
-    producer::run(world, index)
-}
-
-pub(crate) fn run_worker(world: Arc<World>, index: usize) -> impl Future<Output = ()> + Send {
-    worker::run(world, index)
 }

@@ -7,7 +7,7 @@ use gapless::{SetupError, Stream};
 use madsim::time::sleep;
 
 use super::client::client;
-use super::{World, now};
+use super::{World, config, now};
 use crate::judge::Breach;
 
 /// Creates the stream, as often as it takes; again, it changes nothing.
@@ -15,7 +15,7 @@ pub(crate) async fn create(world: &Arc<World>) -> bool {
     let process = world.plan.operator();
     for _ in 0..100 {
         let client = client(world, process).await;
-        match Stream::create(client, world.config()).await {
+        match Stream::create(client, config(&world.plan)).await {
             Ok(_) => return true,
             Err(SetupError::Store(error)) if error.is_transient() => {
                 sleep(Duration::from_millis(200)).await;
@@ -33,7 +33,7 @@ pub(crate) async fn create(world: &Arc<World>) -> bool {
 pub(crate) async fn audit(world: &Arc<World>) {
     let process = world.plan.operator();
     let client = client(world, process).await;
-    let Ok(stream) = Stream::open(client, world.config()).await else { return };
+    let Ok(stream) = Stream::open(client, config(&world.plan)).await else { return };
     match stream.audit(|_| {}).await {
         Ok(audit) => {
             world.book().note(

@@ -15,14 +15,14 @@ use madsim::time::sleep;
 
 use super::client::client;
 use super::watcher::Watcher;
-use super::{World, now, producer_name};
+use super::{World, config, now, producer_name};
 use crate::plan::{Appending, Process};
 
 /// Opens the stream, as often as it takes.
 pub(super) async fn open(world: &Arc<World>, process: Process, life: u32) -> Option<Stream> {
     loop {
         let client = client(world, process).await;
-        match Stream::open(client, world.config()).await {
+        match Stream::open(client, config(&world.plan)).await {
             Ok(stream) => {
                 let watcher = Watcher { world: Arc::clone(world), process, life };
                 return Some(stream.observed(Arc::new(watcher)));
@@ -47,7 +47,7 @@ struct Producing {
 }
 
 /// One life of a producer.
-pub(super) async fn run(world: Arc<World>, index: usize) {
+pub(crate) async fn run(world: Arc<World>, index: usize) {
     let process = world.plan.producer(index);
     let life = world.born(process);
     let Some(stream) = open(&world, process, life).await else { return };

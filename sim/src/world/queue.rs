@@ -92,7 +92,7 @@ impl Shelf {
 }
 
 /// Serves the queue, and feeds it from the table's stream.
-pub(super) async fn serve(world: Arc<World>) {
+pub(crate) async fn serve(world: Arc<World>) {
     let shelf = Arc::new(Mutex::new(Shelf::default()));
     let endpoint = Endpoint::bind(queue_address()).await.expect("the queue's own port is free");
     {

@@ -4,6 +4,7 @@
 use std::sync::Mutex;
 
 use gapless::{Group, Live, TableNames};
+use gapless_model::log::Line;
 use gapless_model::store::{Reply, Request, View, reply_words, request_words};
 use gapless_model::{PartitionId, Seq};
 use serde_json::{Value, json};
@@ -30,10 +31,7 @@ pub(super) struct Store {
 
 /// What kind of call it is.
 pub(super) fn nature(operation: &str, body: &[u8]) -> Nature {
-    let consistent = || {
-        let said = b"\"ConsistentRead\":true";
-        body.windows(said.len()).any(|window| window == said)
-    };
+    let consistent = || says(body, "\"ConsistentRead\":true");
     match operation {
         "PutItem" | "UpdateItem" | "TransactWriteItems" => Nature::Write,
         "BatchGetItem" if consistent() => Nature::Batch,
@@ -42,6 +40,11 @@ pub(super) fn nature(operation: &str, body: &[u8]) -> Nature {
         "GetItem" | "Query" | "Scan" => Nature::EventualRead,
         _ => Nature::Other,
     }
+}
+
+/// Whether a call's body has this text in it.
+pub(super) fn says(body: &[u8], text: &str) -> bool {
+    body.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
 /// A request and the state of the items that it may have changed.
@@ -154,7 +157,7 @@ impl Store {
                     self.backdate(items, then);
                 }
             }
-            ("Query", Some(Fault::Stale { by, .. })) if answer_of_index(&call.body) => {
+            ("Query", Some(Fault::Stale { by, .. })) if says(&call.body, "\"IndexName\"") => {
                 let then = Millis(now().0.saturating_sub(by.0));
                 if let Some(items) = answer["Items"].as_array_mut() {
                     // An index that lags does not show the newest partitions.
@@ -330,16 +333,15 @@ impl Store {
             (false, Some("duplicate")) => None,
             (false, fault) => fault,
         };
-        world.book().write(Entry {
+        let line = Line {
             step: 0,
-            at: now(),
             who: world.plan.name(Process(call.process)),
             did,
             answer: Some(answer),
             heard: !unheard && !call.copy,
             fault: fault.map(str::to_owned),
-            looks,
-        });
+        };
+        world.book().write(Entry { line, at: now(), looks });
     }
 }
 
@@ -355,9 +357,4 @@ fn table(call: &Value) -> &str {
     let named = call["TableName"].as_str();
     let batch = || call["RequestItems"].as_object().and_then(|tables| tables.keys().next());
     named.or_else(|| batch().map(String::as_str)).unwrap_or_default()
-}
-
-fn answer_of_index(body: &[u8]) -> bool {
-    let said = b"\"IndexName\"";
-    body.windows(said.len()).any(|window| window == said)
 }

@@ -27,7 +27,7 @@ struct Working {
 }
 
 /// One life of a worker.
-pub(super) async fn run(world: Arc<World>, index: usize) {
+pub(crate) async fn run(world: Arc<World>, index: usize) {
     let process = world.plan.worker(index);
     let life = world.born(process);
     let plan = world.plan.workers[index];
