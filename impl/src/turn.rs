@@ -63,8 +63,16 @@ impl From<StoreError> for Broken {
     }
 }
 
-/// What became of a delivery: done, or given up after so many attempts.
-type Handled = Result<(), (u32, HandlerError)>;
+/// What goes on with a delivery.
+enum Handled {
+    /// The handler is done.
+    Done,
+    /// It failed.
+    Failed(HandlerError),
+    /// It was given a pause after it failed, and that is over.
+    Rested,
+}
+
 /// What became of a request.
 type Answer = Result<Reply<Live>, StoreError>;
 
@@ -143,6 +151,7 @@ impl<'a, H: Handler> Turn<'a, H> {
         shared.began(self.watched(&machine));
         let mut beside = Beside { handling: None, handled: None, ahead: None, read: None };
         let (mut delivered, mut in_hand, mut backoff) = (0, 0, Backoff::default());
+        let (mut attempt, mut rest) = (1, Backoff::new(self.retries.first));
         let mut silent_since: Option<Timestamp> = None;
         loop {
             // It looks at its clock before it acts (L2, scenario 7).
@@ -153,17 +162,25 @@ impl<'a, H: Handler> Turn<'a, H> {
             }
             if let Some((fence, done)) = beside.handled.take() {
                 match done {
-                    Ok(()) => {
+                    Handled::Done => {
                         delivered += in_hand;
+                        (attempt, rest) = (1, Backoff::new(self.retries.first));
                         // If the lease ended meanwhile, nobody waits for it any more.
                         if machine.wants(rules).deliver.is_some() {
                             self.tell(&mut machine, now, News::Handled);
                         }
                     }
-                    Err((attempts, why)) => {
+                    Handled::Failed(why) if attempt >= self.retries.most => {
                         self.note(machine.epoch(), fence, &why).await;
-                        return Err(Broken::Handler { at: fence, attempts, why });
+                        return Err(Broken::Handler { at: fence, attempts: attempt, why });
                     }
+                    Handled::Failed(why) => {
+                        tracing::warn!(%partition, %fence, attempt, %why, "the handler failed");
+                        let resting = clock.sleep(rest.next()).map(|()| Handled::Rested);
+                        beside.handling = Some((fence, resting.boxed()));
+                    }
+                    // The clock was looked at since: the lease may have ended meanwhile (L2).
+                    Handled::Rested => attempt += 1,
                 }
             }
             let wants = machine.wants(rules);
@@ -181,11 +198,16 @@ impl<'a, H: Handler> Turn<'a, H> {
             {
                 let fence = Fence { epoch: delivery.epoch, upto: delivery.upto };
                 let page = delivery.page.clone();
-                self.read_ahead(&mut beside, &page, fence.upto);
+                if attempt == 1 {
+                    self.read_ahead(&mut beside, &page, fence.upto);
+                }
                 let delivery =
                     Delivery::new(group.clone(), partition.clone(), fence, delivery.after, page);
                 in_hand = delivery.events().count() as u64;
-                beside.handling = Some((fence, self.handle(delivery).boxed()));
+                let handling = self.handler.handle(delivery.again(attempt));
+                let handled =
+                    handling.map(|done| done.map_or_else(Handled::Failed, |()| Handled::Done));
+                beside.handling = Some((fence, handled.boxed()));
             }
             let (store, wake) = (wants.store.clone(), wants.wake);
             match store {
@@ -199,7 +221,8 @@ impl<'a, H: Handler> Turn<'a, H> {
                         if clock.now().since(since) > shared.patience {
                             return Err(error.into());
                         }
-                        beside.during(clock.sleep(backoff.next())).await;
+                        let pause = self.within_lease(&machine, wake, backoff.next());
+                        beside.during(clock.sleep(pause)).await;
                     }
                     Err(error) => return Err(error.into()),
                 },
@@ -258,11 +281,21 @@ impl<'a, H: Handler> Turn<'a, H> {
             }
             beside.ahead = None;
         }
-        let mut most = self.shared.attempt;
-        if let (true, Some(ends)) = (machine.holds_lease(), wake) {
-            most = most.min(ends.since(self.shared.clock.now()));
-        }
+        let most = self.within_lease(machine, wake, self.shared.attempt);
         beside.during(self.shared.attempt(self.owner.as_str(), request, most)).await
+    }
+
+    /// No longer than the lease lasts: when it ends, the handler ends with it (L2).
+    fn within_lease(
+        &self,
+        machine: &Consume<Live>,
+        wake: Option<Timestamp>,
+        span: Duration,
+    ) -> Duration {
+        match wake {
+            Some(ends) if machine.holds_lease() => span.min(ends.since(self.shared.clock.now())),
+            Some(_) | None => span,
+        }
     }
 
     /// Reads what comes after this delivery while it is handled.
@@ -281,24 +314,6 @@ impl<'a, H: Handler> Turn<'a, H> {
             shared.wire.send(&request).await
         };
         (beside.ahead, beside.read) = (Some((upto, reading.boxed())), None);
-    }
-
-    /// Hands a delivery over, again and again where the handler fails.
-    async fn handle(&self, delivery: Delivery) -> Handled {
-        let mut backoff = Backoff::new(self.retries.first);
-        let mut attempt = 1;
-        loop {
-            match self.handler.handle(delivery.again(attempt)).await {
-                Ok(()) => return Ok(()),
-                Err(why) if attempt >= self.retries.most => return Err((attempt, why)),
-                Err(why) => {
-                    let partition = delivery.partition();
-                    tracing::warn!(%partition, fence = %delivery.fence(), attempt, %why, "the handler failed");
-                    self.shared.clock.sleep(backoff.next()).await;
-                    attempt += 1;
-                }
-            }
-        }
     }
 
     /// Notes on the consumer's item why it stops. The lease is left to end by itself:

@@ -5,9 +5,11 @@ mod common;
 
 use common::{CALM, assert_breaks, assert_holds, tampered, task};
 use gapless_model::Invariant;
-use gapless_model::check::{Bounds, Clocks, Tamper, Task};
+use std::time::Duration;
+
+use gapless_model::check::{Bounds, Clocks, Ended, Progress, Tamper, Task, Verdict, check};
 use gapless_model::design::{
-    Acquire, Busy, Checkpoint, Design, Gap, OwnToken, Producer, Read, Release, SlotWrite,
+    Acquire, Busy, Checkpoint, Design, Gap, Increment, OwnToken, Producer, Read, Release, SlotWrite,
 };
 
 const R: Design = Design::RECOMMENDED;
@@ -87,6 +89,12 @@ fn p1_fails_when_retries_go_round_for_ever() {
 }
 
 #[test]
+fn p1_fails_when_an_append_is_acknowledged_and_anothers_event_is_in_its_slot() {
+    let design = Design { increment: Increment::None, producer: Producer::Anonymous, ..R };
+    assert_breaks(&tampered(design, CALM, Tamper::TokenReused), Invariant::P1);
+}
+
+#[test]
 fn the_recommended_design_survives_what_breaks_the_others() {
     let bounds = Bounds { faults: 1, lost_replies: 1, late: 1, crashes: 1, ..CALM };
     assert_holds(&task(R, bounds));
@@ -105,4 +113,40 @@ fn stale_reads_refute_a_plain_release() {
     let design = Design { release: Release::Unconditional, read: Read::Eventual, ..R };
     let bounds = Bounds { faults: 1, stale: 1, ..CALM };
     assert_breaks(&task(design, bounds), Invariant::P1);
+}
+
+#[test]
+fn a_search_that_runs_out_of_time_keeps_what_it_found() {
+    // Epochs grow without end here: the search would take minutes.
+    let endless = tampered(R, Bounds::DEFAULT, Tamper::LeaseTakenAnyway);
+    let report = check(
+        &Task { timeout: Some(Duration::from_millis(700)), ..endless },
+        &mut |_: Progress| true,
+    );
+    assert_eq!(report.ended, Ended::Timeout);
+    assert!(matches!(report.verdicts[&Invariant::L2], Verdict::Violated(_)), "{report:?}");
+}
+
+/// Everything that a mutant of the traffic breaks in the simulation and that the model has:
+/// what the checker makes of it, under the kinds of fault that it needs.
+#[test]
+fn each_protection_taken_out_is_missed_or_guarded_twice() {
+    let needs = Bounds { faults: 2, lost_replies: 1, late: 1, crashes: 1, expiries: 1, ..CALM };
+    let broken = [
+        (Tamper::UnguardedVoids, Invariant::S1),
+        (Tamper::EpochStandsStill, Invariant::L1),
+        (Tamper::UnfencedRelease, Invariant::L2),
+        (Tamper::CheckpointAhead, Invariant::D3),
+        (Tamper::CheckpointForgotten, Invariant::D2),
+        (Tamper::HeadStandsStill, Invariant::P1),
+        (Tamper::RefusalAsDone, Invariant::P1),
+        (Tamper::UnknownWriteAsDone, Invariant::P1),
+        (Tamper::EventHidden, Invariant::P1),
+    ];
+    for (tamper, invariant) in broken {
+        assert_breaks(&tampered(R, needs, tamper), invariant);
+    }
+    for tamper in [Tamper::RenewalRevives, Tamper::RenewalShortens, Tamper::IncrementTwice] {
+        assert_holds(&tampered(R, needs, tamper));
+    }
 }

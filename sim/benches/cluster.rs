@@ -7,7 +7,7 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gapless_model::design::Design;
 use gapless_sim::{
-    Appending, ClockPlan, EngineKind, Life, Millis, Plan, ProducerPlan, Profile, Trouble,
+    Appending, ClockPlan, EngineKind, Hints, Life, Millis, Plan, ProducerPlan, Profile, Trouble,
     WorkerPlan, run_on,
 };
 
@@ -21,7 +21,7 @@ fn cluster() -> Plan {
         sweep: Millis(1_000),
         handling: Millis(5),
         fails: 0,
-        hints: false,
+        hints: Hints::None,
     };
     Plan {
         partition_bits: Some(0),

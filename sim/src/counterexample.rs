@@ -7,7 +7,7 @@ use gapless_model::design::Design;
 
 use crate::fault::{FAULTS, HAPPENINGS, Happening, Trouble};
 use crate::judge::Breach;
-use crate::plan::{Appending, Life, Millis, Plan, ProducerPlan, WorkerPlan};
+use crate::plan::{Appending, Hints, Life, Millis, Plan, ProducerPlan, WorkerPlan};
 use crate::profile::Profile;
 use crate::run::{Outcome, run};
 
@@ -49,7 +49,7 @@ impl Counterexample {
             sweep: Millis(200 + seed * 53 % 400),
             handling: Millis(seed * 71 % 300),
             fails: 0,
-            hints: false,
+            hints: Hints::None,
         };
         plan.producers = vec![producer; usize::from(self.producers)];
         plan.groups = self.groups;

@@ -23,6 +23,7 @@ compile_error!(
 );
 
 mod campaign;
+pub mod conformance;
 mod counterexample;
 mod decode;
 mod dice;
@@ -35,6 +36,7 @@ mod plan;
 mod profile;
 mod run;
 mod shrink;
+mod stage;
 mod warm;
 mod world;
 
@@ -49,7 +51,8 @@ pub use judge::{Breach, Violation};
 pub use marks::MARKS;
 pub use mutant::Mutant;
 pub use plan::{
-    Appending, ClockPlan, Life, Millis, Plan, PlanError, Process, ProducerPlan, VERSION, WorkerPlan,
+    Appending, ClockPlan, Hints, Life, Millis, Plan, PlanError, Process, ProducerPlan, VERSION,
+    WorkerPlan,
 };
 pub use profile::{NoProfile, Profile};
 pub use run::{Outcome, run, run_on};

@@ -2,7 +2,7 @@
 //! what they seem to.
 
 /// Every mark. `gapless sim` reports those that no run reached, and fails under `--strict`.
-pub const MARKS: [&str; 21] = [
+pub const MARKS: [&str; 23] = [
     // Reached by machines (`judge/machines.rs`).
     "a writer finds its own write",
     "a writer finds its slot voided",
@@ -26,4 +26,6 @@ pub const MARKS: [&str; 21] = [
     "a short-lived worker hands over before its deadline",
     "a handler fails for good",
     "a worker's patience runs out",
+    "an iterator of the table's stream expires",
+    "a shard of the table's stream is read to its end",
 ];

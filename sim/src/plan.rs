@@ -16,7 +16,7 @@ use crate::mutant::Mutant;
 use crate::profile::Profile;
 
 /// The version of the plan's format.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A length of simulated time, in milliseconds.
 #[derive(
@@ -165,8 +165,20 @@ pub struct WorkerPlan {
     pub handling: Millis,
     /// In how many of a hundred cases its handler fails.
     pub fails: u8,
-    /// Whether the queue tells it of work; otherwise it finds work by its sweeps.
-    pub hints: bool,
+    /// Who tells it of work, beside its sweeps.
+    pub hints: Hints,
+}
+
+/// Who tells a worker of work. It finds all work by its sweeps, only later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hints {
+    /// Nobody.
+    None,
+    /// The queue.
+    Queue,
+    /// The table's own stream, which it reads itself.
+    TableStream,
 }
 
 /// A process's clock.

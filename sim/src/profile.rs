@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::dice::Dice;
 use crate::fault::{Act, Direction, FAULTS, HAPPENINGS, Happening, Incident, Trouble};
 use crate::plan::{
-    Appending, ClockPlan, Life, Millis, Plan, Process, ProducerPlan, VERSION, WorkerPlan,
+    Appending, ClockPlan, Hints, Life, Millis, Plan, Process, ProducerPlan, VERSION, WorkerPlan,
 };
 
 /// A family of plans.
@@ -112,7 +112,7 @@ impl Profile {
             sweep: Millis(dice.between(200, 1_500)),
             handling: Millis(handling),
             fails: fails as u8,
-            hints: lambda || dice.percent(60),
+            hints: hints(lambda, dice),
         }
     }
 
@@ -233,5 +233,14 @@ impl FromStr for Profile {
     fn from_str(text: &str) -> Result<Profile, NoProfile> {
         let found = Profile::ALL.into_iter().find(|known| known.name() == text);
         found.ok_or_else(|| NoProfile(text.to_owned()))
+    }
+}
+
+/// A short-lived worker is invoked by the queue.
+fn hints(lambda: bool, dice: &mut Dice) -> Hints {
+    match (lambda, dice.below(100)) {
+        (true, _) | (false, 0..35) => Hints::Queue,
+        (false, 35..60) => Hints::TableStream,
+        (false, _) => Hints::None,
     }
 }

@@ -1,21 +1,18 @@
 //! One run: builds the world of a plan, lets happen what the plan says, heals it,
 //! demands progress, and tells what came of it.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use madsim::net::NetSim;
-use madsim::runtime::{Handle, NodeHandle, Runtime};
-use madsim::time::sleep;
+use madsim::runtime::Runtime;
 
 use crate::engine::EngineKind;
-use crate::fault::{Act, Direction, FAULTS, HAPPENINGS, Happening, Incident, Strike};
+use crate::fault::{FAULTS, HAPPENINGS, Strike};
 use crate::judge::{Breach, Violation};
-use crate::plan::{Millis, Plan, Process};
-use crate::world::{self, World, now};
-use gapless_model::Invariant;
+use crate::plan::{Millis, Plan};
+use crate::stage::Stage;
+use crate::world::World;
 
 /// What came of a run.
 #[derive(Clone, Debug)]
@@ -60,43 +57,14 @@ pub fn run(plan: &Plan) -> Outcome {
 #[must_use]
 pub fn run_on(plan: &Plan, engine: EngineKind) -> Outcome {
     crate::warm::up();
-    let (seed, owned) = (plan.seed, plan.clone());
-    let thread = std::thread::Builder::new().name(format!("seed {seed}"));
-    let spawned = thread.spawn(move || simulate(&owned, engine));
-    let ended = spawned.map(std::thread::JoinHandle::join);
-    match ended {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(panic)) => panicked(plan, panic.as_ref()),
-        Err(error) => panicked(plan, &format!("no thread: {error}")),
-    }
-}
-
-fn panicked(plan: &Plan, panic: &dyn std::any::Any) -> Outcome {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    let what = format!("something panicked: {}", text.unwrap_or("without a word"));
-    Outcome {
-        violation: Some(Violation { breach: Breach::Error, at: Millis(0), what }),
-        log: plan.to_json(),
-        strikes: Vec::new(),
-        faults: [0; FAULTS.len()],
-        happenings: [0; HAPPENINGS.len()],
-        marks: BTreeSet::new(),
-        requests: 0,
-        simulated: Millis(0),
-    }
+    let owned = plan.clone();
+    let ended =
+        on_a_thread_of_its_own(&format!("seed {}", plan.seed), move || simulate(&owned, engine));
+    ended.unwrap_or_else(|panic| panicked(plan, &panic))
 }
 
 pub(crate) fn simulate(plan: &Plan, engine: EngineKind) -> Outcome {
-    // The SDK and the adapter draw from this one.
-    fastrand::seed(plan.seed);
-    let mut config = madsim::Config::default();
-    config.net.send_latency = Duration::from_micros(100)..Duration::from_micros(900);
-    let runtime = Runtime::with_seed_and_config(plan.seed, config);
-    let plan = plan.clone();
-    runtime.block_on(async move {
-        let world = Arc::new(World::new(&plan, engine));
-        let mut stage = Stage::build(&world);
+    in_a_world(plan, engine, |mut stage| async move {
         if stage.set().await {
             stage.play().await;
             stage.heal();
@@ -106,302 +74,50 @@ pub(crate) fn simulate(plan: &Plan, engine: EngineKind) -> Outcome {
     })
 }
 
-/// What ends later: a node comes back, a link is whole again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Later {
-    Restart(Process),
-    Resume(Process),
-    Mend(Process),
-    RestartEngine,
+/// What a thread remembers ends with it.
+///
+/// # Errors
+/// What it panicked with.
+pub(crate) fn on_a_thread_of_its_own<T: Send + 'static>(
+    name: &str,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, String> {
+    let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(run);
+    let thread = spawned.map_err(|error| format!("no thread: {error}"))?;
+    thread.join().map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        text.unwrap_or("without a word").to_owned()
+    })
 }
 
-/// The stage on which a plan is played.
-struct Stage {
-    world: Arc<World>,
-    handle: Handle,
-    dynamo: NodeHandle,
-    operator: NodeHandle,
-    processes: Vec<NodeHandle>,
-    later: BinaryHeap<Reverse<(Millis, Later)>>,
-    /// Who stands still, and who is down.
-    still: BTreeSet<Process>,
-    down: BTreeSet<Process>,
-    engine_down: bool,
+/// Builds the world of a plan, and lets it be played on its stage.
+pub(crate) fn in_a_world<F: Future>(
+    plan: &Plan,
+    engine: EngineKind,
+    play: impl FnOnce(Stage) -> F,
+) -> F::Output {
+    // The SDK and the adapter draw from this one.
+    fastrand::seed(plan.seed);
+    let mut config = madsim::Config::default();
+    config.net.send_latency = Duration::from_micros(100)..Duration::from_micros(900);
+    let runtime = Runtime::with_seed_and_config(plan.seed, config);
+    runtime.block_on(async move {
+        let world = Arc::new(World::new(plan, engine));
+        play(Stage::build(&world)).await
+    })
 }
 
-impl Stage {
-    fn build(world: &Arc<World>) -> Stage {
-        let handle = Handle::current();
-        let [dynamo, queue, network] = world::places();
-        let shared = Arc::clone(world);
-        let builder = handle.create_node().name(dynamo.0).ip(dynamo.1);
-        let dynamo = builder.init(move || world::run_dynamo(Arc::clone(&shared))).build();
-        let shared = Arc::clone(world);
-        let builder = handle.create_node().name(queue.0).ip(queue.1);
-        drop(builder.init(move || world::run_queue(Arc::clone(&shared))).build());
-        world.network_is(handle.create_node().name(network.0).ip(network.1).build());
-        let operator = world.plan.operator();
-        let operator = handle.create_node().name("operator").ip(World::address(operator)).build();
-        Stage {
-            world: Arc::clone(world),
-            dynamo,
-            operator,
-            processes: Vec::new(),
-            later: BinaryHeap::new(),
-            still: BTreeSet::new(),
-            down: BTreeSet::new(),
-            engine_down: false,
-            handle,
-        }
-    }
-
-    /// Creates the stream, then everybody who uses it.
-    async fn set(&mut self) -> bool {
-        // The store's node must have bound its port.
-        sleep(Duration::from_millis(1)).await;
-        let world = Arc::clone(&self.world);
-        let created = self.operator.spawn(async move { world::create(&world).await }).await;
-        if !created.unwrap_or(false) || self.is_broken() {
-            return false;
-        }
-        for index in 0..self.world.plan.producers.len() {
-            let process = self.world.plan.producer(index);
-            let shared = Arc::clone(&self.world);
-            self.start(process, move || world::run_producer(Arc::clone(&shared), index));
-        }
-        for index in 0..self.world.plan.workers.len() {
-            let process = self.world.plan.worker(index);
-            let shared = Arc::clone(&self.world);
-            self.start(process, move || world::run_worker(Arc::clone(&shared), index));
-        }
-        true
-    }
-
-    fn start<F>(&mut self, process: Process, run: impl Fn() -> F + Send + Sync + 'static)
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let name = self.world.plan.name(process);
-        let node = self.handle.create_node().name(name).ip(World::address(process));
-        self.processes.push(node.init(run).build());
-    }
-
-    fn is_broken(&self) -> bool {
-        self.world.book().violation.is_some()
-    }
-
-    /// Sleeps until then; ends early where something is broken.
-    async fn until(&self, then: Millis) -> bool {
-        const LOOK: Millis = Millis(40);
-        while now() < then {
-            if self.is_broken() {
-                return false;
-            }
-            let left = Millis(then.0 - now().0);
-            sleep(left.min(LOOK).duration()).await;
-        }
-        !self.is_broken()
-    }
-
-    /// The fault phase.
-    async fn play(&mut self) {
-        let plan = self.world.plan.clone();
-        let mut incidents = plan.incidents.iter().peekable();
-        loop {
-            let next = incidents.peek().map_or(plan.heals, |incident| incident.at.min(plan.heals));
-            let next = self.later.peek().map_or(next, |Reverse((at, _))| (*at).min(next));
-            let next = next.min(Millis(now().0 + 250));
-            if !self.until(next).await {
-                return;
-            }
-            while let Some(Reverse((at, later))) = self.later.peek().copied()
-                && at <= now()
-            {
-                self.later.pop();
-                self.end(later);
-            }
-            while let Some(incident) = incidents.next_if(|incident| incident.at <= now()) {
-                self.befall(incident);
-            }
-            if now() >= plan.heals {
-                return;
-            }
-            // With nothing left to do or to break, there is nothing to wait for.
-            if incidents.peek().is_none() && self.later.is_empty() && self.is_done() {
-                return;
-            }
-        }
-    }
-
-    fn is_done(&self) -> bool {
-        let groups = self.world.groups();
-        self.world.unfinished().is_empty() && self.world.book().judge.missing(&groups).is_empty()
-    }
-
-    fn node(&self, process: Process) -> Option<&NodeHandle> {
-        self.processes.get(usize::from(process.0))
-    }
-
-    fn after(&mut self, span: Millis, later: Later) {
-        self.later.push(Reverse((Millis(now().0 + span.0), later)));
-    }
-
-    fn befall(&mut self, incident: &Incident) {
-        let world = Arc::clone(&self.world);
-        match incident.happening {
-            Happening::Crash { process, down } => {
-                let Some(node) = self.node(process).map(NodeHandle::id) else { return };
-                if !self.down.insert(process) {
-                    return;
-                }
-                world.happened(incident);
-                self.still.remove(&process);
-                self.handle.kill(node);
-                self.after(down, Later::Restart(process));
-            }
-            Happening::Freeze { process, span } => {
-                let Some(node) = self.node(process).map(NodeHandle::id) else { return };
-                if self.down.contains(&process) || !self.still.insert(process) {
-                    return;
-                }
-                world.happened(incident);
-                let until = Millis(now().0 + span.0);
-                world.book().judge.activity.stood_still(process, until);
-                self.handle.pause(node);
-                self.after(span, Later::Resume(process));
-            }
-            Happening::Stop { process, down } => {
-                world.happened(incident);
-                world.ask_to_stop(process, down);
-            }
-            Happening::Cut { process, direction, span } => {
-                let Some(node) = self.node(process).map(NodeHandle::id) else { return };
-                world.happened(incident);
-                let network = NetSim::current();
-                match direction {
-                    Direction::In => network.clog_node_in(node),
-                    Direction::Out => network.clog_node_out(node),
-                    Direction::Both => network.clog_node(node),
-                }
-                self.after(span, Later::Mend(process));
-            }
-            Happening::SetClock { process, offset } => {
-                world.happened(incident);
-                world.set_clock(process, offset);
-            }
-            Happening::Storm { span } => {
-                world.happened(incident);
-                world.begin_storm(Millis(now().0 + span.0));
-            }
-            Happening::SlowPartition { partition, by, span } => {
-                world.happened(incident);
-                world.slow_down(partition, by, Millis(now().0 + span.0));
-            }
-            Happening::RestartEngine { down } => {
-                if std::mem::replace(&mut self.engine_down, true) {
-                    return;
-                }
-                world.happened(incident);
-                self.handle.kill(self.dynamo.id());
-                self.after(down, Later::RestartEngine);
-            }
-            Happening::Operate { act } => {
-                world.happened(incident);
-                drop(self.operator.spawn(async move {
-                    match act {
-                        Act::Audit => world::audit(&world).await,
-                        Act::Create => drop(world::create(&world).await),
-                    }
-                }));
-            }
-        }
-    }
-
-    fn end(&mut self, later: Later) {
-        match later {
-            Later::Restart(process) => {
-                if self.down.remove(&process)
-                    && let Some(node) = self.node(process).map(NodeHandle::id)
-                {
-                    self.handle.restart(node);
-                }
-            }
-            Later::Resume(process) => {
-                if self.still.remove(&process)
-                    && let Some(node) = self.node(process).map(NodeHandle::id)
-                {
-                    self.handle.resume(node);
-                }
-            }
-            Later::Mend(process) => {
-                if let Some(node) = self.node(process).map(NodeHandle::id) {
-                    NetSim::current().unclog_node(node);
-                }
-            }
-            Later::RestartEngine => {
-                if std::mem::replace(&mut self.engine_down, false) {
-                    self.handle.restart(self.dynamo.id());
-                }
-            }
-        }
-    }
-
-    /// All trouble ends: what is down comes back, what is cut is whole again.
-    fn heal(&mut self) {
-        self.world.heal();
-        for Reverse((_, later)) in std::mem::take(&mut self.later) {
-            self.end(later);
-        }
-        self.world.book().note(now(), "world", "all trouble ends".to_owned(), None);
-    }
-
-    /// P1: everything acknowledged is delivered to every group, within the bound.
-    async fn await_progress(&mut self) {
-        let plan = self.world.plan.clone();
-        let until = Millis(now().0 + plan.patience.0);
-        while !self.is_done() {
-            if now() >= until {
-                let missing = self.world.book().judge.missing(&self.world.groups());
-                let unfinished = self.world.unfinished();
-                let what = format!(
-                    "{} after all trouble ended: undelivered [{}], not done [{}]",
-                    plan.patience,
-                    missing.join(", "),
-                    unfinished.join(", "),
-                );
-                self.world.judged(Err((Breach::Invariant(Invariant::P1), what)));
-                return;
-            }
-            let next = Millis(now().0 + 100);
-            if !self.until(next).await {
-                return;
-            }
-        }
-        // Late copies may still be under way: what is settled must stand them too.
-        let quiet = Millis(now().0 + plan.trouble.span.0);
-        if plan.trouble.ppm > 0 && !self.until(quiet).await {
-            return;
-        }
-        let world = Arc::clone(&self.world);
-        // An audit that panics is told by the run's end.
-        let _ = self.operator.spawn(async move { world::audit(&world).await }).await;
-    }
-
-    fn outcome(&self) -> Outcome {
-        let simulated = now();
-        let mut book = self.world.book();
-        let standing = book.judge.standing();
-        book.note(simulated, "world", format!("the end: {standing}"), None);
-        let seen = book.judge.machines.seen().clone();
-        Outcome {
-            violation: book.violation.clone(),
-            log: book.log(),
-            strikes: book.strikes.clone(),
-            faults: book.faults,
-            happenings: book.happenings,
-            marks: book.marks.union(&seen).copied().collect(),
-            requests: book.requests,
-            simulated,
-        }
+fn panicked(plan: &Plan, panic: &str) -> Outcome {
+    let what = format!("something panicked: {panic}");
+    Outcome {
+        violation: Some(Violation { breach: Breach::Error, at: Millis(0), what }),
+        log: plan.to_json(),
+        strikes: Vec::new(),
+        faults: [0; FAULTS.len()],
+        happenings: [0; HAPPENINGS.len()],
+        marks: BTreeSet::new(),
+        requests: 0,
+        simulated: Millis(0),
     }
 }

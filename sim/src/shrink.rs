@@ -2,7 +2,7 @@
 
 use crate::fault::Strike;
 use crate::judge::{Breach, Violation};
-use crate::plan::{Millis, Plan, Process};
+use crate::plan::{Hints, Millis, Plan, Process};
 use crate::run::{Outcome, run};
 
 /// A plan that was made small.
@@ -227,7 +227,7 @@ fn with_less(shrinking: &mut Shrinking) {
         |plan| plan.partition_bits = Some(0),
         |plan| plan.sdk_retries = false,
         |plan| plan.workers.iter_mut().for_each(|worker| worker.fails = 0),
-        |plan| plan.workers.iter_mut().for_each(|worker| worker.hints = false),
+        |plan| plan.workers.iter_mut().for_each(|worker| worker.hints = Hints::None),
         |plan| plan.workers.iter_mut().for_each(|worker| worker.handling = Millis(0)),
         |plan| plan.producers.iter_mut().for_each(|producer| producer.pause = Millis(0)),
         |plan| plan.clocks.iter_mut().for_each(|clock| *clock = crate::ClockPlan::default()),

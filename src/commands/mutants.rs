@@ -1,29 +1,20 @@
 //! `gapless mutants`: what is broken on purpose, and what notices it.
 
-use std::io::{Write as _, stdout};
+use std::io::stdout;
+use std::time::Duration;
 
-use gapless_model::check::{Bounds, Clocks, Task, check};
-use gapless_model::design::{Design, NAMED, named};
-use gapless_sim::{Campaign, Mutant, Profile, Summary};
-use indicatif::HumanCount;
+use gapless_model::check::{Bounds, Clocks, Ended, Tamper, Task, check};
+use gapless_model::design::{Design, NAMED, Read, named};
+use gapless_sim::conformance::{Conformity, converse};
+use gapless_sim::{Campaign, EngineKind, Mutant, Profile, Summary};
 use serde_json::json;
 
-use super::sim::watched;
+use super::sim::{bar, watched};
 use crate::cli::sim::MutantsArgs;
 use crate::failure::Failure;
 use crate::progress::Bar;
-use crate::report::table::{plain, right};
+use crate::report::mutants::{Broken, Checked, Fate, row, tell};
 use crate::{Status, files, interrupt};
-
-/// Something that is broken on purpose.
-struct Broken {
-    name: String,
-    scenario: Option<u8>,
-    design: Design,
-    /// The design's name, where it is the protocol that is broken.
-    named: Option<&'static str>,
-    mutant: Option<Mutant>,
-}
 
 /// Where the traffic only shows its fault in a design that uses it.
 fn design_for(mutant: Mutant) -> Design {
@@ -35,6 +26,9 @@ fn design_for(mutant: Mutant) -> Design {
     };
     named(name).map_or(Design::RECOMMENDED, |known| known.design)
 }
+
+/// How many random dialogues each may survive at the most.
+const DIALOGUES: u32 = 1000;
 
 /// Designs that lose their triggers, which the adapter cannot: its workers sweep the
 /// tables in any case, and with `trigger = "sweep"` the checker finds that each of these
@@ -52,7 +46,6 @@ fn all() -> Vec<Broken> {
         name: mutant.name(),
         scenario: mutant.scenario(),
         design: design_for(mutant),
-        named: None,
         mutant: Some(mutant),
     });
     let refuted = NAMED
@@ -62,94 +55,81 @@ fn all() -> Vec<Broken> {
         name: format!("design {}", known.name),
         scenario: None,
         design: known.design,
-        named: Some(known.name),
         mutant: None,
     });
     traffic.chain(designs).collect()
+}
+
+/// What takes the same protection out of the checked model, if it has that protection.
+fn in_the_model(mutant: Mutant) -> Option<Tamper> {
+    Some(match mutant {
+        Mutant::BlindWrites => Tamper::UnguardedSlots,
+        Mutant::BlindVoids => Tamper::UnguardedVoids,
+        // How early makes no difference to a clock that knows no length of time.
+        Mutant::LeaseTakenAnyway | Mutant::LeaseTakenEarly => Tamper::LeaseTakenAnyway,
+        Mutant::EpochStandsStill => Tamper::EpochStandsStill,
+        Mutant::CheckpointUnfenced => Tamper::UnfencedCheckpoint,
+        Mutant::CheckpointBackwards => Tamper::CheckpointBackwards,
+        Mutant::CheckpointAhead => Tamper::CheckpointAhead,
+        Mutant::CheckpointForgotten => Tamper::CheckpointForgotten,
+        Mutant::RenewalUnfenced => Tamper::UnfencedRenewal,
+        Mutant::RenewalRevives => Tamper::RenewalRevives,
+        Mutant::RenewalShortens => Tamper::RenewalShortens,
+        Mutant::ReleaseUnfenced => Tamper::UnfencedRelease,
+        Mutant::ReleaseForgotten => Tamper::ReleaseForgotten,
+        Mutant::AcquireForgotten => Tamper::AcquireForgotten,
+        Mutant::ExpiryInSeconds => Tamper::ExpiryTooSmall,
+        Mutant::HeadStandsStill => Tamper::HeadStandsStill,
+        Mutant::IncrementTwice => Tamper::IncrementTwice,
+        Mutant::RecordUnguarded => Tamper::RecordUnguarded,
+        Mutant::RecordForgotten => Tamper::RecordForgotten,
+        Mutant::StaleRecovery => Tamper::StaleRecovery,
+        Mutant::EventHidden => Tamper::EventHidden,
+        Mutant::VoidsHidden => Tamper::VoidsHidden,
+        Mutant::UnknownAsDone => Tamper::UnknownWriteAsDone,
+        Mutant::RefusalAsDone => Tamper::RefusalAsDone,
+        Mutant::TokenReused => Tamper::TokenReused,
+        Mutant::TransactionHalved => Tamper::TransactionHalved,
+        Mutant::NumbersSwapped => Tamper::NumbersInBlocks,
+        // An axis of the design; what a sweep reads; what is in an event; how an item
+        // is written down.
+        Mutant::StaleReads
+        | Mutant::UnprocessedDropped
+        | Mutant::EventsSwapped
+        | Mutant::ForeignVersion => return None,
+    })
 }
 
 /// Runs every mutant.
 pub fn run(args: &MutantsArgs) -> Result<Status, Failure> {
     interrupt::listen();
     let chosen = chosen(args)?;
-    let mut table = plain([
-        "mutant",
-        "scenario",
-        "checker",
-        "states",
-        "simulation",
-        "seeds",
-        "s",
-        "invariants alone",
-        "seeds",
-    ]);
-    right(&mut table, &[1, 3, 5, 6, 8]);
-    let mut rows = Vec::new();
-    let mut survived = Vec::new();
+    let mut fates = Vec::new();
     for broken in &chosen {
-        let (checker, states) = checked(broken);
-        let whole = simulated(args, broken, false);
-        // The protocol itself is what is simulated there: refinement has nothing to say.
-        let alone = (broken.mutant.is_some()).then(|| simulated(args, broken, true));
+        let fate = Fate {
+            checked: checked(broken),
+            conformity: broken.mutant.map(|mutant| conversed(mutant, &broken.name)),
+            simulated: simulated(args, broken, false),
+            // The protocol itself is what is simulated there: refinement has nothing to say.
+            alone: broken.mutant.is_some().then(|| simulated(args, broken, true)),
+        };
         if interrupt::asked() {
             break;
         }
-        let (caught, seeds) = found(&whole);
-        let (by_invariant, alone_seeds) =
-            alone.as_ref().map_or((caught.clone(), seeds.clone()), found);
-        if whole.failures.is_empty() {
-            survived.push(broken.name.clone());
-        }
-        rows.push(json!({
-            "mutant": broken.name,
-            "scenario": broken.scenario,
-            "checker": checker,
-            "simulation": caught,
-            "seeds": whole.seeds,
-            "seconds": whole.elapsed.as_secs_f64(),
-            "invariants-alone": by_invariant,
-        }));
-        let seconds = format!("{:.2}", whole.elapsed.as_secs_f64());
-        let scenario = broken.scenario.map_or(String::new(), |number| number.to_string());
-        table.add_row([
-            broken.name.clone(),
-            scenario,
-            checker,
-            states,
-            caught,
-            seeds,
-            seconds,
-            by_invariant,
-            alone_seeds,
-        ]);
+        fates.push((broken, fate));
     }
-    let mut out = stdout().lock();
-    writeln!(out, "{table}\n")?;
-    let killed = rows.len() - survived.len();
-    writeln!(
-        out,
-        "{killed} of {} mutants are killed by the simulation within {} seeds",
-        rows.len(),
-        args.seeds
-    )?;
-    writeln!(
-        out,
-        "left out: the designs {}: the adapter's workers sweep the tables in any case, and with \
-         `trigger = \"sweep\"` the checker finds that they hold",
-        RESCUED_BY_SWEEPS.join(", ")
-    )?;
-    if !survived.is_empty() {
-        writeln!(out, "survived: {}", survived.join(", "))?;
-    }
+    tell(&mut stdout().lock(), &fates, args.seeds, DIALOGUES, &RESCUED_BY_SWEEPS)?;
     if let Some(path) = &args.json {
-        let document = json!({ "format": "gapless-mutants", "version": 1, "mutants": rows });
+        let rows: Vec<_> = fates.iter().map(|(broken, fate)| row(broken, fate)).collect();
+        let document = json!({ "format": "gapless-mutants", "version": 2, "mutants": rows });
         let text = serde_json::to_string_pretty(&document).unwrap_or_default();
         files::write(path, &(text + "\n"))?;
     }
-    Ok(match (survived.is_empty(), rows.len() == chosen.len()) {
-        (false, _) => Status::Violated,
-        (true, true) => Status::Holds,
-        (true, false) => Status::Unfinished,
+    let survives = |(_, fate): &(_, Fate)| fate.simulated.failures.is_empty();
+    Ok(match (fates.iter().any(survives), fates.len() == chosen.len()) {
+        (true, _) => Status::Violated,
+        (false, true) => Status::Holds,
+        (false, false) => Status::Unfinished,
     })
 }
 
@@ -169,15 +149,56 @@ fn chosen(args: &MutantsArgs) -> Result<Vec<Broken>, Failure> {
     Ok(all)
 }
 
-/// What the checker says of it, where it is the protocol that is broken.
-fn checked(broken: &Broken) -> (String, String) {
-    let Some(name) = broken.named else { return ("-".to_owned(), String::new()) };
-    let task = Task::new(name, broken.design, Bounds::DEFAULT, Clocks::Timely);
-    let mut bar = Bar::new(name);
-    let report = check(&task, &mut bar);
-    bar.finish();
+/// What the checker says of it, where the model has what is broken.
+fn checked(broken: &Broken) -> Option<Checked> {
+    let (tamper, design) = match broken.mutant {
+        None => (None, broken.design),
+        // How events are read is an axis of the design.
+        Some(Mutant::StaleReads) => (None, Design { read: Read::Eventual, ..broken.design }),
+        Some(mutant) => (Some(in_the_model(mutant)?), broken.design),
+    };
+    // The cheapest search that finds something; a fence matters where clocks cannot be
+    // trusted. Under some mutants epochs grow for ever: such a search ends when its time is up.
+    let few = Bounds { faults: Bounds::DEFAULT.faults.min(2), ..Bounds::DEFAULT };
+    let searches = [
+        (few, Clocks::Timely, 4),
+        (few, Clocks::Unbounded, 4),
+        (Bounds::DEFAULT, Clocks::Timely, 60),
+        (Bounds::DEFAULT, Clocks::Unbounded, 60),
+    ];
+    let mut last = None;
+    for (bounds, clocks, seconds) in searches {
+        let mut task = Task::new(&broken.name, design, bounds, clocks);
+        (task.tamper, task.timeout) = (tamper, Some(Duration::from_secs(seconds)));
+        let mut bar = Bar::new(&broken.name);
+        let report = last.insert(check(&task, &mut bar));
+        bar.finish();
+        if !report.violated().is_empty() || interrupt::asked() {
+            break;
+        }
+    }
+    let report = last?;
     let breaks: Vec<_> = report.violated().iter().map(|(invariant, _)| invariant.name()).collect();
-    (breaks.join(" "), HumanCount(report.unique as u64).to_string())
+    let breaks = match (breaks.is_empty(), report.ended) {
+        (false, _) => breaks.join(" "),
+        (true, Ended::Exhausted) => "holds".to_owned(),
+        (true, Ended::Timeout | Ended::Memory | Ended::Interrupted | Ended::Outgrown) => {
+            "not exhausted".to_owned()
+        }
+    };
+    Some(Checked { breaks, report })
+}
+
+/// What random dialogues with the bent traffic show.
+fn conversed(mutant: Mutant, name: &str) -> Conformity {
+    let bar = bar(u64::from(DIALOGUES));
+    bar.set_message(format!("{name}: random dialogues"));
+    let conformity = converse(Some(mutant), EngineKind::default(), DIALOGUES, |held| {
+        bar.set_position(held);
+        !interrupt::asked()
+    });
+    bar.finish_and_clear();
+    conformity
 }
 
 fn simulated(args: &MutantsArgs, broken: &Broken, invariants_only: bool) -> Summary {
@@ -194,12 +215,4 @@ fn simulated(args: &MutantsArgs, broken: &Broken, invariants_only: bool) -> Summ
     let mut second = watched(&campaign, &broken.name);
     (second.seeds, second.elapsed) = (first.seeds + second.seeds, first.elapsed + second.elapsed);
     second
-}
-
-fn found(summary: &Summary) -> (String, String) {
-    let seeds = HumanCount(summary.seeds).to_string();
-    match summary.failures.first() {
-        Some(failed) => (failed.violation.breach.to_string(), seeds),
-        None => ("SURVIVED".to_owned(), seeds),
-    }
 }

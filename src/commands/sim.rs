@@ -46,14 +46,19 @@ pub fn run(args: &SimArgs) -> Result<Status, Failure> {
     Ok(status(args, &summary))
 }
 
-/// Runs a campaign under a progress bar.
-pub fn watched(campaign: &Campaign, name: &str) -> Summary {
-    let mine = campaign.seeds / campaign.shards.max(1);
-    let bar = ProgressBar::new(mine);
+/// A bar for so many of something.
+pub fn bar(count: u64) -> ProgressBar {
+    let bar = ProgressBar::new(count);
     let template = "{spinner} {elapsed:>4} {bar:24} {pos}/{len} {msg}";
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
+    bar
+}
+
+/// Runs a campaign under a progress bar.
+pub fn watched(campaign: &Campaign, name: &str) -> Summary {
+    let bar = bar(campaign.seeds / campaign.shards.max(1));
     let summary = campaign.run(&|progress| {
         let seconds = progress.elapsed.as_secs_f64().max(0.001);
         bar.set_position(progress.seeds);

@@ -3,6 +3,7 @@
 pub mod diagram;
 pub mod json;
 pub mod junit;
+pub mod mutants;
 pub mod simulation;
 pub mod steps;
 pub mod story;

@@ -1,6 +1,7 @@
 //! The invariants as predicates of a state.
 //!
-//! What only a step can break (S1, S3, D1, D2, L1, L3) is judged where the step
+//! What only a step can break (S1, S3, D1, D2, L1, L3, an append that is acknowledged
+//! and lost) is judged where the step
 //! is taken, and remembered in the state.
 
 use std::sync::atomic::Ordering;
@@ -56,9 +57,9 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
             Invariant::D3 => self.nothing_skipped(world),
             Invariant::L2 => self.one_active(world),
             Invariant::P1 => {
+                let lost = world.ghost.broken.contains(Invariant::P1);
                 self.was_judged_ruined(world)
-                    || (!self.shortest && self.descends(world))
-                    || self.can_finish(world)
+                    || !lost && ((!self.shortest && self.descends(world)) || self.can_finish(world))
             }
         }
     }

@@ -243,11 +243,7 @@ fn check_in<const P: usize, const W: usize, const G: usize, const S: usize, cons
     };
     let (reachable_marks, missed_marks) =
         model.coverage.report(&task.design, &task.bounds, task.clocks);
-    let mut found: BTreeMap<Invariant, Vec<Action>> = checker
-        .discoveries()
-        .into_iter()
-        .filter_map(|(name, path)| Some((Invariant::named(name)?, path.into_actions())))
-        .collect();
+    let mut found: BTreeMap<Invariant, Vec<Action>> = discoveries(&checker).collect();
     let (unique, generated) = (checker.unique_state_count(), checker.state_count());
     let depth = checker.max_depth();
     drop(checker);
@@ -282,6 +278,16 @@ fn check_in<const P: usize, const W: usize, const G: usize, const S: usize, cons
     }
 }
 
+/// What a search found, and the way there. The way is walked again, so the states of a
+/// search that was ended early must have successors once more.
+fn discoveries<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
+    checker: &impl Checker<Protocol<P, W, G, S, L>>,
+) -> impl Iterator<Item = (Invariant, Vec<Action>)> {
+    checker.model().stop.store(false, Ordering::Relaxed);
+    let found = checker.discoveries().into_iter();
+    found.filter_map(|(name, path)| Some((Invariant::named(name)?, path.into_actions())))
+}
+
 /// How much memory the search for the shortest counterexample may take, in bytes.
 const SHORTENING_MEMORY: usize = 2 << 30;
 
@@ -307,10 +313,9 @@ fn shorten<const P: usize, const W: usize, const G: usize, const S: usize, const
         let ended = watch.until_done(&checker, true);
         watch.max_memory = given;
         let checker = checker.join();
-        for (name, path) in checker.discoveries() {
-            let Some(invariant) = Invariant::named(name) else { continue };
+        for (invariant, actions) in discoveries(&checker) {
             open.retain(|&wanted| wanted != invariant);
-            shortest.insert(invariant, (path.into_actions(), bounds));
+            shortest.insert(invariant, (actions, bounds));
         }
         if ended != Ended::Exhausted {
             break;

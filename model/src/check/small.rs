@@ -159,8 +159,36 @@ impl FromSlots<Small> for Window {
 
 impl Window {
     /// The same page, as one sees it who takes voids for events.
-    pub(super) fn without_voids(page: Window) -> Window {
-        Window { voids: 0, ..page }
+    pub(super) fn without_marks(self) -> Window {
+        Window { voids: 0, ..self }
+    }
+
+    /// The same page without its voids.
+    pub(super) fn without_voids(self) -> Window {
+        self.keeping(|seen, _| seen != Seen::Void)
+    }
+
+    /// The same page without its first event, if it shows something behind it.
+    pub(super) fn without_first_event(self) -> Window {
+        let first = self.shown().find(|(_, seen)| *seen == Seen::Events).map(|(slot, _)| slot);
+        let hidden = first.filter(|slot| self.last() != Some(*slot));
+        self.keeping(|_, slot| Some(slot) != hidden)
+    }
+
+    fn shown(self) -> impl Iterator<Item = (Seq, Seen)> {
+        let slots = self.slots.into_iter().take_while(|&slot| slot != 0);
+        slots.map(move |slot| (Seq(u64::from(slot)), self.seen(Seq(u64::from(slot)))))
+    }
+
+    fn keeping(self, keeps: impl Fn(Seen, Seq) -> bool) -> Window {
+        let mut kept = Window::default();
+        for (item, (slot, seen)) in
+            self.shown().filter(|(slot, seen)| keeps(*seen, *slot)).enumerate()
+        {
+            kept.slots[item] = slot.0 as u8;
+            kept.voids |= u8::from(seen == Seen::Void) << item;
+        }
+        kept
     }
 }
 

@@ -43,8 +43,8 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
                 let believed = self.tamper.and_then(|t| t.believed(&request, &world.tables));
                 let room = world.under_way.iter_mut().find(|copy| copy.is_none())?;
                 *room = Some(request);
-                if let (Some(reply), Process::Worker(worker)) = (believed, process) {
-                    self.tell(&mut world, worker, Tick::NOW, News::Reply(reply));
+                if let Some(reply) = believed {
+                    self.hears(&mut world, process, reply);
                 }
             }
             Action::Arrive { copy } => {
@@ -127,6 +127,12 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         };
         self.starts(world, process);
         let reply = self.execute(world, Some(process), &request, view)?;
+        self.hears(world, process, reply);
+        Some(())
+    }
+
+    /// A process hears the reply to what it sent.
+    fn hears(&self, world: &mut World<P, W, G, S, L>, process: Process, reply: Reply<Small>) {
         match process {
             Process::Producer(producer) => {
                 match &mut world.producers[producer.index()].work {
@@ -140,7 +146,6 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
                 self.tell(world, worker, Tick::NOW, News::Reply(reply));
             }
         }
-        Some(())
     }
 
     /// Sends what a process wants; nobody hears the reply.
@@ -174,8 +179,6 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         request: &Request<Small>,
         view: View,
     ) -> Option<Reply<Small>> {
-        let tampered = self.tamper.and_then(|tamper| tamper.request(request));
-        let request = tampered.as_ref().unwrap_or(request);
         if self.outgrows(world, request) {
             self.outgrow();
             return None;
@@ -185,10 +188,9 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         let group = request.group().copied();
         let lease_before = group.and_then(|group| world.lease(group));
 
-        let reply = apply(&mut world.tables, request, view);
         let reply = match self.tamper {
-            Some(tamper) => tamper.reply(request, reply),
-            None => reply,
+            Some(tamper) => tamper.apply(&mut world.tables, request, view),
+            None => apply(&mut world.tables, request, view),
         };
         self.coverage.answered(process, world, request, &reply);
 
@@ -218,6 +220,10 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
                 world.tables.head(&PARTITION) >= World::<P, W, G, S, L>::LAST
             }
             Request::Write(write) => write.slot > World::<P, W, G, S, L>::LAST,
+            // Only where a protection is taken out do epochs grow without end.
+            Request::Acquire { group, .. } => {
+                world.lease(*group).is_some_and(|lease| lease.epoch.0 >= u64::from(u8::MAX))
+            }
             _ => false,
         }
     }
@@ -322,6 +328,11 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         let since = world.producers[index].since.take();
         match answer {
             Answer::Appended(slot) => {
+                // What is acknowledged and in no slot, or in another's, can never be delivered.
+                let held = world.tables.slot(&PARTITION, slot);
+                if !matches!(held, Slot::Events { token, .. } if token == *append.token()) {
+                    world.ghost.broken.insert(Invariant::P1);
+                }
                 let index = slot.0 as usize - 1;
                 if world.ghost.marks[index] & ACKNOWLEDGED == 0 {
                     world.ghost.marks[index] |= ACKNOWLEDGED;

@@ -146,3 +146,50 @@ fn alike(operation: &str, first: &(u16, Value), second: &(u16, Value)) -> bool {
             .all(|part| first.1[part] == second.1[part]),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use madsim::runtime::Runtime;
+    use serde_json::{Value, json};
+
+    use super::{Engine, EngineKind, alike, in_light};
+
+    fn put(value: &str) -> Value {
+        json!({ "TableName": "table", "Item": { "id": { "S": "a" }, "is": { "S": value } } })
+    }
+
+    #[test]
+    fn a_write_that_only_one_of_two_engines_has_is_told_by_the_next_read() {
+        Runtime::new().block_on(async {
+            let engine = Engine::new(EngineKind::Both);
+            let table = json!({
+                "TableName": "table",
+                "AttributeDefinitions": [{ "AttributeName": "id", "AttributeType": "S" }],
+                "KeySchema": [{ "AttributeName": "id", "KeyType": "HASH" }],
+                "BillingMode": "PAY_PER_REQUEST",
+            });
+            engine.call("CreateTable", &table).expect("both create it");
+            engine.call("PutItem", &put("one")).expect("both write it");
+            let read = json!({ "TableName": "table", "Key": { "id": { "S": "a" } } });
+            engine.call("GetItem", &read).expect("both read the same");
+            let Engine::Both(light, _) = &engine else { panic!("both were asked for") };
+            in_light(light, "PutItem", &put("another"));
+            let differ = engine.call("GetItem", &read).expect_err("they differ");
+            assert!(differ.contains("GetItem"), "{differ}");
+        });
+    }
+
+    #[test]
+    fn answers_differ_by_status_by_error_and_by_what_they_show() {
+        let told = |kind: &str, message: &str| (400, json!({ "__type": kind, "message": message }));
+        let done = (200, json!({ "Attributes": { "n": { "N": "1" } } }));
+        assert!(alike("PutItem", &told("a#Refused", "one"), &told("b#Refused", "other")));
+        assert!(!alike("PutItem", &told("a#Refused", "one"), &told("a#Busy", "one")));
+        assert!(!alike("UpdateItem", &done, &told("a#Refused", "one")));
+        assert!(!alike(
+            "UpdateItem",
+            &done,
+            &(200, json!({ "Attributes": { "n": { "N": "2" } } }))
+        ));
+    }
+}

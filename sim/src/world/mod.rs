@@ -10,6 +10,7 @@ mod operator;
 mod producer;
 mod queue;
 mod store;
+mod stream;
 mod watcher;
 mod worker;
 
@@ -24,6 +25,7 @@ use madsim::time::TimeHandle;
 
 pub(crate) use book::Book;
 pub use book::Entry;
+pub(crate) use client::client;
 // What each node runs, again after each crash.
 pub(crate) use dynamo::serve as run_dynamo;
 pub(crate) use operator::{audit, create};
@@ -58,7 +60,7 @@ pub(crate) struct World {
     offset: Vec<AtomicU32>,
     finished: Vec<AtomicBool>,
     stops: Mutex<HashMap<Process, (Stop, Millis)>>,
-    strikes: Option<HashMap<(Process, u32), Fault>>,
+    strikes: Option<Mutex<HashMap<(Process, u32), Fault>>>,
     healed: AtomicBool,
     storm_until: Mutex<Millis>,
     slow: Mutex<Vec<SlowPartition>>,
@@ -89,7 +91,8 @@ impl World {
         let rules = config(plan).rules().expect("a plan is validated before it is run");
         let counters = || (0..processes).map(|_| AtomicU32::new(0)).collect();
         let listed = plan.strikes.as_ref().map(|strikes| {
-            strikes.iter().map(|strike| ((strike.process, strike.attempt), strike.fault)).collect()
+            let all = strikes.iter().map(|strike| ((strike.process, strike.attempt), strike.fault));
+            Mutex::new(all.collect())
         });
         World {
             producers: (0..plan.producers.len()).map(producer_name).collect(),
@@ -166,11 +169,19 @@ impl World {
             return None;
         }
         let fault = match &self.strikes {
-            Some(listed) => listed.get(&(process, attempt)).copied(),
+            Some(listed) => lock(listed).get(&(process, attempt)).copied(),
             None => self.plan.trouble.strikes(self.plan.seed, process, attempt, nature),
         }?;
         self.book().struck(Strike { process, attempt, fault });
         Some(fault)
+    }
+
+    /// What strikes the next attempt of a process, where the plan lists what does.
+    pub(crate) fn strike_next(&self, process: Process, fault: Fault) {
+        let next = self.attempts[usize::from(process.0)].load(Ordering::Relaxed);
+        if let Some(listed) = &self.strikes {
+            lock(listed).insert((process, next), fault);
+        }
     }
 
     /// All trouble ends.

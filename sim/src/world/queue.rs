@@ -109,7 +109,7 @@ pub(crate) async fn serve(world: Arc<World>) {
         batch += 1;
         let troubled = world.plan.trouble.ppm > 0;
         sleep(Duration::from_millis(if troubled { dice.between(50, 500) } else { 50 })).await;
-        let records = world.store.stream_from(read);
+        let records = world.store.stream.partitions_from(read);
         for partition in &records {
             for group in world.groups() {
                 lock(&shelf).put(&world, group.as_str(), partition.as_str());

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::dynamo::{Answer, Call};
 use super::history::{History, shows};
+use super::stream::EventsStream;
 use super::{Entry, World, lock, now};
 use crate::decode;
 use crate::dice::Dice;
@@ -25,8 +26,7 @@ pub(super) struct Store {
     engine: Engine,
     names: TableNames,
     history: Mutex<History>,
-    /// Partitions whose slots were written, in order: the table's own stream.
-    stream: Mutex<Vec<PartitionId>>,
+    pub(super) stream: EventsStream,
 }
 
 /// What kind of call it is.
@@ -57,9 +57,9 @@ impl Store {
     pub(super) fn new(kind: EngineKind, names: TableNames) -> Store {
         Store {
             engine: Engine::new(kind),
+            stream: EventsStream::new(&names),
             names,
             history: Mutex::default(),
-            stream: Mutex::default(),
         }
     }
 
@@ -70,11 +70,6 @@ impl Store {
             Some(request) => (said(&request), false),
             None => (format!("{} {}", call.operation, table(&json)), true),
         }
-    }
-
-    /// The writes of slots from `from` on, for those who read the table's stream.
-    pub(super) fn stream_from(&self, from: usize) -> Vec<PartitionId> {
-        lock(&self.stream).get(from..).map(<[PartitionId]>::to_vec).unwrap_or_default()
     }
 
     /// Applies a call.
@@ -223,6 +218,9 @@ impl Store {
 
     /// Asks the engine. Where two are asked and differ, the run is broken.
     fn ask(&self, world: &World, operation: &str, call: &Value) -> (u16, Value) {
+        if let Some(answer) = self.stream.answer(world, operation, call) {
+            return answer;
+        }
         self.engine.call(operation, call).unwrap_or_else(|differ| {
             world.judged(Err((Breach::Refinement, differ)));
             (500, json!({ "__type": "InternalServerError" }))
@@ -289,7 +287,7 @@ impl Store {
         let (id, at) = (request.partition(), now());
         if let Some(slot) = request.slot() {
             lock(&self.history).slot_written((id.clone(), slot), at);
-            lock(&self.stream).push(id.clone());
+            self.stream.record(id, slot, at);
         }
         match request {
             Request::Raise(_) | Request::Claim { .. } => {

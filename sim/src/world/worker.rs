@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use gapless::trigger::Trigger;
+use gapless::trigger::{TableStream, Trigger};
 use gapless::{Delivery, Group, Handler, HandlerError, Stream, WorkerError};
 use gapless_model::Time as _;
 use madsim::time::{sleep, timeout};
 
+use super::client::streams_client;
 use super::producer::open;
 use super::queue::{Ask, Invocation, Queue, QueueTrigger};
 use super::{World, now};
 use crate::dice::Dice;
 use crate::judge::Handed;
-use crate::plan::{Life, Process, WorkerPlan};
+use crate::plan::{Hints, Life, Process, WorkerPlan};
 
 struct Working {
     world: Arc<World>,
@@ -83,9 +84,18 @@ impl Working {
     async fn stand(&self) {
         loop {
             let mut worker = self.worker();
-            if self.plan.hints {
-                let trigger = QueueTrigger::new(self.queue.clone(), &self.group);
-                worker = worker.trigger(Arc::new(trigger));
+            match self.plan.hints {
+                Hints::None => {}
+                Hints::Queue => {
+                    let trigger = QueueTrigger::new(self.queue.clone(), &self.group);
+                    worker = worker.trigger(Arc::new(trigger));
+                }
+                Hints::TableStream => {
+                    let client = streams_client(&self.world, self.process).await;
+                    let trigger = TableStream::new(client, &self.stream);
+                    let trigger = trigger.expect("the stream's client can sleep");
+                    worker = worker.trigger(Arc::new(trigger));
+                }
             }
             self.world.can_stop(self.process, worker.stopper());
             match worker.run().await {

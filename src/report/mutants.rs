@@ -1,0 +1,182 @@
+//! What is broken on purpose, and what noticed it: the table of `gapless mutants`.
+
+use std::io::{self, Write};
+
+use gapless_model::check::Report;
+use gapless_model::design::Design;
+use gapless_sim::conformance::Conformity;
+use gapless_sim::{Mutant, Summary};
+use indicatif::HumanCount;
+use serde_json::json;
+
+use super::table::{plain, right};
+
+/// Something that is broken on purpose.
+pub struct Broken {
+    /// What it is called.
+    pub name: String,
+    /// The scenario of the field that it stands for, if it is one of the ten.
+    pub scenario: Option<u8>,
+    /// The protocol.
+    pub design: Design,
+    /// What is done to the traffic otherwise.
+    pub mutant: Option<Mutant>,
+}
+
+/// What became of one mutant.
+pub struct Fate {
+    /// What the checker says, where the model has what is broken.
+    pub checked: Option<Checked>,
+    /// What random dialogues show, where it is the traffic that is broken.
+    pub conformity: Option<Conformity>,
+    /// The simulation.
+    pub simulated: Summary,
+    /// With the invariants alone, where more than those was watched.
+    pub alone: Option<Summary>,
+}
+
+/// What the checker says of a mutant.
+pub struct Checked {
+    /// The invariants that are violated, or that none is.
+    pub breaks: String,
+    /// The search.
+    pub report: Report,
+}
+
+/// The table, and what it comes to.
+pub fn tell(
+    out: &mut impl Write,
+    fates: &[(&Broken, Fate)],
+    seeds: u64,
+    dialogues: u32,
+    left_out: &[&str],
+) -> io::Result<()> {
+    let mut table = plain([
+        "mutant",
+        "scenario",
+        "checker",
+        "states",
+        "s",
+        "dialogues",
+        "simulation",
+        "seeds",
+        "s",
+        "invariants alone",
+        "seeds",
+    ]);
+    right(&mut table, &[1, 3, 4, 5, 7, 8, 10]);
+    for (broken, fate) in fates {
+        let (caught, seeds) = found(&fate.simulated);
+        let (alone, alone_seeds) =
+            fate.alone.as_ref().map_or((caught.clone(), seeds.clone()), found);
+        let checked = fate.checked.as_ref();
+        table.add_row([
+            broken.name.clone(),
+            broken.scenario.map_or(String::new(), |number| number.to_string()),
+            checked.map_or("-".to_owned(), |checked| checked.breaks.clone()),
+            checked.map_or(String::new(), |checked| {
+                HumanCount(checked.report.unique as u64).to_string()
+            }),
+            checked.map_or(String::new(), |checked| {
+                format!("{:.1}", checked.report.elapsed.as_secs_f64())
+            }),
+            fate.conformity.as_ref().map_or(String::new(), |conformity| {
+                let differs = conformity.difference.is_some();
+                if differs { conformity.dialogues.to_string() } else { "-".to_owned() }
+            }),
+            caught,
+            seeds,
+            format!("{:.2}", fate.simulated.elapsed.as_secs_f64()),
+            alone,
+            alone_seeds,
+        ]);
+    }
+    let names = |chosen: &dyn Fn(&Fate) -> bool| {
+        let names = fates.iter().filter(|(_, fate)| chosen(fate));
+        names.map(|(broken, _)| broken.name.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let count =
+        |chosen: &dyn Fn(&Fate) -> bool| fates.iter().filter(|(_, fate)| chosen(fate)).count();
+    writeln!(out, "{table}\n")?;
+    let killed = |fate: &Fate| !fate.simulated.failures.is_empty();
+    writeln!(
+        out,
+        "{} of {} mutants are killed by the simulation within {} seeds",
+        count(&killed),
+        fates.len(),
+        seeds
+    )?;
+    let spoken = |fate: &Fate| fate.conformity.is_some();
+    let differs =
+        |fate: &Fate| fate.conformity.as_ref().is_some_and(|held| held.difference.is_some());
+    writeln!(
+        out,
+        "{} of the {} in the traffic differ in random dialogues ({dialogues} at the most) from the \
+         specification",
+        count(&differs),
+        count(&spoken),
+    )?;
+    let agrees = names(&|fate| spoken(fate) && !differs(fate));
+    if !agrees.is_empty() {
+        writeln!(out, "no dialogue shows {agrees}")?;
+    }
+    let sound =
+        names(&|fate| fate.checked.as_ref().is_some_and(|c| c.report.violated().is_empty()));
+    if !sound.is_empty() {
+        writeln!(
+            out,
+            "the checker finds no violation, with default bounds and clocks of either kind, of {sound}: \
+             each is guarded twice, or the invariants do not mind"
+        )?;
+    }
+    writeln!(
+        out,
+        "left out: the designs {}: the adapter's workers sweep the tables in any case, and with \
+         `trigger = \"sweep\"` the checker finds that they hold",
+        left_out.join(", ")
+    )?;
+    let survived = names(&|fate| !killed(fate));
+    if !survived.is_empty() {
+        writeln!(out, "survived: {survived}")?;
+    }
+    Ok(())
+}
+
+/// A mutant for machines.
+pub fn row(broken: &Broken, fate: &Fate) -> serde_json::Value {
+    let alone = fate.alone.as_ref().unwrap_or(&fate.simulated);
+    let checked = fate.checked.as_ref().map(|Checked { breaks, report }| {
+        json!({
+            "breaks": breaks,
+            "states": report.unique,
+            "seconds": report.elapsed.as_secs_f64(),
+        })
+    });
+    let conformity = fate.conformity.as_ref().map(|conformity| {
+        let difference = conformity.difference.as_ref();
+        json!({
+            "dialogues": conformity.dialogues,
+            "differs": difference.map(|difference| difference.step()),
+            "steps": difference.map(|difference| difference.dialogue.len()),
+        })
+    });
+    json!({
+        "mutant": broken.name,
+        "scenario": broken.scenario,
+        "checker": checked,
+        "conformance": conformity,
+        "simulation": found(&fate.simulated).0,
+        "seeds": fate.simulated.seeds,
+        "seconds": fate.simulated.elapsed.as_secs_f64(),
+        "invariants-alone": found(alone).0,
+        "invariants-alone-seeds": alone.seeds,
+    })
+}
+
+fn found(summary: &Summary) -> (String, String) {
+    let seeds = HumanCount(summary.seeds).to_string();
+    match summary.failures.first() {
+        Some(failed) => (failed.violation.breach.to_string(), seeds),
+        None => ("SURVIVED".to_owned(), seeds),
+    }
+}
