@@ -119,6 +119,8 @@ pub(crate) struct Judge {
     pub(crate) machines: Machines,
     /// Whether refinement is left out, to see what the invariants notice by themselves.
     pub(crate) invariants_only: bool,
+    /// The only invariant that is watched, if it is one.
+    pub(crate) watched: Option<Invariant>,
 }
 
 impl Judge {
@@ -126,7 +128,9 @@ impl Judge {
     pub(crate) fn applied(&mut self, applied: &Applied<'_>) -> Verdict {
         // What the tables hold is looked at first: it is what users would see.
         if let Some((key, item)) = applied.slot {
-            self.slots.written(key, item)?;
+            for verdict in self.slots.written(key, item) {
+                self.mind(verdict)?;
+            }
             self.deliveries.slot_written(key, self.slots.events(key))?;
         }
         if let Some((key, item)) = applied.lease {
@@ -149,6 +153,17 @@ impl Judge {
             }
         }
         Ok(())
+    }
+
+    /// A verdict, if anybody minds: where one invariant alone is watched, what was broken
+    /// before must not hide it.
+    fn mind(&self, verdict: Verdict) -> Verdict {
+        match verdict {
+            Err((breach, _)) if self.watched.is_some_and(|it| breach != Breach::Invariant(it)) => {
+                Ok(())
+            }
+            verdict => verdict,
+        }
     }
 
     /// An append was acknowledged: every one of its events is in a slot, and behind

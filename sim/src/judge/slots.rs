@@ -23,22 +23,24 @@ fn names(item: &Value) -> Vec<String> {
 }
 
 impl Slots {
-    /// A slot's item after a write that may have changed it.
-    pub(crate) fn written(&mut self, key: &(PartitionId, Seq), item: &Value) -> Verdict {
+    /// A slot's item after a write that may have changed it: what is to be said of S1 and of S2.
+    pub(crate) fn written(&mut self, key: &(PartitionId, Seq), item: &Value) -> [Verdict; 2] {
         let (partition, slot) = key;
-        if let Some(before) = self.items.get(key) {
+        let before = self.items.insert(key.clone(), item.clone());
+        let changed = match before {
             // When a slot was written is for people; a write that changes it alone is one all the same.
-            if before == item {
-                return Ok(());
-            }
-            return broken(
+            Some(before) if before == *item => return [Ok(()), Ok(())],
+            Some(before) => broken(
                 Invariant::S1,
                 format!("slot {slot} of {partition} held {before} and holds {item}"),
-            );
-        }
+            ),
+            None => Ok(()),
+        };
+        let mut twice = Ok(());
         for name in names(item) {
-            if let Some((other, first)) = self.places.insert(name.clone(), key.clone()) {
-                return broken(
+            let place = self.places.insert(name.clone(), key.clone());
+            if let Some((other, first)) = place.filter(|place| place != key) {
+                twice = broken(
                     Invariant::S2,
                     format!(
                         "{name} stands in slot {first} of {other} and in slot {slot} of {partition}"
@@ -48,8 +50,7 @@ impl Slots {
         }
         let tail = self.tails.entry(partition.clone()).or_default();
         *tail = (*tail).max(*slot);
-        self.items.insert(key.clone(), item.clone());
-        Ok(())
+        [changed, twice]
     }
 
     /// Where an event stands.

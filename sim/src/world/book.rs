@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 
 use gapless::Live;
+use gapless_model::Rules;
 use gapless_model::log::{FORMAT, Line, VERSION};
-use gapless_model::{Invariant, Rules};
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{FAULTS, HAPPENINGS, Incident, Strike};
@@ -38,7 +38,6 @@ pub(crate) struct Book {
     pub(crate) marks: BTreeSet<&'static str>,
     pub(crate) requests: u64,
     pub(crate) violation: Option<Violation>,
-    watched: Option<Invariant>,
 }
 
 impl Book {
@@ -52,6 +51,7 @@ impl Book {
             refinement: Refinement::new(),
             machines: Machines::new(rules),
             invariants_only: plan.invariants_only,
+            watched: plan.watched,
         };
         let mut log = Vec::with_capacity(64 * 1024);
         let header = serde_json::json!({
@@ -71,7 +71,6 @@ impl Book {
             marks: BTreeSet::new(),
             requests: 0,
             violation: None,
-            watched: plan.watched,
         }
     }
 
@@ -134,7 +133,7 @@ impl Book {
     }
 
     pub(crate) fn violated(&mut self, at: Millis, breach: Breach, what: String) {
-        let minds = self.watched.is_none_or(|watched| breach == Breach::Invariant(watched));
+        let minds = self.judge.watched.is_none_or(|watched| breach == Breach::Invariant(watched));
         if minds && self.violation.is_none() {
             self.note(at, "judge", format!("{breach} is broken: {what}"), None);
             self.violation = Some(Violation { breach, at, what });
