@@ -1,0 +1,64 @@
+//! Heads that are behind: whoever says that everything is caught up must not have
+//! believed one (P1).
+#![cfg(feature = "embedded")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::http::HttpRequest;
+use aws_sdk_dynamodb::config::{HttpClient, RuntimeComponents};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use gapless::embedded::{Engine, answered, asked};
+use gapless::{Config, Delivery, Event, HandlerError, Stream};
+
+/// An engine that shows no head to a batch that does not ask for consistency: all of
+/// them were raised too lately.
+#[derive(Clone, Debug)]
+struct Behind {
+    engine: Engine,
+    hidden: Arc<AtomicU64>,
+}
+
+impl HttpClient for Behind {
+    fn http_connector(
+        &self,
+        _settings: &HttpConnectorSettings,
+        _components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Behind {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (operation, body) = asked(&request);
+        let consistent = String::from_utf8_lossy(body).contains("\"ConsistentRead\":true");
+        let (status, answer) = if operation == "BatchGetItem" && !consistent {
+            self.hidden.fetch_add(1, Ordering::SeqCst);
+            (200, br#"{"Responses":{}}"#.to_vec())
+        } else {
+            self.engine.call(operation, body)
+        };
+        HttpConnectorFuture::ready(Ok(answered(status, answer)))
+    }
+}
+
+#[tokio::test]
+async fn until_caught_up_does_not_believe_a_head_that_may_be_behind() {
+    let behind = Behind { engine: Engine::memory().expect("an engine"), hidden: Arc::default() };
+    let base = behind.engine.client();
+    let config = base.config().to_builder().http_client(behind.clone()).build();
+    let stream = Stream::create(Client::from_conf(config), Config::new("t-")).await;
+    let stream = stream.expect("a stream");
+    let partition = stream.append(Event::new("k", "x")).await.expect("appended").partition;
+    let worker = stream.worker("g", |_: Delivery| async { Ok::<(), HandlerError>(()) });
+    let summary = worker.until_caught_up().await.expect("caught up");
+    assert_eq!(summary.events, 1);
+    // The engine is one that hides: who asks without consistency sees nothing.
+    let heads = stream.heads(std::slice::from_ref(&partition)).await.expect("an answer");
+    assert!(heads.is_empty(), "{heads:?}");
+    assert!(behind.hidden.load(Ordering::SeqCst) > 0);
+}
