@@ -7,6 +7,7 @@ mod files;
 mod interrupt;
 mod progress;
 mod report;
+mod status;
 
 use std::process::ExitCode;
 
@@ -14,20 +15,7 @@ use clap::Parser;
 
 use cli::{Cli, Command};
 use commands::stream::read::Follow;
-
-/// What the exit status says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Status {
-    /// Everything holds.
-    Holds = 0,
-    /// Something is violated.
-    Violated = 1,
-    /// A limit ended it before it was exhaustive.
-    Unfinished = 3,
-}
-
-/// Unusable input; clap uses the same status.
-const UNUSABLE: u8 = 2;
+use status::UNUSABLE;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

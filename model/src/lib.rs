@@ -10,16 +10,14 @@ pub mod append;
 pub mod check;
 pub mod consume;
 pub mod design;
+mod ids;
 mod invariant;
 pub mod log;
-mod number;
-mod partition;
 mod rules;
 pub mod store;
 mod vocabulary;
 
+pub use ids::{Epoch, HASH_BITS, NoPartition, Number, PartitionId, Seq};
 pub use invariant::Invariant;
-pub use number::{Epoch, Number, Seq};
-pub use partition::{HASH_BITS, NoPartition, PartitionId};
 pub use rules::Rules;
 pub use vocabulary::{Batch, Id, Page, Seen, SpanOf, Time, Vocabulary};

@@ -9,7 +9,7 @@ use std::hash::Hash;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::number::Seq;
+use crate::ids::Seq;
 
 /// Anything that names something: compared and hashed, never computed with.
 pub trait Id: Clone + Eq + Hash + Debug + Serialize + DeserializeOwned {}

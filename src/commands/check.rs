@@ -12,7 +12,8 @@ use crate::cli::CheckArgs;
 use crate::failure::Failure;
 use crate::progress::Bar;
 use crate::report::{diagram, json, junit, steps, story, svg, table};
-use crate::{Status, files, interrupt};
+use crate::status::Status;
+use crate::{files, interrupt};
 
 /// Checks designs, every named design, or replays a trace.
 pub fn run(args: &CheckArgs) -> Result<Status, Failure> {

@@ -6,10 +6,10 @@ use comfy_table::{Cell, Table};
 use gapless_model::design::{AXES, Design, NAMED, named, to_toml};
 
 use super::unknown;
-use crate::Status;
 use crate::cli::{DesignsArgs, DesignsCommand};
 use crate::failure::Failure;
 use crate::report::table::plain;
+use crate::status::Status;
 
 /// Lists axes and designs, or prints one design.
 pub fn run(args: &DesignsArgs) -> Result<Status, Failure> {

@@ -5,9 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use gapless_model::check::{Task, explore};
 
 use super::find_design;
-use crate::Status;
 use crate::cli::ExploreArgs;
 use crate::failure::Failure;
+use crate::status::Status;
 
 /// Serves the Explorer until the process is ended.
 pub fn run(args: &ExploreArgs) -> Result<Status, Failure> {

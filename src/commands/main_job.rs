@@ -11,9 +11,10 @@ use super::sim::watched;
 use super::stream::showcase;
 use super::unknown;
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::progress::Bar;
 use crate::report::{diagram, simulation, story, table};
-use crate::{Status, interrupt};
+use crate::status::Status;
 
 /// How many seeds are run in simulation.
 const SEEDS: u64 = 300;

@@ -14,7 +14,8 @@ use crate::cli::sim::MutantsArgs;
 use crate::failure::Failure;
 use crate::progress::Bar;
 use crate::report::mutants::{Broken, Checked, Fate, row, tell};
-use crate::{Status, files, interrupt};
+use crate::status::Status;
+use crate::{files, interrupt};
 
 /// Where the traffic only shows its fault in a design that uses it.
 fn design_for(mutant: Mutant) -> Design {

@@ -10,7 +10,8 @@ use serde_json::Value;
 use crate::cli::sim::ReplayArgs;
 use crate::failure::Failure;
 use crate::report::{diagram, simulation, story, svg};
-use crate::{Status, files, interrupt};
+use crate::status::Status;
+use crate::{files, interrupt};
 
 /// Repeats a run.
 pub fn run(args: &ReplayArgs) -> Result<Status, Failure> {

@@ -9,7 +9,8 @@ use super::find_design;
 use crate::cli::sim::SimArgs;
 use crate::failure::Failure;
 use crate::report::{diagram, simulation, story, svg};
-use crate::{Status, files, interrupt};
+use crate::status::Status;
+use crate::{files, interrupt};
 
 /// Runs the seeds.
 pub fn run(args: &SimArgs) -> Result<Status, Failure> {

@@ -1,7 +1,7 @@
 //! One append, from taking a number to its answer.
 
 use crate::design::{Increment, OwnToken, SlotWrite, Trigger};
-use crate::number::{Number, Seq};
+use crate::ids::{Number, Seq};
 use crate::rules::Rules;
 use crate::store::{Head, Keep, Raise, Record, Reply, Request, Slot, Write};
 use crate::vocabulary::{Batch, Vocabulary};

@@ -127,7 +127,7 @@ impl Sight {
     /// As the store understands it.
     #[must_use]
     pub fn view(self) -> View {
-        use crate::number::Seq;
+        use crate::ids::Seq;
         match self {
             Sight::Before(slot) => View::Before(Seq(slot.into())),
             Sight::Without(slot) => View::Without(Seq(slot.into())),

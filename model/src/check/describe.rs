@@ -168,7 +168,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         let tail = self.tables.tail(&PARTITION).max(head).0 as usize;
         let mut text = format!("head {head} [");
         for slot in 1..=tail.min(S) {
-            let content = self.tables.slot(&PARTITION, crate::number::Seq(slot as u64));
+            let content = self.tables.slot(&PARTITION, crate::ids::Seq(slot as u64));
             let acknowledged = self.ghost.marks[slot - 1] & ACKNOWLEDGED != 0;
             let _ = write!(text, " {}", slot_words(&content));
             if acknowledged {
@@ -323,7 +323,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         let Some(delivery) = turn.machine.wants(&self.rules).deliver else { return String::new() };
         let mut text = "delivers".to_owned();
         for slot in delivery.after.0 + 1..=delivery.upto.0 {
-            let slot = crate::number::Seq(slot);
+            let slot = crate::ids::Seq(slot);
             if delivery.page.seen(slot) == Seen::Events {
                 let content = slot_words(&world.tables.slot(&PARTITION, slot));
                 let _ = write!(text, " {content} (slot {slot})");

@@ -1,7 +1,7 @@
 //! The tables in a few fixed bytes.
 
 use super::small::{Count, GroupNo, PartitionNo, ProducerNo, Run, Small, Tick, Token, Window};
-use crate::number::{Epoch, Number, Seq};
+use crate::ids::{Epoch, Number, Seq};
 use crate::store::{FromSlots, Lease, Raiser, Record, Slot, Tables};
 
 /// The tables of one partition, for `P` producers, `G` groups and `S` slots.

@@ -5,7 +5,7 @@ use super::small::{Count, ProducerNo, Small, Token};
 use super::world::{PARTITION, Producer, Work, World};
 use crate::append::{Append, Claim, Identity, Session};
 use crate::design::Increment;
-use crate::number::{Number, Seq};
+use crate::ids::{Number, Seq};
 use crate::store::{Record, Tables};
 
 impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>

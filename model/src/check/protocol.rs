@@ -12,8 +12,8 @@ use super::world::{PARTITION, Producer, Turn, Work, World};
 use crate::append::Want;
 use crate::consume::Wants;
 use crate::design::{Design, Expiry, Producer as ProducerKind, Trigger};
+use crate::ids::Seq;
 use crate::invariant::Invariant;
-use crate::number::Seq;
 use crate::rules::Rules;
 use crate::store::{Request, Slot, Tables};
 

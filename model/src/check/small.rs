@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::number::Seq;
+use crate::ids::Seq;
 use crate::store::{FromSlots, Slot, Spoken};
 use crate::vocabulary::{Batch, Page, Seen, Time, Vocabulary};
 

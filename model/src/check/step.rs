@@ -7,8 +7,8 @@ use super::world::{ACKNOWLEDGED, PARTITION, Producer, Turn, Work, World};
 use crate::append::{Answer, Append, Identity, Session, Want};
 use crate::consume::{Consume, News, Outcome};
 use crate::design::{Busy, Trigger};
+use crate::ids::{Number, Seq};
 use crate::invariant::Invariant;
-use crate::number::{Number, Seq};
 use crate::store::{Lease, Record, Reply, Request, Slot, Tables, View, apply};
 use crate::vocabulary::{Page, Seen};
 

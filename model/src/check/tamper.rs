@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::small::{Small, Tick};
-use crate::number::{Epoch, Seq};
+use crate::ids::{Epoch, Seq};
 use crate::store::{
     Extend, Free, Guard, Keep, Lease, Reply, Request, Slot, Tables, View, Write, apply,
 };

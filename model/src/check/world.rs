@@ -9,8 +9,8 @@ use super::packed::Packed;
 use super::small::{GroupNo, PartitionNo, ProducerNo, Run, Small, Token, WorkerNo};
 use crate::append::{Append, Claim};
 use crate::consume::Consume;
+use crate::ids::Seq;
 use crate::invariant::Invariant;
-use crate::number::Seq;
 use crate::store::{Lease, Request, Tables};
 
 /// The one partition, until they split.

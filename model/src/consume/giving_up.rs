@@ -4,7 +4,7 @@ use super::machine::{Consume, Phase, Why};
 use super::reading::first_read;
 use super::turn::Outcome;
 use crate::design::{Handover, Release};
-use crate::number::Epoch;
+use crate::ids::Epoch;
 use crate::rules::Rules;
 use crate::store::{Lease, Reply};
 use crate::vocabulary::Vocabulary;

@@ -3,7 +3,7 @@
 use super::reading::{Next, first_read, reads_consistently};
 use super::turn::{Delivery, Outcome, Wants};
 use crate::design::{Acquire, Gap};
-use crate::number::{Epoch, Seq};
+use crate::ids::{Epoch, Seq};
 use crate::rules::Rules;
 use crate::store::{Lease, Reply};
 use crate::vocabulary::{Time, Vocabulary};

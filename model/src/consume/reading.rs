@@ -3,7 +3,7 @@
 use super::machine::{Consume, Phase, Why};
 use super::turn::Outcome;
 use crate::design::{Gap, Read};
-use crate::number::Seq;
+use crate::ids::Seq;
 use crate::rules::Rules;
 use crate::store::{Lease, Reply};
 use crate::vocabulary::{Page, Seen, Time, Vocabulary};

@@ -2,7 +2,7 @@
 
 use super::machine::{Consume, Sign, Why};
 use crate::design::{Checkpoint, Expiry, Release};
-use crate::number::{Epoch, Seq};
+use crate::ids::{Epoch, Seq};
 use crate::rules::Rules;
 use crate::store::{Extend, Free, Guard, Request};
 use crate::vocabulary::{Time, Vocabulary};

@@ -4,7 +4,7 @@ use super::machine::{Consume, Phase, Sign};
 use super::reading::first_read;
 use super::turn::Outcome;
 use crate::design::{Expiry, Release};
-use crate::number::{Epoch, Seq};
+use crate::ids::{Epoch, Seq};
 use crate::rules::Rules;
 use crate::store::Lease;
 use crate::vocabulary::{Time, Vocabulary};

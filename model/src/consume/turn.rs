@@ -1,6 +1,6 @@
 //! What a consumer asks for, and how its turn can end.
 
-use crate::number::{Epoch, Seq};
+use crate::ids::{Epoch, Seq};
 use crate::store::Request;
 use crate::vocabulary::Vocabulary;
 

@@ -5,7 +5,7 @@ use super::item::{Lease, Raiser, Record, Slot};
 use super::reply::{Head, Reply};
 use super::request::{Extend, Free, Guard, Raise, Request, Write};
 use super::tables::Tables;
-use crate::number::{Epoch, Seq};
+use crate::ids::{Epoch, Seq};
 use crate::vocabulary::Vocabulary;
 
 /// What a read sees of the store.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::number::{Epoch, Number, Seq};
+use crate::ids::{Epoch, Number, Seq};
 use crate::vocabulary::Vocabulary;
 
 /// What a named producer last did in a partition, kept in the partition's item.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::item::{Lease, Raiser, Record, Slot};
-use crate::number::Seq;
+use crate::ids::Seq;
 use crate::vocabulary::Vocabulary;
 
 /// The store's answer to one [`Request`](super::Request).

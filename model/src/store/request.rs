@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::item::Record;
-use crate::number::{Epoch, Number, Seq};
+use crate::ids::{Epoch, Number, Seq};
 use crate::vocabulary::Vocabulary;
 
 /// One call to the store.

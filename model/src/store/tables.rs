@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::item::{Lease, Raiser, Record, Slot};
-use crate::number::Seq;
+use crate::ids::Seq;
 use crate::vocabulary::Vocabulary;
 
 /// The three tables.

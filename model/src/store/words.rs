@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::item::{Lease, Record, Slot};
 use super::reply::{Head, Reply};
 use super::request::{Free, Guard, Keep, Raise, Request};
-use crate::number::Epoch;
+use crate::ids::Epoch;
 use crate::vocabulary::Vocabulary;
 
 /// A vocabulary whose names can be read by people.

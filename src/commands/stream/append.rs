@@ -11,9 +11,9 @@ use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::{block_on, called, interrupted, open, unused};
-use crate::Status;
 use crate::cli::stream::AppendArgs;
 use crate::failure::Failure;
+use crate::status::Status;
 
 /// How many lines are read before what waits is appended.
 const CHUNK: usize = 2000;

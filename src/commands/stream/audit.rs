@@ -7,9 +7,9 @@ use indicatif::{HumanCount, ProgressBar};
 use serde_json::json;
 
 use super::{block_on, open, unused};
-use crate::Status;
 use crate::cli::stream::LookArgs;
 use crate::failure::Failure;
+use crate::status::Status;
 
 /// Reads all tables, and exits with 1 if something is there that the protocol never leaves behind.
 pub fn run(args: &LookArgs) -> Result<Status, Failure> {

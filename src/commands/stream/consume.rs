@@ -14,9 +14,9 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::sync::Mutex;
 
 use super::{add_line, block_on, interrupted, open, unused};
-use crate::Status;
 use crate::cli::stream::ConsumeArgs;
 use crate::failure::Failure;
+use crate::status::Status;
 
 /// Consumes, and prints events as NDJSON or hands them to a command.
 pub fn run(args: &ConsumeArgs) -> Result<Status, Failure> {

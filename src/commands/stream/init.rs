@@ -6,9 +6,9 @@ use gapless::Stream;
 use serde_json::json;
 
 use super::{Reached, block_on, settings, unopened};
-use crate::Status;
 use crate::cli::stream::InitArgs;
 use crate::failure::Failure;
+use crate::status::Status;
 
 /// Creates a stream.
 pub fn run(args: &InitArgs) -> Result<Status, Failure> {

@@ -5,12 +5,10 @@ pub mod audit;
 pub mod bench;
 pub mod consume;
 pub mod init;
-mod meter;
 pub mod read;
 pub mod serve;
 pub mod showcase;
 pub mod status;
-pub mod takeover;
 
 use std::error::Error;
 use std::fs::File;

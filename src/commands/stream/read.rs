@@ -8,9 +8,9 @@ use futures_util::StreamExt as _;
 use gapless::Target;
 
 use super::{add_line, block_on, interrupted, open, unused};
-use crate::Status;
 use crate::cli::stream::ReadArgs;
 use crate::failure::Failure;
+use crate::status::Status;
 
 /// Whether to go on at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,9 +6,9 @@ use std::net::Ipv4Addr;
 use tokio::net::TcpListener;
 
 use super::{block_on, engine, interrupted};
-use crate::Status;
 use crate::cli::stream::ServeArgs;
 use crate::failure::Failure;
+use crate::status::Status;
 
 /// Serves until interrupted.
 pub fn run(args: &ServeArgs) -> Result<Status, Failure> {

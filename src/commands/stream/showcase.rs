@@ -10,8 +10,8 @@ use gapless::{Config, Delivery, Event, HandlerError, Layout, Number, Stream};
 use serde_json::Value;
 
 use super::{audit, block_on, unused};
-use crate::Status;
 use crate::failure::Failure;
+use crate::status::Status;
 
 /// A day of a small shop.
 const ORDERS: &str = include_str!("../../data/orders.ndjson");

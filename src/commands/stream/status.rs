@@ -8,10 +8,10 @@ use gapless::{PartitionStatus, Standing, Timestamp};
 use serde_json::json;
 
 use super::{block_on, open, unused};
-use crate::Status;
 use crate::cli::stream::LookArgs;
 use crate::failure::Failure;
 use crate::report::table;
+use crate::status::Status;
 
 /// Prints partitions, heads, checkpoints, lag, leases and ages.
 pub fn run(args: &LookArgs) -> Result<Status, Failure> {

@@ -1,5 +1,9 @@
 //! `gapless bench`: what appending costs, beside the same store operations without a protocol.
 
+mod meter;
+mod scratch;
+mod takeover;
+
 use std::io::{Write as _, stdout};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,13 +17,14 @@ use indicatif::ProgressBar;
 use serde::Serialize;
 use serde_json::json;
 
-use super::meter::{Counting, Meter, Units};
-use super::takeover::{self, Takeover};
+use self::meter::{Counting, Meter, Units};
+use self::scratch::delete_tables;
+use self::takeover::Takeover;
 use super::{Reached, block_on, unopened, unused};
-use crate::Status;
 use crate::cli::stream::{BenchArgs, Place};
 use crate::failure::Failure;
 use crate::report::table;
+use crate::status::Status;
 
 /// One measurement.
 #[derive(Clone, Debug, Serialize)]
@@ -58,20 +63,20 @@ pub fn run(args: &BenchArgs) -> Result<Status, Failure> {
             let (stream, meter) = bench.stream(increment, name).await?;
             let what = format!("append, increment {name}");
             figures.push(bench.single(&what, &stream, &meter).await?);
-            clean_up(&stream).await?;
+            delete_tables(&stream).await?;
         }
         for appenders in [1, 8, 64] {
             bar.set_message(format!("group commit: {appenders}"));
             let (stream, meter) = bench.stream(Increment::Add, "group").await?;
             figures.push(bench.grouped(appenders, &stream, &meter).await?);
-            clean_up(&stream).await?;
+            delete_tables(&stream).await?;
         }
         bar.set_message("beside the bare calls");
         let (stream, meter) = bench.stream(Increment::Add, "bare").await?;
         let (bare, own) = bench.side_by_side(&stream, &meter).await?;
         let overhead = bare.events_a_second / own.events_a_second - 1.0;
         figures.extend([bare, own]);
-        clean_up(&stream).await?;
+        delete_tables(&stream).await?;
         bar.set_message("takeover");
         let (client, _) = bench.client().await?;
         let takeover = takeover::measure(&client, &bench.prefix("takeover"), &bench.place).await?;
@@ -197,17 +202,6 @@ impl Bench {
         let appended = stream.append(self.event()).await;
         appended.map(drop).map_err(|error| unused("an event cannot be appended", error))
     }
-}
-
-/// Deletes a measurement's tables.
-pub(super) async fn clean_up(stream: &Stream) -> Result<(), Failure> {
-    let client = stream.wire().client();
-    let tables = stream.wire().tables();
-    for table in [&tables.partitions, &tables.events, &tables.consumers] {
-        let deleted = client.delete_table().table_name(table).send().await;
-        deleted.map_err(|error| unused("a table of the measurement cannot be deleted", error))?;
-    }
-    Ok(())
 }
 
 /// The two calls of an append, and nothing else.

@@ -8,9 +8,9 @@ use aws_sdk_dynamodb::Client;
 use gapless::{Config, Delivery, Event, Handler, HandlerError, Stream, Worker};
 use serde::Serialize;
 
-use super::bench::clean_up;
-use super::{unopened, unused};
+use super::scratch::delete_tables;
 use crate::cli::stream::Place;
+use crate::commands::stream::{unopened, unused};
 use crate::failure::Failure;
 
 /// How long a lease lasts in this measurement.
@@ -85,7 +85,7 @@ pub async fn measure(client: &Client, prefix: &str, place: &Place) -> Result<Tak
         after_stop.push(cast.hand_over(Some(Duration::from_millis(700))).await?);
         after_crash.push(cast.hand_over(None).await?);
     }
-    clean_up(&cast.producer).await?;
+    delete_tables(&cast.producer).await?;
     Ok(Takeover { lease: LEASE.as_secs_f64(), after_stop, after_crash })
 }
 

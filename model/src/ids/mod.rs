@@ -1,0 +1,7 @@
+//! Numbers and names: sequence numbers, epochs, and partition ids.
+
+mod number;
+mod partition;
+
+pub use number::{Epoch, Number, Seq};
+pub use partition::{HASH_BITS, NoPartition, PartitionId};
