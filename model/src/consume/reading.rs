@@ -1,6 +1,6 @@
 //! Reading on, delivering, and moving the checkpoint.
 
-use super::machine::{Consume, Phase, Why};
+use super::state::{Consume, Phase, Why};
 use super::turn::Outcome;
 use crate::design::{Gap, Read};
 use crate::ids::Seq;

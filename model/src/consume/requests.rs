@@ -1,6 +1,6 @@
 //! The requests of a turn: what each demands, and what it writes.
 
-use super::machine::{Consume, Sign, Why};
+use super::state::{Consume, Sign, Why};
 use crate::design::{Checkpoint, Expiry, Release};
 use crate::ids::{Epoch, Seq};
 use crate::rules::Rules;

@@ -1,7 +1,7 @@
 //! Taking the lease, and what becomes of a turn that does not get it.
 
-use super::machine::{Consume, Phase, Sign};
 use super::reading::first_read;
+use super::state::{Consume, Phase, Sign};
 use super::turn::Outcome;
 use crate::design::{Expiry, Release};
 use crate::ids::{Epoch, Seq};
