@@ -43,8 +43,8 @@ impl<V: Vocabulary> Consume<V> {
             }
             Phase::Gap { since, renewing } => Wants {
                 store: renewing.then(|| self.renew(rules)),
-                // A renewal under way may take as long as the lease lasts (P1: a grace that is
-                // longer than the time to the renewal would never be waited out).
+                // P1: a renewal under way may take as long as the lease lasts. A grace longer than
+                // the time to the renewal would never be waited out otherwise.
                 wake: Some(if *renewing {
                     lease_ends
                 } else {
@@ -74,8 +74,8 @@ impl<V: Vocabulary> Consume<V> {
         let asked = self.told;
         self.told = now;
         if self.holds_lease() && now >= self.leased.plus(rules.lease) {
-            // Whatever it was about to do, somebody else may be at it (L2, scenario 7).
-            // A reply that says otherwise came too late to count.
+            // L2: whatever it was about to do, another worker may be at it (scenario 7). A reply
+            // that says otherwise came too late to count.
             self.phase = Phase::Done(Outcome::Lost);
             return;
         }
@@ -100,10 +100,11 @@ impl<V: Vocabulary> Consume<V> {
             }
             (Phase::Acquire { seen }, Reply::Refused { lease: Some(lease), .. }) => {
                 let watched = seen.is_some();
+                // L2: a lease of its own name that has ended is what an earlier turn left, and
+                // others may count it as free.
                 if lease.owner == self.owner && now < lease.until {
                     // Its own request was applied, and the reply was lost (scenario 2). The
-                    // lease counts from when that one was asked, not from this one. One that
-                    // has ended is what an earlier turn left: to others it may be free (L2).
+                    // lease counts from when that one was asked, not from this one.
                     let asked = lease.until.minus(rules.lease);
                     self.acquired(rules, asked, now, lease);
                 } else {
@@ -144,6 +145,7 @@ impl<V: Vocabulary> Consume<V> {
             }
             Phase::Gap { since, renewing: false } if now >= since.plus(rules.grace) => {
                 self.phase = match rules.design.gap {
+                    // P1: its writer may be dead, and no reader could ever pass it.
                     Gap::Void => Phase::Void,
                     // Waiting is looking again; skipping never comes here.
                     Gap::Wait | Gap::Skip => first_read(rules),

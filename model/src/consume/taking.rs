@@ -28,6 +28,7 @@ impl<V: Vocabulary> Consume<V> {
         now: V::Time,
         lease: Lease<V>,
     ) {
+        // L2: the lease's end was reckoned when it was asked for, not when the reply came.
         self.leased = asked;
         self.epoch = lease.epoch;
         self.cursor = lease.checkpoint;
