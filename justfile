@@ -10,7 +10,7 @@ fmt:
     cargo fmt --all
 
 # Format, clippy and rustdoc, without a warning
-lint: (_fmt-check) (_clippy) doc
+lint: _fmt-check _clippy doc
 
 _fmt-check:
     cargo fmt --all --check
@@ -24,7 +24,7 @@ doc:
 
 # Run every test of the workspace
 test *args:
-    cargo test {{args}}
+    cargo test {{ args }}
 
 # Rewrite the golden files of the counterexamples, to be read as a diff
 golden:
@@ -40,15 +40,15 @@ check-all:
 
 # Simulate clusters under faults: `just sim --seeds 10000 --strict`
 sim *args:
-    cargo run --release --quiet -- sim {{args}}
+    cargo run --release --quiet -- sim {{ args }}
 
 # Simulate seeds that nobody has run yet, for as long as told
 soak time="10m":
-    cargo run --release --quiet -- sim --seeds 1000000 --from "$(date +%s)000" --time-budget {{time}}
+    cargo run --release --quiet -- sim --seeds 1000000 --from "$(date +%s)000" --time-budget {{ time }}
 
 # Break the traffic and the model on purpose, and see what notices
 mutants *args:
-    cargo run --release --quiet -- mutants {{args}}
+    cargo run --release --quiet -- mutants {{ args }}
 
 # Licences, duplicate versions, sources and advisories (needs cargo-deny and the network)
 deny:
