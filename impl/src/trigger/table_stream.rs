@@ -14,10 +14,9 @@ use aws_sdk_dynamodbstreams::types::{AttributeValue, ShardIteratorType};
 use futures_util::lock::Mutex;
 use gapless_model::PartitionId;
 
-use super::{Hints, Trigger};
-use crate::clock::{Backoff, Clock};
-use crate::error::SetupError;
+use super::hints::{Hints, Trigger};
 use crate::stream::Stream;
+use crate::vocabulary::{Backoff, Clock, SetupError};
 use crate::wire::names;
 
 /// Reads which partitions were written from the Events table's stream.

@@ -5,9 +5,8 @@ use std::time::Duration;
 use gapless_model::Rules;
 use gapless_model::design::{Design, Increment, NAMED, Trigger};
 
-use crate::error::SetupError;
-use crate::live::Live;
-use crate::router::Layout;
+use super::layout::Layout;
+use crate::vocabulary::{Live, SetupError};
 
 /// What to know of a stream before it is opened or created.
 ///

@@ -8,15 +8,13 @@ use futures_util::future::{Either, select};
 use gapless_model::store::{Reply, Request};
 use gapless_model::{PartitionId, Rules};
 
-use crate::clock::{Backoff, Clock};
-use crate::config::{Config, Founding};
-use crate::error::{SetupError, StoreError};
-use crate::live::{Live, Timestamp};
+use super::config::{Config, Founding};
+use super::layout::Layout;
+use super::tables;
+use crate::notices::Notices;
 use crate::observe::{Decision, Machine, Observer, Told};
-use crate::router::Layout;
-use crate::tables::{self, BY_ID, TableNames};
-use crate::trigger::Notices;
-use crate::wire::{Edit, GetItem, Item, Reader, Wire, failure, names, number, text};
+use crate::vocabulary::{Backoff, Clock, Live, SetupError, StoreError, Timestamp};
+use crate::wire::{Edit, GetItem, Item, Reader, TableNames, Wire, failure, names, number, text};
 
 /// An ordered event stream in DynamoDB. Cloning it is cheap.
 ///
@@ -282,7 +280,7 @@ async fn indexed(wire: &Wire) -> Result<Vec<PartitionId>, StoreError> {
             .client()
             .query()
             .table_name(table)
-            .index_name(BY_ID)
+            .index_name(names::BY_ID)
             .key_condition_expression("#bucket = :bucket")
             .expression_attribute_names("#bucket", names::BUCKET)
             .expression_attribute_values(":bucket", text(names::ONLY_BUCKET))

@@ -8,33 +8,8 @@ use aws_sdk_dynamodb::types::{
     TableStatus,
 };
 
-use crate::clock::{Backoff, Clock};
-use crate::error::{SetupError, StoreError};
-use crate::wire::{failure, names};
-
-/// The tables' names: a prefix, and what each holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TableNames {
-    /// Heads, named producers' records, lineage.
-    pub partitions: String,
-    /// Slots.
-    pub events: String,
-    /// Leases and checkpoints.
-    pub consumers: String,
-}
-
-impl TableNames {
-    /// The names under a prefix, such as `prod-`.
-    #[must_use]
-    pub fn prefixed(prefix: &str) -> TableNames {
-        let name = |table: &str| format!("{prefix}{table}");
-        TableNames {
-            partitions: name("partitions"),
-            events: name("events"),
-            consumers: name("consumers"),
-        }
-    }
-}
+use crate::vocabulary::{Backoff, Clock, SetupError, StoreError};
+use crate::wire::{TableNames, failure, names};
 
 /// What one table must look like.
 struct Schema<'a> {
@@ -46,9 +21,6 @@ struct Schema<'a> {
     /// The table's own stream, keys only: it says that a slot was written.
     stream: bool,
 }
-
-/// The index over partition ids: written when a partition is made, not when its head moves.
-pub(crate) const BY_ID: &str = "by-id";
 
 fn schemas(tables: &TableNames) -> [Schema<'_>; 3] {
     use ScalarAttributeType::{N, S};
@@ -151,7 +123,7 @@ async fn make(client: &Client, schema: &Schema<'_>) -> Result<(), SetupError> {
     if schema.index {
         let projection = Projection::builder().projection_type(ProjectionType::KeysOnly).build();
         let index = GlobalSecondaryIndex::builder()
-            .index_name(BY_ID)
+            .index_name(names::BY_ID)
             .key_schema(key(names::BUCKET, KeyType::Hash)?)
             .key_schema(key(hash, KeyType::Range)?)
             .projection(projection)
@@ -202,9 +174,9 @@ fn check(schema: &Schema<'_>, table: &TableDescription) -> Result<(), SetupError
     }
     if schema.index {
         let indexes = table.global_secondary_indexes();
-        let index = indexes.iter().find(|index| index.index_name() == Some(BY_ID));
+        let index = indexes.iter().find(|index| index.index_name() == Some(names::BY_ID));
         let Some(index) = index else {
-            return Err(wrong(format!("it has no global secondary index `{BY_ID}`")));
+            return Err(wrong(format!("it has no global secondary index `{}`", names::BY_ID)));
         };
         let keys =
             (key(index.key_schema(), KeyType::Hash), key(index.key_schema(), KeyType::Range));
@@ -212,7 +184,8 @@ fn check(schema: &Schema<'_>, table: &TableDescription) -> Result<(), SetupError
         if keys != (wanted(names::BUCKET), wanted(names::PARTITION)) {
             let (hash, range) = (said(keys.0), said(keys.1));
             return Err(wrong(format!(
-                "its index `{BY_ID}` is over {hash} and {range}, and should be over {} and {}",
+                "its index `{}` is over {hash} and {range}, and should be over {} and {}",
+                names::BY_ID,
                 names::BUCKET,
                 names::PARTITION,
             )));

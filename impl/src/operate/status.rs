@@ -6,9 +6,8 @@ use gapless_model::store::Lease;
 use gapless_model::{PartitionId, Seq};
 use serde::Serialize;
 
-use crate::error::StoreError;
-use crate::live::{Group, Live};
 use crate::stream::Stream;
+use crate::vocabulary::{Group, Live, StoreError};
 use crate::wire::{Item, Reader, failure, names, text};
 
 /// A group's standing in a partition.

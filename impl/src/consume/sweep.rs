@@ -8,9 +8,8 @@ use gapless_model::design::Increment;
 use gapless_model::store::{Reply, Request};
 use gapless_model::{Page, PartitionId, Seq, Time};
 
-use crate::error::StoreError;
-use crate::live::{Group, Timestamp};
 use crate::stream::Stream;
+use crate::vocabulary::{Group, StoreError, Timestamp};
 
 /// What a sweep is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
