@@ -30,11 +30,11 @@ pub use append::{
 };
 pub use consume::{Delivery, Fence, Handler, HandlerError, Stop, Summary, Worker, WorkerError};
 pub use observe::{Decision, DecisionLog, Machine, Observer, Told};
-pub use operate::{Audit, Finding, PartitionStatus, Standing};
+pub use operate::{Audit, Finding, PartitionStatus};
 pub use read::{Read, Target};
 pub use stream::{Config, Layout, NoLayout, Stream};
 pub use vocabulary::{
     Event, EventBatch, Filled, Group, Live, NoPosition, Owner, Position, ProducerName, Recorded,
     SetupError, Slots, StoreError, Timestamp, Token,
 };
-pub use wire::TableNames;
+pub use wire::{Standing, TableNames};

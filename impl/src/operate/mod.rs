@@ -4,4 +4,4 @@ mod audit;
 mod status;
 
 pub use audit::{Audit, Finding};
-pub use status::{PartitionStatus, Standing};
+pub use status::PartitionStatus;

@@ -9,17 +9,23 @@ mod connection;
 mod dispatch;
 mod edit;
 mod failure;
+mod founding;
 mod heads;
 mod leases;
 mod limits;
-pub(crate) mod names;
+mod listing;
+mod names;
+mod schema;
 mod slots;
+#[cfg(feature = "table-stream")]
+mod streams;
 mod table_names;
 
-pub(crate) use attributes::{Item, Reader, number, text};
 pub use connection::Wire;
-pub(crate) use edit::{Edit, GetItem};
-pub(crate) use failure::failure;
+pub(crate) use founding::FoundingItem;
 pub use limits::{MOST_ITEM, check_event};
 pub(crate) use limits::{item_size, overhead};
+pub use listing::Standing;
+#[cfg(feature = "table-stream")]
+pub(crate) use streams::{ShardPage, ShardStart, StreamsError, StreamsWire};
 pub use table_names::TableNames;
