@@ -11,8 +11,7 @@ use gapless_model::consume::{Consume, News};
 use gapless_model::store::{Reply, Request};
 use serde::Serialize;
 
-use crate::error::StoreError;
-use crate::live::{Group, Live, Owner, Timestamp, Token};
+use crate::vocabulary::{Group, Live, Owner, StoreError, Timestamp, Token};
 
 /// Who asked for what, and what the store answered.
 #[derive(Clone, Copy, Debug)]

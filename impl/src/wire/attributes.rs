@@ -7,8 +7,7 @@ use gapless_model::store::Record;
 use gapless_model::{Epoch, Number, Seq};
 
 use super::names;
-use crate::error::StoreError;
-use crate::event::Event;
+use crate::vocabulary::{Event, StoreError};
 
 /// An item as the SDK has it.
 pub(crate) type Item = HashMap<String, AttributeValue>;

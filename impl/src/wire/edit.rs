@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::{
 
 use super::attributes::{Item, Reader};
 use super::failure::failure;
-use crate::error::StoreError;
+use crate::vocabulary::StoreError;
 
 /// An update expression and its condition, as they grow.
 #[derive(Debug, Default)]

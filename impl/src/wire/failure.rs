@@ -5,7 +5,7 @@ use std::error::Error;
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
-use crate::error::StoreError;
+use crate::vocabulary::StoreError;
 
 /// Codes of answers that say: not applied, come back later.
 const TURNED_AWAY: [&str; 8] = [

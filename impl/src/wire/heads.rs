@@ -5,10 +5,10 @@ use gapless_model::store::{Head, Raise, Raiser, Record, Reply};
 use gapless_model::{Epoch, PartitionId, Seq};
 
 use super::attributes::{self, Item, number, text};
+use super::connection::Wire;
 use super::edit::{Edit, GetItem, reader};
-use super::{Wire, names};
-use crate::error::StoreError;
-use crate::live::{Live, ProducerName, Token};
+use super::names;
+use crate::vocabulary::{Live, ProducerName, StoreError, Token};
 
 /// The attribute that keeps a producer's record.
 fn record_name(name: &ProducerName) -> String {

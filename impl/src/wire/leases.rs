@@ -5,11 +5,11 @@ use gapless_model::store::{Extend, Free, Guard, Lease, Reply};
 use gapless_model::{Epoch, PartitionId, Seq};
 
 use super::attributes::{Item, number, text};
+use super::connection::Wire;
 use super::edit::{self, Edit, GetItem, reader};
+use super::names;
 use super::slots::slot_key;
-use super::{Wire, names};
-use crate::error::StoreError;
-use crate::live::{Group, Live, Owner, Timestamp};
+use crate::vocabulary::{Group, Live, Owner, StoreError, Timestamp};
 
 fn lease_key(group: &Group, partition: &PartitionId) -> [(&'static str, AttributeValue); 2] {
     [(names::GROUP, text(group.as_str())), (names::PARTITION, text(partition.as_str()))]

@@ -3,9 +3,7 @@
 use gapless_model::store::Write;
 
 use super::names;
-use crate::error::StoreError;
-use crate::event::Event;
-use crate::live::Live;
+use crate::vocabulary::{Event, Live, StoreError};
 
 /// The most that an item may have: 400 KB.
 pub const MOST_ITEM: usize = 400 * 1024;

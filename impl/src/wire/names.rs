@@ -7,6 +7,8 @@ pub const SEQ: &str = "sequenceNumber";
 /// A group: HASH of Consumers.
 pub const GROUP: &str = "consumerId";
 
+/// The index over partition ids: written when a partition is made, not when its head moves.
+pub const BY_ID: &str = "by-id";
 /// HASH of the index over partition ids.
 pub const BUCKET: &str = "bucket";
 /// The only bucket, until there are too many partitions for one.

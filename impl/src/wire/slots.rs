@@ -6,13 +6,12 @@ use gapless_model::store::{Raise, Reply, Slot, Write};
 use gapless_model::{PartitionId, Seq};
 
 use super::attributes::{self, Item, number, text};
+use super::connection::Wire;
 use super::edit::{self, GetItem, reader};
 use super::failure::failure;
 use super::limits::check_write;
-use super::{Wire, names};
-use crate::error::StoreError;
-use crate::event::EventBatch;
-use crate::live::{Filled, Live, Slots, Timestamp, Token};
+use super::names;
+use crate::vocabulary::{EventBatch, Filled, Live, Slots, StoreError, Timestamp, Token};
 
 pub(super) fn slot_key(partition: &PartitionId, slot: Seq) -> Item {
     Item::from([

@@ -6,8 +6,7 @@ use std::future::Future;
 
 use gapless_model::{Epoch, PartitionId, Seq};
 
-use crate::event::{Position, Recorded};
-use crate::live::{Filled, Group, Slots};
+use crate::vocabulary::{Group, Recorded, Slots, recorded};
 
 /// What a handler's failure is.
 pub type HandlerError = Box<dyn Error + Send + Sync>;
@@ -83,24 +82,6 @@ impl Delivery {
     pub fn events(&self) -> impl Iterator<Item = Recorded> + use<'_> {
         recorded(&self.partition, self.page.between(self.after, self.fence.upto))
     }
-}
-
-/// The events of slots that a page shows.
-pub(crate) fn recorded<'a>(
-    partition: &'a PartitionId,
-    slots: &'a [(Seq, Filled)],
-) -> impl Iterator<Item = Recorded> + use<'a> {
-    let filled = slots.iter().filter_map(|(slot, filled)| match filled {
-        Filled::Void => None,
-        Filled::Events { batch, .. } => Some((*slot, batch)),
-    });
-    filled.flat_map(move |(slot, batch)| {
-        (0_u32..).zip(batch.events()).map(move |(index, event)| Recorded {
-            partition: partition.clone(),
-            position: Position { slot, index },
-            event: event.clone(),
-        })
-    })
 }
 
 /// Handles deliveries. Any `async` closure that takes a [`Delivery`] does.

@@ -10,15 +10,14 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use gapless_model::PartitionId;
 use gapless_model::consume::Outcome;
 
-use crate::desk::Desk;
-use crate::error::StoreError;
-use crate::handler::{Fence, Handler, HandlerError};
-use crate::live::{Group, Owner, Timestamp};
-use crate::stop::Stop;
+use super::agenda::Desk;
+use super::handler::{Fence, Handler, HandlerError};
+use super::stop::Stop;
+use super::sweep::{Sight, Swept};
+use super::turn::{Broken, Ended, Retries, Turn};
 use crate::stream::Stream;
-use crate::sweep::{Sight, Swept};
 use crate::trigger::Trigger;
-use crate::turn::{Broken, Ended, Retries, Turn};
+use crate::vocabulary::{Group, Owner, StoreError, Timestamp};
 
 /// Consumes a stream for a group, together with any number of others.
 ///

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use gapless_model::Rules;
-use gapless_model::design::{Design, Increment, NAMED, Trigger};
+use gapless_model::design::{Design, NAMED, Trigger};
 
-use crate::error::SetupError;
-use crate::live::Live;
-use crate::router::Layout;
+use super::founding::Founding;
+use super::layout::Layout;
+use crate::vocabulary::{Live, SetupError};
 
 /// What to know of a stream before it is opened or created.
 ///
@@ -131,35 +131,5 @@ impl Config {
             "the design is refuted, or was never declared to hold: `gapless check` says how it breaks"
                 .to_owned(),
         ))
-    }
-}
-
-/// What is chosen when a stream is created, and kept with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Founding {
-    pub(crate) layout: Layout,
-    pub(crate) lease: Duration,
-    pub(crate) grace: Duration,
-    pub(crate) skew: Duration,
-}
-
-impl Founding {
-    pub(crate) fn rules(&self, design: Design) -> Result<Rules<Live>, SetupError> {
-        let Founding { layout, lease, grace, skew } = *self;
-        let least = Duration::from_millis(100);
-        if lease < least || lease <= skew {
-            return Err(SetupError::Config(format!(
-                "a lease of {lease:?} is too short: it must be at least {least:?}, and longer than \
-                 the skew of {skew:?}"
-            )));
-        }
-        if layout == Layout::EachKey && design.increment == Increment::None {
-            return Err(SetupError::Config(
-                "a partition for each key needs a counter: it is the counter's first increment that \
-                 enters a partition into the index"
-                    .to_owned(),
-            ));
-        }
-        Ok(Rules { design, lease, renew: lease / 3, grace, skew })
     }
 }

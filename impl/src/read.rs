@@ -8,11 +8,8 @@ use gapless_model::store::{Reply, Request};
 use gapless_model::{Page, PartitionId, Seen, Seq};
 
 use crate::append::Receipt;
-use crate::error::StoreError;
-use crate::event::{Position, Recorded};
-use crate::handler::recorded;
-use crate::live::Slots;
 use crate::stream::Stream;
+use crate::vocabulary::{Position, Recorded, Slots, StoreError, recorded};
 
 /// What to read.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,13 +1,10 @@
 //! Notices within a process: an append tells the workers that share its stream.
 
 use std::collections::BTreeSet;
-use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 use gapless_model::PartitionId;
-
-use super::{Hints, Trigger};
 
 /// A board on which appends leave notices and from which workers take them. Each
 /// worker subscribes, and sees all notices from then on.
@@ -53,15 +50,14 @@ impl Notices {
     }
 }
 
-impl Trigger for Subscription {
-    fn next(&self) -> Hints<'_> {
-        Box::pin(poll_fn(|context| {
-            let mut board = lock(&self.0);
-            if board.waiting.is_empty() {
-                board.waker = Some(context.waker().clone());
-                return Poll::Pending;
-            }
-            Poll::Ready(std::mem::take(&mut board.waiting).into_iter().collect())
-        }))
+impl Subscription {
+    /// Takes the notices that wait, or has the task woken when the next one is left.
+    pub(crate) fn poll_waiting(&self, context: &mut Context<'_>) -> Poll<Vec<PartitionId>> {
+        let mut board = lock(&self.0);
+        if board.waiting.is_empty() {
+            board.waker = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(std::mem::take(&mut board.waiting).into_iter().collect())
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use gapless_model::PartitionId;
 
-use crate::live::Timestamp;
-use crate::sweep::Swept;
+use super::sweep::Swept;
+use crate::vocabulary::Timestamp;
 
 /// What lies on a worker's desk.
 #[derive(Debug, Default)]

@@ -8,9 +8,8 @@ use gapless_model::design::Increment;
 use gapless_model::store::{Reply, Request};
 use gapless_model::{Page, PartitionId, Seq, Time};
 
-use crate::error::StoreError;
-use crate::live::{Group, Timestamp};
 use crate::stream::Stream;
+use crate::vocabulary::{Group, StoreError, Timestamp};
 
 /// What a sweep is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +58,7 @@ impl Stream {
     ) -> Result<Swept, StoreError> {
         let partitions = self.partitions().await?;
         let heads = self.last_slots(&partitions, sight).await?;
-        let standings = self.standings(group).await?;
+        let standings = self.0.wire.standings(group).await?;
         let now = self.now();
         let mut swept = Swept::default();
         for partition in partitions {
@@ -96,7 +95,7 @@ impl Stream {
     ) -> Result<BTreeMap<PartitionId, Seq>, StoreError> {
         match self.0.rules.design.increment {
             Increment::CompareAndSet | Increment::Add | Increment::Transaction => {
-                self.heads_as(partitions, sight == Sight::Consistent).await
+                self.0.wire.heads(partitions, sight == Sight::Consistent).await
             }
             Increment::None => {
                 let mut tails = BTreeMap::new();

@@ -15,13 +15,11 @@ use gapless_model::consume::{Consume, News, Outcome};
 use gapless_model::store::{Reply, Request};
 use gapless_model::{Epoch, Page, PartitionId, Seen, Seq};
 
-use crate::clock::Backoff;
-use crate::error::StoreError;
-use crate::handler::{Delivery, Fence, Handler, HandlerError};
-use crate::live::{Group, Live, Owner, Slots, Timestamp};
+use super::handler::{Delivery, Fence, Handler, HandlerError};
+use super::stop::Stop;
 use crate::observe::{Machine, Told};
-use crate::stop::Stop;
 use crate::stream::Shared;
+use crate::vocabulary::{Backoff, Group, Live, Owner, Slots, StoreError, Timestamp};
 
 /// What a turn is run with.
 pub(crate) struct Turn<'a, H> {

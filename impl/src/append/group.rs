@@ -12,10 +12,9 @@ use futures_util::lock::Mutex as AsyncMutex;
 use gapless_model::PartitionId;
 use gapless_model::append::{Append, Identity};
 
-use crate::append::{AppendError, Call, Receipt, advance, receipt};
-use crate::event::{Event, EventBatch, Position};
-use crate::live::{Live, Token};
+use super::single::{AppendError, Call, Receipt, advance, receipt};
 use crate::stream::Stream;
+use crate::vocabulary::{Event, EventBatch, Live, Position, Token};
 use crate::wire::{MOST_ITEM, check_event, item_size, overhead};
 
 /// When a slot is full, and how long to wait for company.

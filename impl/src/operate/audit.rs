@@ -7,10 +7,9 @@ use gapless_model::store::{Reply, Request};
 use gapless_model::{Page, PartitionId, Seen, Seq};
 use serde::Serialize;
 
-use crate::error::StoreError;
-use crate::live::{Filled, Group};
-use crate::status::PartitionStatus;
+use super::status::PartitionStatus;
 use crate::stream::Stream;
+use crate::vocabulary::{Filled, Group, StoreError};
 
 /// What an audit looked at, and what it found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

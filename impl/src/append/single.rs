@@ -3,12 +3,9 @@
 use gapless_model::append::{Answer, Append, Identity, Want};
 use gapless_model::{PartitionId, Seq};
 
-use crate::clock::Backoff;
-use crate::error::StoreError;
-use crate::event::{Event, EventBatch, Position};
-use crate::live::{Live, Token};
 use crate::observe::{Machine, Told};
 use crate::stream::{Shared, Stream};
+use crate::vocabulary::{Backoff, Event, EventBatch, Live, Position, StoreError, Token};
 use crate::wire::check_event;
 
 /// Proof that a batch is in the log, for ever, and where.

@@ -6,8 +6,8 @@ use aws_sdk_dynamodb::Client;
 use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, default_async_sleep};
 use aws_smithy_async::time::SharedTimeSource;
 
-use crate::error::SetupError;
-use crate::live::Timestamp;
+use super::error::SetupError;
+use super::time::Timestamp;
 
 /// A process's clock.
 #[derive(Clone, Debug)]

@@ -8,11 +8,9 @@ use gapless_model::design::Producer as ProducerAxis;
 use gapless_model::store::Record;
 use gapless_model::{Number, PartitionId};
 
-use crate::append::{AppendError, Call, Receipt, advance, receipt};
-use crate::error::StoreError;
-use crate::event::{Event, EventBatch};
-use crate::live::{Live, ProducerName, Token};
+use super::single::{AppendError, Call, Receipt, advance, receipt};
 use crate::stream::Stream;
+use crate::vocabulary::{Event, EventBatch, Live, ProducerName, StoreError, Token};
 use crate::wire::{MOST_ITEM, check_event, item_size, overhead};
 
 /// A producer that numbers its input and is known across its restarts.

@@ -1,0 +1,90 @@
+//! What a stream's clones share, and how they send requests: one attempt, or until
+//! it is answered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use gapless_model::Rules;
+use gapless_model::store::{Reply, Request};
+
+use super::layout::Layout;
+use crate::notices::Notices;
+use crate::observe::{Decision, Machine, Observer, Told};
+use crate::vocabulary::{Backoff, Clock, Live, StoreError};
+use crate::wire::Wire;
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) wire: Wire,
+    pub(crate) clock: Clock,
+    pub(crate) rules: Rules<Live>,
+    pub(crate) layout: Layout,
+    pub(crate) patience: Duration,
+    pub(crate) attempt: Duration,
+    pub(crate) notices: Notices,
+    pub(super) observer: Option<Arc<dyn Observer>>,
+}
+
+impl Shared {
+    pub(crate) fn began(&self, machine: Machine<'_>) {
+        if let Some(observer) = &self.observer {
+            observer.began(machine);
+        }
+    }
+
+    pub(crate) fn told(&self, machine: Machine<'_>, news: Told<'_>) {
+        if let Some(observer) = &self.observer {
+            observer.told(machine, news);
+        }
+    }
+
+    /// One attempt at a request, no longer than `most`.
+    pub(crate) async fn attempt(
+        &self,
+        who: &str,
+        request: &Request<Live>,
+        most: Duration,
+    ) -> Result<Reply<Live>, StoreError> {
+        let asked = self.clock.now();
+        let sent = std::pin::pin!(self.wire.send(request));
+        let limit = std::pin::pin!(self.clock.sleep(most));
+        let answer = match select(sent, limit).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(((), _)) => Err(StoreError::Unknown {
+                table: String::from("DynamoDB"),
+                why: format!("no answer within {most:?}").into(),
+            }),
+        };
+        if let Some(observer) = &self.observer {
+            let heard = self.clock.now();
+            observer.decided(&Decision { asked, heard, who, request, answer: &answer });
+        }
+        if let Err(error) = &answer
+            && error.is_transient()
+        {
+            tracing::debug!(who, %error, "the store did not answer; the same request is sent again");
+        }
+        answer
+    }
+
+    /// Sends a request until it is answered, or patience runs out.
+    pub(crate) async fn ask(
+        &self,
+        who: &str,
+        request: &Request<Live>,
+    ) -> Result<Reply<Live>, StoreError> {
+        let began = self.clock.now();
+        let mut backoff = Backoff::default();
+        loop {
+            match self.attempt(who, request, self.attempt).await {
+                Err(error)
+                    if error.is_transient() && self.clock.now().since(began) < self.patience =>
+                {
+                    self.clock.sleep(backoff.next()).await;
+                }
+                answered => return answered,
+            }
+        }
+    }
+}
