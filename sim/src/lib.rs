@@ -22,39 +22,24 @@ compile_error!(
      the environment replaces that: unset it, or add `--cfg madsim` to it"
 );
 
-mod campaign;
-pub mod conformance;
-mod counterexample;
 mod decode;
-mod dice;
 mod engine;
-mod fault;
+mod hunt;
 mod judge;
 mod marks;
-mod mutant;
+mod moment;
 mod plan;
-mod profile;
-mod run;
-mod shrink;
-mod stage;
-mod warm;
+mod play;
 mod world;
 
-pub use campaign::{Campaign, Failed, Progress, Summary};
-pub use counterexample::Counterexample;
-pub use dice::Dice;
 pub use engine::EngineKind;
-pub use fault::{
-    Act, Direction, FAULTS, Fault, HAPPENINGS, Happening, Incident, Nature, Strike, Trouble,
-};
+pub use hunt::{Campaign, Counterexample, Failed, Progress, Shrunk, Summary, conformance, shrink};
 pub use judge::{Breach, Violation};
 pub use marks::MARKS;
-pub use mutant::Mutant;
 pub use plan::{
-    Appending, ClockPlan, Hints, Life, Millis, Plan, PlanError, Process, ProducerPlan, VERSION,
-    WorkerPlan,
+    Act, Appending, ClockPlan, Dice, Direction, FAULTS, Fault, HAPPENINGS, Happening, Hints,
+    Incident, Life, Millis, Mutant, Nature, NoProfile, Plan, PlanError, Process, ProducerPlan,
+    Profile, Strike, Trouble, VERSION, WorkerPlan,
 };
-pub use profile::{NoProfile, Profile};
-pub use run::{Outcome, run, run_on};
-pub use shrink::{Shrunk, shrink};
+pub use play::{Outcome, run, run_on};
 pub use world::Entry;

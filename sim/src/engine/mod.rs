@@ -11,7 +11,7 @@ use dynoxide::storage_backend::Clock;
 use gapless::embedded::Engine as Dynoxide;
 use serde_json::Value;
 
-use crate::world::{BEGINNING, lock, now};
+use crate::moment::{BEGINNING, lock, now};
 use light::Light;
 
 /// Which engine stores.

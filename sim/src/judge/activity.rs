@@ -3,13 +3,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use gapless::Group;
-use gapless_model::{Epoch, Invariant, PartitionId};
+use gapless_model::{Epoch, Invariant};
 
-use super::{Handed, Verdict, broken};
+use super::evidence::{Handed, LeaseKey};
+use super::verdict::{Verdict, broken};
 use crate::plan::{Millis, Process};
-
-type Key = (Group, PartitionId);
 
 /// A delivery that a handler is at.
 #[derive(Clone, Copy, Debug)]
@@ -22,8 +20,8 @@ struct Active {
 /// Who is at what.
 #[derive(Debug, Default)]
 pub(crate) struct Activity {
-    active: HashMap<Key, Vec<(u64, Active)>>,
-    latest: BTreeMap<Key, Epoch>,
+    active: HashMap<LeaseKey, Vec<(u64, Active)>>,
+    latest: BTreeMap<LeaseKey, Epoch>,
     /// When each process last stood still, until when.
     still: HashMap<Process, Millis>,
     next: u64,

@@ -7,9 +7,9 @@ use gapless::{Group, Live};
 use gapless_model::store::Lease;
 use gapless_model::{Epoch, Invariant, PartitionId, Seq};
 
-use super::{Handed, Slots, Verdict, broken};
-
-type Key = (Group, PartitionId);
+use super::evidence::{Handed, LeaseKey, SlotKey};
+use super::slots::Slots;
+use super::verdict::{Verdict, broken};
 
 /// What one group has seen of one partition.
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ struct Track {
 /// The deliveries of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Deliveries {
-    tracks: BTreeMap<Key, Track>,
+    tracks: BTreeMap<LeaseKey, Track>,
     /// The events that each group has finished.
     seen: HashMap<Group, BTreeSet<String>>,
 }
@@ -121,7 +121,7 @@ impl Deliveries {
     /// A lease changed: everything at or below its checkpoint must have been delivered.
     pub(crate) fn lease_written(
         &mut self,
-        key: &Key,
+        key: &LeaseKey,
         before: Option<&Lease<Live>>,
         lease: &Lease<Live>,
         slots: &Slots,
@@ -164,7 +164,7 @@ impl Deliveries {
     }
 
     /// A slot was written: no checkpoint may be at or behind it already.
-    pub(crate) fn slot_written(&self, key: &(PartitionId, Seq), events: Vec<String>) -> Verdict {
+    pub(crate) fn slot_written(&self, key: &SlotKey, events: Vec<String>) -> Verdict {
         let (partition, slot) = key;
         for ((group, _), track) in self.tracks.iter().filter(|((_, id), _)| id == partition) {
             let missed = events.iter().find(|event| !self.has_seen(group, event));

@@ -3,22 +3,21 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use gapless::{Group, Live, Owner};
+use gapless::{Live, Owner};
 use gapless_model::store::{Lease, Request};
-use gapless_model::{Epoch, Invariant, PartitionId};
+use gapless_model::{Epoch, Invariant};
 use serde_json::Value;
 
-use super::{Applied, Breach, broken};
+use super::evidence::{Applied, LeaseKey};
+use super::verdict::{Breach, broken};
 use crate::decode;
 use crate::plan::Process;
-
-type Key = (Group, PartitionId);
 
 /// The leases, as the engine holds them.
 #[derive(Debug, Default)]
 pub(crate) struct Leases {
-    leases: BTreeMap<Key, Lease<Live>>,
-    owners: HashMap<(Key, Epoch), Owner>,
+    leases: BTreeMap<LeaseKey, Lease<Live>>,
+    owners: HashMap<(LeaseKey, Epoch), Owner>,
     processes: HashMap<Owner, Process>,
 }
 
@@ -28,18 +27,18 @@ impl Leases {
         self.processes.insert(owner.clone(), process);
     }
 
-    pub(crate) fn current(&self, key: &Key) -> Option<&Lease<Live>> {
+    pub(crate) fn current(&self, key: &LeaseKey) -> Option<&Lease<Live>> {
         self.leases.get(key)
     }
 
-    pub(crate) fn all(&self) -> impl Iterator<Item = (&Key, &Lease<Live>)> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&LeaseKey, &Lease<Live>)> {
         self.leases.iter()
     }
 
     /// A lease's item after a write that may have changed it.
     pub(crate) fn written(
         &mut self,
-        key: &Key,
+        key: &LeaseKey,
         item: &Value,
         applied: &Applied<'_>,
     ) -> Result<Lease<Live>, (Breach, String)> {

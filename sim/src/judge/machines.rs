@@ -13,8 +13,11 @@ use gapless_model::consume::{Consume, News};
 use gapless_model::store::{Reply, Request};
 use gapless_model::{PartitionId, Rules};
 
-use super::{Breach, Life, Verdict};
+use super::verdict::{Breach, Verdict};
 use crate::plan::Process;
+
+/// An append's token, and how often its process had died when it began.
+type Life = (Token, u32);
 
 type Turn = (Owner, Group, PartitionId);
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use gapless_model::{Invariant, PartitionId, Seq};
 
-use super::{Verdict, broken};
+use super::verdict::{Verdict, broken};
 
 /// What is known of the order of appends.
 #[derive(Debug, Default)]

@@ -3,7 +3,8 @@
 
 use gapless::Group;
 
-use super::{Deliveries, Order};
+use super::deliveries::Deliveries;
+use super::order::Order;
 
 /// What a group still lacks.
 pub(crate) fn missing(order: &Order, deliveries: &Deliveries, groups: &[Group]) -> Vec<String> {

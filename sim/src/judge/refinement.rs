@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use gapless::Live;
 use gapless_model::store::{MemoryTables, Reply, Request, View, apply};
 
-use super::{Applied, Breach};
+use super::evidence::Applied;
+use super::verdict::Breach;
 
 /// The abstract store beside the engine.
 ///

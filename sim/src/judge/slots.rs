@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 use gapless_model::{Invariant, PartitionId, Seq};
 use serde_json::Value;
 
-use super::{Verdict, broken};
+use super::evidence::SlotKey;
+use super::verdict::{Verdict, broken};
 
 /// What stands in the slots, as the engine holds them.
 #[derive(Debug, Default)]
 pub(crate) struct Slots {
-    items: HashMap<(PartitionId, Seq), Value>,
-    places: HashMap<String, (PartitionId, Seq)>,
+    items: HashMap<SlotKey, Value>,
+    places: HashMap<String, SlotKey>,
     tails: BTreeMap<PartitionId, Seq>,
 }
 
@@ -24,7 +25,7 @@ fn names(item: &Value) -> Vec<String> {
 
 impl Slots {
     /// A slot's item after a write that may have changed it: what is to be said of S1 and of S2.
-    pub(crate) fn written(&mut self, key: &(PartitionId, Seq), item: &Value) -> [Verdict; 2] {
+    pub(crate) fn written(&mut self, key: &SlotKey, item: &Value) -> [Verdict; 2] {
         let (partition, slot) = key;
         let before = self.items.insert(key.clone(), item.clone());
         let changed = match before {
@@ -54,17 +55,17 @@ impl Slots {
     }
 
     /// Where an event stands.
-    pub(crate) fn place(&self, event: &str) -> Option<(PartitionId, Seq)> {
+    pub(crate) fn place(&self, event: &str) -> Option<SlotKey> {
         self.places.get(event).cloned()
     }
 
     /// The events of a slot; nothing while it is empty.
-    pub(crate) fn events(&self, key: &(PartitionId, Seq)) -> Vec<String> {
+    pub(crate) fn events(&self, key: &SlotKey) -> Vec<String> {
         self.items.get(key).map(names).unwrap_or_default()
     }
 
     /// Whether something stands in a slot.
-    pub(crate) fn is_settled(&self, key: &(PartitionId, Seq)) -> bool {
+    pub(crate) fn is_settled(&self, key: &SlotKey) -> bool {
         self.items.contains_key(key)
     }
 

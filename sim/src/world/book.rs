@@ -8,11 +8,10 @@ use gapless_model::Rules;
 use gapless_model::log::{FORMAT, Line, VERSION};
 use serde::{Deserialize, Serialize};
 
-use crate::fault::{FAULTS, HAPPENINGS, Incident, Strike};
 use crate::judge::{
     Activity, Breach, Deliveries, Judge, Leases, Machines, Order, Refinement, Slots, Violation,
 };
-use crate::plan::{Millis, Plan};
+use crate::plan::{FAULTS, HAPPENINGS, Incident, Millis, Plan, Strike};
 
 /// A line of the decision log after its header.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

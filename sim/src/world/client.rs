@@ -12,9 +12,9 @@ use aws_sdk_dynamodb::config::{
 use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime::client::retries::RetryPartition;
 
-use super::World;
 use super::clock::ProcessClock;
 use super::connector::Connector;
+use super::shared::World;
 use crate::plan::Process;
 
 /// The settings of a client, in which the SDK's crates for the tables and for their
@@ -22,7 +22,7 @@ use crate::plan::Process;
 macro_rules! settings {
     ($sdk:ident, $world:expr, $process:expr) => {{
         let (world, process): (&Arc<World>, Process) = ($world, $process);
-        let clock = ProcessClock { world: Arc::clone(world), process };
+        let clock = ProcessClock { offsets: Arc::clone(&world.offsets), process };
         let connector = Connector::new(Arc::clone(world), process).await;
         let attempts = if world.plan.sdk_retries { 3 } else { 1 };
         let retries = RetryConfig::standard()

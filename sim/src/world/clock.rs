@@ -6,11 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_smithy_async::rt::sleep::{AsyncSleep, Sleep};
 use aws_smithy_async::time::TimeSource;
 
-use super::{World, lock, now};
+use crate::moment::{BEGINNING, lock, now};
 use crate::plan::{ClockPlan, Millis, Process};
-
-/// When simulated time begins, by a true clock: the first day of 2026.
-pub(crate) const BEGINNING: Duration = Duration::from_secs(1_767_225_600);
 
 /// What the clocks are off by.
 pub(super) struct Offsets(Vec<Mutex<Offset>>);
@@ -50,7 +47,7 @@ impl Offsets {
 /// A process's clock and its way to sleep, as the SDK takes them.
 #[derive(Clone)]
 pub(super) struct ProcessClock {
-    pub(super) world: Arc<World>,
+    pub(super) offsets: Arc<Offsets>,
     pub(super) process: Process,
 }
 
@@ -63,7 +60,7 @@ impl std::fmt::Debug for ProcessClock {
 impl TimeSource for ProcessClock {
     fn now(&self) -> SystemTime {
         let millis = BEGINNING.as_millis() as i64 + now().0 as i64;
-        let shown = (millis + self.world.offsets.read(self.process)).max(0) as u64;
+        let shown = (millis + self.offsets.read(self.process)).max(0) as u64;
         UNIX_EPOCH + Duration::from_millis(shown)
     }
 }
@@ -71,7 +68,7 @@ impl TimeSource for ProcessClock {
 impl AsyncSleep for ProcessClock {
     fn sleep(&self, duration: Duration) -> Sleep {
         // A clock that runs fast wakes its process early.
-        let drift = self.world.offsets.drift(self.process);
+        let drift = self.offsets.drift(self.process);
         let nanos = duration.as_nanos() as i128;
         let truly = nanos * 1_000_000 / i128::from(1_000_000 + drift);
         Sleep::new(madsim::time::sleep(Duration::from_nanos(truly.max(0) as u64)))

@@ -8,16 +8,16 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use gapless::TableNames;
 use gapless::embedded::{answered, asked};
 use madsim::net::Endpoint;
 use madsim::time::{sleep, timeout};
 
-use super::dynamo::{Answer, Call};
-use super::store::nature;
-use super::{World, dynamo_address};
-use crate::dice::Dice;
-use crate::fault::Fault;
-use crate::plan::{Millis, Process};
+use super::addresses::{address, dynamo_address};
+use super::call::{Answer, Call, nature};
+use super::shared::World;
+use crate::moment::now;
+use crate::plan::{Dice, Fault, Millis, PREFIX, Process};
 
 /// A process's way to the store.
 #[derive(Clone)]
@@ -35,7 +35,7 @@ impl std::fmt::Debug for Connector {
 
 impl Connector {
     pub(super) async fn new(world: Arc<World>, process: Process) -> Connector {
-        let endpoint = Endpoint::bind((World::address(process), 0)).await;
+        let endpoint = Endpoint::bind((address(process), 0)).await;
         let endpoint = Arc::new(endpoint.expect("a port of its own is free on every node"));
         Connector { world, process, endpoint }
     }
@@ -43,7 +43,7 @@ impl Connector {
     /// Sends a call, under whatever strikes it.
     async fn exchange(self, operation: String, body: Vec<u8>) -> Result<Answer, ConnectorError> {
         let world = &self.world;
-        let attempt = world.next_attempt(self.process);
+        let attempt = world.injector.next_attempt(self.process);
         // How often a call draws on its way here depends on the SDK's features, and so on
         // who else is in the build: from here on that makes no difference.
         let path = [6, u64::from(self.process.0), u64::from(attempt)];
@@ -54,13 +54,8 @@ impl Connector {
         let gives_up = world.plan.read_timeout.duration();
         match fault {
             Some(Fault::LoseRequest) => {
-                let did = world.store.words(&call);
-                world.book().lost(
-                    super::now(),
-                    &world.plan.name(self.process),
-                    did,
-                    "lose-request",
-                );
+                let did = call.words(&TableNames::prefixed(PREFIX));
+                world.book().lost(now(), &world.plan.name(self.process), did, "lose-request");
                 let made_up = world.plan.mutant.is_some_and(|mutant| mutant.makes_up_success());
                 if made_up && call.operation == "PutItem" {
                     return Ok(Answer { status: 200, body: b"{}".to_vec() });
@@ -105,7 +100,7 @@ impl Connector {
     /// The network delivers the same call again, or late: whatever became of its sender.
     fn copy(&self, call: &Call, after: Millis) {
         let call = Call { copy: true, ..call.clone() };
-        let Some(network) = self.world.network.get() else { return };
+        let Some(network) = self.world.network() else { return };
         drop(network.spawn(async move {
             sleep(after.duration()).await;
             if let Ok(endpoint) = Endpoint::bind("0.0.0.0:0").await {

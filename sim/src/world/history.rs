@@ -6,6 +6,7 @@ use gapless_model::store::View;
 use gapless_model::{PartitionId, Seq};
 use serde_json::Value;
 
+use crate::decode;
 use crate::plan::Millis;
 
 /// When things were written.
@@ -52,14 +53,46 @@ impl History {
     }
 
     /// A partition's item as it was then; nothing if it was not there yet.
-    pub(super) fn partition_at(&self, id: &str, then: Millis) -> Option<&Value> {
+    fn partition_at(&self, id: &str, then: Millis) -> Option<&Value> {
         let images = self.partitions.get(id)?;
         images.iter().rev().find(|(at, _)| *at < then).map(|(_, item)| item)
     }
 
     /// Whether an item's images are known at all.
-    pub(super) fn knows(&self, id: &str) -> bool {
+    fn knows(&self, id: &str) -> bool {
         self.partitions.contains_key(id)
+    }
+
+    /// Shows partitions as they were then, and leaves out those that were not there yet.
+    pub(super) fn backdate(&self, items: &mut Vec<Value>, then: Millis) {
+        items.retain_mut(|item| {
+            let Some(id) = decode::text(item, "partitionId").map(str::to_owned) else {
+                return true;
+            };
+            if !self.knows(&id) {
+                return true;
+            }
+            match self.partition_at(&id, then) {
+                None => false,
+                Some(old) => {
+                    let head = old.get("sequenceNumber").cloned();
+                    match (item.as_object_mut(), head) {
+                        (Some(item), Some(head)) => {
+                            drop(item.insert("sequenceNumber".to_owned(), head))
+                        }
+                        (Some(item), None) => drop(item.remove("sequenceNumber")),
+                        (None, _) => {}
+                    }
+                    true
+                }
+            }
+        });
+    }
+
+    /// Whether a partition was there already, as far as its images are known.
+    pub(super) fn was_there(&self, item: &Value, then: Millis) -> bool {
+        let Some(id) = decode::text(item, "partitionId") else { return true };
+        !self.knows(id) || self.partition_at(id, then).is_some()
     }
 }
 

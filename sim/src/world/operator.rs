@@ -7,15 +7,16 @@ use gapless::{SetupError, Stream};
 use madsim::time::sleep;
 
 use super::client::client;
-use super::{World, config, now};
+use super::shared::World;
 use crate::judge::Breach;
+use crate::moment::now;
 
 /// Creates the stream, as often as it takes; again, it changes nothing.
 pub(crate) async fn create(world: &Arc<World>) -> bool {
     let process = world.plan.operator();
     for _ in 0..100 {
         let client = client(world, process).await;
-        match Stream::create(client, config(&world.plan)).await {
+        match Stream::create(client, world.plan.config()).await {
             Ok(_) => return true,
             Err(SetupError::Store(error)) if error.is_transient() => {
                 sleep(Duration::from_millis(200)).await;
@@ -33,7 +34,7 @@ pub(crate) async fn create(world: &Arc<World>) -> bool {
 pub(crate) async fn audit(world: &Arc<World>) {
     let process = world.plan.operator();
     let client = client(world, process).await;
-    let Ok(stream) = Stream::open(client, config(&world.plan)).await else { return };
+    let Ok(stream) = Stream::open(client, world.plan.config()).await else { return };
     match stream.audit(|_| {}).await {
         Ok(audit) => {
             world.book().note(

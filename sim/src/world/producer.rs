@@ -5,38 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use gapless::{
-    AppendError, Event, Grouping, ProducerError, Receipt, SetupError, StoreError, Stream,
-};
+use gapless::{AppendError, Event, Grouping, ProducerError, Receipt, StoreError, Stream};
 use gapless_model::design::{Increment, Producer as ProducerAxis};
 use gapless_model::store::{Reply, Request};
 use gapless_model::{Number, Seq};
 use madsim::time::sleep;
 
-use super::client::client;
-use super::watcher::Watcher;
-use super::{World, config, now, producer_name};
-use crate::plan::{Appending, Process};
-
-/// Opens the stream, as often as it takes.
-pub(super) async fn open(world: &Arc<World>, process: Process, life: u32) -> Option<Stream> {
-    loop {
-        let client = client(world, process).await;
-        match Stream::open(client, config(&world.plan)).await {
-            Ok(stream) => {
-                let watcher = Watcher { world: Arc::clone(world), process, life };
-                return Some(stream.observed(Arc::new(watcher)));
-            }
-            Err(SetupError::Store(error)) if error.is_transient() => {
-                sleep(Duration::from_millis(200)).await;
-            }
-            Err(error) => {
-                world.unexplained(process, format!("cannot open the stream: {error}"));
-                return None;
-            }
-        }
-    }
-}
+use super::shared::{World, producer_name};
+use super::watcher::open;
+use crate::moment::now;
+use crate::plan::{Appending, Process, ProducerPlan};
 
 struct Producing {
     world: Arc<World>,
@@ -81,7 +59,7 @@ impl Producing {
         Event::new(key, name)
     }
 
-    fn plan(&self) -> crate::plan::ProducerPlan {
+    fn plan(&self) -> ProducerPlan {
         self.world.plan.producers[self.index]
     }
 

@@ -6,17 +6,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use gapless::Group;
-use gapless::trigger::{Hints, Notices, Subscription, Trigger};
-use gapless_model::PartitionId;
 use madsim::net::Endpoint;
 use madsim::net::rpc::Request;
 use madsim::time::{sleep, timeout};
 use serde::{Deserialize, Serialize};
 
-use super::{World, lock, now, queue_address};
-use crate::dice::Dice;
-use crate::plan::{Millis, Process};
+use super::addresses::{address, queue_address};
+use super::shared::World;
+use super::store::Store;
+use crate::moment::{lock, now};
+use crate::plan::{Dice, Millis, Process};
 
 /// What a process asks of the queue.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -92,7 +91,7 @@ impl Shelf {
 }
 
 /// Serves the queue, and feeds it from the table's stream.
-pub(crate) async fn serve(world: Arc<World>) {
+pub(crate) async fn serve(world: Arc<World>, store: Arc<Store>) {
     let shelf = Arc::new(Mutex::new(Shelf::default()));
     let endpoint = Endpoint::bind(queue_address()).await.expect("the queue's own port is free");
     {
@@ -109,7 +108,7 @@ pub(crate) async fn serve(world: Arc<World>) {
         batch += 1;
         let troubled = world.plan.trouble.ppm > 0;
         sleep(Duration::from_millis(if troubled { dice.between(50, 500) } else { 50 })).await;
-        let records = world.store.stream.partitions_from(read);
+        let records = store.stream.partitions_from(read);
         for partition in &records {
             for group in world.groups() {
                 lock(&shelf).put(&world, group.as_str(), partition.as_str());
@@ -150,7 +149,7 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) async fn new(process: Process) -> Queue {
-        let endpoint = Endpoint::bind((World::address(process), 0)).await;
+        let endpoint = Endpoint::bind((address(process), 0)).await;
         Queue { endpoint: Arc::new(endpoint.expect("a port of its own is free on every node")) }
     }
 
@@ -158,105 +157,5 @@ impl Queue {
     pub(super) async fn ask(&self, ask: Ask) -> Option<Vec<Message>> {
         let answer = timeout(Duration::from_millis(500), self.endpoint.call(queue_address(), ask));
         answer.await.ok()?.ok()
-    }
-}
-
-/// The messages of one invocation as its worker's trigger: what is done is told apart.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Invocation(Arc<Mutex<Invoked>>);
-
-#[derive(Debug, Default)]
-struct Invoked {
-    hints: Vec<PartitionId>,
-    receipts: BTreeMap<PartitionId, Vec<u64>>,
-    done: Vec<u64>,
-}
-
-impl Invocation {
-    pub(super) fn new(messages: &[Message]) -> Invocation {
-        let mut invoked = Invoked::default();
-        for message in messages {
-            let Ok(partition) = message.partition.parse::<PartitionId>() else { continue };
-            invoked.receipts.entry(partition.clone()).or_default().push(message.receipt);
-            invoked.hints.push(partition);
-        }
-        Invocation(Arc::new(Mutex::new(invoked)))
-    }
-
-    /// What may be deleted.
-    pub(super) fn done(&self) -> Vec<u64> {
-        std::mem::take(&mut lock(&self.0).done)
-    }
-}
-
-impl Trigger for Invocation {
-    fn next(&self) -> Hints<'_> {
-        Box::pin(async {
-            let hints = std::mem::take(&mut lock(&self.0).hints);
-            if hints.is_empty() { std::future::pending().await } else { hints }
-        })
-    }
-
-    fn done(&self, partition: &PartitionId) {
-        let mut invoked = lock(&self.0);
-        let receipts = invoked.receipts.remove(partition).unwrap_or_default();
-        invoked.done.extend(receipts);
-    }
-}
-
-/// The queue as a worker's trigger: a task fetches, and what is done is deleted.
-#[derive(Debug)]
-pub(super) struct QueueTrigger {
-    arrived: Subscription,
-    receipts: Arc<Mutex<Receipts>>,
-}
-
-#[derive(Debug, Default)]
-struct Receipts {
-    open: BTreeMap<PartitionId, Vec<u64>>,
-    done: Vec<u64>,
-}
-
-impl QueueTrigger {
-    /// Fetches for a group as long as the node lives.
-    pub(super) fn new(queue: Queue, group: &Group) -> QueueTrigger {
-        let notices = Notices::default();
-        let receipts: Arc<Mutex<Receipts>> = Arc::default();
-        let trigger =
-            QueueTrigger { arrived: notices.subscribe(), receipts: Arc::clone(&receipts) };
-        let group = group.to_string();
-        drop(madsim::task::spawn(async move {
-            loop {
-                let done = std::mem::take(&mut lock(&receipts).done);
-                if !done.is_empty() {
-                    // If this is lost, the trigger comes again: once too often, not once too few.
-                    queue.ask(Ask::Delete { receipts: done }).await;
-                }
-                let messages = queue.ask(Ask::Receive { group: group.clone() }).await;
-                for message in messages.into_iter().flatten() {
-                    let Ok(partition) = message.partition.parse::<PartitionId>() else { continue };
-                    lock(&receipts)
-                        .open
-                        .entry(partition.clone())
-                        .or_default()
-                        .push(message.receipt);
-                    notices.notify(&partition);
-                }
-                sleep(Duration::from_millis(150)).await;
-            }
-        }));
-        trigger
-    }
-}
-
-impl Trigger for QueueTrigger {
-    fn next(&self) -> Hints<'_> {
-        self.arrived.next()
-    }
-
-    fn done(&self, partition: &PartitionId) {
-        let mut receipts = lock(&self.receipts);
-        let finished = receipts.open.remove(partition).unwrap_or_default();
-        receipts.done.extend(finished);
     }
 }

@@ -5,46 +5,28 @@ use std::sync::Mutex;
 
 use gapless::{Group, Live, TableNames};
 use gapless_model::log::Line;
-use gapless_model::store::{Reply, Request, View, reply_words, request_words};
+use gapless_model::store::{Reply, Request, View, reply_words};
 use gapless_model::{PartitionId, Seq};
 use serde_json::{Value, json};
 
-use super::dynamo::{Answer, Call};
+use super::bend::Bent;
+use super::book::Entry;
+use super::call::{Answer, Call, said, says, table};
 use super::history::{History, shows};
+use super::shared::World;
 use super::stream::EventsStream;
-use super::{Entry, World, lock, now};
 use crate::decode;
-use crate::dice::Dice;
 use crate::engine::{Engine, EngineKind};
-use crate::fault::{Fault, Nature};
 use crate::judge::{Applied, Breach};
-use crate::mutant::Bent;
-use crate::plan::{Millis, Process};
+use crate::moment::{lock, now};
+use crate::plan::{Dice, Fault, Millis, PREFIX, Process};
 
 /// The engine and what was written when.
-pub(super) struct Store {
+pub(crate) struct Store {
     engine: Engine,
-    names: TableNames,
+    pub(super) names: TableNames,
     history: Mutex<History>,
     pub(super) stream: EventsStream,
-}
-
-/// What kind of call it is.
-pub(super) fn nature(operation: &str, body: &[u8]) -> Nature {
-    let consistent = || says(body, "\"ConsistentRead\":true");
-    match operation {
-        "PutItem" | "UpdateItem" | "TransactWriteItems" => Nature::Write,
-        "BatchGetItem" if consistent() => Nature::Batch,
-        "BatchGetItem" => Nature::EventualBatch,
-        "GetItem" | "Query" | "Scan" if consistent() => Nature::Read,
-        "GetItem" | "Query" | "Scan" => Nature::EventualRead,
-        _ => Nature::Other,
-    }
-}
-
-/// Whether a call's body has this text in it.
-pub(super) fn says(body: &[u8], text: &str) -> bool {
-    body.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
 /// A request and the state of the items that it may have changed.
@@ -54,21 +36,13 @@ struct Touched {
 }
 
 impl Store {
-    pub(super) fn new(kind: EngineKind, names: TableNames) -> Store {
+    pub(crate) fn new(kind: EngineKind) -> Store {
+        let names = TableNames::prefixed(PREFIX);
         Store {
             engine: Engine::new(kind),
             stream: EventsStream::new(&names),
             names,
             history: Mutex::default(),
-        }
-    }
-
-    /// A call in words, and whether it only looks.
-    pub(super) fn words(&self, call: &Call) -> (String, bool) {
-        let json: Value = serde_json::from_slice(&call.body).unwrap_or_default();
-        match decode::request(&self.names, &call.operation, &json) {
-            Some(request) => (said(&request), false),
-            None => (format!("{} {}", call.operation, table(&json)), true),
         }
     }
 
@@ -149,14 +123,15 @@ impl Store {
             ("BatchGetItem", Some(Fault::Stale { by, .. })) => {
                 let then = Millis(now().0.saturating_sub(by.0));
                 if let Some(items) = answer["Responses"][&self.names.partitions].as_array_mut() {
-                    self.backdate(items, then);
+                    lock(&self.history).backdate(items, then);
                 }
             }
             ("Query", Some(Fault::Stale { by, .. })) if says(&call.body, "\"IndexName\"") => {
                 let then = Millis(now().0.saturating_sub(by.0));
                 if let Some(items) = answer["Items"].as_array_mut() {
                     // An index that lags does not show the newest partitions.
-                    items.retain(|item| self.was_there(item, then));
+                    let history = lock(&self.history);
+                    items.retain(|item| history.was_there(item, then));
                 }
             }
             ("BatchGetItem", Some(Fault::Unprocessed)) => {
@@ -164,38 +139,6 @@ impl Store {
             }
             _ => {}
         }
-    }
-
-    fn backdate(&self, items: &mut Vec<Value>, then: Millis) {
-        let history = lock(&self.history);
-        items.retain_mut(|item| {
-            let Some(id) = decode::text(item, "partitionId").map(str::to_owned) else {
-                return true;
-            };
-            if !history.knows(&id) {
-                return true;
-            }
-            match history.partition_at(&id, then) {
-                None => false,
-                Some(old) => {
-                    let head = old.get("sequenceNumber").cloned();
-                    match (item.as_object_mut(), head) {
-                        (Some(item), Some(head)) => {
-                            drop(item.insert("sequenceNumber".to_owned(), head))
-                        }
-                        (Some(item), None) => drop(item.remove("sequenceNumber")),
-                        (None, _) => {}
-                    }
-                    true
-                }
-            }
-        });
-    }
-
-    fn was_there(&self, item: &Value, then: Millis) -> bool {
-        let Some(id) = decode::text(item, "partitionId") else { return true };
-        let history = lock(&self.history);
-        !history.knows(id) || history.partition_at(id, then).is_some()
     }
 
     fn leave_undone(&self, answer: &mut Value, dice: &mut Dice) {
@@ -341,18 +284,4 @@ impl Store {
         };
         world.book().write(Entry { line, at: now(), looks });
     }
-}
-
-fn said(request: &Request<Live>) -> String {
-    let id = request.partition();
-    match request.group() {
-        Some(group) => format!("{group}/{id}: {}", request_words(request)),
-        None => format!("{id}: {}", request_words(request)),
-    }
-}
-
-fn table(call: &Value) -> &str {
-    let named = call["TableName"].as_str();
-    let batch = || call["RequestItems"].as_object().and_then(|tables| tables.keys().next());
-    named.or_else(|| batch().map(String::as_str)).unwrap_or_default()
 }

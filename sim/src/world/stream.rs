@@ -9,9 +9,9 @@ use gapless::TableNames;
 use gapless_model::{PartitionId, Seq};
 use serde_json::{Value, json};
 
-use super::{World, lock, now};
-use crate::dice::Dice;
-use crate::plan::Millis;
+use super::shared::World;
+use crate::moment::{lock, now};
+use crate::plan::{Dice, Millis};
 
 /// How many writes there are until all shards end and others follow.
 const GENERATION: usize = 30;
@@ -210,7 +210,7 @@ impl Iterator {
 
 /// A quarter of an hour, or so short that it runs out now and then.
 fn expiry(world: &World) -> Millis {
-    let troubled = world.plan.trouble.ppm > 0 && !world.is_healed();
+    let troubled = world.injector.is_troubled() && !world.injector.is_healed();
     let span = if troubled { Duration::from_secs(1) } else { Duration::from_secs(900) };
     Millis(now().0 + Millis::from(span).0)
 }

@@ -1,17 +1,20 @@
 //! A process's decisions, as its own observer sees them, shown to the checkers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use gapless::{Decision, Machine, Observer, Told};
+use gapless::{Decision, Machine, Observer, SetupError, Stream, Told};
+use madsim::time::sleep;
 
-use super::World;
+use super::client::client;
+use super::shared::World;
 use crate::plan::Process;
 
 /// Watches one life of a process.
-pub(super) struct Watcher {
-    pub(super) world: Arc<World>,
-    pub(super) process: Process,
-    pub(super) life: u32,
+struct Watcher {
+    world: Arc<World>,
+    process: Process,
+    life: u32,
 }
 
 impl std::fmt::Debug for Watcher {
@@ -54,6 +57,26 @@ impl Observer for Watcher {
             let verdict =
                 self.world.book().judge.machines.told(self.process, self.life, machine, news);
             self.world.judged(verdict);
+        }
+    }
+}
+
+/// Opens the stream for one life of a process, and watches it; tries as often as it takes.
+pub(super) async fn open(world: &Arc<World>, process: Process, life: u32) -> Option<Stream> {
+    loop {
+        let client = client(world, process).await;
+        match Stream::open(client, world.plan.config()).await {
+            Ok(stream) => {
+                let watcher = Watcher { world: Arc::clone(world), process, life };
+                return Some(stream.observed(Arc::new(watcher)));
+            }
+            Err(SetupError::Store(error)) if error.is_transient() => {
+                sleep(Duration::from_millis(200)).await;
+            }
+            Err(error) => {
+                world.unexplained(process, format!("cannot open the stream: {error}"));
+                return None;
+            }
         }
     }
 }

@@ -10,11 +10,11 @@ use madsim::net::NetSim;
 use madsim::runtime::{Handle, NodeHandle};
 use madsim::time::sleep;
 
-use crate::fault::{Act, Direction, Happening, Incident};
+use super::outcome::Outcome;
 use crate::judge::Breach;
-use crate::plan::{Millis, Process};
-use crate::run::Outcome;
-use crate::world::{self, World, now};
+use crate::moment::now;
+use crate::plan::{Act, Direction, Happening, Incident, Millis, Process};
+use crate::world::{self, Store, World};
 
 /// What ends later: a node comes back, a link is whole again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,18 +40,23 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) fn build(world: &Arc<World>) -> Stage {
+    pub(crate) fn build(world: &Arc<World>, store: &Arc<Store>) -> Stage {
         let handle = Handle::current();
         let [dynamo, queue, network] = world::places();
-        let shared = Arc::clone(world);
+        let shared = (Arc::clone(world), Arc::clone(store));
         let builder = handle.create_node().name(dynamo.0).ip(dynamo.1);
-        let dynamo = builder.init(move || world::run_dynamo(Arc::clone(&shared))).build();
-        let shared = Arc::clone(world);
+        let dynamo = builder
+            .init(move || world::run_dynamo(Arc::clone(&shared.0), Arc::clone(&shared.1)))
+            .build();
+        let shared = (Arc::clone(world), Arc::clone(store));
         let builder = handle.create_node().name(queue.0).ip(queue.1);
-        drop(builder.init(move || world::run_queue(Arc::clone(&shared))).build());
+        let queue = builder
+            .init(move || world::run_queue(Arc::clone(&shared.0), Arc::clone(&shared.1)))
+            .build();
+        drop(queue);
         world.network_is(handle.create_node().name(network.0).ip(network.1).build());
         let operator = world.plan.operator();
-        let operator = handle.create_node().name("operator").ip(World::address(operator)).build();
+        let operator = handle.create_node().name("operator").ip(world::address(operator)).build();
         Stage {
             world: Arc::clone(world),
             dynamo,
@@ -107,7 +112,7 @@ impl Stage {
         F: Future<Output = ()> + Send + 'static,
     {
         let name = self.world.plan.name(process);
-        let node = self.handle.create_node().name(name).ip(World::address(process));
+        let node = self.handle.create_node().name(name).ip(world::address(process));
         self.processes.push(node.init(run).build());
     }
 
@@ -216,7 +221,7 @@ impl Stage {
             }
             Happening::Storm { span } => {
                 world.happened(incident);
-                world.begin_storm(Millis(now().0 + span.0));
+                world.injector.begin_storm(Millis(now().0 + span.0));
             }
             Happening::SlowPartition { partition, by, span } => {
                 world.happened(incident);
@@ -273,7 +278,7 @@ impl Stage {
 
     /// All trouble ends: what is down comes back, what is cut is whole again.
     pub(crate) fn heal(&mut self) {
-        self.world.heal();
+        self.world.injector.heal();
         for Reverse((_, later)) in std::mem::take(&mut self.later) {
             self.end(later);
         }

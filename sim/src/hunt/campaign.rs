@@ -8,12 +8,11 @@ use std::time::{Duration, Instant};
 use gapless_model::design::Design;
 
 use crate::engine::EngineKind;
-use crate::fault::{FAULTS, HAPPENINGS};
 use crate::judge::{Breach, Violation};
-use crate::mutant::Mutant;
-use crate::plan::{Millis, Plan};
-use crate::profile::Profile;
-use crate::run::{Outcome, run_on};
+use crate::marks::MARKS;
+use crate::moment::lock;
+use crate::plan::{FAULTS, HAPPENINGS, Millis, Mutant, Plan, Profile};
+use crate::play::{Outcome, run_on, warm_up};
 
 /// Which seeds to run, and how.
 #[derive(Clone, Debug)]
@@ -75,7 +74,7 @@ impl Campaign {
 
     /// Runs it. `watch` is told how far it is, from any thread, and stops it by `false`.
     pub fn run(&self, watch: &(dyn Fn(&Progress) -> bool + Sync)) -> Summary {
-        crate::warm::up();
+        warm_up();
         let began = Instant::now();
         let next = AtomicU64::new(self.shard);
         let stopped = AtomicBool::new(false);
@@ -90,7 +89,7 @@ impl Campaign {
                             return;
                         }
                         let mut progress = {
-                            let mut summary = crate::world::lock(&summary);
+                            let mut summary = lock(&summary);
                             if late {
                                 summary.out_of_time = true;
                                 return;
@@ -99,14 +98,14 @@ impl Campaign {
                         };
                         progress.elapsed = began.elapsed();
                         if !watch(&progress) {
-                            crate::world::lock(&summary).interrupted = true;
+                            lock(&summary).interrupted = true;
                             stopped.store(true, Ordering::Relaxed);
                             return;
                         }
                         let seed = self.from + index;
                         let outcome = run_on(&self.plan(seed), self.engine);
                         let failed = outcome.violation.is_some();
-                        crate::world::lock(&summary).add(seed, outcome);
+                        lock(&summary).add(seed, outcome);
                         if failed && !self.keep_going {
                             stopped.store(true, Ordering::Relaxed);
                         }
@@ -214,7 +213,7 @@ impl Summary {
     /// The marks of the profile that no run reached, and the kinds of fault that never struck.
     #[must_use]
     pub fn missed(&self) -> Vec<String> {
-        let marks = crate::MARKS.iter().filter(|mark| !self.marks.contains(*mark));
+        let marks = MARKS.iter().filter(|mark| !self.marks.contains(*mark));
         let faults = FAULTS.iter().zip(self.faults).filter(|(_, count)| *count == 0);
         let incidents = HAPPENINGS.iter().zip(self.happenings).filter(|(_, count)| *count == 0);
         let marks = marks.map(|mark| format!("never reached: {mark}"));

@@ -18,13 +18,9 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, Test
 pub use dialogue::{Step, request};
 
 use crate::engine::EngineKind;
-use crate::fault::Fault;
-use crate::mutant::Mutant;
-use crate::plan::{ClockPlan, Plan};
-use crate::profile::Profile;
-use crate::run::{in_a_world, on_a_thread_of_its_own};
-use crate::stage::Stage;
-use crate::world::{World, client, config};
+use crate::plan::{ClockPlan, Fault, Mutant, Plan, Profile};
+use crate::play::{Stage, in_a_world, on_a_thread_of_its_own, warm_up};
+use crate::world::{World, client};
 
 /// What came of random dialogues.
 #[derive(Clone, Debug)]
@@ -66,7 +62,7 @@ pub fn converse(
     dialogues: u32,
     go_on: impl Fn(u64) -> bool,
 ) -> Conformity {
-    crate::warm::up();
+    warm_up();
     let runs = Config { cases: dialogues, failure_persistence: None, ..Config::default() };
     let mut runner =
         TestRunner::new_with_rng(runs, TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]));
@@ -129,7 +125,7 @@ async fn talk(mut stage: Stage, steps: Vec<Step>) -> Result<(), (usize, String)>
     }
     let held = stage.as_operator(async move {
         let client = client(&world, world.plan.operator()).await;
-        let stream = Stream::open(client, config(&world.plan)).await;
+        let stream = Stream::open(client, world.plan.config()).await;
         let stream = stream.map_err(|error| (0, error.to_string()))?;
         let mut tables = MemoryTables::default();
         for (index, step) in steps.iter().enumerate() {
@@ -161,7 +157,7 @@ async fn ask(
 }
 
 async fn lose(world: &World, stream: &Stream, request: &Request<Live>) -> Result<(), String> {
-    world.strike_next(world.plan.operator(), Fault::LoseRequest);
+    world.injector.strike_next(world.plan.operator(), Fault::LoseRequest);
     match stream.wire().send(request).await {
         Err(error) if error.is_transient() => Ok(()),
         Err(error) => Err(format!("{request:?} was lost, and failed for good: {error}")),

@@ -1,54 +1,35 @@
 //! What happens in one run: who takes part, what they do, and every fault that strikes.
 //!
-//! A plan is drawn from a seed ([`Profile::plan`](crate::Profile::plan)), or written
+//! A plan is drawn from a seed ([`Profile::plan`]), or written
 //! by the shrinker; as JSON it is the file that `gapless replay` repeats.
 
-use std::fmt;
-use std::time::Duration;
+mod dice;
+mod draw;
+mod fault;
+mod incident;
+mod mutant;
+mod participants;
+mod profile;
+mod units;
 
-use gapless::Layout;
+use gapless::{Config, Layout};
 use gapless_model::Invariant;
 use gapless_model::design::Design;
 use serde::{Deserialize, Serialize};
 
-use crate::fault::{Incident, Strike, Trouble};
-use crate::mutant::Mutant;
-use crate::profile::Profile;
+pub use dice::Dice;
+pub use fault::{FAULTS, Fault, Nature, Strike, Trouble};
+pub use incident::{Act, Direction, HAPPENINGS, Happening, Incident};
+pub use mutant::Mutant;
+pub use participants::{Appending, ClockPlan, Hints, Life, ProducerPlan, WorkerPlan};
+pub use profile::{NoProfile, Profile};
+pub use units::{Millis, Process};
 
 /// The version of the plan's format.
 pub const VERSION: u32 = 2;
 
-/// A length of simulated time, in milliseconds.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(transparent)]
-pub struct Millis(pub u64);
-
-impl Millis {
-    /// As a duration.
-    #[must_use]
-    pub const fn duration(self) -> Duration {
-        Duration::from_millis(self.0)
-    }
-}
-
-impl From<Duration> for Millis {
-    fn from(span: Duration) -> Millis {
-        Millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
-    }
-}
-
-impl fmt::Display for Millis {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:03}s", self.0 / 1000, self.0 % 1000)
-    }
-}
-
-/// One of the processes: producers first, then workers, then the operator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Process(pub u16);
+/// The prefix of the stream's tables.
+pub(crate) const PREFIX: &str = "s-";
 
 /// Everything that a run depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -110,92 +91,24 @@ pub struct Plan {
     pub watched: Option<Invariant>,
 }
 
-/// How a producer appends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Appending {
-    /// One batch after the other, anonymously.
-    Single,
-    /// Several at a time, which share slots.
-    Grouped,
-    /// Under a name: after a crash it is fed its whole input again.
-    Named,
-    /// On condition of the head that it read.
-    Expecting,
-}
-
-/// A producer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ProducerPlan {
-    /// How it appends.
-    pub appending: Appending,
-    /// How many events.
-    pub events: u16,
-    /// How many at once.
-    pub batch: u8,
-    /// How long it waits in between.
-    pub pause: Millis,
-}
-
-/// How a worker lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Life {
-    /// It runs until it is stopped.
-    Standing,
-    /// It is invoked for a trigger, and must be done after so long.
-    Lambda {
-        /// Its deadline after the invocation.
-        limit: Millis,
-    },
-}
-
-/// A worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WorkerPlan {
-    /// For which group.
-    pub group: u8,
-    /// How it lives.
-    pub life: Life,
-    /// How often it sweeps.
-    pub sweep: Millis,
-    /// How long its handler takes for a delivery.
-    pub handling: Millis,
-    /// In how many of a hundred cases its handler fails.
-    pub fails: u8,
-    /// Who tells it of work, beside its sweeps.
-    pub hints: Hints,
-}
-
-/// Who tells a worker of work. It finds all work by its sweeps, only later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Hints {
-    /// Nobody.
-    None,
-    /// The queue.
-    Queue,
-    /// The table's own stream, which it reads itself.
-    TableStream,
-}
-
-/// A process's clock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ClockPlan {
-    /// What it is ahead by at the start, in milliseconds.
-    pub offset: i64,
-    /// How much it gains in a million.
-    pub drift: i64,
-}
-
 impl Plan {
     /// How keys are divided.
     #[must_use]
     pub fn layout(&self) -> Layout {
         self.partition_bits.map_or(Layout::EachKey, |bits| Layout::Fixed { bits })
+    }
+
+    /// The stream's configuration, as every process has it.
+    pub(crate) fn config(&self) -> Config {
+        Config::new(PREFIX)
+            .layout(self.layout())
+            .lease(self.lease.duration())
+            .grace(self.grace.duration())
+            .skew(self.skew.duration())
+            // Short, so that it runs out now and then.
+            .patience(self.lease.duration())
+            .attempt(self.read_timeout.duration() * 4)
+            .refuted_design(self.design)
     }
 
     /// How many processes there are: the operator is the last.
@@ -280,7 +193,7 @@ impl Plan {
         if self.keys == 0 || self.partition_bits.is_some_and(|bits| bits > 6) {
             return wrong("`keys` is at least 1 and `partition_bits` at most 6".to_owned());
         }
-        if let Err(error) = crate::world::config(self).rules() {
+        if let Err(error) = self.config().rules() {
             return wrong(error.to_string());
         }
         let stranger = self.incidents.iter().find_map(|incident| {

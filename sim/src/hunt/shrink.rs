@@ -1,9 +1,8 @@
 //! Making a failing plan small: fewer faults, fewer processes, fewer events, still the same violation.
 
-use crate::fault::Strike;
 use crate::judge::{Breach, Violation};
-use crate::plan::{Hints, Millis, Plan, Process};
-use crate::run::{Outcome, run};
+use crate::plan::{ClockPlan, Hints, Millis, Plan, Process, Strike};
+use crate::play::{Outcome, run};
 
 /// A plan that was made small.
 #[derive(Clone, Debug)]
@@ -230,7 +229,7 @@ fn with_less(shrinking: &mut Shrinking) {
         |plan| plan.workers.iter_mut().for_each(|worker| worker.hints = Hints::None),
         |plan| plan.workers.iter_mut().for_each(|worker| worker.handling = Millis(0)),
         |plan| plan.producers.iter_mut().for_each(|producer| producer.pause = Millis(0)),
-        |plan| plan.clocks.iter_mut().for_each(|clock| *clock = crate::ClockPlan::default()),
+        |plan| plan.clocks.iter_mut().for_each(|clock| *clock = ClockPlan::default()),
         |plan| plan.trouble.ppm = 0,
     ];
     for change in changes {

@@ -5,11 +5,12 @@
 use gapless_model::Invariant;
 use gapless_model::design::Design;
 
-use crate::fault::{FAULTS, HAPPENINGS, Happening, Trouble};
 use crate::judge::Breach;
-use crate::plan::{Appending, Hints, Life, Millis, Plan, ProducerPlan, WorkerPlan};
-use crate::profile::Profile;
-use crate::run::{Outcome, run};
+use crate::plan::{
+    Appending, ClockPlan, FAULTS, HAPPENINGS, Happening, Hints, Incident, Life, Millis, Plan,
+    ProducerPlan, Profile, Trouble, WorkerPlan,
+};
+use crate::play::{Outcome, run};
 
 /// What a counterexample is made of.
 #[derive(Clone, Debug)]
@@ -57,7 +58,7 @@ impl Counterexample {
         plan.workers = (0..self.groups)
             .flat_map(|group| std::iter::repeat_n(worker(group), usize::from(self.workers)))
             .collect();
-        plan.clocks = vec![crate::ClockPlan::default(); usize::from(plan.processes())];
+        plan.clocks = vec![ClockPlan::default(); usize::from(plan.processes())];
         (plan.partition_bits, plan.keys) = (Some(0), 1);
         // Every producer at its own pace, or they would always race.
         for (index, producer) in plan.producers.iter_mut().enumerate() {
@@ -96,7 +97,7 @@ impl Counterexample {
     }
 
     /// A crash where it has one; a worker that stands still where a lease ends under it.
-    fn incidents(&self, plan: &Plan, seed: u64) -> Vec<crate::Incident> {
+    fn incidents(&self, plan: &Plan, seed: u64) -> Vec<Incident> {
         let mut incidents = Profile::Hostile.plan(seed, self.design).incidents;
         let allowed = |happening: &Happening| match HAPPENINGS[happening.kind()] {
             "crash" => self.strikes(&["crash"]),

@@ -1,47 +1,16 @@
 //! How plans are drawn: each seed switches on a random part of the faults, with random intensity.
 
-use std::fmt;
-use std::str::FromStr;
-
 use gapless_model::design::{Design, Increment};
-use serde::{Deserialize, Serialize};
 
-use crate::dice::Dice;
-use crate::fault::{Act, Direction, FAULTS, HAPPENINGS, Happening, Incident, Trouble};
-use crate::plan::{
-    Appending, ClockPlan, Hints, Life, Millis, Plan, Process, ProducerPlan, VERSION, WorkerPlan,
-};
-
-/// A family of plans.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Profile {
-    /// Each seed another part of the faults, with another intensity.
-    Swarm,
-    /// No fault at all.
-    Calm,
-    /// Every fault, and clocks beyond their bound.
-    Hostile,
-    /// Short-lived workers alone, invoked by a queue.
-    Lambda,
-}
+use super::dice::Dice;
+use super::fault::{FAULTS, Trouble};
+use super::incident::{Act, Direction, HAPPENINGS, Happening, Incident};
+use super::participants::{Appending, ClockPlan, Hints, Life, ProducerPlan, WorkerPlan};
+use super::profile::Profile;
+use super::units::{Millis, Process};
+use super::{Plan, VERSION};
 
 impl Profile {
-    /// All of them.
-    pub const ALL: [Profile; 4] =
-        [Profile::Swarm, Profile::Calm, Profile::Hostile, Profile::Lambda];
-
-    /// Its name on the command line.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Profile::Swarm => "swarm",
-            Profile::Calm => "calm",
-            Profile::Hostile => "hostile",
-            Profile::Lambda => "lambda",
-        }
-    }
-
     /// The plan of a seed.
     #[must_use]
     pub fn plan(self, seed: u64, design: Design) -> Plan {
@@ -214,26 +183,6 @@ fn producer(dice: &mut Dice) -> ProducerPlan {
 
 fn signed(bound: u64, dice: &mut Dice) -> i64 {
     dice.between(0, bound * 2) as i64 - bound as i64
-}
-
-impl fmt::Display for Profile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// Why a text is no profile.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a profile: there are swarm, calm, hostile and lambda")]
-pub struct NoProfile(String);
-
-impl FromStr for Profile {
-    type Err = NoProfile;
-
-    fn from_str(text: &str) -> Result<Profile, NoProfile> {
-        let found = Profile::ALL.into_iter().find(|known| known.name() == text);
-        found.ok_or_else(|| NoProfile(text.to_owned()))
-    }
 }
 
 /// A short-lived worker is invoked by the queue.
