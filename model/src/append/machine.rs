@@ -195,6 +195,7 @@ impl<V: Vocabulary> Append<V> {
             batch: self.batch.clone(),
             if_absent: match rules.design.slot_write {
                 SlotWrite::Blind => false,
+                // S1: somebody may have voided the slot, or a copy of this write may come late.
                 SlotWrite::IfAbsent => true,
             },
         }
@@ -282,6 +283,7 @@ impl<V: Vocabulary> Append<V> {
             OwnToken::Recognise => own,
             OwnToken::Ignore => false,
         };
+        // S2: the write was applied and its reply lost; a second slot would hold the batch again.
         if recognised {
             return self.appended(rules, slot);
         }
@@ -341,8 +343,8 @@ impl<V: Vocabulary> Append<V> {
                     Some(_) => Lost::Over(Answer::Conflict { head: old.head }),
                     None => Lost::Race,
                 },
-                // Only this run writes records of its epoch: another record of
-                // that epoch is this raise's own effect.
+                // S2: only this run writes records of its epoch, so another record of that epoch
+                // is this raise's own effect. It has its number and takes no second one.
                 Some(record) if record.epoch == session.record.epoch => Lost::Mine(record.slot),
                 Some(_) | None => Lost::Over(Answer::Fenced),
             },

@@ -1,7 +1,7 @@
 //! Giving the lease up: caught up, or out of time.
 
-use super::machine::{Consume, Phase, Why};
 use super::reading::first_read;
+use super::state::{Consume, Phase, Why};
 use super::turn::Outcome;
 use crate::design::{Handover, Release};
 use crate::ids::Epoch;

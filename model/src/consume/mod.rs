@@ -4,8 +4,10 @@ mod giving_up;
 mod machine;
 mod reading;
 mod requests;
+mod state;
 mod taking;
 mod turn;
 
-pub use machine::{Consume, News};
+pub use machine::News;
+pub use state::Consume;
 pub use turn::{Delivery, Outcome, Wants};

@@ -1,6 +1,6 @@
 //! Reading on, delivering, and moving the checkpoint.
 
-use super::machine::{Consume, Phase, Why};
+use super::state::{Consume, Phase, Why};
 use super::turn::Outcome;
 use crate::design::{Gap, Read};
 use crate::ids::Seq;
@@ -37,8 +37,8 @@ impl<V: Vocabulary> Consume<V> {
             Next::Run { upto, events: false } => Phase::Checkpoint { upto },
             Next::Gap => Phase::Gap { since: now, renewing: false },
             Next::Tail => match rules.design.read {
-                // A stale read may hide what is behind a gap, and then no condition on
-                // the next slot alone would tell (P1).
+                // P1: a stale read may hide what is behind a gap, and then no condition on the
+                // next slot alone would tell.
                 Read::EventualConfirmed if !consistent => Phase::Read { consistent: true },
                 Read::Consistent | Read::Eventual | Read::EventualConfirmed => {
                     Phase::Release { why: Why::CaughtUp }
@@ -53,8 +53,10 @@ impl<V: Vocabulary> Consume<V> {
         let (mut upto, mut events) = (self.cursor, false);
         while upto < last {
             match (page.seen(upto.next()), rules.design.gap) {
+                // D1: only events are a reason to deliver; a void is passed.
                 (Seen::Events, _) => events = true,
                 (Seen::Void, _) | (Seen::Nothing, Gap::Skip) => {}
+                // D3: its writer may still write it, behind the checkpoint.
                 (Seen::Nothing, Gap::Wait | Gap::Void) => break,
             }
             upto = upto.next();
@@ -70,6 +72,7 @@ impl<V: Vocabulary> Consume<V> {
     pub(super) fn handled(&mut self) {
         match &mut self.phase {
             Phase::Deliver { handled, renewing: true, .. } => *handled = true,
+            // D3: the checkpoint moves behind what the handler has finished, not before.
             Phase::Deliver { upto, renewing: false, .. } => {
                 self.phase = Phase::Checkpoint { upto: *upto };
             }
@@ -118,6 +121,7 @@ impl<V: Vocabulary> Consume<V> {
             }
             _ => return,
         }
+        // D2: it reads on behind what was delivered.
         self.cursor = upto;
         if self.stopping {
             self.hand_over(rules);

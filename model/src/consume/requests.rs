@@ -1,6 +1,6 @@
 //! The requests of a turn: what each demands, and what it writes.
 
-use super::machine::{Consume, Sign, Why};
+use super::state::{Consume, Sign, Why};
 use crate::design::{Checkpoint, Expiry, Release};
 use crate::ids::{Epoch, Seq};
 use crate::rules::Rules;
@@ -13,6 +13,7 @@ impl<V: Vocabulary> Consume<V> {
     pub(super) fn fence(&self, rules: &Rules<V>) -> Option<Epoch> {
         match rules.design.checkpoint {
             Checkpoint::Unconditional => None,
+            // L3: another owner may have come in between.
             Checkpoint::Epoch | Checkpoint::EpochForward => Some(self.epoch),
         }
     }
@@ -41,6 +42,7 @@ impl<V: Vocabulary> Consume<V> {
 
     pub(super) fn acquire(&self, rules: &Rules<V>, seen: Option<Sign>) -> Request<V> {
         let free = match (rules.design.expiry, seen) {
+            // L2: its owner's clock may be behind this one by as much as the bound.
             (Expiry::WallClock, _) => Free::EndedBy(self.told.minus(rules.skew)),
             (Expiry::Observer, None) => Free::Inactive,
             (Expiry::Observer, Some(Sign { epoch, beat })) => Free::Unchanged { epoch, beat },
@@ -78,6 +80,7 @@ impl<V: Vocabulary> Consume<V> {
     pub(super) fn move_to(&self, rules: &Rules<V>, to: Seq) -> Request<V> {
         let forward = match rules.design.checkpoint {
             Checkpoint::Unconditional | Checkpoint::Epoch => false,
+            // L3: an earlier checkpoint of its own may come late.
             Checkpoint::EpochForward => true,
         };
         Request::Checkpoint {
@@ -92,6 +95,7 @@ impl<V: Vocabulary> Consume<V> {
 
     pub(super) fn release(&self, rules: &Rules<V>, why: Why) -> Request<V> {
         let guard = match (why, rules.design.release) {
+            // P1: what came in since the last read would be nobody's work.
             (Why::CaughtUp, Release::NextEmpty) => Guard::Empty(self.cursor.next()),
             (Why::CaughtUp, Release::Wake) => Guard::Unwoken(self.wake),
             (Why::CaughtUp, Release::Unconditional | Release::LookAgain) | (Why::HandOver, _) => {

@@ -1,7 +1,7 @@
 //! Taking the lease, and what becomes of a turn that does not get it.
 
-use super::machine::{Consume, Phase, Sign};
 use super::reading::first_read;
+use super::state::{Consume, Phase, Sign};
 use super::turn::Outcome;
 use crate::design::{Expiry, Release};
 use crate::ids::{Epoch, Seq};
@@ -28,6 +28,7 @@ impl<V: Vocabulary> Consume<V> {
         now: V::Time,
         lease: Lease<V>,
     ) {
+        // L2: the lease's end was reckoned when it was asked for, not when the reply came.
         self.leased = asked;
         self.epoch = lease.epoch;
         self.cursor = lease.checkpoint;

@@ -64,6 +64,7 @@ pub fn apply<V: Vocabulary, T: Tables<V>>(
                 tables.put_slot(partition, *slot, Slot::Void);
                 Reply::Written
             }
+            // S1: a slot that holds something keeps it.
             old @ (Slot::Void | Slot::Events { .. }) => Reply::Taken(old),
         },
         Request::RaiseAndWrite { raise, write } => {
@@ -89,9 +90,11 @@ pub fn apply<V: Vocabulary, T: Tables<V>>(
         }
         Request::Acquire { group, partition, owner, until, free } => {
             let old = tables.lease(group, partition);
+            // L2: a lease that is held and does not count as free stays with its owner.
             if old.as_ref().is_some_and(|lease| lease.active && !is_free(lease, free)) {
                 return Reply::Refused { lease: old, taken: false };
             }
+            // L1: the write that names an owner raises the epoch.
             let epoch = old.as_ref().map_or(Epoch::ZERO, |lease| lease.epoch).next();
             let lease = taken(old, owner, epoch, *until);
             tables.put_lease(group, partition, lease.clone());
@@ -99,13 +102,14 @@ pub fn apply<V: Vocabulary, T: Tables<V>>(
         }
         Request::Renew { group, partition, fence, extend } => {
             update(tables, group, partition, |lease| {
-                // A copy that comes late must not shorten what its owner counts on (L2).
+                // L2: a late copy must not shorten what the owner counts on.
                 let held = passes(lease, *fence) && lease.active && lease.until <= extend.until;
                 held.then(|| extended(lease, extend))
             })
         }
         Request::Checkpoint { group, partition, to, fence, forward, extend } => {
             update(tables, group, partition, |lease| {
+                // L3: a late checkpoint must not move it back, nor one of an earlier epoch at all.
                 let moves = !*forward || lease.checkpoint < *to;
                 (passes(lease, *fence) && moves)
                     .then(|| Lease { checkpoint: *to, ..extended(lease, extend) })
@@ -137,11 +141,13 @@ fn refuses<V: Vocabulary, T: Tables<V>>(tables: &T, raise: &Raise<V>) -> Option<
     let keep = raise.record.as_ref();
     let old = head_of(tables, &raise.partition, keep.map(|keep| &keep.name));
     let head_differs = raise.head.is_some_and(|head| head != old.head);
+    // S2: what an earlier run sent, or a copy, finds another record and takes no second number.
     let record_differs = keep.is_some_and(|keep| Some(keep.seen) != old.record);
     (head_differs || record_differs).then_some(old)
 }
 
 fn give_out<V: Vocabulary, T: Tables<V>>(tables: &mut T, raise: &Raise<V>) -> Seq {
+    // S3: each number is higher than all that were given out before it.
     let head = tables.head(&raise.partition).next();
     tables.set_head(&raise.partition, head);
     if let Some(token) = &raise.token {
@@ -167,6 +173,7 @@ fn claim<V: Vocabulary, T: Tables<V>>(
     }
     let record = match old {
         None => Record::claimed(Epoch::ZERO.next()),
+        // S2: what an earlier run still has under way demands its own epoch, and fails.
         Some(record) => Record { epoch: record.epoch.next(), ..record },
     };
     tables.set_record(partition, name, record);
@@ -180,6 +187,7 @@ fn occupied<V: Vocabulary, T: Tables<V>>(tables: &T, write: &Write<V>) -> Option
     }
     match tables.slot(&write.partition, write.slot) {
         Slot::Empty => None,
+        // S1: a slot that holds something keeps it.
         old @ (Slot::Void | Slot::Events { .. }) => Some(old),
     }
 }
@@ -203,6 +211,7 @@ fn taken<V: Vocabulary>(
     epoch: Epoch,
     until: V::Time,
 ) -> Lease<V> {
+    // D2: the next owner begins where the last one ended.
     let (checkpoint, beat) = old.map_or((Seq::ZERO, 0), |lease| (lease.checkpoint, lease.beat));
     Lease { checkpoint, active: true, owner: owner.clone(), epoch, until, beat, wake: 0 }
 }
@@ -250,7 +259,9 @@ fn release<V: Vocabulary, T: Tables<V>>(
         Guard::None | Guard::Empty(_) => false,
     };
     match old {
+        // L2: only the current epoch gives the lease up, so nobody else frees it under its owner.
         Some(lease) if passes(&lease, fence) && lease.active && !woken(&lease) => {
+            // P1: the owner sees what came in behind its checkpoint before it leaves.
             if taken {
                 return Reply::Refused { lease: None, taken };
             }

@@ -1,0 +1,6 @@
+//! What holds for the repository itself: how its parts may lean on each other, and how it is kept.
+
+mod architecture;
+mod imports;
+mod source;
+mod tidy;
