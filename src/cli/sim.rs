@@ -4,8 +4,24 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use gapless_sim::{EngineKind, Mutant, Profile};
+
+use super::EXIT_STATUS;
+
+/// The commands that simulate.
+#[derive(Debug, Subcommand)]
+pub enum SimulationCommand {
+    /// Run whole clusters in simulation, under faults drawn from seeds.
+    #[command(after_help = EXIT_STATUS)]
+    Sim(Box<SimArgs>),
+    /// Repeat a simulated run, or play a counterexample of the checker against the real adapter.
+    #[command(after_help = EXIT_STATUS)]
+    Replay(ReplayArgs),
+    /// Break the traffic or the protocol on purpose, and see what notices.
+    #[command(after_help = EXIT_STATUS)]
+    Mutants(MutantsArgs),
+}
 
 /// `gapless sim`
 #[derive(Debug, Args)]

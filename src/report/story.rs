@@ -2,6 +2,7 @@
 
 use gapless_model::check::Decision;
 use gapless_model::log::Line;
+#[cfg(madsim)]
 use gapless_sim::{Entry, Outcome};
 
 /// One step, as it is drawn.
@@ -20,6 +21,7 @@ pub fn of(decisions: &[Decision]) -> Vec<Step> {
 }
 
 /// The steps of a simulated run: what its machines did, and what befell them.
+#[cfg(madsim)]
 pub fn of_run(outcome: &Outcome) -> Vec<Step> {
     let lines = outcome.log.lines().skip(1);
     let entries = lines.filter_map(|line| serde_json::from_str::<Entry>(line).ok());
