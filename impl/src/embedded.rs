@@ -113,7 +113,7 @@ impl Engine {
 /// The operation that a call of DynamoDB's API names, and its body: for an HTTP client
 /// that is not this one.
 #[must_use]
-pub fn asked(request: &HttpRequest) -> (&str, &[u8]) {
+pub fn operation_and_body(request: &HttpRequest) -> (&str, &[u8]) {
     let target = request.headers().get("x-amz-target").unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default();
     (operation, request.body().bytes().unwrap_or_default())
@@ -124,7 +124,7 @@ pub fn asked(request: &HttpRequest) -> (&str, &[u8]) {
 /// # Panics
 /// Never: what is no status is answered as 500.
 #[must_use]
-pub fn answered(status: u16, body: Vec<u8>) -> HttpResponse {
+pub fn http_response(status: u16, body: Vec<u8>) -> HttpResponse {
     let status = status.try_into().unwrap_or_else(|_| 500.try_into().expect("500 is a status"));
     let mut response = HttpResponse::new(status, SdkBody::from(body));
     response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
@@ -154,9 +154,9 @@ impl HttpClient for Connector {
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (operation, body) = asked(&request);
+        let (operation, body) = operation_and_body(&request);
         let (status, answer) = self.engine.call(operation, body);
-        HttpConnectorFuture::ready(Ok(answered(status, answer)))
+        HttpConnectorFuture::ready(Ok(http_response(status, answer)))
     }
 }
 

@@ -17,9 +17,9 @@ use crate::vocabulary::{Group, Live, Owner, StoreError, Timestamp, Token};
 #[derive(Clone, Copy, Debug)]
 pub struct Decision<'a> {
     /// When it was asked.
-    pub asked: Timestamp,
+    pub sent_at: Timestamp,
     /// When the answer was heard.
-    pub heard: Timestamp,
+    pub answered_at: Timestamp,
     /// Who asked: a worker's run, a producer, an append's token.
     pub who: &'a str,
     /// What was asked.
@@ -65,20 +65,20 @@ pub enum Told<'a> {
 /// Sees every decision, in the order in which answers are heard. It must not block.
 ///
 /// What machines are told is shown as well: a copy of the machine that is told the
-/// same must want every request that [`Observer::decided`] shows. So a production
+/// same must want every request that [`Observer::on_decision`] shows. So a production
 /// trace can be held against the model.
 pub trait Observer: fmt::Debug + Send + Sync {
     /// An answer was heard, or given up on.
-    fn decided(&self, decision: &Decision<'_>);
+    fn on_decision(&self, decision: &Decision<'_>);
 
     /// A machine begins its work, or goes on with it after its driver was dropped.
-    fn began(&self, machine: Machine<'_>) {
+    fn on_start(&self, machine: Machine<'_>) {
         let _ = machine;
     }
 
     /// A machine, as it is now, will be told this next.
-    fn told(&self, machine: Machine<'_>, news: Told<'_>) {
-        let _ = (machine, news);
+    fn on_tell(&self, machine: Machine<'_>, told: Told<'_>) {
+        let _ = (machine, told);
     }
 }
 
@@ -93,7 +93,7 @@ impl<W> fmt::Debug for DecisionLog<W> {
 
 /// A line of the log.
 #[derive(Serialize)]
-struct Line<'a> {
+struct LoggedDecision<'a> {
     at: Timestamp,
     heard_at: Timestamp,
     who: &'a str,
@@ -117,13 +117,14 @@ impl<W: Write + Send> DecisionLog<W> {
 }
 
 impl<W: Write + Send> Observer for DecisionLog<W> {
-    fn decided(&self, decision: &Decision<'_>) {
-        let Decision { asked, heard, who, request, answer } = *decision;
+    fn on_decision(&self, decision: &Decision<'_>) {
+        let Decision { sent_at, answered_at, who, request, answer } = *decision;
         let (reply, fault) = match answer {
             Ok(reply) => (Some(reply), None),
             Err(error) => (None, Some(error.to_string())),
         };
-        let line = Line { at: asked, heard_at: heard, who, request, reply, fault };
+        let line =
+            LoggedDecision { at: sent_at, heard_at: answered_at, who, request, reply, fault };
         let mut to = match self.0.lock() {
             Ok(to) => to,
             Err(poisoned) => poisoned.into_inner(),

@@ -71,7 +71,7 @@ impl Stream {
 
     async fn page(&self, partition: &PartitionId, after: Seq) -> Result<Slots, StoreError> {
         let request = Request::ReadEvents { partition: partition.clone(), after, consistent: true };
-        match self.0.ask("reader", &request).await? {
+        match self.0.send_until_answered("reader", &request).await? {
             Reply::Page(page) => Ok(page),
             _ => Ok(Slots::default()),
         }

@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::config::{HttpClient, RuntimeComponents};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
-use gapless::embedded::{Engine, answered, asked};
+use gapless::embedded::{Engine, http_response, operation_and_body};
 use gapless::{Config, Delivery, Event, HandlerError, Stream};
 
 /// An engine that shows no head to a batch that does not ask for consistency: all of
@@ -34,7 +34,7 @@ impl HttpClient for Behind {
 
 impl HttpConnector for Behind {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (operation, body) = asked(&request);
+        let (operation, body) = operation_and_body(&request);
         let consistent = String::from_utf8_lossy(body).contains("\"ConsistentRead\":true");
         let (status, answer) = if operation == "BatchGetItem" && !consistent {
             self.hidden.fetch_add(1, Ordering::SeqCst);
@@ -42,7 +42,7 @@ impl HttpConnector for Behind {
         } else {
             self.engine.call(operation, body)
         };
-        HttpConnectorFuture::ready(Ok(answered(status, answer)))
+        HttpConnectorFuture::ready(Ok(http_response(status, answer)))
     }
 }
 

@@ -10,11 +10,11 @@ use futures_channel::oneshot;
 use futures_util::future::{Either, select};
 use futures_util::lock::Mutex as AsyncMutex;
 use gapless_model::PartitionId;
-use gapless_model::append::{Append, Identity};
+use gapless_model::append::Identity;
 
-use super::single::{AppendError, Call, Receipt, advance, receipt};
+use super::single::{AppendError, PendingAppend, Receipt};
 use crate::stream::Stream;
-use crate::vocabulary::{Event, EventBatch, Live, Position, Token};
+use crate::vocabulary::{Event, EventBatch, Position, Token};
 use crate::wire::{MOST_ITEM, check_event, item_size, overhead};
 
 /// When a slot is full, and how long to wait for company.
@@ -45,37 +45,39 @@ impl Default for Grouping {
 pub struct Appender {
     stream: Stream,
     grouping: Grouping,
-    lanes: Arc<Mutex<HashMap<PartitionId, Arc<Lane>>>>,
+    queues: Arc<Mutex<HashMap<PartitionId, Arc<PartitionQueue>>>>,
 }
 
 /// One partition's appends.
 #[derive(Debug, Default)]
-struct Lane {
-    /// Those that nobody has begun to write.
-    queue: Mutex<VecDeque<Waiting>>,
-    /// The group that is being written; whoever holds the lock writes.
-    writing: AsyncMutex<Option<Group>>,
+struct PartitionQueue {
+    /// Events that are in no group yet.
+    waiting: Mutex<VecDeque<QueuedEvent>>,
+    /// The group that is being written, by the append that holds the lock.
+    writing: AsyncMutex<Option<GroupedAppend>>,
 }
 
 #[derive(Debug)]
-struct Waiting {
+struct QueuedEvent {
     event: Event,
-    answer: oneshot::Sender<Answered>,
+    receipt: oneshot::Sender<GroupResult>,
 }
 
-type Answered = Result<Receipt, Arc<AppendError>>;
+type GroupResult = Result<Receipt, Arc<AppendError>>;
 
+/// The append of a whole group, and where each of its events' receipts goes.
 #[derive(Debug)]
-struct Group {
-    append: Append<Live>,
-    call: Call,
-    answers: Vec<oneshot::Sender<Answered>>,
+struct GroupedAppend {
+    append: PendingAppend,
+    receipts: Vec<oneshot::Sender<GroupResult>>,
 }
 
 /// Why a grouped append has no receipt: the group's reason, shared by all in it.
 ///
-/// Where the reason is a [`StoreError::Unknown`](crate::StoreError::Unknown), patience ran
-/// out before the store answered: the events may be in the log, or get there.
+/// Where the reason is a [`StoreError::Unknown`], patience ran out before the store
+/// answered: the events may be in the log, or get there.
+///
+/// [`StoreError::Unknown`]: crate::StoreError::Unknown
 #[derive(Clone, Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct GroupError(Arc<AppendError>);
@@ -103,7 +105,7 @@ impl Stream {
     /// Appends that share slots.
     #[must_use]
     pub fn appender(&self, grouping: Grouping) -> Appender {
-        Appender { stream: self.clone(), grouping, lanes: Arc::default() }
+        Appender { stream: self.clone(), grouping, queues: Arc::default() }
     }
 }
 
@@ -119,92 +121,102 @@ impl Appender {
     pub async fn append(&self, event: Event) -> Result<Receipt, GroupError> {
         check_event(&event).map_err(AppendError::from)?;
         let partition = self.stream.route(&event.key);
-        let lane = Arc::clone(lock(&self.lanes).entry(partition.clone()).or_default());
-        while lock(&lane.queue).len() >= self.grouping.waiting {
+        let queue = Arc::clone(lock(&self.queues).entry(partition.clone()).or_default());
+        while lock(&queue.waiting).len() >= self.grouping.waiting {
             // Let in when the queue is shorter; until then it helps to shorten it.
-            let mut writing = lane.writing.lock().await;
-            self.write_group(&lane, &partition, &mut writing).await;
+            let mut writing = queue.writing.lock().await;
+            self.write_group(&queue, &partition, &mut writing).await;
         }
-        let (answer, mut answered) = oneshot::channel();
-        lock(&lane.queue).push_back(Waiting { event, answer });
+        let (receipt, mut received) = oneshot::channel();
+        lock(&queue.waiting).push_back(QueuedEvent { event, receipt });
         loop {
-            let turn = lane.writing.lock();
-            match select(answered, turn).await {
-                Either::Left((answer, _)) => return done(answer),
+            let lead = queue.writing.lock();
+            match select(received, lead).await {
+                Either::Left((receipt, _)) => return own_receipt(receipt),
                 Either::Right((mut writing, waiting)) => {
-                    answered = waiting;
-                    if let Ok(Some(answer)) = answered.try_recv() {
-                        return done(Ok(answer));
+                    received = waiting;
+                    if let Ok(Some(receipt)) = received.try_recv() {
+                        return own_receipt(Ok(receipt));
                     }
-                    self.write_group(&lane, &partition, &mut writing).await;
-                    if let Ok(Some(answer)) = answered.try_recv() {
-                        return done(Ok(answer));
+                    self.write_group(&queue, &partition, &mut writing).await;
+                    if let Ok(Some(receipt)) = received.try_recv() {
+                        return own_receipt(Ok(receipt));
                     }
                 }
             }
         }
     }
 
-    /// Writes one group: the one that somebody left half written, or the next.
-    async fn write_group(&self, lane: &Lane, partition: &PartitionId, writing: &mut Option<Group>) {
+    /// Writes one group: the one that a dropped append left half written, or the next.
+    async fn write_group(
+        &self,
+        queue: &PartitionQueue,
+        partition: &PartitionId,
+        writing: &mut Option<GroupedAppend>,
+    ) {
         if writing.is_none() {
-            // Also without a linger: those who were just answered get their turn first.
-            let (mut yields, mut before) = (0, 0);
-            while yields < 3 || (yields < 16 && lock(&lane.queue).len() > before) {
-                before = lock(&lane.queue).len();
-                yield_once().await;
-                yields += 1;
-            }
-            self.stream.0.clock.sleep(self.grouping.linger).await;
-            *writing = self.next_group(lane, partition);
+            self.wait_for_company(queue).await;
+            *writing = self.next_group(queue, partition);
         }
         let Some(group) = writing else { return };
         // If this future is dropped here, the group stays where the next one finds it.
-        let outcome = advance(&self.stream.0, &mut group.append, &group.call).await;
+        let advanced = group.append.advance(&self.stream.0).await;
         let Some(group) = writing.take() else { return };
-        let outcome = match outcome {
-            Ok(answer) => receipt(answer, group.call).map_err(Arc::new),
+        let outcome = match advanced {
+            Ok(answer) => group.append.receipt(answer).map_err(Arc::new),
             Err(error) => Err(Arc::new(AppendError::Store(error))),
         };
-        for (index, answer) in group.answers.into_iter().enumerate() {
+        for (index, receipt) in group.receipts.into_iter().enumerate() {
             let index = u32::try_from(index).unwrap_or(u32::MAX);
             let own = outcome.clone().map(|receipt| Receipt {
                 position: Position { index, ..receipt.position },
                 events: 1,
                 ..receipt
             });
-            // Whoever asked may be gone.
-            let _ = answer.send(own);
+            // The append that waited for it may be gone.
+            let _ = receipt.send(own);
         }
     }
 
-    fn next_group(&self, lane: &Lane, partition: &PartitionId) -> Option<Group> {
+    async fn wait_for_company(&self, queue: &PartitionQueue) {
+        // Even without a linger, the appends that were just answered get to add their next.
+        let (mut yields, mut before) = (0, 0);
+        while yields < 3 || (yields < 16 && lock(&queue.waiting).len() > before) {
+            before = lock(&queue.waiting).len();
+            yield_once().await;
+            yields += 1;
+        }
+        self.stream.0.clock.sleep(self.grouping.linger).await;
+    }
+
+    fn next_group(&self, queue: &PartitionQueue, partition: &PartitionId) -> Option<GroupedAppend> {
         let token = Token::fresh();
         let most = MOST_ITEM - overhead(partition.as_str(), token.as_str());
         let room = self.grouping.bytes.min(most);
-        let (mut events, mut answers, mut bytes) = (Vec::new(), Vec::new(), 0);
-        let mut queue = lock(&lane.queue);
-        while let Some(waiting) = queue.front() {
-            let size = item_size(&waiting.event);
+        let (mut events, mut receipts, mut bytes) = (Vec::new(), Vec::new(), 0);
+        let mut waiting = lock(&queue.waiting);
+        while let Some(next) = waiting.front() {
+            let size = item_size(&next.event);
             // One event alone may be larger than a group should be.
             let full = !events.is_empty() && bytes + size > room;
             if full || events.len() >= self.grouping.events.max(1) {
                 break;
             }
-            let Some(waiting) = queue.pop_front() else { break };
-            if waiting.answer.is_canceled() {
+            let Some(next) = waiting.pop_front() else { break };
+            // D1: an append that was dropped before its group began is not written.
+            if next.receipt.is_canceled() {
                 continue;
             }
             bytes += size;
-            events.push(waiting.event);
-            answers.push(waiting.answer);
+            events.push(next.event);
+            receipts.push(next.receipt);
         }
-        drop(queue);
+        drop(waiting);
         let batch = EventBatch::new(events)?;
-        tracing::debug!(%partition, events = answers.len(), bytes, "a group is written");
-        let (append, call) =
-            self.stream.begin(partition.clone(), token, batch, Identity::Anonymous, None);
-        Some(Group { append, call, answers })
+        tracing::debug!(%partition, events = receipts.len(), bytes, "a group is written");
+        let (partition, identity) = (partition.clone(), Identity::Anonymous);
+        let append = PendingAppend::new(&self.stream, partition, token, batch, identity, None);
+        Some(GroupedAppend { append, receipts })
     }
 }
 
@@ -221,9 +233,9 @@ async fn yield_once() {
     .await;
 }
 
-fn done(answer: Result<Answered, oneshot::Canceled>) -> Result<Receipt, GroupError> {
-    match answer {
-        Ok(answer) => answer.map_err(GroupError),
+fn own_receipt(receipt: Result<GroupResult, oneshot::Canceled>) -> Result<Receipt, GroupError> {
+    match receipt {
+        Ok(receipt) => receipt.map_err(GroupError),
         Err(oneshot::Canceled) => {
             Err(AppendError::Batch("the appender ended before it answered".to_owned()).into())
         }

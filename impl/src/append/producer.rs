@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use futures_util::future::try_join_all;
-use gapless_model::append::{Append, Claim, Identity, Session};
+use gapless_model::append::{Claim, Identity, Session};
 use gapless_model::design::Producer as ProducerAxis;
 use gapless_model::store::Record;
 use gapless_model::{Number, PartitionId};
 
-use super::single::{AppendError, Call, Receipt, advance, receipt};
+use super::single::{AppendError, PendingAppend, Receipt};
 use crate::stream::Stream;
-use crate::vocabulary::{Event, EventBatch, Live, ProducerName, StoreError, Token};
+use crate::vocabulary::{Event, EventBatch, ProducerName, StoreError, Token};
 use crate::wire::{MOST_ITEM, check_event, item_size, overhead};
 
 /// A producer that numbers its input and is known across its restarts.
@@ -25,14 +25,14 @@ pub struct Producer {
     stream: Stream,
     name: ProducerName,
     most: usize,
-    lanes: BTreeMap<PartitionId, Lane>,
+    feeds: BTreeMap<PartitionId, PartitionFeed>,
     last: Number,
     skipped: u64,
 }
 
-/// A producer's standing in one partition.
+/// The part of a producer's input that goes to one partition.
 #[derive(Debug, Default)]
-struct Lane {
+struct PartitionFeed {
     /// Its record, once claimed.
     record: Option<Record>,
     /// The record as an earlier run left it, until that run's last batch is settled.
@@ -44,7 +44,7 @@ struct Lane {
     /// Bytes that wait.
     bytes: usize,
     /// The append under way. It is kept here, so that a flush that was dropped goes on.
-    writing: Option<(Append<Live>, Call)>,
+    writing: Option<PendingAppend>,
 }
 
 /// Why a named producer cannot go on.
@@ -95,7 +95,7 @@ impl Stream {
             stream: self.clone(),
             name: name.into(),
             most: 100,
-            lanes: BTreeMap::new(),
+            feeds: BTreeMap::new(),
             last: Number(0),
             skipped: 0,
         }
@@ -122,7 +122,7 @@ impl Producer {
     /// How many events wait to be flushed.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.lanes.values().map(|lane| lane.waiting.len()).sum()
+        self.feeds.values().map(|feed| feed.waiting.len()).sum()
     }
 
     /// Takes the next event of the input, and appends what waits where a batch is full.
@@ -142,29 +142,29 @@ impl Producer {
         check_event(&event)?;
         let partition = self.stream.route(&event.key);
         let most = self.most;
-        let lane = self.lane(&partition).await?;
+        let feed = self.claimed_feed(&partition).await?;
         let size = item_size(&event);
-        match lane.unsettled {
+        match feed.unsettled {
             Some(record) if number <= record.number => {
-                lane.replayed.push_back((number, event));
-                let earlier = (lane.replayed.len() as u64).saturating_sub(record.count);
-                lane.replayed.drain(..earlier as usize);
+                feed.replayed.push_back((number, event));
+                let earlier = (feed.replayed.len() as u64).saturating_sub(record.count);
+                feed.replayed.drain(..earlier as usize);
                 self.skipped += earlier;
                 self.last = number;
                 // The last that the earlier run took a slot for: now its batch is whole.
                 return if number == record.number {
-                    self.flush_one(&partition).await
+                    self.flush_partition(&partition).await
                 } else {
                     Ok(Vec::new())
                 };
             }
             Some(_) | None => {}
         }
-        let full = lane.waiting.len() >= most || lane.bytes + size > Producer::BYTES;
-        let receipts = if full { self.flush_one(&partition).await? } else { Vec::new() };
-        let lane = self.lane(&partition).await?;
-        lane.bytes += size;
-        lane.waiting.push((number, event));
+        let full = feed.waiting.len() >= most || feed.bytes + size > Producer::BYTES;
+        let receipts = if full { self.flush_partition(&partition).await? } else { Vec::new() };
+        let feed = self.claimed_feed(&partition).await?;
+        feed.bytes += size;
+        feed.waiting.push((number, event));
         self.last = number;
         Ok(receipts)
     }
@@ -175,9 +175,9 @@ impl Producer {
     /// [`ProducerError`]; what was not appended still waits.
     pub async fn flush(&mut self) -> Result<Vec<Receipt>, ProducerError> {
         let (stream, name, most) = (&self.stream, &self.name, self.most);
-        let lanes = self.lanes.iter_mut();
-        let settled = lanes.filter(|(_, lane)| lane.unsettled.is_none());
-        let flushes = settled.map(|(partition, lane)| lane.flush(stream, name, partition, most));
+        let feeds = self.feeds.iter_mut();
+        let settled = feeds.filter(|(_, feed)| feed.unsettled.is_none());
+        let flushes = settled.map(|(partition, feed)| feed.flush(stream, name, partition, most));
         let done = try_join_all(flushes).await?;
         self.skipped += done.iter().map(|(_, skipped)| skipped).sum::<u64>();
         Ok(done.into_iter().flat_map(|(receipts, _)| receipts).collect())
@@ -189,8 +189,8 @@ impl Producer {
     /// [`ProducerError`]
     pub async fn finish(mut self) -> Result<(Vec<Receipt>, u64), ProducerError> {
         let receipts = self.flush().await?;
-        let unsettled = self.lanes.iter().find_map(|(partition, lane)| {
-            lane.unsettled.map(|record| (partition.clone(), record.number))
+        let unsettled = self.feeds.iter().find_map(|(partition, feed)| {
+            feed.unsettled.map(|record| (partition.clone(), record.number))
         });
         match unsettled {
             None => Ok((receipts, self.skipped)),
@@ -200,34 +200,40 @@ impl Producer {
         }
     }
 
-    async fn flush_one(&mut self, partition: &PartitionId) -> Result<Vec<Receipt>, ProducerError> {
-        let Some(lane) = self.lanes.get_mut(partition) else { return Ok(Vec::new()) };
+    async fn flush_partition(
+        &mut self,
+        partition: &PartitionId,
+    ) -> Result<Vec<Receipt>, ProducerError> {
+        let Some(feed) = self.feeds.get_mut(partition) else { return Ok(Vec::new()) };
         let (receipts, skipped) =
-            lane.flush(&self.stream, &self.name, partition, self.most).await?;
+            feed.flush(&self.stream, &self.name, partition, self.most).await?;
         self.skipped += skipped;
         Ok(receipts)
     }
 
     /// The standing in a partition, claimed if it is not yet.
-    async fn lane(&mut self, partition: &PartitionId) -> Result<&mut Lane, ProducerError> {
+    async fn claimed_feed(
+        &mut self,
+        partition: &PartitionId,
+    ) -> Result<&mut PartitionFeed, ProducerError> {
         match self.stream.0.rules.design.producer {
             ProducerAxis::Named => {}
             ProducerAxis::Anonymous => return Err(ProducerError::Anonymous),
         }
-        let lane = self.lanes.entry(partition.clone()).or_default();
-        if lane.record.is_none() {
+        let feed = self.feeds.entry(partition.clone()).or_default();
+        if feed.record.is_none() {
             let mut claim = Claim::new(partition.clone(), self.name.clone());
             while let Some(request) = claim.wants() {
-                claim.tell(self.stream.0.ask(self.name.as_str(), &request).await?);
+                claim.tell(self.stream.0.send_until_answered(self.name.as_str(), &request).await?);
             }
-            lane.record = claim.record();
-            lane.unsettled = lane.record.filter(|record| record.number > Number(0));
+            feed.record = claim.record();
+            feed.unsettled = feed.record.filter(|record| record.number > Number(0));
         }
-        Ok(lane)
+        Ok(feed)
     }
 }
 
-impl Lane {
+impl PartitionFeed {
     /// Settles what an earlier run left, then appends what waits. Tells how many
     /// events were in the log already.
     async fn flush(
@@ -242,14 +248,14 @@ impl Lane {
             if self.writing.is_none() {
                 self.begin(stream, name, partition, most)?;
             }
-            let Some((append, call)) = &mut self.writing else { break };
-            let answer = advance(&stream.0, append, call).await?;
-            let Some((append, call)) = self.writing.take() else { break };
+            let Some(append) = &mut self.writing else { break };
+            let answer = append.advance(&stream.0).await?;
+            let Some(append) = self.writing.take() else { break };
             let recovered = self.unsettled.take().is_some();
             if let Identity::Named(session) = append.identity() {
                 self.record = Some(session.record);
             }
-            let receipt = receipt(answer, call)?;
+            let receipt = append.receipt(answer)?;
             if recovered { skipped += u64::from(receipt.events) } else { receipts.push(receipt) }
         }
         Ok((receipts, skipped))
@@ -273,11 +279,7 @@ impl Lane {
             let Some(batch) = EventBatch::new(events) else { return Ok(()) };
             let token = Token::of(name, left.number);
             let session = Session { name: name.clone(), record, number: left.number };
-            let events = u32::try_from(left.count).unwrap_or(u32::MAX);
-            let call =
-                Call { partition: partition.clone(), token: token.clone(), events, expected: None };
-            let append = Append::resume(partition.clone(), token, batch, session);
-            self.writing = Some((append, call));
+            self.writing = Some(PendingAppend::resume(partition.clone(), token, batch, session));
             return Ok(());
         }
         let room = MOST_ITEM - overhead(partition.as_str(), name.as_str()) - 32;
@@ -298,8 +300,8 @@ impl Lane {
         let Some(batch) = EventBatch::new(events) else { return Ok(()) };
         let token = Token::of(name, number);
         let identity = Identity::Named(Session { name: name.clone(), record, number });
-        let (append, call) = stream.begin(partition.clone(), token, batch, identity, None);
-        self.writing = Some((append, call));
+        let partition = partition.clone();
+        self.writing = Some(PendingAppend::new(stream, partition, token, batch, identity, None));
         Ok(())
     }
 }

@@ -1,6 +1,8 @@
-//! Appending: one batch, from taking a number to its receipt.
+//! Appending one batch, from taking a number to its receipt.
 
-use gapless_model::append::{Answer, Append, Identity, Want};
+use std::time::Duration;
+
+use gapless_model::append::{Answer, Append, Identity, Session, Want};
 use gapless_model::{PartitionId, Seq};
 
 use crate::observe::{Machine, Told};
@@ -55,8 +57,7 @@ pub enum AppendError {
 #[derive(Debug)]
 pub struct Unsettled {
     stream: Stream,
-    append: Append<Live>,
-    call: Call,
+    append: PendingAppend,
     why: StoreError,
 }
 
@@ -72,17 +73,8 @@ impl Unsettled {
     /// # Errors
     /// As the append itself.
     pub async fn settle(self) -> Result<Receipt, AppendError> {
-        drive(&self.stream, self.append, self.call).await
+        self.append.into_receipt(&self.stream).await
     }
-}
-
-/// What an answer is told in terms of.
-#[derive(Clone, Debug)]
-pub(crate) struct Call {
-    pub(crate) partition: PartitionId,
-    pub(crate) token: Token,
-    pub(crate) events: u32,
-    pub(crate) expected: Option<Seq>,
 }
 
 impl Stream {
@@ -126,14 +118,15 @@ impl Stream {
         events: Vec<Event>,
         expected: Option<Seq>,
     ) -> Result<Receipt, AppendError> {
-        let (partition, batch) = self.batch(events)?;
-        let token = Token::fresh();
-        let (append, call) = self.begin(partition, token, batch, Identity::Anonymous, expected);
-        drive(self, append, call).await
+        let (partition, batch) = self.batch_of_one_partition(events)?;
+        let identity = Identity::Anonymous;
+        let append = PendingAppend::new(self, partition, Token::fresh(), batch, identity, expected);
+        append.into_receipt(self).await
     }
 
-    /// Checks that events make a batch of one partition.
-    pub(crate) fn batch(
+    /// Makes a batch of events, and finds its partition; an error where they have none
+    /// in common, or one is too large.
+    fn batch_of_one_partition(
         &self,
         events: Vec<Event>,
     ) -> Result<(PartitionId, EventBatch), AppendError> {
@@ -154,91 +147,127 @@ impl Stream {
         let batch = batch.ok_or_else(|| AppendError::Batch("a batch holds an event".to_owned()))?;
         Ok((partition, batch))
     }
+}
 
-    pub(crate) fn begin(
-        &self,
+/// An append under way: its machine, and what its receipt will say.
+#[derive(Debug)]
+pub(super) struct PendingAppend {
+    machine: Append<Live>,
+    partition: PartitionId,
+    token: Token,
+    events: u32,
+    expected: Option<Seq>,
+}
+
+impl PendingAppend {
+    pub(super) fn new(
+        stream: &Stream,
         partition: PartitionId,
         token: Token,
         batch: EventBatch,
         identity: Identity<Live>,
         expected: Option<Seq>,
-    ) -> (Append<Live>, Call) {
-        let events = u32::try_from(batch.events().len()).unwrap_or(u32::MAX);
-        let call = Call { partition: partition.clone(), token: token.clone(), events, expected };
-        let rules = &self.0.rules;
-        (Append::new(rules, partition, token, batch, identity, expected), call)
+    ) -> PendingAppend {
+        let events = count(&batch);
+        let rules = &stream.0.rules;
+        let machine =
+            Append::new(rules, partition.clone(), token.clone(), batch, identity, expected);
+        PendingAppend { machine, partition, token, events, expected }
     }
-}
 
-/// Drives an append to its answer.
-#[tracing::instrument(level = "debug", skip_all, fields(partition = %call.partition, token = %call.token))]
-async fn drive(
-    stream: &Stream,
-    mut append: Append<Live>,
-    call: Call,
-) -> Result<Receipt, AppendError> {
-    match advance(&stream.0, &mut append, &call).await {
-        Ok(answer) => receipt(answer, call),
-        Err(why) if why.is_transient() => {
-            let stream = stream.clone();
-            Err(AppendError::Unsettled(Box::new(Unsettled { stream, append, call, why })))
-        }
-        Err(refused) => Err(refused.into()),
+    /// The append that an earlier run of a named producer left, from its record on.
+    pub(super) fn resume(
+        partition: PartitionId,
+        token: Token,
+        batch: EventBatch,
+        session: Session<Live>,
+    ) -> PendingAppend {
+        let events = count(&batch);
+        let machine = Append::resume(partition.clone(), token.clone(), batch, session);
+        PendingAppend { machine, partition, token, events, expected: None }
     }
-}
 
-/// Drives an append as far as the store answers. The machine is the caller's: if
-/// this is dropped or fails, it can be driven on.
-pub(crate) async fn advance(
-    shared: &Shared,
-    append: &mut Append<Live>,
-    call: &Call,
-) -> Result<Answer, StoreError> {
-    // A race for the head is lost to somebody who won it; yet to come back at once
-    // is to meet all the others again.
-    let mut backoff = Backoff::new(std::time::Duration::from_millis(1));
-    let mut asked = None;
-    shared.began(Machine::Append { token: &call.token, machine: append });
-    loop {
-        if let Some(answer) = append.answer(&shared.rules) {
-            if append.wants(&shared.rules) == Want::Trigger {
-                notify(shared, append, call);
+    /// Whose append it is, and a named producer's record after it.
+    pub(super) fn identity(&self) -> &Identity<Live> {
+        self.machine.identity()
+    }
+
+    /// Drives the append to its receipt.
+    #[tracing::instrument(
+        name = "append",
+        level = "debug",
+        skip_all,
+        fields(partition = %self.partition, token = %self.token)
+    )]
+    async fn into_receipt(mut self, stream: &Stream) -> Result<Receipt, AppendError> {
+        match self.advance(&stream.0).await {
+            Ok(answer) => self.receipt(answer),
+            Err(why) if why.is_transient() => {
+                let stream = stream.clone();
+                Err(AppendError::Unsettled(Box::new(Unsettled { stream, append: self, why })))
             }
-            return Ok(answer);
+            Err(refused) => Err(refused.into()),
         }
-        match append.wants(&shared.rules) {
-            Want::Store(request) => {
-                let raises = request.slot().is_none() && request.writes();
-                if raises && asked.replace(()).is_some() {
-                    shared.clock.sleep(backoff.next()).await;
+    }
+
+    /// Drives the append as far as the store answers. If this is dropped or fails, the
+    /// append can be driven on from where it was.
+    pub(super) async fn advance(&mut self, shared: &Shared) -> Result<Answer, StoreError> {
+        // A lost race for the head was won by another producer. To come back at once
+        // would meet all the losers again.
+        let mut backoff = Backoff::new(Duration::from_millis(1));
+        let mut raised_before = false;
+        shared.show_start(self.observed());
+        loop {
+            if let Some(answer) = self.machine.answer(&shared.rules) {
+                if self.machine.wants(&shared.rules) == Want::Trigger {
+                    self.notify(shared);
                 }
-                let reply = shared.ask(call.token.as_str(), &request).await?;
-                let machine = Machine::Append { token: &call.token, machine: append };
-                shared.told(machine, Told::Answer(&reply));
-                append.tell(&shared.rules, reply);
+                return Ok(answer);
             }
-            Want::Trigger => notify(shared, append, call),
-            Want::Nothing => {}
+            match self.machine.wants(&shared.rules) {
+                Want::Store(request) => {
+                    let raises = request.slot().is_none() && request.writes();
+                    if raises && std::mem::replace(&mut raised_before, true) {
+                        shared.clock.sleep(backoff.next()).await;
+                    }
+                    let reply = shared.send_until_answered(self.token.as_str(), &request).await?;
+                    shared.show_told(self.observed(), Told::Answer(&reply));
+                    // S2: the machine recognises its own token in a slot that is taken.
+                    self.machine.tell(&shared.rules, reply);
+                }
+                Want::Trigger => self.notify(shared),
+                Want::Nothing => {}
+            }
+        }
+    }
+
+    fn notify(&mut self, shared: &Shared) {
+        shared.notices.notify(&self.partition);
+        shared.show_told(self.observed(), Told::Notified);
+        self.machine.notified();
+    }
+
+    fn observed(&self) -> Machine<'_> {
+        Machine::Append { token: &self.token, machine: &self.machine }
+    }
+
+    /// What the machine's answer means to the caller.
+    pub(super) fn receipt(self, answer: Answer) -> Result<Receipt, AppendError> {
+        let PendingAppend { partition, events, expected, .. } = self;
+        match answer {
+            Answer::Appended(slot) => {
+                Ok(Receipt { partition, position: Position { slot, index: 0 }, events })
+            }
+            Answer::Conflict { head } => {
+                let expected = expected.unwrap_or(head);
+                Err(AppendError::Conflict { partition, expected, found: head })
+            }
+            Answer::Fenced => Err(AppendError::Fenced { partition }),
         }
     }
 }
 
-fn notify(shared: &Shared, append: &mut Append<Live>, call: &Call) {
-    shared.notices.notify(&call.partition);
-    shared.told(Machine::Append { token: &call.token, machine: append }, Told::Notified);
-    append.notified();
-}
-
-pub(crate) fn receipt(answer: Answer, call: Call) -> Result<Receipt, AppendError> {
-    let Call { partition, events, expected, .. } = call;
-    match answer {
-        Answer::Appended(slot) => {
-            Ok(Receipt { partition, position: Position { slot, index: 0 }, events })
-        }
-        Answer::Conflict { head } => {
-            let expected = expected.unwrap_or(head);
-            Err(AppendError::Conflict { partition, expected, found: head })
-        }
-        Answer::Fenced => Err(AppendError::Fenced { partition }),
-    }
+fn count(batch: &EventBatch) -> u32 {
+    u32::try_from(batch.events().len()).unwrap_or(u32::MAX)
 }

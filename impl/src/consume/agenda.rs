@@ -8,35 +8,63 @@ use gapless_model::PartitionId;
 use super::sweep::Swept;
 use crate::vocabulary::Timestamp;
 
-/// What lies on a worker's desk.
+/// The partitions of a worker, by what is to be done with them.
 #[derive(Debug, Default)]
-pub(crate) struct Desk {
+pub(super) struct Agenda {
     /// Partitions to take a turn on.
-    pub(crate) ready: BTreeSet<PartitionId>,
-    /// Partitions on which it has a turn.
-    pub(crate) running: BTreeSet<PartitionId>,
-    /// When to come back to a partition that somebody holds.
-    pub(crate) later: BTreeMap<PartitionId, Timestamp>,
-    /// Partitions whose head was ahead of their last slot when it looked.
-    pub(crate) quiet: BTreeSet<PartitionId>,
+    ready: BTreeSet<PartitionId>,
+    /// Partitions on which a turn is under way.
+    running: BTreeSet<PartitionId>,
+    /// When to come back to a partition whose lease another worker holds.
+    later: BTreeMap<PartitionId, Timestamp>,
+    /// Partitions whose head was ahead of their last slot at the last turn.
+    quiet: BTreeSet<PartitionId>,
     /// Since when no sweep has succeeded.
-    deaf_since: Option<Timestamp>,
+    failing_since: Option<Timestamp>,
 }
 
-impl Desk {
-    pub(crate) fn take(&mut self) -> Option<PartitionId> {
+impl Agenda {
+    /// Takes the next partition that is ready, as running.
+    pub(super) fn start_next(&mut self) -> Option<PartitionId> {
         let partition = self.ready.iter().find(|id| !self.running.contains(*id))?.clone();
         self.ready.remove(&partition);
         self.running.insert(partition.clone());
         Some(partition)
     }
 
-    pub(crate) fn hear(&mut self, partitions: Vec<PartitionId>) {
+    /// The turn on a partition has ended.
+    pub(super) fn end_turn(&mut self, partition: &PartitionId) {
+        self.running.remove(partition);
+    }
+
+    /// Whether a partition's last turn had nothing to deliver. Then a head that runs
+    /// ahead of its slots is no work yet: the next sweep looks into the partition first.
+    pub(super) fn set_quiet(&mut self, partition: &PartitionId, quiet: bool) {
+        if quiet {
+            self.quiet.insert(partition.clone());
+        } else {
+            self.quiet.remove(partition);
+        }
+    }
+
+    /// The partitions whose last turn had nothing to deliver.
+    pub(super) fn quiet(&self) -> &BTreeSet<PartitionId> {
+        &self.quiet
+    }
+
+    /// Adds partitions that may have work.
+    pub(super) fn add_ready(&mut self, partitions: Vec<PartitionId>) {
         self.ready.extend(partitions);
     }
 
-    pub(crate) fn learn(&mut self, swept: Swept) {
-        self.deaf_since = None;
+    /// Drops all work that has not begun.
+    pub(super) fn clear_ready(&mut self) {
+        self.ready.clear();
+    }
+
+    /// Adds what a sweep found, and replaces when to come back to what is held.
+    pub(super) fn add_swept(&mut self, swept: Swept) {
+        self.failing_since = None;
         let running = &self.running;
         self.ready.extend(swept.ready.into_iter().filter(|id| !running.contains(id)));
         // A turn under way holds its lease itself.
@@ -44,7 +72,8 @@ impl Desk {
         self.later = held.filter(|(id, _)| !running.contains(id)).collect();
     }
 
-    pub(crate) fn come_back(&mut self, now: Timestamp) {
+    /// Makes partitions ready whose lease can have ended by now.
+    pub(super) fn come_back(&mut self, now: Timestamp) {
         let due: Vec<_> =
             self.later.iter().filter(|(_, then)| **then <= now).map(|(id, _)| id.clone()).collect();
         for partition in due {
@@ -53,12 +82,18 @@ impl Desk {
         }
     }
 
-    pub(crate) fn is_clear(&self) -> bool {
+    /// When to come back to the first partition that is held.
+    pub(super) fn next_return(&self) -> Option<Timestamp> {
+        self.later.values().min().copied()
+    }
+
+    /// Whether nothing is left to start, now or later.
+    pub(super) fn is_clear(&self) -> bool {
         self.ready.is_empty() && self.later.is_empty()
     }
 
-    /// A sweep failed. Whether that has gone on for too long.
-    pub(crate) fn unheard(&mut self, now: Timestamp, patience: Duration) -> bool {
-        now.since(*self.deaf_since.get_or_insert(now)) > patience
+    /// A sweep failed. Whether all of them have for longer than `patience`.
+    pub(super) fn sweep_failed(&mut self, now: Timestamp, patience: Duration) -> bool {
+        now.since(*self.failing_since.get_or_insert(now)) > patience
     }
 }

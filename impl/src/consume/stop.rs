@@ -37,7 +37,7 @@ impl Stop {
     }
 
     /// Waits until somebody asks.
-    pub async fn asked(&self) {
+    pub async fn wait(&self) {
         poll_fn(|context| {
             let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if state.asked {

@@ -10,74 +10,69 @@ use gapless_model::{Page, PartitionId, Seq, Time};
 
 use crate::stream::Stream;
 use crate::vocabulary::{Group, StoreError, Timestamp};
+use crate::wire::Consistency;
 
-/// What a sweep is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sight {
-    /// To find work: what it misses the next sweep finds, at half the price.
-    Eventual,
-    /// To tell that there is none: nothing that was acknowledged may be missed (P1).
-    Consistent,
+/// One sweep for a group.
+pub(super) struct Sweep<'a> {
+    pub(super) stream: &'a Stream,
+    pub(super) group: &'a Group,
+    /// Partitions that are looked into before they count as work: their head was ahead
+    /// of their last slot.
+    pub(super) quiet: BTreeSet<PartitionId>,
+    /// How heads and slots are read.
+    pub(super) reads: Consistency,
 }
 
 /// What a sweep found.
 #[derive(Debug, Default)]
-pub(crate) struct Swept {
+pub(super) struct Swept {
     /// Partitions to take a turn on.
-    pub(crate) ready: Vec<PartitionId>,
-    /// Partitions that somebody holds, and when that lease counts as free.
-    pub(crate) held: Vec<(PartitionId, Timestamp)>,
+    pub(super) ready: Vec<PartitionId>,
+    /// Partitions whose lease is held, and when that lease counts as free.
+    pub(super) held: Vec<(PartitionId, Timestamp)>,
 }
 
-impl Stream {
-    /// One look at the tables, no longer than ten attempts take: which partitions
-    /// lag, and who holds them.
-    pub(crate) async fn swept(
-        &self,
-        group: &Group,
-        quiet: BTreeSet<PartitionId>,
-        sight: Sight,
-    ) -> Result<Swept, StoreError> {
-        let most = self.0.attempt * 10;
-        let looked = pin!(self.looked(group, quiet, sight));
-        let limit = pin!(self.0.clock.sleep(most));
-        match select(looked, limit).await {
+impl Sweep<'_> {
+    /// Looks which partitions lag and which of them are held, for no longer than ten
+    /// attempts take.
+    pub(super) async fn run(self) -> Result<Swept, StoreError> {
+        let shared = &self.stream.0;
+        let most = shared.attempt * 10;
+        let found = pin!(self.find_work());
+        let limit = pin!(shared.clock.sleep(most));
+        match select(found, limit).await {
             Either::Left((swept, _)) => swept,
             Either::Right(((), _)) => Err(StoreError::Unknown {
-                table: self.0.wire.tables().consumers.clone(),
+                table: shared.wire.tables().consumers.clone(),
                 why: format!("a sweep had no answer within {most:?}").into(),
             }),
         }
     }
 
-    async fn looked(
-        &self,
-        group: &Group,
-        quiet: BTreeSet<PartitionId>,
-        sight: Sight,
-    ) -> Result<Swept, StoreError> {
-        let partitions = self.partitions().await?;
-        let heads = self.last_slots(&partitions, sight).await?;
-        let standings = self.0.wire.standings(group).await?;
-        let now = self.now();
+    async fn find_work(&self) -> Result<Swept, StoreError> {
+        let Sweep { stream, group, quiet, .. } = self;
+        let shared = &stream.0;
+        let partitions = stream.partitions().await?;
+        let last_slots = self.last_slots(&partitions).await?;
+        let standings = shared.wire.standings(group).await?;
+        let now = shared.clock.now();
         let mut swept = Swept::default();
         for partition in partitions {
             let lease = standings.get(&partition).map(|standing| &standing.lease);
-            let head = heads.get(&partition).copied().unwrap_or(Seq::ZERO);
+            let last = last_slots.get(&partition).copied().unwrap_or(Seq::ZERO);
             let checkpoint = lease.map_or(Seq::ZERO, |lease| lease.checkpoint);
-            if head <= checkpoint {
+            if last <= checkpoint {
                 continue;
             }
-            // Before that the store refuses it to others (L2).
-            let free = lease.map(|lease| lease.until.plus(self.0.rules.skew));
+            // L2: before that the store refuses the lease to others.
+            let free = lease.map(|lease| lease.until.plus(shared.rules.skew));
             match (lease, free) {
                 (Some(lease), Some(free)) if lease.active && free > now => {
-                    // Also a lease of one's own: a turn that lost it by its clock left it so.
+                    // This worker's own lease as well: a turn that lost it by its clock left it so.
                     swept.held.push((partition, free));
                 }
                 _ => {
-                    if !quiet.contains(&partition)
-                        || self.shows(&partition, checkpoint, sight).await?
+                    if !quiet.contains(&partition) || self.has_slots(&partition, checkpoint).await?
                     {
                         swept.ready.push(partition);
                     }
@@ -91,17 +86,18 @@ impl Stream {
     async fn last_slots(
         &self,
         partitions: &[PartitionId],
-        sight: Sight,
     ) -> Result<BTreeMap<PartitionId, Seq>, StoreError> {
-        match self.0.rules.design.increment {
+        let shared = &self.stream.0;
+        let wire = &shared.wire;
+        match shared.rules.design.increment {
             Increment::CompareAndSet | Increment::Add | Increment::Transaction => {
-                self.0.wire.heads(partitions, sight == Sight::Consistent).await
+                wire.heads(partitions, self.reads).await
             }
             Increment::None => {
                 let mut tails = BTreeMap::new();
                 for partition in partitions {
                     let request = Request::ReadTail { partition: partition.clone() };
-                    if let Reply::Tail(tail) = self.0.wire.send(&request).await? {
+                    if let Reply::Tail(tail) = wire.send(&request).await? {
                         tails.insert(partition.clone(), tail);
                     }
                 }
@@ -110,16 +106,11 @@ impl Stream {
         }
     }
 
-    /// Whether anything is to be seen behind a checkpoint.
-    async fn shows(
-        &self,
-        partition: &PartitionId,
-        after: Seq,
-        sight: Sight,
-    ) -> Result<bool, StoreError> {
-        let consistent = sight == Sight::Consistent;
+    /// Whether a slot after the checkpoint is written.
+    async fn has_slots(&self, partition: &PartitionId, after: Seq) -> Result<bool, StoreError> {
+        let consistent = self.reads.is_strong();
         let request = Request::ReadEvents { partition: partition.clone(), after, consistent };
-        match self.0.wire.send(&request).await? {
+        match self.stream.0.wire.send(&request).await? {
             Reply::Page(page) => Ok(page.last().is_some()),
             _ => Ok(false),
         }

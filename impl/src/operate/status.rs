@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::stream::Stream;
 use crate::vocabulary::{Group, StoreError};
-use crate::wire::Standing;
+use crate::wire::{Consistency, Standing};
 
 /// A partition and everybody's standing in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -29,7 +29,7 @@ impl Stream {
         &self,
         partitions: &[PartitionId],
     ) -> Result<BTreeMap<PartitionId, Seq>, StoreError> {
-        self.0.wire.heads(partitions, false).await
+        self.0.wire.heads(partitions, Consistency::Eventual).await
     }
 
     /// A group's standing in every partition where it ever took the lease.

@@ -27,26 +27,26 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn began(&self, machine: Machine<'_>) {
+    pub(crate) fn show_start(&self, machine: Machine<'_>) {
         if let Some(observer) = &self.observer {
-            observer.began(machine);
+            observer.on_start(machine);
         }
     }
 
-    pub(crate) fn told(&self, machine: Machine<'_>, news: Told<'_>) {
+    pub(crate) fn show_told(&self, machine: Machine<'_>, told: Told<'_>) {
         if let Some(observer) = &self.observer {
-            observer.told(machine, news);
+            observer.on_tell(machine, told);
         }
     }
 
     /// One attempt at a request, no longer than `most`.
-    pub(crate) async fn attempt(
+    pub(crate) async fn send_once(
         &self,
         who: &str,
         request: &Request<Live>,
         most: Duration,
     ) -> Result<Reply<Live>, StoreError> {
-        let asked = self.clock.now();
+        let sent_at = self.clock.now();
         let sent = std::pin::pin!(self.wire.send(request));
         let limit = std::pin::pin!(self.clock.sleep(most));
         let answer = match select(sent, limit).await {
@@ -57,8 +57,9 @@ impl Shared {
             }),
         };
         if let Some(observer) = &self.observer {
-            let heard = self.clock.now();
-            observer.decided(&Decision { asked, heard, who, request, answer: &answer });
+            let answered_at = self.clock.now();
+            let answer = &answer;
+            observer.on_decision(&Decision { sent_at, answered_at, who, request, answer });
         }
         if let Err(error) = &answer
             && error.is_transient()
@@ -69,7 +70,7 @@ impl Shared {
     }
 
     /// Sends a request until it is answered, or patience runs out.
-    pub(crate) async fn ask(
+    pub(crate) async fn send_until_answered(
         &self,
         who: &str,
         request: &Request<Live>,
@@ -77,7 +78,7 @@ impl Shared {
         let began = self.clock.now();
         let mut backoff = Backoff::default();
         loop {
-            match self.attempt(who, request, self.attempt).await {
+            match self.send_once(who, request, self.attempt).await {
                 Err(error)
                     if error.is_transient() && self.clock.now().since(began) < self.patience =>
                 {

@@ -16,14 +16,14 @@ pub type Hints<'a> = Pin<Box<dyn Future<Output = Vec<PartitionId>> + Send + 'a>>
 ///
 /// Where a source is durable by itself (a queue with visibility timeouts, a
 /// function that reads the table's stream), it brings a trigger back until
-/// [`Trigger::done`] is called for it.
+/// [`Trigger::finish`] is called for it.
 pub trait Trigger: fmt::Debug + Send + Sync {
     /// Waits for the next hints. Dropping the future loses none.
     fn next(&self) -> Hints<'_>;
 
     /// The work that a hint announced is done, or somebody else is at it and the
     /// lease will bring it back.
-    fn done(&self, partition: &PartitionId) {
+    fn finish(&self, partition: &PartitionId) {
         let _ = partition;
     }
 }

@@ -14,6 +14,25 @@ use super::failure::failure;
 use super::names;
 use crate::vocabulary::{Group, Live, StoreError};
 
+/// How a read is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Consistency {
+    /// It may miss what was acknowledged before, at half the price.
+    Eventual,
+    /// It shows everything that was acknowledged before.
+    Strong,
+}
+
+impl Consistency {
+    /// Whether DynamoDB is asked for a strongly consistent read.
+    pub(crate) fn is_strong(self) -> bool {
+        match self {
+            Consistency::Eventual => false,
+            Consistency::Strong => true,
+        }
+    }
+}
+
 /// A group's standing in a partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Standing {
@@ -58,7 +77,7 @@ impl Wire {
     pub(crate) async fn heads(
         &self,
         partitions: &[PartitionId],
-        consistent: bool,
+        consistency: Consistency,
     ) -> Result<BTreeMap<PartitionId, Seq>, StoreError> {
         let table = &self.tables.partitions;
         let mut heads = BTreeMap::new();
@@ -69,7 +88,7 @@ impl Wire {
             while !keys.is_empty() {
                 let wanted = KeysAndAttributes::builder()
                     .set_keys(Some(keys))
-                    .consistent_read(consistent)
+                    .consistent_read(consistency.is_strong())
                     .projection_expression("#partition, #head")
                     .expression_attribute_names("#partition", names::PARTITION)
                     .expression_attribute_names("#head", names::SEQ)

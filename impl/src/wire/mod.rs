@@ -25,6 +25,7 @@ pub use connection::Wire;
 pub(crate) use founding::FoundingItem;
 pub use limits::{MOST_ITEM, check_event};
 pub(crate) use limits::{item_size, overhead};
+pub(crate) use listing::Consistency;
 pub use listing::Standing;
 #[cfg(feature = "table-stream")]
 pub(crate) use streams::{ShardPage, ShardStart, StreamsError, StreamsWire};

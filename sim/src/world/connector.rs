@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use gapless::TableNames;
-use gapless::embedded::{answered, asked};
+use gapless::embedded::{http_response, operation_and_body};
 use madsim::net::Endpoint;
 use madsim::time::{sleep, timeout};
 
@@ -131,12 +131,12 @@ impl HttpClient for Connector {
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (operation, body) = asked(&request);
+        let (operation, body) = operation_and_body(&request);
         let (operation, body) = (operation.to_owned(), body.to_vec());
         let connector = self.clone();
         HttpConnectorFuture::new(async move {
             let answer = connector.exchange(operation, body).await?;
-            Ok(answered(answer.status, answer.body))
+            Ok(http_response(answer.status, answer.body))
         })
     }
 }

@@ -49,7 +49,7 @@ impl Trigger for Invocation {
         })
     }
 
-    fn done(&self, partition: &PartitionId) {
+    fn finish(&self, partition: &PartitionId) {
         let mut invoked = lock(&self.0);
         let receipts = invoked.receipts.remove(partition).unwrap_or_default();
         invoked.done.extend(receipts);
@@ -106,7 +106,7 @@ impl Trigger for QueueTrigger {
         self.arrived.next()
     }
 
-    fn done(&self, partition: &PartitionId) {
+    fn finish(&self, partition: &PartitionId) {
         let mut receipts = lock(&self.receipts);
         let finished = receipts.open.remove(partition).unwrap_or_default();
         receipts.done.extend(finished);

@@ -30,7 +30,7 @@ impl Watcher {
 }
 
 impl Observer for Watcher {
-    fn decided(&self, decision: &Decision<'_>) {
+    fn on_decision(&self, decision: &Decision<'_>) {
         if self.watches() {
             let verdict = self.world.book().judge.machines.decided(
                 self.process,
@@ -42,7 +42,7 @@ impl Observer for Watcher {
         }
     }
 
-    fn began(&self, machine: Machine<'_>) {
+    fn on_start(&self, machine: Machine<'_>) {
         if let Machine::Turn { group, partition, .. } = machine {
             self.world.book().judge.deliveries.turned(group, partition);
         }
@@ -52,7 +52,7 @@ impl Observer for Watcher {
         }
     }
 
-    fn told(&self, machine: Machine<'_>, news: Told<'_>) {
+    fn on_tell(&self, machine: Machine<'_>, news: Told<'_>) {
         if self.watches() {
             let verdict =
                 self.world.book().judge.machines.told(self.process, self.life, machine, news);
