@@ -389,7 +389,7 @@ fn an_unknown_scenario_is_found() {
     let cites = |number: u8| format!("a test\n// as in scenario {number}, and a scenario of ours");
     let found = |number| unknown_scenarios(&files(&[page, ("a.rs", &cites(number))]));
     assert_eq!((found(1), found(2)), (vec![], vec![]));
-    assert_eq!(found(3), ["a.rs:2: docs/scenarios.md has no scenario 3"]);
+    assert_eq!(found(3), [format!("a.rs:2: {} has no scenario {}", page.0, 3)]);
 }
 
 #[test]

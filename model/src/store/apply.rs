@@ -89,16 +89,7 @@ pub fn apply<V: Vocabulary, T: Tables<V>>(
             Reply::Leased(lease)
         }
         Request::Acquire { group, partition, owner, until, free } => {
-            let old = tables.lease(group, partition);
-            // L2: a lease that is held and does not count as free stays with its owner.
-            if old.as_ref().is_some_and(|lease| lease.active && !is_free(lease, free)) {
-                return Reply::Refused { lease: old, taken: false };
-            }
-            // L1: the write that names an owner raises the epoch.
-            let epoch = old.as_ref().map_or(Epoch::ZERO, |lease| lease.epoch).next();
-            let lease = taken(old, owner, epoch, *until);
-            tables.put_lease(group, partition, lease.clone());
-            Reply::Leased(lease)
+            acquire(tables, (group, partition), owner, *until, free)
         }
         Request::Renew { group, partition, fence, extend } => {
             update(tables, group, partition, |lease| {
@@ -195,6 +186,25 @@ fn occupied<V: Vocabulary, T: Tables<V>>(tables: &T, write: &Write<V>) -> Option
 fn put<V: Vocabulary, T: Tables<V>>(tables: &mut T, write: &Write<V>) {
     let events = Slot::Events { token: write.token.clone(), batch: write.batch.clone() };
     tables.put_slot(&write.partition, write.slot, events);
+}
+
+fn acquire<V: Vocabulary, T: Tables<V>>(
+    tables: &mut T,
+    (group, partition): (&V::Group, &V::Partition),
+    owner: &V::Owner,
+    until: V::Time,
+    free: &Free<V>,
+) -> Reply<V> {
+    let old = tables.lease(group, partition);
+    // L2: a lease that is held and does not count as free stays with its owner.
+    if old.as_ref().is_some_and(|lease| lease.active && !is_free(lease, free)) {
+        return Reply::Refused { lease: old, taken: false };
+    }
+    // L1: the write that names an owner raises the epoch.
+    let epoch = old.as_ref().map_or(Epoch::ZERO, |lease| lease.epoch).next();
+    let lease = taken(old, owner, epoch, until);
+    tables.put_lease(group, partition, lease.clone());
+    Reply::Leased(lease)
 }
 
 fn is_free<V: Vocabulary>(lease: &Lease<V>, free: &Free<V>) -> bool {

@@ -1,0 +1,63 @@
+# The commands of everyday work: each is one line that can be typed by hand as well.
+# `just` alone lists them. `.ci/run` has what must hold before a change lands.
+
+# List the commands
+default:
+    @just --list --unsorted
+
+# Format everything
+fmt:
+    cargo fmt --all
+
+# Format, clippy and rustdoc, without a warning
+lint: _fmt-check _clippy doc
+
+_fmt-check:
+    cargo fmt --all --check
+
+_clippy:
+    cargo clippy --workspace --all-targets --all-features -- --deny warnings
+
+# Build the documentation without a warning
+doc:
+    RUSTDOCFLAGS="--deny warnings --cfg madsim" cargo doc --workspace --no-deps --all-features
+
+# Run every test of the workspace
+test *args:
+    cargo test {{ args }}
+
+# Rewrite the golden files of the counterexamples, to be read as a diff
+golden:
+    GAPLESS_REWRITE=1 cargo test --package gapless-model --features check && git diff --stat -- model/testdata
+
+# Run every example on the embedded engine
+examples:
+    for example in impl/examples/*.rs; do cargo run --quiet --package gapless --features embedded --example "$(basename "$example" .rs)" || exit 1; done
+
+# Check every named design against its declared verdict, at full bounds
+check-all:
+    cargo run --release --quiet -- check --all
+
+# Simulate clusters under faults: `just sim --seeds 10000 --strict`
+sim *args:
+    cargo run --release --quiet -- sim {{ args }}
+
+# Simulate seeds that nobody has run yet, for as long as told
+soak time="10m":
+    cargo run --release --quiet -- sim --seeds 1000000 --from "$(date +%s)000" --time-budget {{ time }}
+
+# Break the traffic and the model on purpose, and see what notices
+mutants *args:
+    cargo run --release --quiet -- mutants {{ args }}
+
+# Licences, duplicate versions, sources and advisories (needs cargo-deny and the network)
+deny:
+    cargo deny check
+
+# Compile with the oldest supported Rust (needs rustup and the network)
+msrv:
+    cargo "+$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)" check --workspace --all-features --locked
+
+# Everything that CI runs
+ci:
+    .ci/run
