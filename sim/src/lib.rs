@@ -3,7 +3,7 @@
 //! unchanged. Every fault is drawn from a seed, and every run repeats to the byte.
 //!
 //! [`Profile::plan`] draws a [`Plan`] from a seed; [`run`] runs it and returns an
-//! [`Outcome`]: what was broken, the decision log, what struck and what was reached.
+//! [`RunReport`]: what was broken, the decision log, what struck and what was reached.
 //! [`shrink`] makes a failing plan small.
 //!
 //! ```
@@ -22,6 +22,7 @@ compile_error!(
      the environment replaces that: unset it, or add `--cfg madsim` to it"
 );
 
+mod cluster;
 mod decode;
 mod engine;
 mod hunt;
@@ -30,16 +31,18 @@ mod marks;
 mod moment;
 mod plan;
 mod play;
-mod world;
 
+pub use cluster::Entry;
 pub use engine::EngineKind;
-pub use hunt::{Campaign, Counterexample, Failed, Progress, Shrunk, Summary, conformance, shrink};
+pub use hunt::{
+    Campaign, CampaignProgress, CampaignReport, Counterexample, FailedSeed, Shrunk, conformance,
+    shrink,
+};
 pub use judge::{Breach, Violation};
 pub use marks::MARKS;
 pub use plan::{
-    Act, Appending, ClockPlan, Dice, Direction, FAULTS, Fault, HAPPENINGS, Happening, Hints,
-    Incident, Life, Millis, Mutant, Nature, NoProfile, Plan, PlanError, Process, ProducerPlan,
-    Profile, Strike, Trouble, VERSION, WorkerPlan,
+    Appending, CallKind, ClockPlan, Dice, Direction, FAULTS, Fault, HAPPENINGS, Happening,
+    HintSource, Incident, Lifetime, Millis, Mutant, NoProfile, Node, OperatorAction, PLAN_VERSION,
+    Plan, PlanError, ProducerPlan, Profile, Strike, Trouble, WorkerPlan,
 };
-pub use play::{Outcome, run, run_on};
-pub use world::Entry;
+pub use play::{RunReport, run, run_on};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use gapless_model::check::{Bounds, Clocks, Ended, Tamper, Task, check};
 use gapless_model::design::{Design, NAMED, Read, named};
 use gapless_sim::conformance::{Conformity, converse};
-use gapless_sim::{Campaign, EngineKind, Mutant, Profile, Summary};
+use gapless_sim::{Campaign, CampaignReport, EngineKind, Mutant, Profile};
 use serde_json::json;
 
 use super::sim::{bar, watched};
@@ -202,7 +202,7 @@ fn conversed(mutant: Mutant, name: &str) -> Conformity {
     conformity
 }
 
-fn simulated(args: &MutantsArgs, broken: &Broken, invariants_only: bool) -> Summary {
+fn simulated(args: &MutantsArgs, broken: &Broken, invariants_only: bool) -> CampaignReport {
     // Half of the seeds in a swarm of faults, then the other half under all of them.
     let half = args.seeds.div_ceil(2);
     let mut campaign = Campaign::new(broken.design, Profile::Swarm, half);

@@ -12,7 +12,7 @@ use crate::judge::{Breach, Violation};
 use crate::marks::MARKS;
 use crate::moment::lock;
 use crate::plan::{FAULTS, HAPPENINGS, Millis, Mutant, Plan, Profile};
-use crate::play::{Outcome, run_on, warm_up};
+use crate::play::{RunReport, run_on, warm_up};
 
 /// Which seeds to run, and how.
 #[derive(Clone, Debug)]
@@ -73,12 +73,12 @@ impl Campaign {
     }
 
     /// Runs it. `watch` is told how far it is, from any thread, and stops it by `false`.
-    pub fn run(&self, watch: &(dyn Fn(&Progress) -> bool + Sync)) -> Summary {
+    pub fn run(&self, watch: &(dyn Fn(&CampaignProgress) -> bool + Sync)) -> CampaignReport {
         warm_up();
         let began = Instant::now();
         let next = AtomicU64::new(self.shard);
         let stopped = AtomicBool::new(false);
-        let summary = Mutex::new(Summary::default());
+        let summary = Mutex::new(CampaignReport::default());
         std::thread::scope(|scope| {
             for _ in 0..self.jobs.max(1) {
                 scope.spawn(|| {
@@ -103,9 +103,9 @@ impl Campaign {
                             return;
                         }
                         let seed = self.from + index;
-                        let outcome = run_on(&self.plan(seed), self.engine);
-                        let failed = outcome.violation.is_some();
-                        lock(&summary).add(seed, outcome);
+                        let report = run_on(&self.plan(seed), self.engine);
+                        let failed = report.violation.is_some();
+                        lock(&summary).add(seed, report);
                         if failed && !self.keep_going {
                             stopped.store(true, Ordering::Relaxed);
                         }
@@ -122,7 +122,7 @@ impl Campaign {
 
 /// How far a campaign is.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Progress {
+pub struct CampaignProgress {
     /// Seeds that were run.
     pub seeds: u64,
     /// Simulated time.
@@ -137,18 +137,18 @@ pub struct Progress {
 
 /// A seed that failed.
 #[derive(Clone, Debug)]
-pub struct Failed {
+pub struct FailedSeed {
     /// The seed.
     pub seed: u64,
     /// What was broken.
     pub violation: Violation,
     /// The run.
-    pub outcome: Outcome,
+    pub report: RunReport,
 }
 
 /// What came of a campaign.
 #[derive(Clone, Debug, Default)]
-pub struct Summary {
+pub struct CampaignReport {
     /// Seeds that were run.
     pub seeds: u64,
     /// Calls that the engine answered.
@@ -169,16 +169,16 @@ pub struct Summary {
     /// in every process and every build.
     pub fingerprint: u64,
     /// The seeds that failed.
-    pub failures: Vec<Failed>,
+    pub failures: Vec<FailedSeed>,
     /// Whether the time was up before all were run.
     pub out_of_time: bool,
     /// Whether somebody stopped it.
     pub interrupted: bool,
 }
 
-impl Summary {
-    fn progress(&self) -> Progress {
-        Progress {
+impl CampaignReport {
+    fn progress(&self) -> CampaignProgress {
+        CampaignProgress {
             seeds: self.seeds,
             simulated: self.simulated,
             faults: self.faults.iter().chain(&self.happenings).sum(),
@@ -187,20 +187,20 @@ impl Summary {
         }
     }
 
-    fn add(&mut self, seed: u64, outcome: Outcome) {
+    fn add(&mut self, seed: u64, report: RunReport) {
         self.seeds += 1;
-        self.requests += outcome.requests;
-        self.simulated += Millis::duration(outcome.simulated);
-        let digest = outcome.digest();
+        self.requests += report.requests;
+        self.simulated += Millis::duration(report.simulated);
+        let digest = report.digest();
         self.digests.insert(digest);
         self.fingerprint = self.fingerprint.wrapping_add(digest);
-        let sums = self.faults.iter_mut().zip(outcome.faults);
+        let sums = self.faults.iter_mut().zip(report.faults);
         sums.for_each(|(sum, count)| *sum += count);
-        let sums = self.happenings.iter_mut().zip(outcome.happenings);
+        let sums = self.happenings.iter_mut().zip(report.happenings);
         sums.for_each(|(sum, count)| *sum += count);
-        self.marks.extend(outcome.marks.iter().copied());
-        if let Some(violation) = outcome.violation.clone() {
-            self.failures.push(Failed { seed, violation, outcome });
+        self.marks.extend(report.marks.iter().copied());
+        if let Some(violation) = report.violation.clone() {
+            self.failures.push(FailedSeed { seed, violation, report });
         }
     }
 

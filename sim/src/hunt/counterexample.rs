@@ -7,10 +7,10 @@ use gapless_model::design::Design;
 
 use crate::judge::Breach;
 use crate::plan::{
-    Appending, ClockPlan, FAULTS, HAPPENINGS, Happening, Hints, Incident, Life, Millis, Plan,
-    ProducerPlan, Profile, Trouble, WorkerPlan,
+    Appending, ClockPlan, FAULTS, HAPPENINGS, Happening, HintSource, Incident, Lifetime, Millis,
+    Plan, ProducerPlan, Profile, Trouble, WorkerPlan,
 };
-use crate::play::{Outcome, run};
+use crate::play::{RunReport, run};
 
 /// What a counterexample is made of.
 #[derive(Clone, Debug)]
@@ -47,18 +47,18 @@ impl Counterexample {
         };
         let worker = |group| WorkerPlan {
             group,
-            life: Life::Standing,
+            life: Lifetime::Standing,
             sweep: Millis(200 + seed * 53 % 400),
             handling: Millis(seed * 71 % 300),
             fails: 0,
-            hints: Hints::None,
+            hints: HintSource::None,
         };
         plan.producers = vec![producer; usize::from(self.producers)];
         plan.groups = self.groups;
         plan.workers = (0..self.groups)
             .flat_map(|group| std::iter::repeat_n(worker(group), usize::from(self.workers)))
             .collect();
-        plan.clocks = vec![ClockPlan::default(); usize::from(plan.processes())];
+        plan.clocks = vec![ClockPlan::default(); usize::from(plan.nodes())];
         (plan.partition_bits, plan.keys) = (Some(0), 1);
         // Every producer at its own pace, or they would always race.
         for (index, producer) in plan.producers.iter_mut().enumerate() {
@@ -70,7 +70,7 @@ impl Counterexample {
         plan
     }
 
-    fn strikes(&self, names: &[&str]) -> bool {
+    fn has_any(&self, names: &[&str]) -> bool {
         self.faults.iter().any(|fault| names.contains(&fault.as_str()))
     }
 
@@ -89,7 +89,7 @@ impl Counterexample {
         let mut weights = [0; FAULTS.len()];
         for (kind, causes) in kinds {
             let place = FAULTS.iter().position(|known| *known == kind);
-            if let (Some(place), true) = (place, self.strikes(causes) || kind == "slow") {
+            if let (Some(place), true) = (place, self.has_any(causes) || kind == "slow") {
                 weights[place] = 5;
             }
         }
@@ -100,34 +100,35 @@ impl Counterexample {
     fn incidents(&self, plan: &Plan, seed: u64) -> Vec<Incident> {
         let mut incidents = Profile::Hostile.plan(seed, self.design).incidents;
         let allowed = |happening: &Happening| match HAPPENINGS[happening.kind()] {
-            "crash" => self.strikes(&["crash"]),
-            "freeze" => self.strikes(&["expiry"]),
-            "stop" => self.strikes(&["time limit"]),
+            "crash" => self.has_any(&["crash"]),
+            "freeze" => self.has_any(&["expiry"]),
+            "stop" => self.has_any(&["time limit"]),
             _ => false,
         };
         incidents.retain(|incident| {
-            let there = incident.happening.process().is_none_or(|process| {
-                usize::from(process.0) < plan.producers.len() + plan.workers.len()
-            });
+            let there = incident
+                .happening
+                .node()
+                .is_none_or(|node| usize::from(node.0) < plan.producers.len() + plan.workers.len());
             there && allowed(&incident.happening)
         });
         incidents
     }
 
     /// The first seed that breaks the same invariant. `go_on` is told how many were run.
-    pub fn play(
+    pub fn reproduce(
         &self,
         seeds: u64,
         mut go_on: impl FnMut(u64) -> bool,
-    ) -> Option<(u64, Plan, Outcome)> {
+    ) -> Option<(u64, Plan, RunReport)> {
         (0..seeds).take_while(|seed| go_on(*seed)).find_map(|seed| {
             let plan = self.plan(seed);
-            let outcome = run(&plan);
-            let same = outcome
+            let report = run(&plan);
+            let same = report
                 .violation
                 .as_ref()
                 .is_some_and(|found| found.breach == Breach::Invariant(self.invariant));
-            same.then_some((seed, plan, outcome))
+            same.then_some((seed, plan, report))
         })
     }
 }

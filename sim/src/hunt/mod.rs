@@ -6,6 +6,6 @@ pub mod conformance;
 mod counterexample;
 mod shrink;
 
-pub use campaign::{Campaign, Failed, Progress, Summary};
+pub use campaign::{Campaign, CampaignProgress, CampaignReport, FailedSeed};
 pub use counterexample::Counterexample;
 pub use shrink::{Shrunk, shrink};

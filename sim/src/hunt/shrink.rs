@@ -1,8 +1,8 @@
 //! Making a failing plan small: fewer faults, fewer processes, fewer events, still the same violation.
 
 use crate::judge::{Breach, Violation};
-use crate::plan::{ClockPlan, Hints, Millis, Plan, Process, Strike};
-use crate::play::{Outcome, run};
+use crate::plan::{ClockPlan, HintSource, Millis, Node, Plan, Strike};
+use crate::play::{RunReport, run};
 
 /// A plan that was made small.
 #[derive(Clone, Debug)]
@@ -10,7 +10,7 @@ pub struct Shrunk {
     /// The smallest plan that was found to break the same.
     pub plan: Plan,
     /// What came of it.
-    pub outcome: Outcome,
+    pub report: RunReport,
     /// How many runs it took.
     pub runs: usize,
 }
@@ -18,7 +18,7 @@ pub struct Shrunk {
 /// Shrinks a failing plan, within so many runs. `go_on` is asked before each.
 pub fn shrink(
     plan: &Plan,
-    failed: &Outcome,
+    failed: &RunReport,
     most: usize,
     mut go_on: impl FnMut(usize) -> bool,
 ) -> Option<Shrunk> {
@@ -26,49 +26,49 @@ pub fn shrink(
     // What struck by chance is written down: from here on nothing is left to chance.
     let listed = Plan { strikes: Some(failed.strikes.clone()), ..plan.clone() };
     let best = (plan.clone(), failed.clone());
-    let mut shrinking = Shrinking { breach, most, runs: 0, best };
-    shrinking.tries(&listed);
+    let mut shrinking = Shrinker { breach, most, runs: 0, best };
+    shrinking.keep_if_it_breaks(&listed);
     loop {
         let before = size(&shrinking.best.0);
         for pass in [
-            ends_early,
-            without_incidents,
-            without_strikes,
-            with_fewer,
-            with_fewer_events,
-            with_less,
+            cut_after_violation,
+            remove_incidents,
+            remove_strikes,
+            remove_nodes,
+            reduce_events,
+            simplify_rest,
         ] {
-            if !go_on(shrinking.runs) || shrinking.is_over() {
+            if !go_on(shrinking.runs) || shrinking.is_exhausted() {
                 break;
             }
             pass(&mut shrinking);
         }
         let after = size(&shrinking.best.0);
-        if after == before || shrinking.is_over() || !go_on(shrinking.runs) {
+        if after == before || shrinking.is_exhausted() || !go_on(shrinking.runs) {
             break;
         }
     }
-    let Shrinking { runs, best: (plan, outcome), .. } = shrinking;
-    Some(Shrunk { plan, outcome, runs })
+    let Shrinker { runs, best: (plan, report), .. } = shrinking;
+    Some(Shrunk { plan, report, runs })
 }
 
 /// How much there is to a plan.
 fn size(plan: &Plan) -> (usize, usize, usize, u64) {
     let faults = plan.incidents.len() + plan.strikes.as_ref().map_or(0, Vec::len);
-    let processes = plan.producers.len() + plan.workers.len();
+    let nodes = plan.producers.len() + plan.workers.len();
     let events = plan.producers.iter().map(|producer| usize::from(producer.events)).sum();
-    (faults, processes, events, plan.heals.0)
+    (faults, nodes, events, plan.heals.0)
 }
 
-struct Shrinking {
+struct Shrinker {
     breach: Breach,
     most: usize,
     runs: usize,
-    best: (Plan, Outcome),
+    best: (Plan, RunReport),
 }
 
-impl Shrinking {
-    fn is_over(&self) -> bool {
+impl Shrinker {
+    fn is_exhausted(&self) -> bool {
         self.runs >= self.most
     }
 
@@ -83,39 +83,43 @@ impl Shrinking {
     /// Keeps a candidate if it breaks the same: with its own seed, or with another. What
     /// is taken away shifts everything behind it, and so a smaller plan may need other
     /// latencies to go wrong the same way.
-    fn tries(&mut self, candidate: &Plan) -> bool {
+    fn keep_if_it_breaks(&mut self, candidate: &Plan) -> bool {
         const SEEDS: u64 = 8;
         (0..SEEDS).any(|other| {
             let seed = candidate.seed.wrapping_add(other);
-            !self.is_over() && self.breaks(&Plan { seed, ..candidate.clone() })
+            !self.is_exhausted() && self.breaks_the_same(&Plan { seed, ..candidate.clone() })
         })
     }
 
-    fn breaks(&mut self, candidate: &Plan) -> bool {
+    fn breaks_the_same(&mut self, candidate: &Plan) -> bool {
         if candidate.validate().is_err() {
             return false;
         }
         self.runs += 1;
-        let outcome = run(candidate);
-        let same = outcome.violation.as_ref().is_some_and(|found| found.breach == self.breach);
+        let report = run(candidate);
+        let same = report.violation.as_ref().is_some_and(|found| found.breach == self.breach);
         if same {
-            self.best = (candidate.clone(), outcome);
+            self.best = (candidate.clone(), report);
         }
         same
     }
 
     /// Takes parts of a list away, large ones first, as long as the rest breaks the same.
-    fn thin<T: Clone>(&mut self, list: impl Fn(&Plan) -> Vec<T>, with: impl Fn(&mut Plan, Vec<T>)) {
+    fn remove_chunks<T: Clone>(
+        &mut self,
+        list: impl Fn(&Plan) -> Vec<T>,
+        with: impl Fn(&mut Plan, Vec<T>),
+    ) {
         let mut chunk = list(&self.plan()).len().max(1);
-        while chunk > 0 && !self.is_over() {
+        while chunk > 0 && !self.is_exhausted() {
             let mut from = 0;
-            while from < list(&self.plan()).len() && !self.is_over() {
+            while from < list(&self.plan()).len() && !self.is_exhausted() {
                 let mut plan = self.plan();
                 let mut rest = list(&plan);
                 let until = (from + chunk).min(rest.len());
                 rest.drain(from..until);
                 with(&mut plan, rest);
-                if !self.tries(&plan) {
+                if !self.keep_if_it_breaks(&plan) {
                     from += chunk;
                 }
             }
@@ -125,7 +129,7 @@ impl Shrinking {
 }
 
 /// Nothing after the violation matters.
-fn ends_early(shrinking: &mut Shrinking) {
+fn cut_after_violation(shrinking: &mut Shrinker) {
     let Some(violation) = shrinking.violation() else { return };
     let mut plan = shrinking.plan();
     if plan.heals <= violation.at {
@@ -133,34 +137,34 @@ fn ends_early(shrinking: &mut Shrinking) {
     }
     plan.heals = Millis(violation.at.0 + 1);
     plan.incidents.retain(|incident| incident.at <= violation.at);
-    shrinking.tries(&plan);
+    shrinking.keep_if_it_breaks(&plan);
 }
 
-fn without_incidents(shrinking: &mut Shrinking) {
-    shrinking.thin(|plan| plan.incidents.clone(), |plan, rest| plan.incidents = rest);
+fn remove_incidents(shrinking: &mut Shrinker) {
+    shrinking.remove_chunks(|plan| plan.incidents.clone(), |plan, rest| plan.incidents = rest);
 }
 
-fn without_strikes(shrinking: &mut Shrinking) {
+fn remove_strikes(shrinking: &mut Shrinker) {
     let listed = |plan: &Plan| plan.strikes.clone().unwrap_or_default();
-    shrinking.thin(listed, |plan, rest| plan.strikes = Some(rest));
+    shrinking.remove_chunks(listed, |plan, rest| plan.strikes = Some(rest));
 }
 
 /// Fewer processes: those behind the one that goes move up, and what befell them with them.
-fn with_fewer(shrinking: &mut Shrinking) {
+fn remove_nodes(shrinking: &mut Shrinker) {
     let count = |plan: &Plan| plan.producers.len() + plan.workers.len();
     let mut index = count(&shrinking.plan());
-    while index > 0 && !shrinking.is_over() {
+    while index > 0 && !shrinking.is_exhausted() {
         index -= 1;
         let plan = shrinking.plan();
         if index < count(&plan)
-            && let Some(fewer) = without(&plan, Process(index as u16))
+            && let Some(fewer) = without_node(&plan, Node(index as u16))
         {
-            shrinking.tries(&fewer);
+            shrinking.keep_if_it_breaks(&fewer);
         }
     }
 }
 
-fn without(plan: &Plan, gone: Process) -> Option<Plan> {
+fn without_node(plan: &Plan, gone: Node) -> Option<Plan> {
     let mut plan = plan.clone();
     let index = usize::from(gone.0);
     if index < plan.producers.len() {
@@ -183,22 +187,22 @@ fn without(plan: &Plan, gone: Process) -> Option<Plan> {
         behind.for_each(|worker| worker.group -= 1);
     }
     plan.clocks.remove(index);
-    let moved = |process: Process| Process(process.0 - u16::from(process > gone));
-    plan.incidents.retain(|incident| incident.happening.process() != Some(gone));
+    let moved = |node: Node| Node(node.0 - u16::from(node > gone));
+    plan.incidents.retain(|incident| incident.happening.node() != Some(gone));
     for incident in &mut plan.incidents {
-        incident.happening = incident.happening.of(moved);
+        incident.happening = incident.happening.renumbered(moved);
     }
     if let Some(strikes) = &mut plan.strikes {
-        strikes.retain(|strike| strike.process != gone);
+        strikes.retain(|strike| strike.node != gone);
         for strike in strikes {
-            *strike = Strike { process: moved(strike.process), ..*strike };
+            *strike = Strike { node: moved(strike.node), ..*strike };
         }
     }
     Some(plan)
 }
 
 /// Fewer events of each producer: half of them, or one.
-fn with_fewer_events(shrinking: &mut Shrinking) {
+fn reduce_events(shrinking: &mut Shrinker) {
     for index in 0..shrinking.plan().producers.len() {
         loop {
             let plan = shrinking.plan();
@@ -209,7 +213,7 @@ fn with_fewer_events(shrinking: &mut Shrinking) {
             let found = fewer.into_iter().any(|fewer| {
                 let mut plan = plan.clone();
                 plan.producers[index].events = fewer;
-                shrinking.tries(&plan)
+                shrinking.keep_if_it_breaks(&plan)
             });
             if !found {
                 break;
@@ -219,14 +223,14 @@ fn with_fewer_events(shrinking: &mut Shrinking) {
 }
 
 /// Less of everything else, where it makes no difference.
-fn with_less(shrinking: &mut Shrinking) {
+fn simplify_rest(shrinking: &mut Shrinker) {
     let changes: [fn(&mut Plan); 10] = [
         |plan| plan.producers.iter_mut().for_each(|producer| producer.batch = 1),
         |plan| plan.keys = 1,
         |plan| plan.partition_bits = Some(0),
         |plan| plan.sdk_retries = false,
         |plan| plan.workers.iter_mut().for_each(|worker| worker.fails = 0),
-        |plan| plan.workers.iter_mut().for_each(|worker| worker.hints = Hints::None),
+        |plan| plan.workers.iter_mut().for_each(|worker| worker.hints = HintSource::None),
         |plan| plan.workers.iter_mut().for_each(|worker| worker.handling = Millis(0)),
         |plan| plan.producers.iter_mut().for_each(|producer| producer.pause = Millis(0)),
         |plan| plan.clocks.iter_mut().for_each(|clock| *clock = ClockPlan::default()),
@@ -237,7 +241,7 @@ fn with_less(shrinking: &mut Shrinking) {
         let before = plan.clone();
         change(&mut plan);
         if plan != before {
-            shrinking.tries(&plan);
+            shrinking.keep_if_it_breaks(&plan);
         }
     }
 }

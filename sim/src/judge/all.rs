@@ -6,19 +6,19 @@ use gapless_model::{Invariant, Seq};
 
 use super::activity::Activity;
 use super::deliveries::Deliveries;
-use super::evidence::{Applied, Handed};
+use super::evidence::{AppliedCall, ObservedDelivery};
+use super::judgement::{Breach, Judgement, broken};
 use super::leases::Leases;
 use super::machines::Machines;
 use super::order::Order;
 use super::progress;
 use super::refinement::Refinement;
-use super::slots::Slots;
-use super::verdict::{Breach, Verdict, broken};
+use super::slots::SlotContents;
 use crate::plan::Millis;
 
 /// All checkers of one run.
 pub(crate) struct Judge {
-    pub(crate) slots: Slots,
+    pub(crate) slots: SlotContents,
     pub(crate) leases: Leases,
     pub(crate) deliveries: Deliveries,
     pub(crate) activity: Activity,
@@ -33,31 +33,31 @@ pub(crate) struct Judge {
 
 impl Judge {
     /// What a call did to the tables.
-    pub(crate) fn applied(&mut self, applied: &Applied<'_>) -> Verdict {
+    pub(crate) fn judge_call(&mut self, applied: &AppliedCall<'_>) -> Judgement {
         // What the tables hold is looked at first: it is what users would see.
         if let Some((key, item)) = applied.slot {
-            for verdict in self.slots.written(key, item) {
-                self.mind(verdict)?;
+            for judgement in self.slots.judge_write(key, item) {
+                self.unless_unwatched(judgement)?;
             }
-            self.deliveries.slot_written(key, self.slots.events(key))?;
+            self.deliveries.judge_slot(key, self.slots.events_in(key))?;
         }
         if let Some((key, item)) = applied.lease {
             let before = self.leases.current(key).cloned();
-            let lease = self.leases.written(key, item, applied)?;
-            self.deliveries.lease_written(key, before.as_ref(), &lease, &self.slots)?;
+            let lease = self.leases.judge_write(key, item, applied)?;
+            self.deliveries.judge_lease(key, before.as_ref(), &lease, &self.slots)?;
         }
         if self.invariants_only {
             return Ok(());
         }
-        let specified = self.refinement.applied(applied)?;
-        self.machines.answered(applied.process, applied.request, &specified);
+        let specified = self.refinement.judge_reply(applied)?;
+        self.machines.note_reply(applied.node, applied.request, &specified);
         // A head is read without saying whose record is wanted.
         if let Request::ReadHead { partition, .. } = applied.request {
             for name in applied.producers {
                 let request =
                     Request::ReadHead { partition: partition.clone(), name: Some(name.clone()) };
                 let reply = self.refinement.read(&request);
-                self.machines.answered(applied.process, &request, &reply);
+                self.machines.note_reply(applied.node, &request, &reply);
             }
         }
         Ok(())
@@ -65,19 +65,23 @@ impl Judge {
 
     /// A verdict, if anybody minds: where one invariant alone is watched, what was broken
     /// before must not hide it.
-    fn mind(&self, verdict: Verdict) -> Verdict {
-        match verdict {
+    fn unless_unwatched(&self, judgement: Judgement) -> Judgement {
+        match judgement {
             Err((breach, _)) if self.watched.is_some_and(|it| breach != Breach::Invariant(it)) => {
                 Ok(())
             }
-            verdict => verdict,
+            judgement => judgement,
         }
     }
 
     /// An append was acknowledged: every one of its events is in a slot, and behind
     /// all that were acknowledged before it began.
-    pub(crate) fn acknowledged(&mut self, event: &str, position: Option<Seq>) -> Verdict {
-        let Some((partition, slot)) = self.slots.place(event) else {
+    pub(crate) fn judge_acknowledgement(
+        &mut self,
+        event: &str,
+        position: Option<Seq>,
+    ) -> Judgement {
+        let Some((partition, slot)) = self.slots.position_of(event) else {
             return broken(
                 Invariant::P1,
                 format!("{event} was acknowledged and stands in no slot: it is lost"),
@@ -91,27 +95,32 @@ impl Judge {
                 format!("{event} was acknowledged in slot {position} and stands in {slot}"),
             );
         }
-        self.order.acknowledged(event, &partition, slot)
+        self.order.judge_acknowledgement(event, &partition, slot)
     }
 
     /// A handler got a delivery.
-    pub(crate) fn handed(&mut self, at: Millis, handed: &Handed, timely: bool) -> Verdict {
-        self.deliveries.begun(handed, &self.slots)?;
-        self.activity.begun(at, handed, timely)
+    pub(crate) fn judge_delivery(
+        &mut self,
+        at: Millis,
+        delivery: &ObservedDelivery,
+        timely: bool,
+    ) -> Judgement {
+        self.deliveries.judge_start(delivery, &self.slots)?;
+        self.activity.judge_start(at, delivery, timely)
     }
 
     /// Whether everything that was acknowledged is delivered to every group.
-    pub(crate) fn missing(&self, groups: &[Group]) -> Vec<String> {
-        progress::missing(&self.order, &self.deliveries, groups)
+    pub(crate) fn undelivered(&self, groups: &[Group]) -> Vec<String> {
+        progress::undelivered(&self.order, &self.deliveries, groups)
     }
 
     /// What the tables hold, for the summary of a state.
-    pub(crate) fn standing(&self) -> String {
+    pub(crate) fn describe_tables(&self) -> String {
         let tails: Vec<_> =
             self.slots.tails().iter().map(|(id, seq)| format!("{id} tail {seq}")).collect();
         let leases: Vec<_> = self
             .leases
-            .all()
+            .iter()
             .map(|((group, id), lease)| {
                 let state = if lease.active { "held" } else { "free" };
                 format!(

@@ -5,7 +5,7 @@ use gapless_model::store::{Reply, Request, View};
 use gapless_model::{Epoch, PartitionId, Seq};
 use serde_json::Value;
 
-use crate::plan::Process;
+use crate::plan::Node;
 
 /// A lease, and what a group has seen of a partition, go by these two.
 pub(crate) type LeaseKey = (Group, PartitionId);
@@ -14,8 +14,8 @@ pub(crate) type LeaseKey = (Group, PartitionId);
 pub(crate) type SlotKey = (PartitionId, Seq);
 
 /// A call that reached the engine, and what came of it.
-pub(crate) struct Applied<'a> {
-    pub(crate) process: Process,
+pub(crate) struct AppliedCall<'a> {
+    pub(crate) node: Node,
     pub(crate) request: &'a Request<Live>,
     /// How much of what was written the read could see.
     pub(crate) view: View,
@@ -35,8 +35,8 @@ pub(crate) struct Applied<'a> {
 
 /// A delivery in a handler's hands.
 #[derive(Clone, Debug)]
-pub(crate) struct Handed {
-    pub(crate) process: Process,
+pub(crate) struct ObservedDelivery {
+    pub(crate) node: Node,
     pub(crate) group: Group,
     pub(crate) partition: PartitionId,
     pub(crate) epoch: Epoch,

@@ -4,11 +4,11 @@ use gapless_model::design::{Design, Increment};
 
 use super::dice::Dice;
 use super::fault::{FAULTS, Trouble};
-use super::incident::{Act, Direction, HAPPENINGS, Happening, Incident};
-use super::participants::{Appending, ClockPlan, Hints, Life, ProducerPlan, WorkerPlan};
+use super::incident::{Direction, HAPPENINGS, Happening, Incident, OperatorAction};
+use super::participants::{Appending, ClockPlan, HintSource, Lifetime, ProducerPlan, WorkerPlan};
 use super::profile::Profile;
-use super::units::{Millis, Process};
-use super::{Plan, VERSION};
+use super::units::{Millis, Node};
+use super::{PLAN_VERSION, Plan};
 
 impl Profile {
     /// The plan of a seed.
@@ -25,14 +25,14 @@ impl Profile {
                 workers
             })
             .collect();
-        let processes = (producers.len() + workers.len() + 1) as u16;
+        let nodes = (producers.len() + workers.len() + 1) as u16;
         let skew = Millis(dice.between(100, 500));
         let timely = !matches!(self, Profile::Hostile);
-        let clocks = (0..processes).map(|_| self.clock(skew, dice)).collect();
+        let clocks = (0..nodes).map(|_| self.clock(skew, dice)).collect();
         let lease = Millis(dice.between(700, 3000).max(skew.0 * 2));
         let heals = Millis(dice.between(4_000, 15_000));
         let mut plan = Plan {
-            version: VERSION,
+            version: PLAN_VERSION,
             seed,
             profile: self,
             design,
@@ -77,7 +77,11 @@ impl Profile {
         let fails = if self != Profile::Calm && dice.percent(20) { dice.between(5, 30) } else { 0 };
         WorkerPlan {
             group,
-            life: if lambda { Life::Lambda { limit: Millis(limit) } } else { Life::Standing },
+            life: if lambda {
+                Lifetime::Lambda { limit: Millis(limit) }
+            } else {
+                Lifetime::Standing
+            },
             sweep: Millis(dice.between(200, 1_500)),
             handling: Millis(handling),
             fails: fails as u8,
@@ -127,28 +131,30 @@ impl Profile {
     }
 
     fn happening(self, kind: usize, plan: &Plan, dice: &mut Dice) -> Happening {
-        let process = Process(dice.below(u64::from(plan.processes() - 1)) as u16);
+        let node = Node(dice.below(u64::from(plan.nodes() - 1)) as u16);
         let workers = plan.workers.len() as u64;
         let worker = plan.worker(dice.below(workers) as usize);
         let mut span = |most: u64| Millis(dice.between(20, most));
         match kind {
-            0 => Happening::Crash { process, down: span(plan.lease.0 * 2) },
+            0 => Happening::Crash { node, down: span(plan.lease.0 * 2) },
             // Around the length of a lease, for it is there that it matters.
-            1 => Happening::Freeze { process, span: span(plan.lease.0 * 2) },
-            2 => Happening::Stop { process: worker, down: span(plan.lease.0) },
+            1 => Happening::Freeze { node, span: span(plan.lease.0 * 2) },
+            2 => Happening::Stop { node: worker, down: span(plan.lease.0) },
             3 => {
                 let span = span(plan.lease.0 * 2);
                 let direction = *dice.pick(&[Direction::In, Direction::Out, Direction::Both]);
-                Happening::Cut { process, direction, span }
+                Happening::Cut { node, direction, span }
             }
-            4 => Happening::SetClock { process, offset: self.clock(plan.skew, dice).offset },
+            4 => Happening::SetClock { node, offset: self.clock(plan.skew, dice).offset },
             5 => Happening::Storm { span: span(3_000) },
             6 => {
                 let (by, span) = (span(600), span(4_000));
                 Happening::SlowPartition { partition: dice.below(4) as u8, by, span }
             }
             7 => Happening::RestartEngine { down: span(1_500) },
-            _ => Happening::Operate { act: *dice.pick(&[Act::Audit, Act::Create]) },
+            _ => Happening::Operate {
+                act: *dice.pick(&[OperatorAction::Audit, OperatorAction::Create]),
+            },
         }
     }
 }
@@ -186,10 +192,10 @@ fn signed(bound: u64, dice: &mut Dice) -> i64 {
 }
 
 /// A short-lived worker is invoked by the queue.
-fn hints(lambda: bool, dice: &mut Dice) -> Hints {
+fn hints(lambda: bool, dice: &mut Dice) -> HintSource {
     match (lambda, dice.below(100)) {
-        (true, _) | (false, 0..35) => Hints::Queue,
-        (false, 35..60) => Hints::TableStream,
-        (false, _) => Hints::None,
+        (true, _) | (false, 0..35) => HintSource::Queue,
+        (false, 35..60) => HintSource::TableStream,
+        (false, _) => HintSource::None,
     }
 }

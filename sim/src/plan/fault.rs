@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::dice::Dice;
-use super::units::{Millis, Process};
+use super::units::{Millis, Node};
 
 /// What strikes one attempt at one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -112,7 +112,7 @@ impl Fault {
 
 /// What of a call decides which faults can strike it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Nature {
+pub enum CallKind {
     /// It changes items.
     Write,
     /// A read of what is there now.
@@ -127,7 +127,7 @@ pub enum Nature {
     Other,
 }
 
-impl Nature {
+impl CallKind {
     fn admits(self, fault: Fault) -> bool {
         match fault {
             Fault::LoseRequest
@@ -139,9 +139,9 @@ impl Nature {
             | Fault::Throttle
             | Fault::InternalBefore
             | Fault::InternalAfter => true,
-            Fault::Conflict => self == Nature::Write,
-            Fault::Unprocessed => matches!(self, Nature::Batch | Nature::EventualBatch),
-            Fault::Stale { .. } => matches!(self, Nature::EventualRead | Nature::EventualBatch),
+            Fault::Conflict => self == CallKind::Write,
+            Fault::Unprocessed => matches!(self, CallKind::Batch | CallKind::EventualBatch),
+            Fault::Stale { .. } => matches!(self, CallKind::EventualRead | CallKind::EventualBatch),
         }
     }
 }
@@ -161,29 +161,23 @@ pub struct Trouble {
 impl Trouble {
     /// What strikes one attempt: a function of the seed and of the attempt alone.
     #[must_use]
-    pub fn strikes(
-        &self,
-        seed: u64,
-        process: Process,
-        attempt: u32,
-        nature: Nature,
-    ) -> Option<Fault> {
+    pub fn fault_for(&self, seed: u64, node: Node, attempt: u32, kind: CallKind) -> Option<Fault> {
         if self.ppm == 0 {
             return None;
         }
-        let mut dice = Dice::at(seed, &[1, u64::from(process.0), u64::from(attempt)]);
+        let mut dice = Dice::at(seed, &[1, u64::from(node.0), u64::from(attempt)]);
         let total: u64 = self.weights.iter().map(|weight| u64::from(*weight)).sum();
         if total == 0 || !dice.ppm(self.ppm) {
             return None;
         }
         let mut drawn = dice.below(total);
-        let kind = self.weights.iter().position(|weight| {
+        let drawn_kind = self.weights.iter().position(|weight| {
             let within = drawn < u64::from(*weight);
             drawn = drawn.wrapping_sub(u64::from(*weight));
             within
         });
-        let fault = Fault::draw(kind?, &mut dice, self.span);
-        nature.admits(fault).then_some(fault)
+        let fault = Fault::draw(drawn_kind?, &mut dice, self.span);
+        kind.admits(fault).then_some(fault)
     }
 }
 
@@ -192,7 +186,8 @@ impl Trouble {
 #[serde(deny_unknown_fields)]
 pub struct Strike {
     /// Whose call.
-    pub process: Process,
+    #[serde(rename = "process")]
+    pub node: Node,
     /// Which of its attempts, counted over all its lives.
     pub attempt: u32,
     /// What struck.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::units::{Millis, Process};
+use super::units::{Millis, Node};
 
 /// Something that happens once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +29,7 @@ pub enum Direction {
 /// What an operator does at a bad moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Act {
+pub enum OperatorAction {
     /// Audits the tables beside live traffic: whatever it finds is a violation.
     Audit,
     /// Creates the stream again, which must change nothing.
@@ -43,28 +43,32 @@ pub enum Happening {
     /// A process dies, and starts again without memory.
     Crash {
         /// Who.
-        process: Process,
+        #[serde(rename = "process")]
+        node: Node,
         /// How long it is away.
         down: Millis,
     },
     /// A process stands still, and goes on as if nothing had been: scenario 7.
     Freeze {
         /// Who.
-        process: Process,
+        #[serde(rename = "process")]
+        node: Node,
         /// How long.
         span: Millis,
     },
     /// A worker is asked to stop, and started again later.
     Stop {
         /// Who.
-        process: Process,
+        #[serde(rename = "process")]
+        node: Node,
         /// How long it stays away.
         down: Millis,
     },
     /// A process cannot reach the others, or cannot be reached.
     Cut {
         /// Who.
-        process: Process,
+        #[serde(rename = "process")]
+        node: Node,
         /// Which messages are lost.
         direction: Direction,
         /// How long.
@@ -73,7 +77,8 @@ pub enum Happening {
     /// A clock is set.
     SetClock {
         /// Whose.
-        process: Process,
+        #[serde(rename = "process")]
+        node: Node,
         /// What it is ahead by from then on, in milliseconds.
         offset: i64,
     },
@@ -99,7 +104,7 @@ pub enum Happening {
     /// An operator acts.
     Operate {
         /// What.
-        act: Act,
+        act: OperatorAction,
     },
 }
 
@@ -141,20 +146,16 @@ impl Happening {
 
     /// The same, to the process that `moved` says.
     #[must_use]
-    pub(crate) fn of(self, moved: impl Fn(Process) -> Process) -> Happening {
+    pub(crate) fn renumbered(self, moved: impl Fn(Node) -> Node) -> Happening {
         match self {
-            Happening::Crash { process, down } => {
-                Happening::Crash { process: moved(process), down }
+            Happening::Crash { node, down } => Happening::Crash { node: moved(node), down },
+            Happening::Freeze { node, span } => Happening::Freeze { node: moved(node), span },
+            Happening::Stop { node, down } => Happening::Stop { node: moved(node), down },
+            Happening::Cut { node, direction, span } => {
+                Happening::Cut { node: moved(node), direction, span }
             }
-            Happening::Freeze { process, span } => {
-                Happening::Freeze { process: moved(process), span }
-            }
-            Happening::Stop { process, down } => Happening::Stop { process: moved(process), down },
-            Happening::Cut { process, direction, span } => {
-                Happening::Cut { process: moved(process), direction, span }
-            }
-            Happening::SetClock { process, offset } => {
-                Happening::SetClock { process: moved(process), offset }
+            Happening::SetClock { node, offset } => {
+                Happening::SetClock { node: moved(node), offset }
             }
             Happening::Storm { .. }
             | Happening::SlowPartition { .. }
@@ -165,13 +166,13 @@ impl Happening {
 
     /// Whom it befalls, if it is a process.
     #[must_use]
-    pub fn process(self) -> Option<Process> {
+    pub fn node(self) -> Option<Node> {
         match self {
-            Happening::Crash { process, .. }
-            | Happening::Freeze { process, .. }
-            | Happening::Stop { process, .. }
-            | Happening::Cut { process, .. }
-            | Happening::SetClock { process, .. } => Some(process),
+            Happening::Crash { node, .. }
+            | Happening::Freeze { node, .. }
+            | Happening::Stop { node, .. }
+            | Happening::Cut { node, .. }
+            | Happening::SetClock { node, .. } => Some(node),
             Happening::Storm { .. }
             | Happening::SlowPartition { .. }
             | Happening::RestartEngine { .. }

@@ -18,15 +18,15 @@ use gapless_model::design::Design;
 use serde::{Deserialize, Serialize};
 
 pub use dice::Dice;
-pub use fault::{FAULTS, Fault, Nature, Strike, Trouble};
-pub use incident::{Act, Direction, HAPPENINGS, Happening, Incident};
+pub use fault::{CallKind, FAULTS, Fault, Strike, Trouble};
+pub use incident::{Direction, HAPPENINGS, Happening, Incident, OperatorAction};
 pub use mutant::Mutant;
-pub use participants::{Appending, ClockPlan, Hints, Life, ProducerPlan, WorkerPlan};
+pub use participants::{Appending, ClockPlan, HintSource, Lifetime, ProducerPlan, WorkerPlan};
 pub use profile::{NoProfile, Profile};
-pub use units::{Millis, Process};
+pub use units::{Millis, Node};
 
 /// The version of the plan's format.
-pub const VERSION: u32 = 2;
+pub const PLAN_VERSION: u32 = 2;
 
 /// The prefix of the stream's tables.
 pub(crate) const PREFIX: &str = "s-";
@@ -35,7 +35,7 @@ pub(crate) const PREFIX: &str = "s-";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
-    /// [`VERSION`].
+    /// [`PLAN_VERSION`].
     pub version: u32,
     /// The seed: latencies, jitter, tokens and the order of tasks are drawn from it.
     pub seed: u64,
@@ -113,32 +113,32 @@ impl Plan {
 
     /// How many processes there are: the operator is the last.
     #[must_use]
-    pub fn processes(&self) -> u16 {
+    pub fn nodes(&self) -> u16 {
         u16::try_from(self.producers.len() + self.workers.len() + 1).unwrap_or(u16::MAX)
     }
 
     /// The process of a producer.
     #[must_use]
-    pub fn producer(&self, index: usize) -> Process {
-        Process(u16::try_from(index).unwrap_or(u16::MAX))
+    pub fn producer(&self, index: usize) -> Node {
+        Node(u16::try_from(index).unwrap_or(u16::MAX))
     }
 
     /// The process of a worker.
     #[must_use]
-    pub fn worker(&self, index: usize) -> Process {
-        Process(u16::try_from(self.producers.len() + index).unwrap_or(u16::MAX))
+    pub fn worker(&self, index: usize) -> Node {
+        Node(u16::try_from(self.producers.len() + index).unwrap_or(u16::MAX))
     }
 
     /// The operator's process.
     #[must_use]
-    pub fn operator(&self) -> Process {
-        Process(self.processes() - 1)
+    pub fn operator(&self) -> Node {
+        Node(self.nodes() - 1)
     }
 
     /// What a process is called in logs and drawings.
     #[must_use]
-    pub fn name(&self, process: Process) -> String {
-        let index = usize::from(process.0);
+    pub fn name(&self, node: Node) -> String {
+        let index = usize::from(node.0);
         match index.checked_sub(self.producers.len()) {
             None => format!("producer {}", index + 1),
             Some(worker) if worker < self.workers.len() => format!("worker {}", worker + 1),
@@ -148,7 +148,7 @@ impl Plan {
 
     /// The name of a group.
     #[must_use]
-    pub fn group(index: u8) -> String {
+    pub fn group_name(index: u8) -> String {
         format!("group-{}", index + 1)
     }
 
@@ -174,14 +174,14 @@ impl Plan {
     /// What cannot be.
     pub fn validate(&self) -> Result<(), PlanError> {
         let wrong = |what: String| Err(PlanError::Impossible(what));
-        if self.version != VERSION {
-            return wrong(format!("version {}; this runs version {VERSION}", self.version));
+        if self.version != PLAN_VERSION {
+            return wrong(format!("version {}; this runs version {PLAN_VERSION}", self.version));
         }
-        if self.clocks.len() != usize::from(self.processes()) {
+        if self.clocks.len() != usize::from(self.nodes()) {
             return wrong(format!(
                 "{} clocks for {} processes (each producer, each worker, and the operator)",
                 self.clocks.len(),
-                self.processes()
+                self.nodes()
             ));
         }
         if let Some(worker) = self.workers.iter().find(|worker| worker.group >= self.groups) {
@@ -196,13 +196,14 @@ impl Plan {
         if let Err(error) = self.config().rules() {
             return wrong(error.to_string());
         }
-        let stranger = self.incidents.iter().find_map(|incident| {
-            incident.happening.process().filter(|process| process.0 >= self.processes())
-        });
+        let stranger = self
+            .incidents
+            .iter()
+            .find_map(|incident| incident.happening.node().filter(|node| node.0 >= self.nodes()));
         match stranger {
-            Some(Process(index)) => wrong(format!(
+            Some(Node(index)) => wrong(format!(
                 "an incident befalls process {index}, and the last is {}",
-                self.processes() - 1
+                self.nodes() - 1
             )),
             None => Ok(()),
         }

@@ -35,7 +35,7 @@ pub struct ProducerPlan {
 /// How a worker lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Life {
+pub enum Lifetime {
     /// It runs until it is stopped.
     Standing,
     /// It is invoked for a trigger, and must be done after so long.
@@ -52,7 +52,7 @@ pub struct WorkerPlan {
     /// For which group.
     pub group: u8,
     /// How it lives.
-    pub life: Life,
+    pub life: Lifetime,
     /// How often it sweeps.
     pub sweep: Millis,
     /// How long its handler takes for a delivery.
@@ -60,13 +60,13 @@ pub struct WorkerPlan {
     /// In how many of a hundred cases its handler fails.
     pub fails: u8,
     /// Who tells it of work, beside its sweeps.
-    pub hints: Hints,
+    pub hints: HintSource,
 }
 
 /// Who tells a worker of work. It finds all work by its sweeps, only later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Hints {
+pub enum HintSource {
     /// Nobody.
     None,
     /// The queue.

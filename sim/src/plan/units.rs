@@ -35,4 +35,4 @@ impl fmt::Display for Millis {
 /// One of the processes: producers first, then workers, then the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Process(pub u16);
+pub struct Node(pub u16);

@@ -7,16 +7,16 @@ use std::time::Duration;
 use gapless_model::design::Design;
 use madsim::runtime::Runtime;
 
-use super::outcome::Outcome;
+use super::report::RunReport;
 use super::stage::Stage;
+use crate::cluster::{Cluster, Store};
 use crate::engine::EngineKind;
 use crate::plan::{Millis, Plan, Profile};
-use crate::world::{Store, World};
 
 /// Runs a plan, on a thread of its own: what a thread remembers (the order of hash
 /// maps, the state of generators) is part of what must be the same in every run.
 #[must_use]
-pub fn run(plan: &Plan) -> Outcome {
+pub fn run(plan: &Plan) -> RunReport {
     run_on(plan, EngineKind::default())
 }
 
@@ -37,22 +37,22 @@ pub(crate) fn warm_up() {
 
 /// Runs a plan on this engine.
 #[must_use]
-pub fn run_on(plan: &Plan, engine: EngineKind) -> Outcome {
+pub fn run_on(plan: &Plan, engine: EngineKind) -> RunReport {
     warm_up();
     let owned = plan.clone();
     let ended =
         on_a_thread_of_its_own(&format!("seed {}", plan.seed), move || simulate(&owned, engine));
-    ended.unwrap_or_else(|panic| Outcome::panicked(plan, &panic))
+    ended.unwrap_or_else(|panic| RunReport::panicked(plan, &panic))
 }
 
-fn simulate(plan: &Plan, engine: EngineKind) -> Outcome {
-    in_a_world(plan, engine, |mut stage| async move {
-        if stage.set().await {
-            stage.play().await;
+fn simulate(plan: &Plan, engine: EngineKind) -> RunReport {
+    in_cluster(plan, engine, |mut stage| async move {
+        if stage.set_up().await {
+            stage.run_incidents().await;
             stage.heal();
             stage.await_progress().await;
         }
-        stage.outcome()
+        stage.report()
     })
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn on_a_thread_of_its_own<T: Send + 'static>(
 }
 
 /// Builds the world of a plan, and lets it be played on its stage.
-pub(crate) fn in_a_world<F: Future>(
+pub(crate) fn in_cluster<F: Future>(
     plan: &Plan,
     engine: EngineKind,
     play: impl FnOnce(Stage) -> F,
@@ -86,7 +86,7 @@ pub(crate) fn in_a_world<F: Future>(
     let runtime = Runtime::with_seed_and_config(plan.seed, config);
     runtime.block_on(async move {
         let store = Arc::new(Store::new(engine));
-        let world = Arc::new(World::new(plan));
-        play(Stage::build(&world, &store)).await
+        let cluster = Arc::new(Cluster::new(plan));
+        play(Stage::build(&cluster, &store)).await
     })
 }

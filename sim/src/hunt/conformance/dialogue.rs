@@ -8,13 +8,13 @@ use proptest::prelude::*;
 
 /// One step of a dialogue.
 #[derive(Clone, Debug)]
-pub enum Step {
+pub enum DialogueStep {
     /// A request, and its answer.
-    Ask(Request<Live>),
+    Send(Request<Live>),
     /// A request that is lost on its way: nobody may say that it was answered.
     Lose(Request<Live>),
     /// What a sweep asks: the heads of both partitions.
-    Heads,
+    ReadHeads,
 }
 
 /// Any request.
@@ -23,11 +23,11 @@ pub fn request() -> impl Strategy<Value = Request<Live>> {
 }
 
 /// A dialogue.
-pub(super) fn dialogue() -> impl Strategy<Value = Vec<Step>> {
+pub(super) fn dialogue() -> impl Strategy<Value = Vec<DialogueStep>> {
     let step = prop_oneof![
-        20 => request().prop_map(Step::Ask),
-        1 => request().prop_map(Step::Lose),
-        1 => Just(Step::Heads),
+        20 => request().prop_map(DialogueStep::Send),
+        1 => request().prop_map(DialogueStep::Lose),
+        1 => Just(DialogueStep::ReadHeads),
     ];
     prop::collection::vec(step, 1..40)
 }

@@ -15,12 +15,12 @@ use gapless_model::design::Design;
 use gapless_model::store::{Head, MemoryTables, Reply, Request, View, apply, request_words};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
-pub use dialogue::{Step, request};
+pub use dialogue::{DialogueStep, request};
 
+use crate::cluster::{Cluster, client};
 use crate::engine::EngineKind;
 use crate::plan::{ClockPlan, Fault, Mutant, Plan, Profile};
-use crate::play::{Stage, in_a_world, on_a_thread_of_its_own, warm_up};
-use crate::world::{World, client};
+use crate::play::{Stage, in_cluster, on_a_thread_of_its_own, warm_up};
 
 /// What came of random dialogues.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ pub struct Conformity {
 #[derive(Clone, Debug)]
 pub struct Difference {
     /// It; the last step is where they do.
-    pub dialogue: Vec<Step>,
+    pub dialogue: Vec<DialogueStep>,
     /// How.
     pub what: String,
 }
@@ -45,9 +45,9 @@ impl Difference {
     #[must_use]
     pub fn step(&self) -> String {
         match self.dialogue.last() {
-            Some(Step::Ask(request)) => request_words(request),
-            Some(Step::Lose(request)) => format!("lost: {}", request_words(request)),
-            Some(Step::Heads) => "read the heads".to_owned(),
+            Some(DialogueStep::Send(request)) => request_words(request),
+            Some(DialogueStep::Lose(request)) => format!("lost: {}", request_words(request)),
+            Some(DialogueStep::ReadHeads) => "read the heads".to_owned(),
             None => String::new(),
         }
     }
@@ -69,21 +69,21 @@ pub fn converse(
     let (held, differs) = (Cell::new(0), Cell::new(false));
     // The last one that failed while it was made smaller is the smallest.
     let smallest = RefCell::new(None);
-    let outcome = runner.run(&dialogue::dialogue(), |steps| {
+    let report = runner.run(&dialogue::dialogue(), |steps| {
         if !differs.get() {
             if !go_on(held.get()) {
                 return Ok(());
             }
             held.set(held.get() + 1);
         }
-        hold(mutant, engine, &steps).map_err(|difference| {
+        hold_dialogue(mutant, engine, &steps).map_err(|difference| {
             differs.set(true);
             let reason = difference.what.clone();
             *smallest.borrow_mut() = Some(difference);
             TestCaseError::fail(reason)
         })
     });
-    let difference = match outcome {
+    let difference = match report {
         Ok(()) => None,
         Err(TestError::Abort(reason)) => {
             Some(Difference { dialogue: Vec::new(), what: reason.to_string() })
@@ -94,10 +94,14 @@ pub fn converse(
 }
 
 /// One dialogue, in a world where nobody else is.
-fn hold(mutant: Option<Mutant>, engine: EngineKind, steps: &[Step]) -> Result<(), Difference> {
+fn hold_dialogue(
+    mutant: Option<Mutant>,
+    engine: EngineKind,
+    steps: &[DialogueStep],
+) -> Result<(), Difference> {
     let (plan, owned) = (plan(mutant), steps.to_vec());
     let held = on_a_thread_of_its_own("dialogue", move || {
-        in_a_world(&plan, engine, |stage| talk(stage, owned))
+        in_cluster(&plan, engine, |stage| run_steps(stage, owned))
     });
     held.unwrap_or_else(|panic| Err((steps.len(), panic))).map_err(|(asked, what)| Difference {
         dialogue: steps.iter().take(asked).cloned().collect(),
@@ -118,21 +122,23 @@ fn plan(mutant: Option<Mutant>) -> Plan {
 }
 
 /// The dialogue itself; or after how many steps it differed, and how.
-async fn talk(mut stage: Stage, steps: Vec<Step>) -> Result<(), (usize, String)> {
-    let world = Arc::clone(stage.world());
-    if !stage.set().await {
+async fn run_steps(mut stage: Stage, steps: Vec<DialogueStep>) -> Result<(), (usize, String)> {
+    let cluster = Arc::clone(stage.cluster());
+    if !stage.set_up().await {
         return Err((0, "the stream cannot be created".to_owned()));
     }
     let held = stage.as_operator(async move {
-        let client = client(&world, world.plan.operator()).await;
-        let stream = Stream::open(client, world.plan.config()).await;
+        let client = client(&cluster, cluster.plan.operator()).await;
+        let stream = Stream::open(client, cluster.plan.config()).await;
         let stream = stream.map_err(|error| (0, error.to_string()))?;
         let mut tables = MemoryTables::default();
         for (index, step) in steps.iter().enumerate() {
             let agreed = match step {
-                Step::Ask(request) => ask(&stream, &mut tables, request).await,
-                Step::Lose(request) => lose(&world, &stream, request).await,
-                Step::Heads => heads(&stream, &mut tables).await,
+                DialogueStep::Send(request) => {
+                    send_and_compare(&stream, &mut tables, request).await
+                }
+                DialogueStep::Lose(request) => send_and_lose(&cluster, &stream, request).await,
+                DialogueStep::ReadHeads => compare_heads(&stream, &mut tables).await,
             };
             agreed.map_err(|what| (index + 1, what))?;
         }
@@ -141,7 +147,7 @@ async fn talk(mut stage: Stage, steps: Vec<Step>) -> Result<(), (usize, String)>
     held.await.unwrap_or_else(|panic| Err((0, panic)))
 }
 
-async fn ask(
+async fn send_and_compare(
     stream: &Stream,
     tables: &mut MemoryTables<Live>,
     request: &Request<Live>,
@@ -156,8 +162,12 @@ async fn ask(
     }
 }
 
-async fn lose(world: &World, stream: &Stream, request: &Request<Live>) -> Result<(), String> {
-    world.injector.strike_next(world.plan.operator(), Fault::LoseRequest);
+async fn send_and_lose(
+    cluster: &Cluster,
+    stream: &Stream,
+    request: &Request<Live>,
+) -> Result<(), String> {
+    cluster.injector.strike_next(cluster.plan.operator(), Fault::LoseRequest);
     match stream.wire().send(request).await {
         Err(error) if error.is_transient() => Ok(()),
         Err(error) => Err(format!("{request:?} was lost, and failed for good: {error}")),
@@ -165,7 +175,7 @@ async fn lose(world: &World, stream: &Stream, request: &Request<Live>) -> Result
     }
 }
 
-async fn heads(stream: &Stream, tables: &mut MemoryTables<Live>) -> Result<(), String> {
+async fn compare_heads(stream: &Stream, tables: &mut MemoryTables<Live>) -> Result<(), String> {
     let partitions = dialogue::partitions();
     let heads = stream.heads(&partitions).await.map_err(|error| error.to_string())?;
     for partition in partitions {

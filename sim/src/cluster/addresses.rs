@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use crate::plan::Process;
+use crate::plan::Node;
 
 const DYNAMO: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 1);
 const QUEUE: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 2);
@@ -10,13 +10,13 @@ const NETWORK: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 3);
 const PORT: u16 = 1;
 
 /// The names and addresses of the nodes that are nobody's process: the store, the queue and the network.
-pub(crate) fn places() -> [(&'static str, IpAddr); 3] {
+pub(crate) fn service_addresses() -> [(&'static str, IpAddr); 3] {
     [("dynamodb", DYNAMO.into()), ("queue", QUEUE.into()), ("network", NETWORK.into())]
 }
 
 /// The address of a process.
-pub(crate) fn address(process: Process) -> IpAddr {
-    let [high, low] = process.0.to_be_bytes();
+pub(crate) fn address(node: Node) -> IpAddr {
+    let [high, low] = node.0.to_be_bytes();
     Ipv4Addr::new(10, 0, 2 + high, low.wrapping_add(1)).into()
 }
 

@@ -7,22 +7,22 @@ use gapless::{SetupError, Stream};
 use madsim::time::sleep;
 
 use super::client::client;
-use super::shared::World;
+use super::shared::Cluster;
 use crate::judge::Breach;
 use crate::moment::now;
 
 /// Creates the stream, as often as it takes; again, it changes nothing.
-pub(crate) async fn create(world: &Arc<World>) -> bool {
-    let process = world.plan.operator();
+pub(crate) async fn create(cluster: &Arc<Cluster>) -> bool {
+    let node = cluster.plan.operator();
     for _ in 0..100 {
-        let client = client(world, process).await;
-        match Stream::create(client, world.plan.config()).await {
+        let client = client(cluster, node).await;
+        match Stream::create(client, cluster.plan.config()).await {
             Ok(_) => return true,
             Err(SetupError::Store(error)) if error.is_transient() => {
                 sleep(Duration::from_millis(200)).await;
             }
             Err(error) => {
-                world.unexplained(process, format!("cannot create the stream: {error}"));
+                cluster.record_unexplained(node, format!("cannot create the stream: {error}"));
                 return false;
             }
         }
@@ -31,13 +31,13 @@ pub(crate) async fn create(world: &Arc<World>) -> bool {
 }
 
 /// Audits the tables: whatever is found must never be.
-pub(crate) async fn audit(world: &Arc<World>) {
-    let process = world.plan.operator();
-    let client = client(world, process).await;
-    let Ok(stream) = Stream::open(client, world.plan.config()).await else { return };
+pub(crate) async fn audit(cluster: &Arc<Cluster>) {
+    let node = cluster.plan.operator();
+    let client = client(cluster, node).await;
+    let Ok(stream) = Stream::open(client, cluster.plan.config()).await else { return };
     match stream.audit(|_| {}).await {
         Ok(audit) => {
-            world.book().note(
+            cluster.recorder().note(
                 now(),
                 "operator",
                 format!("audits: {} findings", audit.findings.len()),
@@ -45,13 +45,13 @@ pub(crate) async fn audit(world: &Arc<World>) {
             );
             // Under clocks out of bounds a lease may well look too long.
             let mut findings = audit.findings.iter().filter(|finding| {
-                world.plan.timely || !matches!(finding, gapless::Finding::LeaseTooLong { .. })
+                cluster.plan.timely || !matches!(finding, gapless::Finding::LeaseTooLong { .. })
             });
             if let Some(finding) = findings.next() {
-                world.judged(Err((Breach::Audit, finding.to_string())));
+                cluster.record_judgement(Err((Breach::Audit, finding.to_string())));
             }
         }
         Err(error) if error.is_transient() => {}
-        Err(error) => world.unexplained(process, format!("an audit failed: {error}")),
+        Err(error) => cluster.record_unexplained(node, format!("an audit failed: {error}")),
     }
 }

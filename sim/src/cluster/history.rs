@@ -21,11 +21,11 @@ impl History {
     /// How many images of an item are kept.
     const KEPT: usize = 64;
 
-    pub(super) fn slot_written(&mut self, key: (PartitionId, Seq), at: Millis) {
+    pub(super) fn record_slot(&mut self, key: (PartitionId, Seq), at: Millis) {
         self.slots.entry(key).or_insert(at);
     }
 
-    pub(super) fn partition_written(&mut self, id: &str, item: Value, at: Millis) {
+    pub(super) fn record_partition(&mut self, id: &str, item: Value, at: Millis) {
         let images = self.partitions.entry(id.to_owned()).or_default();
         images.push_back((at, item));
         if images.len() > History::KEPT {
@@ -35,7 +35,7 @@ impl History {
 
     /// What a read of a partition's slots after `after` sees if it misses what was
     /// written since `since`.
-    pub(super) fn view(
+    pub(super) fn view_since(
         &self,
         partition: &PartitionId,
         after: Seq,

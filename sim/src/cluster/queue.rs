@@ -7,19 +7,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use madsim::net::Endpoint;
-use madsim::net::rpc::Request;
+use madsim::net::rpc;
 use madsim::time::{sleep, timeout};
 use serde::{Deserialize, Serialize};
 
 use super::addresses::{address, queue_address};
-use super::shared::World;
+use super::shared::Cluster;
 use super::store::Store;
 use crate::moment::{lock, now};
-use crate::plan::{Dice, Millis, Process};
+use crate::plan::{Dice, Millis, Node};
 
 /// What a process asks of the queue.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) enum Ask {
+pub(super) enum QueueRequest {
     /// A trigger for every group but where one is meant.
     Send { group: Option<String>, partition: String },
     /// What is there for a group.
@@ -28,27 +28,27 @@ pub(super) enum Ask {
     Delete { receipts: Vec<u64> },
 }
 
-impl Request for Ask {
-    type Response = Vec<Message>;
+impl rpc::Request for QueueRequest {
+    type Response = Vec<QueueMessage>;
     const ID: u64 = 0x6761_7032;
 }
 
 /// A trigger, and what deletes it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Message {
+pub(super) struct QueueMessage {
     pub(super) receipt: u64,
     pub(super) partition: String,
 }
 
 /// The queue's memory, which survives its node.
 #[derive(Debug, Default)]
-struct Shelf {
-    messages: BTreeMap<u64, Waiting>,
+struct QueueState {
+    messages: BTreeMap<u64, StoredMessage>,
     next: u64,
 }
 
 #[derive(Debug)]
-struct Waiting {
+struct StoredMessage {
     group: String,
     partition: String,
     visible: Millis,
@@ -57,12 +57,12 @@ struct Waiting {
 /// How long a message stays away from others once it was handed out.
 const VISIBILITY: Millis = Millis(4_000);
 
-impl Shelf {
-    fn put(&mut self, world: &World, group: &str, partition: &str) {
-        let mut dice = Dice::at(world.plan.seed, &[3, self.next]);
+impl QueueState {
+    fn enqueue(&mut self, cluster: &Cluster, group: &str, partition: &str) {
+        let mut dice = Dice::at(cluster.plan.seed, &[3, self.next]);
         // Late, out of order, and now and then twice, while there is trouble.
-        let delay = if world.plan.trouble.ppm > 0 { dice.below(300) } else { 5 };
-        let twice = world.plan.trouble.ppm > 0 && dice.percent(5);
+        let delay = if cluster.plan.trouble.ppm > 0 { dice.below(300) } else { 5 };
+        let twice = cluster.plan.trouble.ppm > 0 && dice.percent(5);
         let mut copies = vec![delay];
         if twice {
             copies.push(dice.below(3_000));
@@ -70,48 +70,48 @@ impl Shelf {
         for delay in copies {
             self.next += 1;
             let visible = Millis(now().0 + delay);
-            let waiting =
-                Waiting { group: group.to_owned(), partition: partition.to_owned(), visible };
-            self.messages.insert(self.next, waiting);
+            let message =
+                StoredMessage { group: group.to_owned(), partition: partition.to_owned(), visible };
+            self.messages.insert(self.next, message);
         }
     }
 
-    fn take(&mut self, group: &str) -> Vec<Message> {
+    fn receive(&mut self, group: &str) -> Vec<QueueMessage> {
         let now = now();
         let due = self
             .messages
             .iter_mut()
-            .filter(|(_, waiting)| waiting.group == group && waiting.visible <= now);
-        let taken = due.take(10).map(|(receipt, waiting)| {
-            waiting.visible = Millis(now.0 + VISIBILITY.0);
-            Message { receipt: *receipt, partition: waiting.partition.clone() }
+            .filter(|(_, message)| message.group == group && message.visible <= now);
+        let taken = due.take(10).map(|(receipt, message)| {
+            message.visible = Millis(now.0 + VISIBILITY.0);
+            QueueMessage { receipt: *receipt, partition: message.partition.clone() }
         });
         taken.collect()
     }
 }
 
 /// Serves the queue, and feeds it from the table's stream.
-pub(crate) async fn serve(world: Arc<World>, store: Arc<Store>) {
-    let shelf = Arc::new(Mutex::new(Shelf::default()));
+pub(crate) async fn serve(cluster: Arc<Cluster>, store: Arc<Store>) {
+    let state = Arc::new(Mutex::new(QueueState::default()));
     let endpoint = Endpoint::bind(queue_address()).await.expect("the queue's own port is free");
     {
-        let (world, shelf) = (Arc::clone(&world), Arc::clone(&shelf));
-        endpoint.add_rpc_handler(move |ask: Ask| {
-            let answer = asked(&world, &mut lock(&shelf), ask);
+        let (cluster, state) = (Arc::clone(&cluster), Arc::clone(&state));
+        endpoint.add_rpc_handler(move |request: QueueRequest| {
+            let answer = answer(&cluster, &mut lock(&state), request);
             async move { answer }
         });
     }
     // The reader of the table's stream: a batch that fails is read again, from where it was.
     let (mut read, mut batch) = (0, 0);
     loop {
-        let mut dice = Dice::at(world.plan.seed, &[4, batch]);
+        let mut dice = Dice::at(cluster.plan.seed, &[4, batch]);
         batch += 1;
-        let troubled = world.plan.trouble.ppm > 0;
+        let troubled = cluster.plan.trouble.ppm > 0;
         sleep(Duration::from_millis(if troubled { dice.between(50, 500) } else { 50 })).await;
         let records = store.stream.partitions_from(read);
         for partition in &records {
-            for group in world.groups() {
-                lock(&shelf).put(&world, group.as_str(), partition.as_str());
+            for group in cluster.groups() {
+                lock(&state).enqueue(&cluster, group.as_str(), partition.as_str());
             }
         }
         // Seen, yet not noted that it was: the batch comes again.
@@ -121,21 +121,21 @@ pub(crate) async fn serve(world: Arc<World>, store: Arc<Store>) {
     }
 }
 
-fn asked(world: &World, shelf: &mut Shelf, ask: Ask) -> Vec<Message> {
-    match ask {
-        Ask::Send { group, partition } => {
+fn answer(cluster: &Cluster, state: &mut QueueState, request: QueueRequest) -> Vec<QueueMessage> {
+    match request {
+        QueueRequest::Send { group, partition } => {
             let groups = match group {
                 Some(group) => vec![group],
-                None => world.groups().iter().map(ToString::to_string).collect(),
+                None => cluster.groups().iter().map(ToString::to_string).collect(),
             };
             for group in groups {
-                shelf.put(world, &group, &partition);
+                state.enqueue(cluster, &group, &partition);
             }
             Vec::new()
         }
-        Ask::Receive { group } => shelf.take(&group),
-        Ask::Delete { receipts } => {
-            shelf.messages.retain(|receipt, _| !receipts.contains(receipt));
+        QueueRequest::Receive { group } => state.receive(&group),
+        QueueRequest::Delete { receipts } => {
+            state.messages.retain(|receipt, _| !receipts.contains(receipt));
             Vec::new()
         }
     }
@@ -148,14 +148,15 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) async fn new(process: Process) -> Queue {
-        let endpoint = Endpoint::bind((address(process), 0)).await;
+    pub(super) async fn new(node: Node) -> Queue {
+        let endpoint = Endpoint::bind((address(node), 0)).await;
         Queue { endpoint: Arc::new(endpoint.expect("a port of its own is free on every node")) }
     }
 
     /// Asks once; whatever is lost on the way is not heard.
-    pub(super) async fn ask(&self, ask: Ask) -> Option<Vec<Message>> {
-        let answer = timeout(Duration::from_millis(500), self.endpoint.call(queue_address(), ask));
+    pub(super) async fn call(&self, request: QueueRequest) -> Option<Vec<QueueMessage>> {
+        let answer =
+            timeout(Duration::from_millis(500), self.endpoint.call(queue_address(), request));
         answer.await.ok()?.ok()
     }
 }

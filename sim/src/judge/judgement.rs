@@ -47,9 +47,9 @@ pub struct Violation {
 }
 
 /// What a checker says of what it saw.
-pub(crate) type Verdict = Result<(), (Breach, String)>;
+pub(crate) type Judgement = Result<(), (Breach, String)>;
 
 /// That an invariant does not hold.
-pub(crate) fn broken(invariant: Invariant, what: String) -> Verdict {
+pub(crate) fn broken(invariant: Invariant, what: String) -> Judgement {
     Err((Breach::Invariant(invariant), what))
 }

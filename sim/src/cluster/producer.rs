@@ -11,42 +11,42 @@ use gapless_model::store::{Reply, Request};
 use gapless_model::{Number, Seq};
 use madsim::time::sleep;
 
-use super::shared::{World, producer_name};
-use super::watcher::open;
+use super::shared::{Cluster, producer_name};
+use super::watcher::open_stream;
 use crate::moment::now;
-use crate::plan::{Appending, Process, ProducerPlan};
+use crate::plan::{Appending, Node, ProducerPlan};
 
-struct Producing {
-    world: Arc<World>,
+struct ProducerLife {
+    cluster: Arc<Cluster>,
     index: usize,
-    process: Process,
+    node: Node,
     life: u32,
     stream: Stream,
 }
 
 /// One life of a producer.
-pub(crate) async fn run(world: Arc<World>, index: usize) {
-    let process = world.plan.producer(index);
-    let life = world.born(process);
-    let Some(stream) = open(&world, process, life).await else { return };
-    let producing = Producing { world, index, process, life, stream };
-    producing.append_all().await;
+pub(crate) async fn run(cluster: Arc<Cluster>, index: usize) {
+    let node = cluster.plan.producer(index);
+    let life = cluster.begin_life(node);
+    let Some(stream) = open_stream(&cluster, node, life).await else { return };
+    let producer = ProducerLife { cluster, index, node, life, stream };
+    producer.append_all().await;
 }
 
-impl Producing {
+impl ProducerLife {
     async fn append_all(&self) {
-        let design = self.world.plan.design;
+        let design = self.cluster.plan.design;
         let named = design.producer == ProducerAxis::Named && design.increment != Increment::None;
-        let done = match self.world.plan.producers[self.index].appending {
-            Appending::Named if named => self.named().await,
-            Appending::Single | Appending::Named => self.singly(false).await,
-            Appending::Expecting => self.singly(true).await,
-            Appending::Grouped => self.grouped().await,
+        let completed = match self.cluster.plan.producers[self.index].appending {
+            Appending::Named if named => self.append_named().await,
+            Appending::Single | Appending::Named => self.append_singly(false).await,
+            Appending::Expecting => self.append_singly(true).await,
+            Appending::Grouped => self.append_grouped().await,
         };
-        if done {
-            self.world.finish(self.index);
-            let name = self.world.plan.name(self.process);
-            self.world.book().note(now(), &name, "has appended everything".to_owned(), None);
+        if completed {
+            self.cluster.mark_finished(self.index);
+            let name = self.cluster.plan.name(self.node);
+            self.cluster.recorder().note(now(), &name, "has appended everything".to_owned(), None);
         }
     }
 
@@ -54,13 +54,13 @@ impl Producing {
     fn event(&self, number: u32, key: u32, named: bool) -> Event {
         let life = if named { 0 } else { self.life };
         let name = format!("p{}.{number}.{life}", self.index + 1);
-        let key = format!("k{}", key % u32::from(self.world.plan.keys.max(1)));
-        self.world.book().judge.order.began(&name);
+        let key = format!("k{}", key % u32::from(self.cluster.plan.keys.max(1)));
+        self.cluster.recorder().judge.order.note_start(&name);
         Event::new(key, name)
     }
 
     fn plan(&self) -> ProducerPlan {
-        self.world.plan.producers[self.index]
+        self.cluster.plan.producers[self.index]
     }
 
     /// The next events of the input, all of one key.
@@ -69,35 +69,36 @@ impl Producing {
         (from..until).map(|number| self.event(number + 1, from, false)).collect()
     }
 
-    fn acknowledged(&self, event: &Event, position: Option<Seq>) {
+    fn acknowledge(&self, event: &Event, position: Option<Seq>) {
         let name = event.text().unwrap_or_default();
-        let who = self.world.plan.name(self.process);
-        let mut book = self.world.book();
-        book.note(now(), &who, format!("knows that {name} is appended"), None);
-        let verdict = book.judge.acknowledged(name, position);
-        drop(book);
-        self.world.judged(verdict);
+        let who = self.cluster.plan.name(self.node);
+        let mut recorder = self.cluster.recorder();
+        recorder.note(now(), &who, format!("knows that {name} is appended"), None);
+        let judgement = recorder.judge.judge_acknowledgement(name, position);
+        drop(recorder);
+        self.cluster.record_judgement(judgement);
     }
 
-    async fn singly(&self, expecting: bool) -> bool {
-        while self.world.appended(self.index) < u32::from(self.plan().events) {
+    async fn append_singly(&self, expecting: bool) -> bool {
+        while self.cluster.appended(self.index) < u32::from(self.plan().events) {
             sleep(self.plan().pause.duration()).await;
-            let from = self.world.appended(self.index);
+            let from = self.cluster.appended(self.index);
             let events = self.batch(from);
             let outcome = if expecting {
                 self.append_expecting(&events).await
             } else {
-                self.settled(self.stream.append_batch(events.clone()).await).await
+                self.settle(self.stream.append_batch(events.clone()).await).await
             };
             match outcome {
                 Ok(receipt) => {
                     for event in &events {
-                        self.acknowledged(event, Some(receipt.position.slot));
+                        self.acknowledge(event, Some(receipt.position.slot));
                     }
-                    self.world.set_appended(self.index, from + events.len() as u32);
+                    self.cluster.set_appended(self.index, from + events.len() as u32);
                 }
                 Err(error) => {
-                    self.world.unexplained(self.process, format!("an append failed: {error}"));
+                    self.cluster
+                        .record_unexplained(self.node, format!("an append failed: {error}"));
                     return false;
                 }
             }
@@ -106,14 +107,16 @@ impl Producing {
     }
 
     /// Goes on where patience ran out.
-    async fn settled(
+    async fn settle(
         &self,
         mut outcome: Result<Receipt, AppendError>,
     ) -> Result<Receipt, AppendError> {
         loop {
             match outcome {
                 Err(AppendError::Unsettled(unsettled)) => {
-                    self.world.book().mark("patience runs out, and the append is settled later");
+                    self.cluster
+                        .recorder()
+                        .mark("patience runs out, and the append is settled later");
                     sleep(Duration::from_millis(300)).await;
                     outcome = unsettled.settle().await;
                 }
@@ -135,9 +138,9 @@ impl Producing {
         };
         loop {
             let outcome = self.stream.append_expecting(expected, events.to_vec()).await;
-            match self.settled(outcome).await {
+            match self.settle(outcome).await {
                 Err(AppendError::Conflict { found, .. }) => {
-                    self.world.book().mark("an expected head was passed");
+                    self.cluster.recorder().mark("an expected head was passed");
                     // What was told about the head is where to expect it next.
                     expected = found;
                     sleep(Duration::from_millis(20)).await;
@@ -147,35 +150,36 @@ impl Producing {
         }
     }
 
-    async fn grouped(&self) -> bool {
+    async fn append_grouped(&self) -> bool {
         let linger = Duration::from_millis(5);
         let appender = self.stream.appender(Grouping { linger, ..Grouping::default() });
-        while self.world.appended(self.index) < u32::from(self.plan().events) {
+        while self.cluster.appended(self.index) < u32::from(self.plan().events) {
             sleep(self.plan().pause.duration()).await;
-            let from = self.world.appended(self.index);
+            let from = self.cluster.appended(self.index);
             let events = self.batch(from);
             let outcomes =
                 join_all(events.iter().cloned().map(|event| appender.append(event))).await;
             for (event, outcome) in events.iter().zip(outcomes) {
                 match outcome {
-                    Ok(receipt) => self.acknowledged(event, Some(receipt.position.slot)),
+                    Ok(receipt) => self.acknowledge(event, Some(receipt.position.slot)),
                     // It may be in the log, or get there: nobody can tell by now.
                     Err(error) if is_unknown(error.reason()) => {
-                        self.world.book().mark("a group's outcome stays unknown");
+                        self.cluster.recorder().mark("a group's outcome stays unknown");
                     }
                     Err(error) => {
-                        self.world.unexplained(self.process, format!("a group failed: {error}"));
+                        self.cluster
+                            .record_unexplained(self.node, format!("a group failed: {error}"));
                         return false;
                     }
                 }
             }
-            self.world.set_appended(self.index, from + events.len() as u32);
+            self.cluster.set_appended(self.index, from + events.len() as u32);
         }
         true
     }
 
     /// Under a name: fed from the beginning in every life.
-    async fn named(&self) -> bool {
+    async fn append_named(&self) -> bool {
         let plan = self.plan();
         let mut producer =
             self.stream.producer(producer_name(self.index)).batches_of(usize::from(plan.batch));
@@ -189,7 +193,7 @@ impl Producing {
                     // Taken before the flush that failed: it waits.
                     Ok(_) | Err(ProducerError::Order { .. }) => break,
                     Err(error) => {
-                        if !self.is_patient(&error).await {
+                        if !self.waits_out(&error).await {
                             return false;
                         }
                     }
@@ -200,25 +204,25 @@ impl Producing {
                 continue;
             }
             while let Err(error) = producer.flush().await {
-                if !self.is_patient(&error).await {
+                if !self.waits_out(&error).await {
                     return false;
                 }
             }
             // What an earlier life appended is known when this one has come that far.
             if producer.waiting() == 0 && number == u32::from(plan.events) {
                 for event in &fed[known..] {
-                    self.acknowledged(event, None);
+                    self.acknowledge(event, None);
                 }
                 known = fed.len();
             }
         }
         if producer.skipped() > 0 {
-            self.world.book().mark("a named producer skips what is in the log");
+            self.cluster.recorder().mark("a named producer skips what is in the log");
         }
         true
     }
 
-    async fn is_patient(&self, error: &ProducerError) -> bool {
+    async fn waits_out(&self, error: &ProducerError) -> bool {
         let transient = match error {
             ProducerError::Append(error) => is_unknown(error),
             ProducerError::Anonymous
@@ -228,7 +232,7 @@ impl Producing {
         if transient {
             sleep(Duration::from_millis(200)).await;
         } else {
-            self.world.unexplained(self.process, format!("a named producer failed: {error}"));
+            self.cluster.record_unexplained(self.node, format!("a named producer failed: {error}"));
         }
         transient
     }

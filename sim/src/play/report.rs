@@ -7,7 +7,7 @@ use crate::plan::{FAULTS, HAPPENINGS, Millis, Plan, Strike};
 
 /// What came of a run.
 #[derive(Clone, Debug)]
-pub struct Outcome {
+pub struct RunReport {
     /// What was broken, if anything was.
     pub violation: Option<Violation>,
     /// The decision log.
@@ -26,7 +26,7 @@ pub struct Outcome {
     pub simulated: Millis,
 }
 
-impl Outcome {
+impl RunReport {
     /// A fingerprint of the log: the same run has the same.
     #[must_use]
     pub fn digest(&self) -> u64 {
@@ -37,9 +37,9 @@ impl Outcome {
     }
 
     /// What came of a run that panicked.
-    pub(super) fn panicked(plan: &Plan, panic: &str) -> Outcome {
+    pub(super) fn panicked(plan: &Plan, panic: &str) -> RunReport {
         let what = format!("something panicked: {panic}");
-        Outcome {
+        RunReport {
             violation: Some(Violation { breach: Breach::Error, at: Millis(0), what }),
             log: plan.to_json(),
             strikes: Vec::new(),

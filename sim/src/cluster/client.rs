@@ -12,19 +12,19 @@ use aws_sdk_dynamodb::config::{
 use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime::client::retries::RetryPartition;
 
-use super::clock::ProcessClock;
+use super::clock::NodeClock;
 use super::connector::Connector;
-use super::shared::World;
-use crate::plan::Process;
+use super::shared::Cluster;
+use crate::plan::Node;
 
 /// The settings of a client, in which the SDK's crates for the tables and for their
 /// streams differ by name alone.
 macro_rules! settings {
-    ($sdk:ident, $world:expr, $process:expr) => {{
-        let (world, process): (&Arc<World>, Process) = ($world, $process);
-        let clock = ProcessClock { offsets: Arc::clone(&world.offsets), process };
-        let connector = Connector::new(Arc::clone(world), process).await;
-        let attempts = if world.plan.sdk_retries { 3 } else { 1 };
+    ($sdk:ident, $cluster:expr, $node:expr) => {{
+        let (cluster, node): (&Arc<Cluster>, Node) = ($cluster, $node);
+        let clock = NodeClock { offsets: Arc::clone(&cluster.offsets), node };
+        let connector = Connector::new(Arc::clone(cluster), node).await;
+        let attempts = if cluster.plan.sdk_retries { 3 } else { 1 };
         let retries = RetryConfig::standard()
             .with_max_attempts(attempts)
             .with_initial_backoff(Duration::from_millis(50))
@@ -47,15 +47,15 @@ macro_rules! settings {
 }
 
 /// A client for one life of a process.
-pub(crate) async fn client(world: &Arc<World>, process: Process) -> Client {
-    Client::from_conf(settings!(aws_sdk_dynamodb, world, process))
+pub(crate) async fn client(cluster: &Arc<Cluster>, node: Node) -> Client {
+    Client::from_conf(settings!(aws_sdk_dynamodb, cluster, node))
 }
 
 /// A client of the tables' streams.
 pub(super) async fn streams_client(
-    world: &Arc<World>,
-    process: Process,
+    cluster: &Arc<Cluster>,
+    node: Node,
 ) -> aws_sdk_dynamodbstreams::Client {
-    let settings = settings!(aws_sdk_dynamodbstreams, world, process);
+    let settings = settings!(aws_sdk_dynamodbstreams, cluster, node);
     aws_sdk_dynamodbstreams::Client::from_conf(settings)
 }

@@ -7,17 +7,17 @@ use crate::plan::Mutant;
 
 impl Mutant {
     /// Whether reads of events miss what was written lately, whatever they ask for.
-    pub(super) fn staggers_reads(self) -> bool {
+    pub(super) fn makes_reads_stale(self) -> bool {
         self == Mutant::StaleReads
     }
 
     /// Whether a write that never arrives is reported as done.
-    pub(super) fn makes_up_success(self) -> bool {
+    pub(super) fn fakes_success(self) -> bool {
         self == Mutant::UnknownAsDone
     }
 
     /// What the engine is asked instead.
-    pub(super) fn bend(self, operation: &str, call: &mut Value) -> Bent {
+    pub(super) fn bend_request(self, operation: &str, call: &mut Value) -> Bent {
         match (self, operation) {
             (Mutant::BlindWrites, "PutItem") if !is_void(call) => loosen_all(call),
             (Mutant::BlindVoids, "PutItem") if is_void(call) => loosen_all(call),
@@ -54,12 +54,12 @@ impl Mutant {
                 loosen(call, "#expiry <= :until");
             }
             (Mutant::ReleaseUnfenced, "TransactWriteItems") => {
-                if let Some(update) = released(call) {
+                if let Some(update) = release_update(call) {
                     loosen(update, "#epoch = :epoch");
                 }
             }
             (Mutant::ReleaseForgotten, "TransactWriteItems") => {
-                if let Some(update) = released(call) {
+                if let Some(update) = release_update(call) {
                     update["ExpressionAttributeValues"][":false"] = json!({"BOOL": true});
                 }
             }
@@ -93,7 +93,7 @@ impl Mutant {
     }
 
     /// What the adapter hears instead.
-    pub(super) fn answer(
+    pub(super) fn bend_answer(
         self,
         operation: &str,
         call: &Value,
@@ -191,7 +191,7 @@ fn is_raise(call: &Value) -> bool {
     call["ExpressionAttributeNames"].get("#head").is_some() && !has(call, ":record")
 }
 
-fn released(call: &mut Value) -> Option<&mut Value> {
+fn release_update(call: &mut Value) -> Option<&mut Value> {
     let update = call["TransactItems"].get_mut(0)?.get_mut("Update")?;
     has(update, ":false").then_some(update)
 }

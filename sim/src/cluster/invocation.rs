@@ -10,7 +10,7 @@ use gapless::trigger::{Hints, Notices, Subscription, Trigger};
 use gapless_model::PartitionId;
 use madsim::time::sleep;
 
-use super::queue::{Ask, Message, Queue};
+use super::queue::{Queue, QueueMessage, QueueRequest};
 use crate::moment::lock;
 
 /// The messages of one invocation as its worker's trigger: what is done is told apart.
@@ -21,11 +21,11 @@ pub(super) struct Invocation(Arc<Mutex<Invoked>>);
 struct Invoked {
     hints: Vec<PartitionId>,
     receipts: BTreeMap<PartitionId, Vec<u64>>,
-    done: Vec<u64>,
+    finished: Vec<u64>,
 }
 
 impl Invocation {
-    pub(super) fn new(messages: &[Message]) -> Invocation {
+    pub(super) fn new(messages: &[QueueMessage]) -> Invocation {
         let mut invoked = Invoked::default();
         for message in messages {
             let Ok(partition) = message.partition.parse::<PartitionId>() else { continue };
@@ -36,8 +36,8 @@ impl Invocation {
     }
 
     /// What may be deleted.
-    pub(super) fn done(&self) -> Vec<u64> {
-        std::mem::take(&mut lock(&self.0).done)
+    pub(super) fn take_finished(&self) -> Vec<u64> {
+        std::mem::take(&mut lock(&self.0).finished)
     }
 }
 
@@ -52,7 +52,7 @@ impl Trigger for Invocation {
     fn finish(&self, partition: &PartitionId) {
         let mut invoked = lock(&self.0);
         let receipts = invoked.receipts.remove(partition).unwrap_or_default();
-        invoked.done.extend(receipts);
+        invoked.finished.extend(receipts);
     }
 }
 
@@ -60,31 +60,31 @@ impl Trigger for Invocation {
 #[derive(Debug)]
 pub(super) struct QueueTrigger {
     arrived: Subscription,
-    receipts: Arc<Mutex<Receipts>>,
+    receipts: Arc<Mutex<OpenReceipts>>,
 }
 
 #[derive(Debug, Default)]
-struct Receipts {
+struct OpenReceipts {
     open: BTreeMap<PartitionId, Vec<u64>>,
-    done: Vec<u64>,
+    finished: Vec<u64>,
 }
 
 impl QueueTrigger {
     /// Fetches for a group as long as the node lives.
     pub(super) fn new(queue: Queue, group: &Group) -> QueueTrigger {
         let notices = Notices::default();
-        let receipts: Arc<Mutex<Receipts>> = Arc::default();
+        let receipts: Arc<Mutex<OpenReceipts>> = Arc::default();
         let trigger =
             QueueTrigger { arrived: notices.subscribe(), receipts: Arc::clone(&receipts) };
         let group = group.to_string();
         drop(madsim::task::spawn(async move {
             loop {
-                let done = std::mem::take(&mut lock(&receipts).done);
-                if !done.is_empty() {
+                let finished = std::mem::take(&mut lock(&receipts).finished);
+                if !finished.is_empty() {
                     // If this is lost, the trigger comes again: once too often, not once too few.
-                    queue.ask(Ask::Delete { receipts: done }).await;
+                    queue.call(QueueRequest::Delete { receipts: finished }).await;
                 }
-                let messages = queue.ask(Ask::Receive { group: group.clone() }).await;
+                let messages = queue.call(QueueRequest::Receive { group: group.clone() }).await;
                 for message in messages.into_iter().flatten() {
                     let Ok(partition) = message.partition.parse::<PartitionId>() else { continue };
                     lock(&receipts)
@@ -108,7 +108,7 @@ impl Trigger for QueueTrigger {
 
     fn finish(&self, partition: &PartitionId) {
         let mut receipts = lock(&self.receipts);
-        let finished = receipts.open.remove(partition).unwrap_or_default();
-        receipts.done.extend(finished);
+        let closed = receipts.open.remove(partition).unwrap_or_default();
+        receipts.finished.extend(closed);
     }
 }

@@ -1,9 +1,9 @@
-//! The world of one run: its processes, its network, its store, and everything that is seen of it.
+//! The cluster of one run: its nodes, the network and the store between them, and the
+//! record of everything that happens.
 
 mod addresses;
+mod attempt;
 mod bend;
-mod book;
-mod call;
 mod client;
 mod clock;
 mod connector;
@@ -15,17 +15,18 @@ mod invocation;
 mod operator;
 mod producer;
 mod queue;
+mod recorder;
 mod shared;
 mod store;
 mod stream;
 mod watcher;
 mod worker;
 
-pub(crate) use addresses::{address, places};
-pub use book::Entry;
+pub(crate) use addresses::{address, service_addresses};
 pub(crate) use client::client;
 pub(crate) use operator::{audit, create};
-pub(crate) use shared::World;
+pub use recorder::Entry;
+pub(crate) use shared::Cluster;
 pub(crate) use store::Store;
 // What each node runs, again after each crash.
 pub(crate) use dynamo::serve as run_dynamo;

@@ -14,61 +14,66 @@ use madsim::net::Endpoint;
 use madsim::time::{sleep, timeout};
 
 use super::addresses::{address, dynamo_address};
-use super::call::{Answer, Call, nature};
-use super::shared::World;
+use super::attempt::{Attempt, HttpReply, call_kind};
+use super::shared::Cluster;
 use crate::moment::now;
-use crate::plan::{Dice, Fault, Millis, PREFIX, Process};
+use crate::plan::{Dice, Fault, Millis, Node, PREFIX};
 
 /// A process's way to the store.
 #[derive(Clone)]
 pub(super) struct Connector {
-    world: Arc<World>,
-    process: Process,
+    cluster: Arc<Cluster>,
+    node: Node,
     endpoint: Arc<Endpoint>,
 }
 
 impl std::fmt::Debug for Connector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Connector").field(&self.process).finish()
+        f.debug_tuple("Connector").field(&self.node).finish()
     }
 }
 
 impl Connector {
-    pub(super) async fn new(world: Arc<World>, process: Process) -> Connector {
-        let endpoint = Endpoint::bind((address(process), 0)).await;
+    pub(super) async fn new(cluster: Arc<Cluster>, node: Node) -> Connector {
+        let endpoint = Endpoint::bind((address(node), 0)).await;
         let endpoint = Arc::new(endpoint.expect("a port of its own is free on every node"));
-        Connector { world, process, endpoint }
+        Connector { cluster, node, endpoint }
     }
 
     /// Sends a call, under whatever strikes it.
-    async fn exchange(self, operation: String, body: Vec<u8>) -> Result<Answer, ConnectorError> {
-        let world = &self.world;
-        let attempt = world.injector.next_attempt(self.process);
+    async fn exchange(self, operation: String, body: Vec<u8>) -> Result<HttpReply, ConnectorError> {
+        let cluster = &self.cluster;
+        let number = cluster.injector.next_attempt(self.node);
         // How often a call draws on its way here depends on the SDK's features, and so on
         // who else is in the build: from here on that makes no difference.
-        let path = [6, u64::from(self.process.0), u64::from(attempt)];
-        fastrand::seed(Dice::at(world.plan.seed, &path).draw());
-        let nature = nature(&operation, &body);
-        let fault = world.strikes(self.process, attempt, nature);
-        let call = Call { process: self.process.0, attempt, operation, body, fault, copy: false };
-        let gives_up = world.plan.read_timeout.duration();
+        let path = [6, u64::from(self.node.0), u64::from(number)];
+        fastrand::seed(Dice::at(cluster.plan.seed, &path).draw());
+        let kind = call_kind(&operation, &body);
+        let fault = cluster.draw_fault(self.node, number, kind);
+        let call = Attempt { node: self.node, number, operation, body, fault, copy: false };
+        let gives_up = cluster.plan.read_timeout.duration();
         match fault {
             Some(Fault::LoseRequest) => {
-                let did = call.words(&TableNames::prefixed(PREFIX));
-                world.book().lost(now(), &world.plan.name(self.process), did, "lose-request");
-                let made_up = world.plan.mutant.is_some_and(|mutant| mutant.makes_up_success());
+                let did = call.describe(&TableNames::prefixed(PREFIX));
+                cluster.recorder().note_lost(
+                    now(),
+                    &cluster.plan.name(self.node),
+                    did,
+                    "lose-request",
+                );
+                let made_up = cluster.plan.mutant.is_some_and(|mutant| mutant.fakes_success());
                 if made_up && call.operation == "PutItem" {
-                    return Ok(Answer { status: 200, body: b"{}".to_vec() });
+                    return Ok(HttpReply { status: 200, body: b"{}".to_vec() });
                 }
                 sleep(gives_up).await;
-                return Err(silence());
+                return Err(timeout_error());
             }
             Some(Fault::Late { after }) => {
-                self.copy(&call, after);
+                self.send_copy(&call, after);
                 sleep(gives_up).await;
-                return Err(silence());
+                return Err(timeout_error());
             }
-            Some(Fault::Duplicate { after }) => self.copy(&call, after),
+            Some(Fault::Duplicate { after }) => self.send_copy(&call, after),
             Some(Fault::Slow { by }) => sleep(by.duration()).await,
             Some(
                 Fault::LoseReply
@@ -83,11 +88,11 @@ impl Connector {
             | None => {}
         }
         let answered = timeout(gives_up, self.endpoint.call(dynamo_address(), call)).await;
-        let Ok(Ok(mut answer)) = answered else { return Err(silence()) };
+        let Ok(Ok(mut answer)) = answered else { return Err(timeout_error()) };
         match fault {
             Some(Fault::LoseReply) => {
                 sleep(gives_up).await;
-                Err(silence())
+                Err(timeout_error())
             }
             Some(Fault::CutReply) => {
                 answer.body.truncate(answer.body.len() / 2);
@@ -98,9 +103,9 @@ impl Connector {
     }
 
     /// The network delivers the same call again, or late: whatever became of its sender.
-    fn copy(&self, call: &Call, after: Millis) {
-        let call = Call { copy: true, ..call.clone() };
-        let Some(network) = self.world.network() else { return };
+    fn send_copy(&self, call: &Attempt, after: Millis) {
+        let call = Attempt { copy: true, ..call.clone() };
+        let Some(network) = self.cluster.network() else { return };
         drop(network.spawn(async move {
             sleep(after.duration()).await;
             if let Ok(endpoint) = Endpoint::bind("0.0.0.0:0").await {
@@ -115,7 +120,7 @@ impl Connector {
     }
 }
 
-fn silence() -> ConnectorError {
+fn timeout_error() -> ConnectorError {
     ConnectorError::timeout("no answer in time".into())
 }
 

@@ -9,7 +9,8 @@ use gapless_model::log::{FORMAT, Line, VERSION};
 use serde::{Deserialize, Serialize};
 
 use crate::judge::{
-    Activity, Breach, Deliveries, Judge, Leases, Machines, Order, Refinement, Slots, Violation,
+    Activity, Breach, Deliveries, Judge, Leases, Machines, Order, Refinement, SlotContents,
+    Violation,
 };
 use crate::plan::{FAULTS, HAPPENINGS, Incident, Millis, Plan, Strike};
 
@@ -27,7 +28,7 @@ pub struct Entry {
 }
 
 /// The record of one run.
-pub(crate) struct Book {
+pub(crate) struct Recorder {
     pub(crate) judge: Judge,
     log: Vec<u8>,
     steps: usize,
@@ -39,10 +40,10 @@ pub(crate) struct Book {
     pub(crate) violation: Option<Violation>,
 }
 
-impl Book {
-    pub(crate) fn new(plan: &Plan, rules: Rules<Live>) -> Book {
+impl Recorder {
+    pub(crate) fn new(plan: &Plan, rules: Rules<Live>) -> Recorder {
         let judge = Judge {
-            slots: Slots::default(),
+            slots: SlotContents::default(),
             leases: Leases::default(),
             deliveries: Deliveries::default(),
             activity: Activity::default(),
@@ -60,7 +61,7 @@ impl Book {
             "plan": plan,
         });
         let _ = writeln!(log, "{header}");
-        Book {
+        Recorder {
             judge,
             log,
             steps: 0,
@@ -93,7 +94,7 @@ impl Book {
     }
 
     /// A request that was never applied.
-    pub(crate) fn lost(&mut self, at: Millis, who: &str, did: (String, bool), fault: &str) {
+    pub(crate) fn note_lost(&mut self, at: Millis, who: &str, did: (String, bool), fault: &str) {
         let (did, looks) = did;
         let (who, answer) = (who.to_owned(), Some("not applied".to_owned()));
         let fault = Some(fault.to_owned());
@@ -104,16 +105,16 @@ impl Book {
         });
     }
 
-    pub(crate) fn struck(&mut self, strike: Strike) {
+    pub(crate) fn record_strike(&mut self, strike: Strike) {
         self.faults[strike.fault.kind()] += 1;
         self.strikes.push(strike);
     }
 
-    pub(crate) fn happened(&mut self, at: Millis, incident: &Incident, plan: &Plan) {
+    pub(crate) fn record_incident(&mut self, at: Millis, incident: &Incident, plan: &Plan) {
         let happening = incident.happening;
         self.happenings[happening.kind()] += 1;
-        let who = match happening.process() {
-            Some(process) => plan.name(process),
+        let who = match happening.node() {
+            Some(node) => plan.name(node),
             None => "world".to_owned(),
         };
         let did = serde_json::to_value(happening).unwrap_or_default();
@@ -131,7 +132,7 @@ impl Book {
         self.marks.insert(mark);
     }
 
-    pub(crate) fn violated(&mut self, at: Millis, breach: Breach, what: String) {
+    pub(crate) fn record_violation(&mut self, at: Millis, breach: Breach, what: String) {
         let minds = self.judge.watched.is_none_or(|watched| breach == Breach::Invariant(watched));
         if minds && self.violation.is_none() {
             self.note(at, "judge", format!("{breach} is broken: {what}"), None);

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use crate::moment::{lock, now};
-use crate::plan::{Fault, Millis, Nature, Plan, Process, Trouble};
+use crate::plan::{CallKind, Fault, Millis, Node, Plan, Trouble};
 
 /// Decides what goes wrong, by chance or as the plan lists it.
 pub(crate) struct Injector {
@@ -14,7 +14,7 @@ pub(crate) struct Injector {
     trouble: Trouble,
     /// How many attempts each process has made, counted over all its lives.
     attempts: Vec<AtomicU32>,
-    listed: Option<Mutex<HashMap<(Process, u32), Fault>>>,
+    listed: Option<Mutex<HashMap<(Node, u32), Fault>>>,
     healed: AtomicBool,
     storm_until: Mutex<Millis>,
     slow: Mutex<Vec<SlowPartition>>,
@@ -30,13 +30,13 @@ struct SlowPartition {
 impl Injector {
     pub(super) fn new(plan: &Plan) -> Injector {
         let listed = plan.strikes.as_ref().map(|strikes| {
-            let all = strikes.iter().map(|strike| ((strike.process, strike.attempt), strike.fault));
+            let all = strikes.iter().map(|strike| ((strike.node, strike.attempt), strike.fault));
             Mutex::new(all.collect())
         });
         Injector {
             seed: plan.seed,
             trouble: plan.trouble.clone(),
-            attempts: (0..plan.processes()).map(|_| AtomicU32::new(0)).collect(),
+            attempts: (0..plan.nodes()).map(|_| AtomicU32::new(0)).collect(),
             listed,
             healed: AtomicBool::new(false),
             storm_until: Mutex::default(),
@@ -45,26 +45,26 @@ impl Injector {
     }
 
     /// The number of a process's next attempt.
-    pub(super) fn next_attempt(&self, process: Process) -> u32 {
-        self.attempts[usize::from(process.0)].fetch_add(1, Ordering::Relaxed)
+    pub(super) fn next_attempt(&self, node: Node) -> u32 {
+        self.attempts[usize::from(node.0)].fetch_add(1, Ordering::Relaxed)
     }
 
     /// What strikes this attempt. After the run is healed nothing does.
-    pub(super) fn fault(&self, process: Process, attempt: u32, nature: Nature) -> Option<Fault> {
+    pub(super) fn fault_for(&self, node: Node, attempt: u32, kind: CallKind) -> Option<Fault> {
         if self.is_healed() {
             return None;
         }
         match &self.listed {
-            Some(listed) => lock(listed).get(&(process, attempt)).copied(),
-            None => self.trouble.strikes(self.seed, process, attempt, nature),
+            Some(listed) => lock(listed).get(&(node, attempt)).copied(),
+            None => self.trouble.fault_for(self.seed, node, attempt, kind),
         }
     }
 
     /// Strikes the next attempt of a process, where the plan lists what strikes.
-    pub(crate) fn strike_next(&self, process: Process, fault: Fault) {
-        let next = self.attempts[usize::from(process.0)].load(Ordering::Relaxed);
+    pub(crate) fn strike_next(&self, node: Node, fault: Fault) {
+        let next = self.attempts[usize::from(node.0)].load(Ordering::Relaxed);
         if let Some(listed) = &self.listed {
-            lock(listed).insert((process, next), fault);
+            lock(listed).insert((node, next), fault);
         }
     }
 

@@ -9,28 +9,28 @@ use gapless_model::store::{Reply, Request, View, reply_words};
 use gapless_model::{PartitionId, Seq};
 use serde_json::{Value, json};
 
+use super::attempt::{Attempt, HttpReply, contains, describe_request, table_name};
 use super::bend::Bent;
-use super::book::Entry;
-use super::call::{Answer, Call, said, says, table};
 use super::history::{History, shows};
-use super::shared::World;
+use super::recorder::Entry;
+use super::shared::Cluster;
 use super::stream::EventsStream;
 use crate::decode;
-use crate::engine::{Engine, EngineKind};
-use crate::judge::{Applied, Breach};
+use crate::engine::{EngineKind, StorageEngine};
+use crate::judge::{AppliedCall, Breach};
 use crate::moment::{lock, now};
-use crate::plan::{Dice, Fault, Millis, PREFIX, Process};
+use crate::plan::{Dice, Fault, Millis, PREFIX};
 
 /// The engine and what was written when.
 pub(crate) struct Store {
-    engine: Engine,
+    engine: StorageEngine,
     pub(super) names: TableNames,
     history: Mutex<History>,
     pub(super) stream: EventsStream,
 }
 
 /// A request and the state of the items that it may have changed.
-struct Touched {
+struct TouchedItems {
     slot: Option<((PartitionId, Seq), Value)>,
     lease: Option<((Group, PartitionId), Value)>,
 }
@@ -39,7 +39,7 @@ impl Store {
     pub(crate) fn new(kind: EngineKind) -> Store {
         let names = TableNames::prefixed(PREFIX);
         Store {
-            engine: Engine::new(kind),
+            engine: StorageEngine::new(kind),
             stream: EventsStream::new(&names),
             names,
             history: Mutex::default(),
@@ -47,73 +47,73 @@ impl Store {
     }
 
     /// Applies a call.
-    pub(super) fn execute(&self, world: &World, call: &Call, dice: &mut Dice) -> Answer {
-        let (operation, process) = (call.operation.as_str(), Process(call.process));
+    pub(super) fn execute(&self, cluster: &Cluster, call: &Attempt, dice: &mut Dice) -> HttpReply {
+        let operation = call.operation.as_str();
         let json: Value = serde_json::from_slice(&call.body).unwrap_or_default();
         let request = decode::request(&self.names, operation, &json);
-        let view = self.view(world, call, request.as_ref());
-        let mutant = world.plan.mutant;
+        let view = self.view_of(cluster, call, request.as_ref());
+        let mutant = cluster.plan.mutant;
 
         let (mut status, mut answer) = match mutant {
-            None => self.ask(world, operation, &json),
+            None => self.call_engine(cluster, operation, &json),
             Some(mutant) => {
                 let mut sent = json.clone();
-                let bent = mutant.bend(operation, &mut sent);
-                self.send_bent(world, operation, &sent, bent)
+                let bent = mutant.bend_request(operation, &mut sent);
+                self.call_engine_bent(cluster, operation, &sent, bent)
             }
         };
-        self.blur(call, view, &mut answer, dice);
-        world.book().requests += 1;
+        self.degrade(call, view, &mut answer, dice);
+        cluster.recorder().requests += 1;
 
         if let Some(request) = &request {
-            let touched = self.touched(request);
-            self.remember(request, status, &answer);
+            let touched = self.read_touched(request);
+            self.record_write(request, status, &answer);
             let reply = decode::reply(request, status, &answer);
-            let applied = Applied {
-                process,
+            let applied = AppliedCall {
+                node: call.node,
                 request,
                 view,
                 token: json["ClientRequestToken"].as_str(),
-                producers: &world.producers,
+                producers: &cluster.producers,
                 reply: reply.as_ref(),
                 status,
                 answer: &answer,
                 slot: touched.slot.as_ref().map(|(key, item)| (key, item)),
                 lease: touched.lease.as_ref().map(|(key, item)| (key, item)),
             };
-            self.log(world, call, said(request), reply.as_ref());
-            let verdict = world.book().judge.applied(&applied);
-            world.judged(verdict);
+            self.log(cluster, call, describe_request(request), reply.as_ref());
+            let judgement = cluster.recorder().judge.judge_call(&applied);
+            cluster.record_judgement(judgement);
         } else {
-            let did = format!("{operation} {}", table(&json));
-            self.log_look(world, call, did, status);
-            if operation == "UpdateItem" && table(&json) == self.names.partitions {
-                self.partition_changed(&json["Key"]);
+            let did = format!("{operation} {}", table_name(&json));
+            self.log_unmodelled(cluster, call, did, status);
+            if operation == "UpdateItem" && table_name(&json) == self.names.partitions {
+                self.record_partition(&json["Key"]);
             }
         }
         if let Some(mutant) = mutant {
-            mutant.answer(operation, &json, &mut status, &mut answer);
+            mutant.bend_answer(operation, &json, &mut status, &mut answer);
         }
-        Answer { status, body: serde_json::to_vec(&answer).unwrap_or_default() }
+        HttpReply { status, body: serde_json::to_vec(&answer).unwrap_or_default() }
     }
 
     /// What this read may miss.
-    fn view(&self, world: &World, call: &Call, request: Option<&Request<Live>>) -> View {
+    fn view_of(&self, cluster: &Cluster, call: &Attempt, request: Option<&Request<Live>>) -> View {
         let Some(Request::ReadEvents { partition, after, consistent }) = request else {
             return View::Latest;
         };
-        let staggered = world.plan.mutant.is_some_and(|mutant| mutant.staggers_reads());
+        let staggered = cluster.plan.mutant.is_some_and(|mutant| mutant.makes_reads_stale());
         let (by, one) = match call.fault {
             Some(Fault::Stale { by, one }) if !consistent => (by, one),
             _ if staggered => (Millis(500), false),
             _ => return View::Latest,
         };
         let since = Millis(now().0.saturating_sub(by.0));
-        lock(&self.history).view(partition, *after, since, one)
+        lock(&self.history).view_since(partition, *after, since, one)
     }
 
     /// Answers as a replica or an index that is behind would, and leaves batches undone.
-    fn blur(&self, call: &Call, view: View, answer: &mut Value, dice: &mut Dice) {
+    fn degrade(&self, call: &Attempt, view: View, answer: &mut Value, dice: &mut Dice) {
         if view != View::Latest
             && let Some(items) = answer["Items"].as_array_mut()
         {
@@ -126,7 +126,7 @@ impl Store {
                     lock(&self.history).backdate(items, then);
                 }
             }
-            ("Query", Some(Fault::Stale { by, .. })) if says(&call.body, "\"IndexName\"") => {
+            ("Query", Some(Fault::Stale { by, .. })) if contains(&call.body, "\"IndexName\"") => {
                 let then = Millis(now().0.saturating_sub(by.0));
                 if let Some(items) = answer["Items"].as_array_mut() {
                     // An index that lags does not show the newest partitions.
@@ -160,28 +160,34 @@ impl Store {
     }
 
     /// Asks the engine. Where two are asked and differ, the run is broken.
-    fn ask(&self, world: &World, operation: &str, call: &Value) -> (u16, Value) {
-        if let Some(answer) = self.stream.answer(world, operation, call) {
+    fn call_engine(&self, cluster: &Cluster, operation: &str, call: &Value) -> (u16, Value) {
+        if let Some(answer) = self.stream.answer(cluster, operation, call) {
             return answer;
         }
         self.engine.call(operation, call).unwrap_or_else(|differ| {
-            world.judged(Err((Breach::Refinement, differ)));
+            cluster.record_judgement(Err((Breach::Refinement, differ)));
             (500, json!({ "__type": "InternalServerError" }))
         })
     }
 
-    fn send_bent(&self, world: &World, operation: &str, call: &Value, bent: Bent) -> (u16, Value) {
+    fn call_engine_bent(
+        &self,
+        cluster: &Cluster,
+        operation: &str,
+        call: &Value,
+        bent: Bent,
+    ) -> (u16, Value) {
         match bent {
-            Bent::Sent | Bent::Half => self.ask(world, operation, call),
+            Bent::Sent | Bent::Half => self.call_engine(cluster, operation, call),
             Bent::Twice => {
-                let _ = self.ask(world, operation, call);
-                self.ask(world, operation, call)
+                let _ = self.call_engine(cluster, operation, call);
+                self.call_engine(cluster, operation, call)
             }
             Bent::Pretend => {
                 // Done, heard of, and undone.
-                let before =
-                    self.item(call["TableName"].as_str().unwrap_or_default(), call["Key"].clone());
-                let answer = self.ask(world, operation, call);
+                let before = self
+                    .read_item(call["TableName"].as_str().unwrap_or_default(), call["Key"].clone());
+                let answer = self.call_engine(cluster, operation, call);
                 let (undo, call) = match before {
                     Some(item) => {
                         ("PutItem", json!({ "TableName": call["TableName"], "Item": item }))
@@ -191,13 +197,13 @@ impl Store {
                         json!({ "TableName": call["TableName"], "Key": call["Key"] }),
                     ),
                 };
-                let _ = self.ask(world, undo, &call);
+                let _ = self.call_engine(cluster, undo, &call);
                 answer
             }
         }
     }
 
-    fn item(&self, table: &str, key: Value) -> Option<Value> {
+    fn read_item(&self, table: &str, key: Value) -> Option<Value> {
         let call = json!({ "TableName": table, "Key": key, "ConsistentRead": true });
         // Where two engines differ, the call that follows tells.
         let (_, mut answer) = self.engine.call("GetItem", &call).ok()?;
@@ -205,63 +211,63 @@ impl Store {
     }
 
     /// The items that a write may have changed, as the engine holds them now.
-    fn touched(&self, request: &Request<Live>) -> Touched {
-        let mut touched = Touched { slot: None, lease: None };
+    fn read_touched(&self, request: &Request<Live>) -> TouchedItems {
+        let mut touched = TouchedItems { slot: None, lease: None };
         if let Some(slot) = request.slot() {
             let id = request.partition();
             let key = json!({ "partitionId": { "S": id.as_str() }, "sequenceNumber": { "N": slot.to_string() } });
-            let item = self.item(&self.names.events, key);
+            let item = self.read_item(&self.names.events, key);
             touched.slot = item.map(|item| ((id.clone(), slot), item));
         }
         if let Some(group) = request.group() {
             let id = request.partition();
             let key = json!({ "consumerId": { "S": group.as_str() }, "partitionId": { "S": id.as_str() } });
-            let item = self.item(&self.names.consumers, key);
+            let item = self.read_item(&self.names.consumers, key);
             touched.lease = item.map(|item| ((group.clone(), id.clone()), item));
         }
         touched
     }
 
     /// Remembers when what was written, for reads that are behind.
-    fn remember(&self, request: &Request<Live>, status: u16, answer: &Value) {
+    fn record_write(&self, request: &Request<Live>, status: u16, answer: &Value) {
         if status != 200 {
             return;
         }
         let (id, at) = (request.partition(), now());
         if let Some(slot) = request.slot() {
-            lock(&self.history).slot_written((id.clone(), slot), at);
+            lock(&self.history).record_slot((id.clone(), slot), at);
             self.stream.record(id, slot, at);
         }
         match request {
             Request::Raise(_) | Request::Claim { .. } => {
                 if let Some(item) = answer.get("Attributes") {
-                    lock(&self.history).partition_written(id.as_str(), item.clone(), at);
+                    lock(&self.history).record_partition(id.as_str(), item.clone(), at);
                 }
             }
             Request::RaiseAndWrite { .. } => {
-                self.partition_changed(&json!({ "partitionId": { "S": id.as_str() } }));
+                self.record_partition(&json!({ "partitionId": { "S": id.as_str() } }));
             }
             _ => {}
         }
     }
 
-    fn partition_changed(&self, key: &Value) {
+    fn record_partition(&self, key: &Value) {
         let Some(id) = decode::text(key, "partitionId") else { return };
-        if let Some(item) = self.item(&self.names.partitions, key.clone()) {
-            lock(&self.history).partition_written(id, item, now());
+        if let Some(item) = self.read_item(&self.names.partitions, key.clone()) {
+            lock(&self.history).record_partition(id, item, now());
         }
     }
 
-    fn log(&self, world: &World, call: &Call, did: String, reply: Option<&Reply<Live>>) {
+    fn log(&self, cluster: &Cluster, call: &Attempt, did: String, reply: Option<&Reply<Live>>) {
         let answer = reply.map_or("an error".to_owned(), reply_words);
-        self.write(world, call, did, answer, false);
+        self.write(cluster, call, did, answer, false);
     }
 
-    fn log_look(&self, world: &World, call: &Call, did: String, status: u16) {
-        self.write(world, call, did, format!("{status}"), true);
+    fn log_unmodelled(&self, cluster: &Cluster, call: &Attempt, did: String, status: u16) {
+        self.write(cluster, call, did, format!("{status}"), true);
     }
 
-    fn write(&self, world: &World, call: &Call, did: String, answer: String, looks: bool) {
+    fn write(&self, cluster: &Cluster, call: &Attempt, did: String, answer: String, looks: bool) {
         let fault = call.fault.map(Fault::name);
         let unheard = matches!(
             call.fault,
@@ -276,12 +282,12 @@ impl Store {
         };
         let line = Line {
             step: 0,
-            who: world.plan.name(Process(call.process)),
+            who: cluster.plan.name(call.node),
             did,
             answer: Some(answer),
             heard: !unheard && !call.copy,
             fault: fault.map(str::to_owned),
         };
-        world.book().write(Entry { line, at: now(), looks });
+        cluster.recorder().write(Entry { line, at: now(), looks });
     }
 }

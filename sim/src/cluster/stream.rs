@@ -9,7 +9,7 @@ use gapless::TableNames;
 use gapless_model::{PartitionId, Seq};
 use serde_json::{Value, json};
 
-use super::shared::World;
+use super::shared::Cluster;
 use crate::moment::{lock, now};
 use crate::plan::{Dice, Millis};
 
@@ -23,11 +23,11 @@ const PAGE: usize = 10;
 /// The stream of one table.
 pub(super) struct EventsStream {
     table: String,
-    written: Mutex<Vec<Written>>,
+    written: Mutex<Vec<SlotWrite>>,
 }
 
 /// A slot that was written.
-struct Written {
+struct SlotWrite {
     partition: PartitionId,
     slot: Seq,
     at: Millis,
@@ -35,14 +35,14 @@ struct Written {
 
 /// A place in the stream: a shard, the next record in it, and until when it is good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Iterator {
-    shard: Shard,
+struct ShardIterator {
+    shard: StreamShard,
     next: usize,
     expires: Millis,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Shard {
+struct StreamShard {
     generation: usize,
     lane: usize,
 }
@@ -53,7 +53,7 @@ impl EventsStream {
     }
 
     pub(super) fn record(&self, partition: &PartitionId, slot: Seq, at: Millis) {
-        lock(&self.written).push(Written { partition: partition.clone(), slot, at });
+        lock(&self.written).push(SlotWrite { partition: partition.clone(), slot, at });
     }
 
     /// The partitions that were written to from the `from`th write on: for a reader that
@@ -67,15 +67,15 @@ impl EventsStream {
     /// What DynamoDB Streams answers, if it is asked.
     pub(super) fn answer(
         &self,
-        world: &World,
+        cluster: &Cluster,
         operation: &str,
         call: &Value,
     ) -> Option<(u16, Value)> {
         match operation {
             "ListStreams" => Some((200, self.list(call))),
             "DescribeStream" => Some((200, self.describe(call))),
-            "GetShardIterator" => Some(self.iterator(world, call)),
-            "GetRecords" => Some(self.records(world, call)),
+            "GetShardIterator" => Some(self.iterator(cluster, call)),
+            "GetRecords" => Some(self.records(cluster, call)),
             _ => None,
         }
     }
@@ -94,12 +94,12 @@ impl EventsStream {
     fn describe(&self, call: &Value) -> Value {
         let last = lock(&self.written).len() / GENERATION;
         let all = (0..=last)
-            .flat_map(|generation| (0..ABREAST).map(move |lane| Shard { generation, lane }));
+            .flat_map(|generation| (0..ABREAST).map(move |lane| StreamShard { generation, lane }));
         let shards: Vec<Value> = all
             .map(|shard| {
                 let mut shown = json!({ "ShardId": shard.id() });
                 if let Some(generation) = shard.generation.checked_sub(1) {
-                    shown["ParentShardId"] = Shard { generation, ..shard }.id().into();
+                    shown["ParentShardId"] = StreamShard { generation, ..shard }.id().into();
                 }
                 shown
             })
@@ -111,50 +111,50 @@ impl EventsStream {
         } })
     }
 
-    fn iterator(&self, world: &World, call: &Value) -> (u16, Value) {
-        let Some(shard) = call["ShardId"].as_str().and_then(Shard::named) else {
+    fn iterator(&self, cluster: &Cluster, call: &Value) -> (u16, Value) {
+        let Some(shard) = call["ShardId"].as_str().and_then(StreamShard::parse) else {
             return error("ResourceNotFoundException", "Requested resource not found");
         };
         let next = match call["ShardIteratorType"].as_str() {
-            Some("LATEST") => lock(&self.written).len().max(shard.begins()),
-            _ => shard.begins(),
+            Some("LATEST") => lock(&self.written).len().max(shard.start()),
+            _ => shard.start(),
         };
-        let iterator = Iterator { shard, next, expires: expiry(world) };
-        (200, json!({ "ShardIterator": iterator.name() }))
+        let iterator = ShardIterator { shard, next, expires: expiry(cluster) };
+        (200, json!({ "ShardIterator": iterator.encode() }))
     }
 
-    fn records(&self, world: &World, call: &Value) -> (u16, Value) {
-        let Some(iterator) = call["ShardIterator"].as_str().and_then(Iterator::named) else {
+    fn records(&self, cluster: &Cluster, call: &Value) -> (u16, Value) {
+        let Some(iterator) = call["ShardIterator"].as_str().and_then(ShardIterator::parse) else {
             return error("ValidationException", "Invalid ShardIterator");
         };
         if now() > iterator.expires {
-            world.book().mark("an iterator of the table's stream expires");
+            cluster.recorder().mark("an iterator of the table's stream expires");
             return error("ExpiredIteratorException", "Iterator expired");
         }
         let shard = iterator.shard;
-        let lag = shard.lag(world);
+        let lag = shard.lag(cluster);
         let written = lock(&self.written);
-        let end = shard.ends().min(written.len());
+        let end = shard.end().min(written.len());
         let (mut next, mut records) = (iterator.next, Vec::new());
         while next < end && records.len() < PAGE && written[next].at.0 + lag.0 <= now().0 {
-            if Shard::lane(&written[next].partition) == shard.lane {
-                records.push(written[next].shown());
+            if StreamShard::lane(&written[next].partition) == shard.lane {
+                records.push(written[next].to_json());
             }
             next += 1;
         }
         let mut answer = json!({ "Records": records });
-        if next < shard.ends() {
-            let next = Iterator { next, expires: expiry(world), ..iterator };
-            answer["NextShardIterator"] = next.name().into();
+        if next < shard.end() {
+            let next = ShardIterator { next, expires: expiry(cluster), ..iterator };
+            answer["NextShardIterator"] = next.encode().into();
         } else {
-            world.book().mark("a shard of the table's stream is read to its end");
+            cluster.recorder().mark("a shard of the table's stream is read to its end");
         }
         (200, answer)
     }
 }
 
-impl Written {
-    fn shown(&self) -> Value {
+impl SlotWrite {
+    fn to_json(&self) -> Value {
         json!({
             "eventID": format!("{}/{}", self.partition, self.slot),
             "eventName": "INSERT",
@@ -166,51 +166,51 @@ impl Written {
     }
 }
 
-impl Shard {
+impl StreamShard {
     /// Where the writes of a partition go.
     fn lane(partition: &PartitionId) -> usize {
         partition.as_str().bytes().map(usize::from).sum::<usize>() % ABREAST
     }
 
-    fn begins(self) -> usize {
+    fn start(self) -> usize {
         self.generation * GENERATION
     }
 
-    fn ends(self) -> usize {
-        self.begins() + GENERATION
+    fn end(self) -> usize {
+        self.start() + GENERATION
     }
 
     /// How much later than the table its stream is.
-    fn lag(self, world: &World) -> Millis {
+    fn lag(self, cluster: &Cluster) -> Millis {
         let path = [11, self.generation as u64, self.lane as u64];
-        Millis(Dice::at(world.plan.seed, &path).between(20, 800))
+        Millis(Dice::at(cluster.plan.seed, &path).between(20, 800))
     }
 
     fn id(self) -> String {
         format!("shardId-{:08}-{}", self.generation, self.lane)
     }
 
-    fn named(id: &str) -> Option<Shard> {
+    fn parse(id: &str) -> Option<StreamShard> {
         let (generation, lane) = id.strip_prefix("shardId-")?.split_once('-')?;
-        Some(Shard { generation: generation.parse().ok()?, lane: lane.parse().ok()? })
+        Some(StreamShard { generation: generation.parse().ok()?, lane: lane.parse().ok()? })
     }
 }
 
-impl Iterator {
-    fn name(self) -> String {
+impl ShardIterator {
+    fn encode(self) -> String {
         format!("{}|{}|{}", self.shard.id(), self.next, self.expires.0)
     }
 
-    fn named(name: &str) -> Option<Iterator> {
+    fn parse(name: &str) -> Option<ShardIterator> {
         let [shard, next, expires] = name.split('|').collect::<Vec<_>>().try_into().ok()?;
         let expires = Millis(expires.parse().ok()?);
-        Some(Iterator { shard: Shard::named(shard)?, next: next.parse().ok()?, expires })
+        Some(ShardIterator { shard: StreamShard::parse(shard)?, next: next.parse().ok()?, expires })
     }
 }
 
 /// A quarter of an hour, or so short that it runs out now and then.
-fn expiry(world: &World) -> Millis {
-    let troubled = world.injector.is_troubled() && !world.injector.is_healed();
+fn expiry(cluster: &Cluster) -> Millis {
+    let troubled = cluster.injector.is_troubled() && !cluster.injector.is_healed();
     let span = if troubled { Duration::from_secs(1) } else { Duration::from_secs(900) };
     Millis(now().0 + Millis::from(span).0)
 }

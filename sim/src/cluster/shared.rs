@@ -8,53 +8,53 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use gapless::{Group, ProducerName, Stop};
 use madsim::runtime::NodeHandle;
 
-use super::book::Book;
-use super::clock::Offsets;
+use super::clock::ClockOffsets;
 use super::injector::Injector;
-use crate::judge::{Breach, Verdict};
+use super::recorder::Recorder;
+use crate::judge::{Breach, Judgement};
 use crate::moment::{lock, now};
-use crate::plan::{Fault, Incident, Millis, Nature, Plan, Process, Strike};
+use crate::plan::{CallKind, Fault, Incident, Millis, Node, Plan, Strike};
 
 /// Everything that the nodes of a run share, as the outside of a process is shared.
-pub(crate) struct World {
+pub(crate) struct Cluster {
     pub(crate) plan: Plan,
     pub(super) producers: Vec<ProducerName>,
     pub(crate) injector: Injector,
-    pub(super) offsets: Arc<Offsets>,
+    pub(super) offsets: Arc<ClockOffsets>,
     lives: Vec<AtomicU32>,
     /// How many events of each producer's input are appended, as it would be kept outside of it.
     appended: Vec<AtomicU32>,
     finished: Vec<AtomicBool>,
-    stops: Mutex<HashMap<Process, (Stop, Millis)>>,
+    stops: Mutex<HashMap<Node, (Stop, Millis)>>,
     network: OnceLock<NodeHandle>,
-    book: Mutex<Book>,
+    recorder: Mutex<Recorder>,
 }
 
-impl World {
-    pub(crate) fn new(plan: &Plan) -> World {
-        let processes = usize::from(plan.processes());
+impl Cluster {
+    pub(crate) fn new(plan: &Plan) -> Cluster {
+        let nodes = usize::from(plan.nodes());
         let rules = plan.config().rules().expect("a plan is validated before it is run");
-        let counters = || (0..processes).map(|_| AtomicU32::new(0)).collect();
-        World {
+        let counters = || (0..nodes).map(|_| AtomicU32::new(0)).collect();
+        Cluster {
             producers: (0..plan.producers.len()).map(producer_name).collect(),
             injector: Injector::new(plan),
-            offsets: Arc::new(Offsets::new(&plan.clocks)),
+            offsets: Arc::new(ClockOffsets::new(&plan.clocks)),
             lives: counters(),
             appended: counters(),
-            finished: (0..processes).map(|_| AtomicBool::new(false)).collect(),
+            finished: (0..nodes).map(|_| AtomicBool::new(false)).collect(),
             stops: Mutex::default(),
             network: OnceLock::new(),
-            book: Mutex::new(Book::new(plan, rules)),
+            recorder: Mutex::new(Recorder::new(plan, rules)),
             plan: plan.clone(),
         }
     }
 
-    pub(crate) fn book(&self) -> MutexGuard<'_, Book> {
-        lock(&self.book)
+    pub(crate) fn recorder(&self) -> MutexGuard<'_, Recorder> {
+        lock(&self.recorder)
     }
 
     pub(super) fn group(&self, index: u8) -> Group {
-        Group::from(Plan::group(index))
+        Group::from(Plan::group_name(index))
     }
 
     pub(crate) fn groups(&self) -> Vec<Group> {
@@ -62,12 +62,12 @@ impl World {
     }
 
     /// A process begins a life.
-    pub(super) fn born(&self, process: Process) -> u32 {
-        self.lives[usize::from(process.0)].fetch_add(1, Ordering::Relaxed) + 1
+    pub(super) fn begin_life(&self, node: Node) -> u32 {
+        self.lives[usize::from(node.0)].fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    pub(super) fn life(&self, process: Process) -> u32 {
-        self.lives[usize::from(process.0)].load(Ordering::Relaxed)
+    pub(super) fn life(&self, node: Node) -> u32 {
+        self.lives[usize::from(node.0)].load(Ordering::Relaxed)
     }
 
     pub(super) fn appended(&self, producer: usize) -> u32 {
@@ -78,7 +78,7 @@ impl World {
         self.appended[producer].store(events, Ordering::Relaxed);
     }
 
-    pub(super) fn finish(&self, producer: usize) {
+    pub(super) fn mark_finished(&self, producer: usize) {
         self.finished[producer].store(true, Ordering::Relaxed);
     }
 
@@ -90,9 +90,9 @@ impl World {
     }
 
     /// What strikes this attempt, on the record.
-    pub(super) fn strikes(&self, process: Process, attempt: u32, nature: Nature) -> Option<Fault> {
-        let fault = self.injector.fault(process, attempt, nature)?;
-        self.book().struck(Strike { process, attempt, fault });
+    pub(super) fn draw_fault(&self, node: Node, attempt: u32, kind: CallKind) -> Option<Fault> {
+        let fault = self.injector.fault_for(node, attempt, kind)?;
+        self.recorder().record_strike(Strike { node, attempt, fault });
         Some(fault)
     }
 
@@ -103,51 +103,51 @@ impl World {
         }
     }
 
-    pub(crate) fn set_clock(&self, process: Process, offset: i64) {
-        self.offsets.set(process, offset, now());
+    pub(crate) fn set_clock(&self, node: Node, offset: i64) {
+        self.offsets.set(node, offset, now());
     }
 
     /// A worker can be asked to stop from now on.
-    pub(super) fn can_stop(&self, process: Process, stop: Stop) {
-        lock(&self.stops).insert(process, (stop, Millis(0)));
+    pub(super) fn register_stop(&self, node: Node, stop: Stop) {
+        lock(&self.stops).insert(node, (stop, Millis(0)));
     }
 
     /// Asks a worker to stop, and to stay away for a while.
-    pub(crate) fn ask_to_stop(&self, process: Process, down: Millis) {
-        if let Some((stop, away)) = lock(&self.stops).get_mut(&process) {
+    pub(crate) fn ask_to_stop(&self, node: Node, down: Millis) {
+        if let Some((stop, away)) = lock(&self.stops).get_mut(&node) {
             stop.ask();
             *away = down;
         }
     }
 
-    pub(super) fn stays_away(&self, process: Process) -> Millis {
-        lock(&self.stops).get(&process).map(|(_, away)| *away).unwrap_or_default()
+    pub(super) fn time_away(&self, node: Node) -> Millis {
+        lock(&self.stops).get(&node).map(|(_, away)| *away).unwrap_or_default()
     }
 
     pub(super) fn network(&self) -> Option<&NodeHandle> {
         self.network.get()
     }
 
-    pub(crate) fn network_is(&self, node: NodeHandle) {
+    pub(crate) fn set_network(&self, node: NodeHandle) {
         let _ = self.network.set(node);
     }
 
     /// A checker's verdict, on the record.
-    pub(crate) fn judged(&self, verdict: Verdict) {
-        if let Err((breach, what)) = verdict {
-            self.book().violated(now(), breach, what);
+    pub(crate) fn record_judgement(&self, judgement: Judgement) {
+        if let Err((breach, what)) = judgement {
+            self.recorder().record_violation(now(), breach, what);
         }
     }
 
     /// A process met what no fault explains.
-    pub(super) fn unexplained(&self, process: Process, what: String) {
-        let name = self.plan.name(process);
-        self.judged(Err((Breach::Error, format!("{name}: {what}"))));
+    pub(super) fn record_unexplained(&self, node: Node, what: String) {
+        let name = self.plan.name(node);
+        self.record_judgement(Err((Breach::Error, format!("{name}: {what}"))));
     }
 
     /// Something that befell somebody.
-    pub(crate) fn happened(&self, incident: &Incident) {
-        self.book().happened(now(), incident, &self.plan);
+    pub(crate) fn record_incident(&self, incident: &Incident) {
+        self.recorder().record_incident(now(), incident, &self.plan);
     }
 }
 
