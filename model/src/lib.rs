@@ -123,11 +123,13 @@ pub mod design;
 mod ids;
 mod invariant;
 pub mod log;
+mod mutant;
 mod rules;
 pub mod store;
 mod vocabulary;
 
 pub use ids::{Epoch, HASH_BITS, NoPartition, Number, PartitionId, Seq};
 pub use invariant::Invariant;
+pub use mutant::{Mutant, Reach};
 pub use rules::Rules;
 pub use vocabulary::{Batch, Id, Page, Seen, SpanOf, Time, Vocabulary};

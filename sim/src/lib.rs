@@ -42,7 +42,7 @@ pub use judge::{Breach, Violation};
 pub use marks::MARKS;
 pub use plan::{
     Appending, CallKind, ClockPlan, Dice, Direction, FAULTS, Fault, HAPPENINGS, Happening,
-    HintSource, Incident, Lifetime, Millis, Mutant, NoProfile, Node, OperatorAction, PLAN_VERSION,
-    Plan, PlanError, ProducerPlan, Profile, Strike, Trouble, WorkerPlan,
+    HintSource, Incident, Lifetime, Millis, NoProfile, Node, OperatorAction, PLAN_VERSION, Plan,
+    PlanError, ProducerPlan, Profile, Strike, Trouble, WorkerPlan,
 };
 pub use play::{RunReport, run, run_on};

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use gapless_sim::{EngineKind, Mutant, Profile};
+use gapless_model::Mutant;
+use gapless_sim::{EngineKind, Profile};
 
 use super::EXIT_STATUS;
 
@@ -133,9 +134,10 @@ impl std::str::FromStr for Shard {
 }
 
 fn mutant(name: &str) -> Result<Mutant, String> {
-    let found = Mutant::ALL.into_iter().find(|known| known.name() == name);
-    found.ok_or_else(|| {
-        let names: Vec<_> = Mutant::ALL.iter().map(|known| known.name()).collect();
-        format!("the mutants are {}", names.join(", "))
+    let mut known = Mutant::ALL.iter().copied().filter(|mutant| mutant.is_in_traffic());
+    known.clone().find(|mutant| mutant.name() == name).ok_or_else(|| {
+        let first = known.next().map_or("", Mutant::name).to_owned();
+        let names = known.fold(first, |names, mutant| names + ", " + mutant.name());
+        format!("the mutants are {names}")
     })
 }

@@ -2,10 +2,11 @@
 
 use std::io::{self, Write};
 
+use gapless_model::Mutant;
 use gapless_model::check::Report;
 use gapless_model::design::Design;
+use gapless_sim::CampaignReport;
 use gapless_sim::conformance::Conformity;
-use gapless_sim::{CampaignReport, Mutant};
 use indicatif::HumanCount;
 use serde_json::json;
 

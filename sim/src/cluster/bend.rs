@@ -1,23 +1,34 @@
 //! What a mutant does to the traffic between adapter and engine: which requests it bends,
 //! and which answers.
 
+use gapless_model::Mutant;
 use serde_json::{Value, json};
 
-use crate::plan::Mutant;
-
-impl Mutant {
+/// A mutant at work in the traffic.
+pub(super) trait Bend {
     /// Whether reads of events miss what was written lately, whatever they ask for.
-    pub(super) fn makes_reads_stale(self) -> bool {
+    fn makes_reads_stale(self) -> bool;
+
+    /// Whether a write that never arrives is reported as done.
+    fn fakes_success(self) -> bool;
+
+    /// What the engine is asked instead.
+    fn bend_request(self, operation: &str, call: &mut Value) -> Bent;
+
+    /// What the adapter hears instead.
+    fn bend_answer(self, operation: &str, call: &Value, status: &mut u16, answer: &mut Value);
+}
+
+impl Bend for Mutant {
+    fn makes_reads_stale(self) -> bool {
         self == Mutant::StaleReads
     }
 
-    /// Whether a write that never arrives is reported as done.
-    pub(super) fn fakes_success(self) -> bool {
+    fn fakes_success(self) -> bool {
         self == Mutant::UnknownAsDone
     }
 
-    /// What the engine is asked instead.
-    pub(super) fn bend_request(self, operation: &str, call: &mut Value) -> Bent {
+    fn bend_request(self, operation: &str, call: &mut Value) -> Bent {
         match (self, operation) {
             (Mutant::BlindWrites, "PutItem") if !is_void(call) => loosen_all(call),
             (Mutant::BlindVoids, "PutItem") if is_void(call) => loosen_all(call),
@@ -92,14 +103,7 @@ impl Mutant {
         Bent::Sent
     }
 
-    /// What the adapter hears instead.
-    pub(super) fn bend_answer(
-        self,
-        operation: &str,
-        call: &Value,
-        status: &mut u16,
-        answer: &mut Value,
-    ) {
+    fn bend_answer(self, operation: &str, call: &Value, status: &mut u16, answer: &mut Value) {
         match (self, operation) {
             (Mutant::StaleRecovery, "GetItem") if call["Key"].get("sequenceNumber").is_some() => {
                 *answer = json!({});

@@ -15,6 +15,7 @@ use madsim::time::{sleep, timeout};
 
 use super::addresses::{address, dynamo_address};
 use super::attempt::{Attempt, HttpReply, call_kind};
+use super::bend::Bend as _;
 use super::shared::Cluster;
 use crate::moment::now;
 use crate::plan::{Dice, Fault, Millis, Node, PREFIX};

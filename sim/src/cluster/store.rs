@@ -10,7 +10,7 @@ use gapless_model::{PartitionId, Seq};
 use serde_json::{Value, json};
 
 use super::attempt::{Attempt, HttpReply, contains, describe_request, table_name};
-use super::bend::Bent;
+use super::bend::{Bend as _, Bent};
 use super::history::{History, shows};
 use super::recorder::Entry;
 use super::shared::Cluster;

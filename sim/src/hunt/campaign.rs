@@ -5,13 +5,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use gapless_model::Mutant;
 use gapless_model::design::Design;
 
 use crate::engine::EngineKind;
 use crate::judge::{Breach, Violation};
 use crate::marks::MARKS;
 use crate::moment::lock;
-use crate::plan::{FAULTS, HAPPENINGS, Millis, Mutant, Plan, Profile};
+use crate::plan::{FAULTS, HAPPENINGS, Millis, Plan, Profile};
 use crate::play::{RunReport, run_on, warm_up};
 
 /// Which seeds to run, and how.

@@ -7,20 +7,19 @@ mod dice;
 mod draw;
 mod fault;
 mod incident;
-mod mutant;
 mod participants;
 mod profile;
 mod units;
 
 use gapless::{Config, Layout};
 use gapless_model::Invariant;
+use gapless_model::Mutant;
 use gapless_model::design::Design;
 use serde::{Deserialize, Serialize};
 
 pub use dice::Dice;
 pub use fault::{CallKind, FAULTS, Fault, Strike, Trouble};
 pub use incident::{Direction, HAPPENINGS, Happening, Incident, OperatorAction};
-pub use mutant::Mutant;
 pub use participants::{Appending, ClockPlan, HintSource, Lifetime, ProducerPlan, WorkerPlan};
 pub use profile::{NoProfile, Profile};
 pub use units::{Millis, Node};
@@ -195,6 +194,12 @@ impl Plan {
         }
         if let Err(error) = self.config().rules() {
             return wrong(error.to_string());
+        }
+        if let Some(mutant) = self.mutant.filter(|mutant| !mutant.is_in_traffic()) {
+            return wrong(format!(
+                "the mutant {} exists in the checked model alone",
+                mutant.name()
+            ));
         }
         let stranger = self
             .incidents

@@ -11,6 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use gapless::{Live, Stream};
+use gapless_model::Mutant;
 use gapless_model::design::Design;
 use gapless_model::store::{Head, MemoryTables, Reply, Request, View, apply, request_words};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
@@ -19,7 +20,7 @@ pub use dialogue::{DialogueStep, request};
 
 use crate::cluster::{Cluster, client};
 use crate::engine::EngineKind;
-use crate::plan::{ClockPlan, Fault, Mutant, Plan, Profile};
+use crate::plan::{ClockPlan, Fault, Plan, Profile};
 use crate::play::{Stage, in_cluster, on_a_thread_of_its_own, warm_up};
 
 /// What came of random dialogues.
