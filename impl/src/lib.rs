@@ -31,7 +31,7 @@ pub use append::{
 pub use consume::{Delivery, Fence, Handler, HandlerError, Stop, Summary, Worker, WorkerError};
 pub use observe::{Decision, DecisionLog, Machine, Observer, Told};
 pub use operate::{Audit, Finding, PartitionStatus};
-pub use read::{Read, Target};
+pub use read::{Reader, Target};
 pub use stream::{Config, Layout, NoLayout, Stream};
 pub use vocabulary::{
     Event, EventBatch, Filled, Group, Live, NoPosition, Owner, Position, ProducerName, Recorded,

@@ -152,7 +152,7 @@ async fn those_who_were_just_answered_are_in_the_next_group() {
 #[tokio::test]
 async fn groups_keep_to_their_bounds() {
     let stream = one_partition().await;
-    let grouping = Grouping { events: 7, waiting: 10, ..Grouping::default() };
+    let grouping = Grouping::default().events(7).waiting(10);
     let appender = stream.appender(grouping);
     let events = (0..50).map(|n| appender.append(Event::new("k", n.to_string())));
     let mut of_slot = BTreeMap::new();
@@ -166,8 +166,7 @@ async fn groups_keep_to_their_bounds() {
 #[tokio::test]
 async fn an_append_that_is_dropped_while_it_writes_for_all_is_finished_by_another() {
     let stream = one_partition().await;
-    let appender =
-        stream.appender(Grouping { linger: Duration::from_millis(30), ..Grouping::default() });
+    let appender = stream.appender(Grouping::default().linger(Duration::from_millis(30)));
     let mut leader = Box::pin(appender.append(Event::new("k", "leader")));
     // It leads: it lingers for company.
     assert!(futures_util::poll!(&mut leader).is_pending());

@@ -20,7 +20,7 @@ impl Wire {
         Edit::of(&self.tables.partitions, [(names::PARTITION, text(partition.as_str()))])
     }
 
-    /// A partition that is written for the first time enters the index, and is open.
+    /// Enters a partition that is written for the first time into the index, as open.
     fn founding(edit: Edit) -> Edit {
         edit.name("#bucket", names::BUCKET)
             .name("#status", names::STATUS)
@@ -49,8 +49,8 @@ impl Wire {
         }
     }
 
-    /// The increment: every `SET` may use the old head plus one, so a producer's
-    /// record is kept at no extra write.
+    /// The increment of a head. Every `SET` can use the old head plus one, so a producer's
+    /// record needs no write of its own.
     pub(super) fn raising(&self, raise: &Raise<Live>) -> Edit {
         let next = "if_not_exists(#head, :zero) + :one";
         let mut edit = Wire::founding(self.head_edit(&raise.partition))
@@ -84,7 +84,7 @@ impl Wire {
         edit
     }
 
-    /// Only if the record is as it was seen: a late or repeated copy changes nothing.
+    /// Adds the condition that a producer's record is as it was seen.
     fn as_seen(edit: Edit, name: &ProducerName, seen: &Record) -> Edit {
         edit.name("#record", record_name(name))
             .name("#epoch", names::EPOCH)
@@ -127,7 +127,7 @@ impl Wire {
         }
     }
 
-    /// The head as an item shows it; an item that is not there shows an empty partition.
+    /// The head that an item shows. A missing item shows an empty partition.
     pub(super) fn head(
         &self,
         item: &Item,

@@ -20,7 +20,7 @@ impl Wire {
         Edit::of(&self.tables.consumers, lease_key(group, partition))
     }
 
-    /// A change of a lease that is there, by the epoch that `fence` names.
+    /// A change of an existing lease, on condition of the epoch that `fence` names.
     fn fenced(&self, group: &Group, partition: &PartitionId, fence: Option<Epoch>) -> Edit {
         let edit = self.lease_edit(group, partition);
         match fence {
@@ -49,7 +49,7 @@ impl Wire {
         edit.name("#beat", names::BEAT).value(":one", number(1)).set("#beat = #beat + :one")
     }
 
-    /// Sends a change of a lease. A condition that failed answers with the lease, if it was ever taken.
+    /// Sends a change of a lease. A refusal returns the lease, if it was ever taken.
     async fn leased(&self, edit: Edit) -> Result<Reply<Live>, StoreError> {
         match edit.send(&self.client).await? {
             Ok(item) => Ok(Reply::Leased(self.lease(&item)?)),
@@ -68,7 +68,7 @@ impl Wire {
         Ok(Reply::Lease(item.map(|item| self.lease(&item)).transpose()?))
     }
 
-    /// What every way to take a lease writes beside the epoch.
+    /// What every way to take a lease writes, but for the epoch.
     fn taking(edit: Edit, owner: &Owner, until: Timestamp) -> Edit {
         edit.name("#active", names::ACTIVE)
             .name("#owner", names::OWNER)
@@ -124,7 +124,7 @@ impl Wire {
                 " OR (#epoch = :seenEpoch AND #beat = :seenBeat)",
             ),
         };
-        // What another version wrote is not this one's to take.
+        // A lease that another version of the format wrote is left alone.
         let free = format!("attribute_not_exists(#v) OR (#v = :v AND (#active = :false{ended}))");
         self.leased(edit.only_if(&free)).await
     }
@@ -137,7 +137,6 @@ impl Wire {
         extend: &Extend<Live>,
     ) -> Result<Reply<Live>, StoreError> {
         let edit = Wire::while_active(self.fenced(group, partition, fence));
-        // A copy that comes late must not shorten what its owner counts on (L2).
         let edit = Wire::extended(edit, extend).only_if("#expiry <= :until");
         self.leased(edit).await
     }
@@ -157,7 +156,10 @@ impl Wire {
             .value(":to", number(to.0))
             .set("#checkpoint = :to")
             .remove("#failure");
-        self.leased(if forward { edit.only_if("#checkpoint < :to") } else { edit }).await
+        if !forward {
+            return self.leased(edit).await;
+        }
+        self.leased(edit.only_if("#checkpoint < :to")).await
     }
 
     pub(super) async fn release(
@@ -211,7 +213,7 @@ impl Wire {
         self.leased(edit).await
     }
 
-    /// Notes why a worker stopped, for those who look; nothing in the protocol depends on it.
+    /// Stores why a worker stopped. Nothing in the protocol depends on it.
     pub(crate) async fn note_failure(
         &self,
         group: &Group,

@@ -139,9 +139,9 @@ impl Wire {
     ) -> Result<Reply<Live>, StoreError> {
         check_write(write)?;
         let table = &self.tables.events;
-        // A transaction returns nothing, so the number given out must be known beforehand.
+        // A transaction returns no item, so the number that it hands out must be known before.
         let Some(head) = raise.head else {
-            let why = "a transaction must demand the head that it raises".to_owned();
+            let why = "a raise in a transaction must demand the head that it raises".to_owned();
             return Err(StoreError::Refused { table: self.tables.partitions.clone(), why });
         };
         let absent = write.if_absent.then_some(names::PARTITION);
@@ -171,7 +171,7 @@ impl Wire {
         item
     }
 
-    /// When it is written: for people, and for ages. No machine reads it.
+    /// The time of the write, for people and for measuring ages. No machine reads it.
     fn at(&self) -> AttributeValue {
         let time = self.client.config().time_source().unwrap_or_default();
         number(Timestamp::from(time.now()).as_millis())
