@@ -38,6 +38,7 @@ impl std::fmt::Debug for Engine {
 /// The error of an engine that cannot be opened. The text says which database, and why.
 #[derive(Debug, thiserror::Error)]
 #[error("the embedded engine cannot open {what}: {why}")]
+#[non_exhaustive]
 pub struct EngineError {
     what: String,
     why: String,

@@ -14,6 +14,7 @@ use crate::vocabulary::{Group, Live, Owner, StoreError, Timestamp, Token};
 
 /// One request, and what the store answered.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Decision<'a> {
     /// When the request was sent, by the sender's clock.
     pub sent_at: Timestamp,
@@ -29,6 +30,7 @@ pub struct Decision<'a> {
 
 /// A machine, with its whole state at this moment.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Machine<'a> {
     /// The machine of an append.
     Append {
@@ -52,6 +54,7 @@ pub enum Machine<'a> {
 
 /// What a machine is told.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Told<'a> {
     /// An append is told the store's answer to the request that it wants.
     Answer(&'a Reply<Live>),

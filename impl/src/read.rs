@@ -13,6 +13,7 @@ use crate::vocabulary::{Position, Recorded, Slots, StoreError, recorded};
 
 /// What to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Target {
     /// The events of one key. The whole partition of the key is read and paid for.
     Key(String),

@@ -21,6 +21,7 @@ use crate::wire::{MOST_ITEM, check_event, item_size, overhead};
 ///
 /// `Grouping::default()` suits most callers; the methods change one limit each.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Grouping {
     /// How long the first event of a group waits for others. Default: zero. Even then,
     /// what arrives while a slot is being written shares the next slot.

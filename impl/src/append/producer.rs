@@ -55,6 +55,7 @@ struct PartitionFeed {
 
 /// Why a named producer cannot go on.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProducerError {
     /// An append failed, or the claim of a partition. If the error is transient, call the
     /// same method again: the producer goes on with the same append.

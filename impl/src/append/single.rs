@@ -12,6 +12,7 @@ use crate::wire::check_event;
 
 /// The proof that events are in the log for good, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Receipt {
     /// The partition.
     pub partition: PartitionId,
@@ -23,6 +24,7 @@ pub struct Receipt {
 
 /// Why an append has no receipt.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum AppendError {
     /// The head was not where the caller expected it. Nothing was appended, and nothing
     /// will be: read the events in between, and decide again.

@@ -7,6 +7,7 @@ use crate::vocabulary::StoreError;
 
 /// What a worker did in one run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Summary {
     /// How many events its handler finished.
     pub events: u64,
@@ -18,6 +19,7 @@ pub struct Summary {
 ///
 /// The worker's other turns finished the deliveries in hand and released their leases.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum WorkerError {
     /// The handler failed as often as it may. The reason is stored on the consumer's item,
     /// where `Stream::status` shows it. The checkpoint stays before the delivery, and its

@@ -14,6 +14,7 @@ use crate::vocabulary::{EventBatch, Filled, Slots, StoreError, Token};
 
 /// What an audit read, and what it found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Audit {
     /// How many partitions were read.
     pub partitions: u64,

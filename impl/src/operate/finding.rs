@@ -11,6 +11,7 @@ use crate::vocabulary::Group;
 /// another program that wrote into the tables.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "finding", rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Finding {
     /// D3: a group has finished a slot that is empty. An event that is written there is
     /// skipped.

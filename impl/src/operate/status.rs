@@ -11,6 +11,7 @@ use crate::wire::{Consistency, Standing};
 
 /// A partition, and every group's standing in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct PartitionStatus {
     /// The partition.
     pub partition: PartitionId,

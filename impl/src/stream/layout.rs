@@ -11,6 +11,7 @@ use md5::{Digest, Md5};
 ///
 /// The text form is the number of partitions, or `each-key`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Layout {
     /// A fixed number of partitions: two to the power of `bits`, at most
     /// [`Layout::MOST_BITS`]. Each covers the hashes that begin with its own `bits` digits.

@@ -4,6 +4,7 @@ use std::error::Error;
 
 /// Why the store did not do what one request asked for.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StoreError {
     /// The request was not applied, and can be sent again: it was throttled, or was in
     /// conflict with a transaction. Wait and retry; raise the table's capacity if it lasts.
@@ -75,6 +76,7 @@ impl StoreError {
 
 /// Why a stream cannot be created or opened.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SetupError {
     /// A request failed. [`StoreError::is_transient`] says whether to try again: opening
     /// and creating can be repeated.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 /// Events with the same key are totally ordered. An event must fit into one item of
 /// DynamoDB; `gapless::wire::check_event` says whether it does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Event {
     /// What the event is about, such as an order, a customer or a device. The key
     /// decides the partition.
@@ -112,6 +113,7 @@ impl FromStr for Position {
 
 /// An event in the log, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Recorded {
     /// The partition.
     pub partition: PartitionId,

@@ -16,6 +16,7 @@ pub struct Slots(Arc<[(Seq, Filled)]>);
 
 /// The content of a slot that is not empty.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Filled {
     /// The slot was settled without an event.
     Void,

@@ -35,6 +35,7 @@ impl Consistency {
 
 /// A group's standing in a partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Standing {
     /// The group.
     pub group: Group,

@@ -2,6 +2,7 @@
 
 /// The names of a stream's three tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TableNames {
     /// The table of heads and of named producers' records.
     pub partitions: String,

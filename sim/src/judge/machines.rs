@@ -82,6 +82,7 @@ impl Machines {
                 self.turns.insert(key, now.clone());
                 Ok(())
             }
+            other => machine(format!("no copy stands beside {other:?}")),
         }
     }
 
@@ -101,6 +102,7 @@ impl Machines {
                 let key = (owner.clone(), group.clone(), partition.clone());
                 self.turn_told(process, &key, now, news)
             }
+            other => machine(format!("no copy stands beside {other:?}")),
         }
     }
 

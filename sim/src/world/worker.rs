@@ -156,7 +156,7 @@ impl Working {
             WorkerError::Store(error) if error.is_transient() => {
                 self.world.book().mark("a worker's patience runs out");
             }
-            WorkerError::Store(_) => {
+            _ => {
                 self.world.unexplained(self.process, format!("a worker ended: {error}"));
             }
         }
