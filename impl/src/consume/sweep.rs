@@ -61,6 +61,7 @@ impl Sweep<'_> {
             let lease = standings.get(&partition).map(|standing| &standing.lease);
             let last = last_slots.get(&partition).copied().unwrap_or(Seq::ZERO);
             let checkpoint = lease.map_or(Seq::ZERO, |lease| lease.checkpoint);
+            // P1: every partition that lags is found, whatever trigger was lost.
             if last <= checkpoint {
                 continue;
             }

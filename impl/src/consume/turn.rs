@@ -101,6 +101,7 @@ impl<'a, H: Handler> Turn<'a, H> {
         let TurnSetting { shared, partition, stop, .. } = self.setting;
         shared.show_start(self.observed());
         loop {
+            // L2: a worker looks at its clock before it acts.
             let now = shared.clock.now();
             self.tell(now, News::Time);
             if stop.is_asked() && self.machine.may_stop() {
@@ -120,6 +121,7 @@ impl<'a, H: Handler> Turn<'a, H> {
                 continue;
             }
             let (store, wake) = (wants.store, wants.wake);
+            // D2: one delivery at a time, in order.
             if let Some(delivery) = &wants.deliver
                 && !self.beside.is_handling()
             {
@@ -169,6 +171,7 @@ impl<'a, H: Handler> Turn<'a, H> {
         let TurnSetting { shared, partition, retries, .. } = self.setting;
         match handled {
             Handled::Finished => {
+                // D3: only what the handler finished lets the checkpoint move.
                 self.delivered += self.in_hand;
                 (self.attempt, self.rest) = (1, Backoff::new(retries.first));
                 // If the lease ended meanwhile, the machine no longer waits for the handler.
@@ -186,6 +189,7 @@ impl<'a, H: Handler> Turn<'a, H> {
                 let resting = shared.clock.sleep(self.rest.next()).map(|()| Handled::Rested);
                 self.beside.handle(fence, resting.boxed());
             }
+            // L2: the machine was told the time before this, as the lease may have ended.
             Handled::Rested => self.attempt += 1,
         }
         Ok(())
@@ -264,6 +268,7 @@ impl<'a, H: Handler> Turn<'a, H> {
     /// A span, cut where the lease ends.
     fn within_lease(&self, wake: Option<Timestamp>, span: Duration) -> Duration {
         match wake {
+            // L2: when the lease ends, the request is given up, and the handler with it.
             Some(ends) if self.machine.holds_lease() => {
                 span.min(ends.since(self.setting.shared.clock.now()))
             }

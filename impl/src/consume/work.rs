@@ -51,6 +51,7 @@ impl Until {
         match self {
             // The next sweep finds what this one misses.
             Until::Stopped => Consistency::Eventual,
+            // P1: "nothing to do" must not rest on a read that misses an acknowledged event.
             Until::CaughtUp => Consistency::Strong,
         }
     }
@@ -133,6 +134,7 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
         {
             self.turns.push(self.setting.take_turn(partition).boxed());
         }
+        // P1: the sweep is the durable trigger: it finds what no notice or hint announced.
         if self.sweeping.is_terminated() && now >= self.next_sweep {
             let (quiet, reads) = (self.agenda.quiet().clone(), self.until.consistency());
             self.sweeping = Sweep { stream, group, quiet, reads }.run().boxed().fuse();

@@ -37,6 +37,7 @@ impl Config {
                 grace: Duration::from_secs(1),
                 skew: Duration::from_millis(500),
             },
+            // P1: outside Lambda no queue brings a trigger back, so the sweep over the tables is
             // the durable trigger. Notices make it fast.
             design: Design { trigger: Trigger::Sweep, ..Design::RECOMMENDED },
             patience: Duration::from_secs(30),

@@ -71,6 +71,7 @@ impl Owner {
     /// Creates a new name for a run of the worker `worker`: that name, and 64 random bits.
     #[must_use]
     pub fn fresh(worker: &str) -> Owner {
+        // L1: two runs of one worker never share an owner's name.
         Owner::from(format!("{worker}#{:016x}", fastrand::u64(..)))
     }
 }
@@ -86,6 +87,7 @@ impl Token {
     /// is the same in every run.
     #[must_use]
     pub fn of(producer: &ProducerName, number: Number) -> Token {
+        // S2: a rerun recognises what an earlier run appended.
         Token::from(format!("{producer}/{number}"))
     }
 }

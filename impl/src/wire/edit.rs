@@ -130,6 +130,7 @@ pub(super) fn put(
     let put = Put::builder()
         .table_name(table)
         .set_item(Some(item))
+        // S1: a slot that is not empty never changes.
         .set_condition_expression(absent.map(|key| format!("attribute_not_exists({key})")))
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
         .build()

@@ -22,6 +22,7 @@ impl Wire {
 
     /// Enters a partition that is written for the first time into the index, as open.
     fn founding(edit: Edit) -> Edit {
+        // P1: where each key has its own partition, sweeps find only what is in the index.
         edit.name("#bucket", names::BUCKET)
             .name("#status", names::STATUS)
             .value(":bucket", text(names::ONLY_BUCKET))
@@ -57,6 +58,7 @@ impl Wire {
             .name("#head", names::SEQ)
             .value(":zero", number(0))
             .value(":one", number(1))
+            // S3: the head only rises, so a later append gets a higher number.
             .set(&format!("#head = {next}"));
         if let Some(head) = raise.head {
             edit = edit.value(":head", number(head.0));
@@ -95,6 +97,7 @@ impl Wire {
             .value(":number", number(seen.number.0))
             .value(":count", number(seen.count))
             .value(":slot", number(seen.slot.0))
+            // S2: a late or repeated copy, or one of an earlier run, finds another record.
             .only_if("#record.#epoch = :epoch AND #record.#number = :number")
             .only_if("#record.#count = :count AND #record.#slot = :slot")
     }
@@ -110,6 +113,7 @@ impl Wire {
             None => {
                 let edit = edit.name("#record", record_name(name));
                 let first = Record::claimed(Epoch::ZERO.next());
+                // S2: of two first claims one is refused.
                 (edit.only_if("attribute_not_exists(#record)"), first)
             }
             Some(seen) => {

@@ -28,6 +28,7 @@ impl Wire {
             Some(epoch) => edit
                 .name("#epoch", names::EPOCH)
                 .value(":epoch", number(epoch.0))
+                // L3: only the current epoch renews, moves the checkpoint or releases.
                 .only_if("#epoch = :epoch"),
         }
     }
@@ -113,12 +114,15 @@ impl Wire {
         let edit = Wire::taking(self.lease_edit(group, partition), owner, until)
             .value(":one", number(1))
             .value(":false", AttributeValue::Bool(false))
+            // L1: every owner gets an epoch of its own, higher than all before.
             .set("#epoch = if_not_exists(#epoch, :zero) + :one");
         let (edit, ended) = match free {
             Free::Inactive => (edit, ""),
+            // L2: a lease that is active must have ended, by this clock and the skew.
             Free::EndedBy(time) => {
                 (edit.value(":now", number(time.as_millis())), " OR #expiry <= :now")
             }
+            // L2: or it showed no sign of life for its whole length.
             Free::Unchanged { epoch, beat } => (
                 edit.value(":seenEpoch", number(epoch.0)).value(":seenBeat", number(*beat)),
                 " OR (#epoch = :seenEpoch AND #beat = :seenBeat)",
@@ -137,6 +141,7 @@ impl Wire {
         extend: &Extend<Live>,
     ) -> Result<Reply<Live>, StoreError> {
         let edit = Wire::while_active(self.fenced(group, partition, fence));
+        // L2: a late copy must not shorten the lease that its owner counts on.
         let edit = Wire::extended(edit, extend).only_if("#expiry <= :until");
         self.leased(edit).await
     }
@@ -159,6 +164,8 @@ impl Wire {
         if !forward {
             return self.leased(edit).await;
         }
+        // L3: a late checkpoint must not move it back.
+        // D2: what was finished must not be delivered again.
         self.leased(edit.only_if("#checkpoint < :to")).await
     }
 
@@ -177,6 +184,7 @@ impl Wire {
             Guard::Unwoken(wake) => edit
                 .name("#wake", names::WAKE)
                 .value(":wake", number(wake))
+                // P1: a trigger that found the lease held must not be lost.
                 .only_if("#wake = :wake"),
         };
         let Guard::Empty(slot) = guard else {
@@ -188,6 +196,7 @@ impl Wire {
         let events = &self.tables.events;
         let items = vec![
             edit.in_transaction()?,
+            // P1: an event that came in behind the checkpoint must not be left without a turn.
             edit::absent(events, slot_key(partition, slot), names::PARTITION)?,
         ];
         match edit::transact(&self.client, &self.tables.consumers, items).await? {

@@ -33,6 +33,7 @@ impl Wire {
             .key_condition_expression("#partition = :partition")
             .expression_attribute_names("#partition", names::PARTITION)
             .expression_attribute_values(":partition", text(partition.as_str()))
+            // S3: without a counter, the tail must show every append that was acknowledged.
             .consistent_read(true)
             .scan_index_forward(false)
             .limit(1)
@@ -74,6 +75,7 @@ impl Wire {
             .expression_attribute_names("#slot", names::SEQ)
             .expression_attribute_values(":partition", text(partition.as_str()))
             .expression_attribute_values(":after", number(after.0))
+            // P1: what looks like the tail counts only if the read was consistent.
             .consistent_read(consistent)
             .limit(Slots::LIMIT as i32)
             .send()
@@ -104,6 +106,7 @@ impl Wire {
         partition: &PartitionId,
         slot: Seq,
     ) -> Result<Reply<Live>, StoreError> {
+        // D3: a gap is settled for good before a reader may pass it.
         let mut item = slot_key(partition, slot);
         item.insert(names::VOID.to_owned(), AttributeValue::Bool(true));
         item.insert(names::AT.to_owned(), self.at());
@@ -117,7 +120,9 @@ impl Wire {
             .put_item()
             .table_name(table)
             .set_item(Some(item))
+            // S1: a slot that is not empty never changes.
             .set_condition_expression(absent.map(|key| format!("attribute_not_exists({key})")))
+            // S2: the refusal shows the slot, so that a writer recognises its own token.
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
@@ -179,6 +184,7 @@ impl Wire {
 
     fn slot(&self, item: &Item) -> Result<Slot<Live>, StoreError> {
         let read = reader(&self.tables.events, item);
+        // D1: a void holds no event.
         if item.contains_key(names::VOID) {
             return Ok(Slot::Void);
         }
