@@ -118,7 +118,7 @@ impl Engine {
 }
 
 /// Returns the operation that a request of DynamoDB's API names, and its body. It is for HTTP
-/// clients of one's own in front of [`Engine::call`].
+/// clients other than [`Engine::http_client`], in front of [`Engine::call`].
 #[must_use]
 pub fn operation_and_body(request: &HttpRequest) -> (&str, &[u8]) {
     let target = request.headers().get("x-amz-target").unwrap_or_default();
