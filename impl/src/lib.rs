@@ -10,6 +10,8 @@
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
+// The rooms, from top to bottom; each imports only rooms that stand further down:
+// embedded, operate, consume, read, append, trigger, stream, observe, notices, wire, vocabulary.
 mod append;
 mod consume;
 #[cfg(feature = "embedded")]
@@ -31,7 +33,7 @@ pub use append::{
 pub use consume::{Delivery, Fence, Handler, HandlerError, Stop, Summary, Worker, WorkerError};
 pub use observe::{Decision, DecisionLog, Machine, Observer, Told};
 pub use operate::{Audit, Finding, PartitionStatus};
-pub use read::{Read, Target};
+pub use read::{Reader, Target};
 pub use stream::{Config, Layout, NoLayout, Stream};
 pub use vocabulary::{
     Event, EventBatch, Filled, Group, Live, NoPosition, Owner, Position, ProducerName, Recorded,

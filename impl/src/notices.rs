@@ -6,8 +6,10 @@ use std::task::{Context, Poll, Waker};
 
 use gapless_model::PartitionId;
 
-/// A board on which appends leave notices and from which workers take them. Each
-/// worker subscribes, and sees all notices from then on.
+/// A board on which appends leave notices and from which workers take them.
+///
+/// Each subscriber sees every notice that is left after it subscribed. Cloning is cheap:
+/// clones share the board.
 #[derive(Clone, Debug, Default)]
 pub struct Notices(Arc<Mutex<Vec<Arc<Mutex<Board>>>>>);
 
@@ -18,17 +20,22 @@ struct Board {
     waker: Option<Waker>,
 }
 
-/// A subscription to a process's notices. Ends when it is dropped.
+/// A subscription to a process's notices. It ends when it is dropped.
+///
+/// It is a `Trigger`: its hints are the partitions of which notices wait, and dropping
+/// the wait for them loses none. One task at a time can wait.
 #[derive(Debug)]
 pub struct Subscription(Arc<Mutex<Board>>);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing panics while it holds one of these.
+    // Nothing panics while it holds one of these locks.
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 impl Notices {
-    /// Leaves a notice. Where it waits already, one is enough.
+    /// Leaves a notice of a partition for every subscriber, and wakes those that wait.
+    ///
+    /// A notice that waits already is not left twice.
     pub fn notify(&self, partition: &PartitionId) {
         let mut boards = lock(&self.0);
         boards.retain(|board| Arc::strong_count(board) > 1);
@@ -41,7 +48,7 @@ impl Notices {
         }
     }
 
-    /// Sees all notices from now on.
+    /// Subscribes to all notices from now on.
     #[must_use]
     pub fn subscribe(&self) -> Subscription {
         let board = Arc::default();

@@ -1,4 +1,4 @@
-//! Reading without a group: load an aggregate, rebuild a view, look.
+//! Reading without a group: to load an aggregate, to rebuild a view, to look.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,19 +13,22 @@ use crate::vocabulary::{Position, Recorded, Slots, StoreError, recorded};
 
 /// What to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Target {
-    /// The events of one key.
+    /// The events of one key. The whole partition of the key is read and paid for.
     Key(String),
     /// The events of one partition.
     Partition(PartitionId),
-    /// Everything, a partition after another.
+    /// All events, one partition after another.
     Everything,
 }
 
-/// A read that is about to begin. Each page is at most 1 MB, and one is held at a
-/// time, whatever is read.
+/// Reads events without a group; created by [`Stream::read`].
+///
+/// A reader holds one page at a time, at most 1 MB. It takes no lease, moves no checkpoint
+/// and voids no gap.
 #[derive(Clone, Debug)]
-pub struct Read {
+pub struct Reader {
     stream: Stream,
     target: Target,
     from: Position,
@@ -33,26 +36,33 @@ pub struct Read {
 }
 
 impl Stream {
-    /// Reads from the beginning, unless told otherwise, up to the first slot that is
-    /// not settled. What was acknowledged before is read (every page is strongly
-    /// consistent), unless a slot before it is still open.
+    /// Creates a reader, from the beginning up to the first slot that is not settled.
+    ///
+    /// Every page is strongly consistent: the reader returns each event that was
+    /// acknowledged before it began, unless a slot before that event is still empty. A
+    /// page is one query, of at most 100 slots and 1 MB, and costs a read unit for each 4
+    /// KB. The end of a partition costs one more.
     #[must_use]
-    pub fn read(&self, target: Target) -> Read {
-        Read { stream: self.clone(), target, from: Position::START, follow: None }
+    pub fn read(&self, target: Target) -> Reader {
+        Reader { stream: self.clone(), target, from: Position::START, follow: None }
     }
 
     /// Waits until a receipt's event can be read: until every slot before it is settled.
     ///
+    /// It reads the partition from its beginning, and then again every 50 ms while a slot
+    /// stays empty. Dropping the future changes nothing.
+    ///
     /// # Errors
-    /// [`StoreError::Unknown`] if some slot before it stays open for longer than
-    /// patience lasts: its writer is gone, and no consumer has voided it yet.
+    /// Returns [`StoreError::Unknown`] if a slot stays empty for longer than patience
+    /// lasts: its writer is gone, and no consumer has voided the slot yet. Returns the
+    /// store's error if a page cannot be read.
     pub async fn settled(&self, receipt: &Receipt) -> Result<(), StoreError> {
         let began = self.now();
         let (partition, wanted) = (&receipt.partition, receipt.position.slot);
         let mut after = Seq::ZERO;
         loop {
             let page = self.page(partition, after).await?;
-            let end = run(&page, after);
+            let end = last_settled(&page, after);
             if end >= wanted {
                 return Ok(());
             }
@@ -60,7 +70,7 @@ impl Stream {
                 if self.now().since(began) > self.0.patience {
                     return Err(StoreError::Unknown {
                         table: self.0.wire.tables().events.clone(),
-                        why: format!("slot {} of {partition} stays open", end.next()).into(),
+                        why: format!("slot {} of {partition} stays empty", end.next()).into(),
                     });
                 }
                 self.0.clock.sleep(Duration::from_millis(50)).await;
@@ -79,7 +89,7 @@ impl Stream {
 }
 
 /// The last slot that can be reached from `after` without stepping over an empty one.
-fn run(page: &Slots, after: Seq) -> Seq {
+fn last_settled(page: &Slots, after: Seq) -> Seq {
     let mut end = after;
     while page.seen(end.next()) != Seen::Nothing {
         end = end.next();
@@ -87,37 +97,44 @@ fn run(page: &Slots, after: Seq) -> Seq {
     end
 }
 
-/// Where a read stands.
+/// A reader's progress.
 struct Cursor {
-    read: Read,
-    /// The partitions that are still to be read; where it follows, in turns for ever.
+    reader: Reader,
+    /// The partitions that are still to be read, each with the last slot that was read. A
+    /// reader that follows goes round them.
     partitions: VecDeque<(PartitionId, Seq)>,
-    /// Events that were read and not handed out.
+    /// Events that were read and not returned yet.
     events: VecDeque<Recorded>,
     /// How many partitions in a row had nothing new.
     idle: usize,
     begun: bool,
 }
 
-impl Read {
-    /// Begins at a position, in each partition that is read.
+impl Reader {
+    /// Begins at a position, in each partition that is read. Default: [`Position::START`].
     #[must_use]
-    pub fn from(mut self, position: Position) -> Read {
+    pub fn from(mut self, position: Position) -> Reader {
         self.from = position;
         self
     }
 
-    /// Does not end: looks for more this often.
+    /// Never ends, and looks for new events this often while there are none. Default: ends.
+    ///
+    /// A look costs one read unit for each partition.
     #[must_use]
-    pub fn follow(mut self, interval: Duration) -> Read {
+    pub fn follow(mut self, interval: Duration) -> Reader {
         self.follow = Some(interval);
         self
     }
 
-    /// The events, in order within each partition.
+    /// Returns the events as an asynchronous stream, in order within each partition.
+    ///
+    /// A request that fails transiently is sent again for as long as patience lasts. After
+    /// an error the stream ends; read again from the last position. Dropping the stream
+    /// changes nothing.
     pub fn events(self) -> impl Futures<Item = Result<Recorded, StoreError>> + Send {
         let cursor = Cursor {
-            read: self,
+            reader: self,
             partitions: VecDeque::new(),
             events: VecDeque::new(),
             idle: 0,
@@ -132,17 +149,17 @@ impl Read {
         })
     }
 
-    /// The events, in a vector.
+    /// Returns the events in a vector. With [`Reader::follow`] it never returns.
     ///
     /// # Errors
-    /// [`StoreError`]
+    /// Returns [`StoreError`] if a page cannot be read for as long as patience lasts.
     pub async fn collect(self) -> Result<Vec<Recorded>, StoreError> {
         use futures_util::TryStreamExt as _;
         self.events().try_collect().await
     }
 
     async fn partitions(&self) -> Result<VecDeque<(PartitionId, Seq)>, StoreError> {
-        // The slot of the position is read too; what is before it in its batch is left out.
+        // The slot of the position is read as well; the events before the position are left out.
         let after = Seq(self.from.slot.0.saturating_sub(1));
         let partitions = match &self.target {
             Target::Key(key) => vec![self.stream.route(key)],
@@ -152,7 +169,7 @@ impl Read {
         Ok(partitions.into_iter().map(|partition| (partition, after)).collect())
     }
 
-    fn wants(&self, event: &Recorded) -> bool {
+    fn includes(&self, event: &Recorded) -> bool {
         let of_key = match &self.target {
             Target::Key(key) => event.event.key == *key,
             Target::Partition(_) | Target::Everything => true,
@@ -164,24 +181,24 @@ impl Read {
 impl Cursor {
     async fn next(&mut self) -> Result<Option<Recorded>, StoreError> {
         if !self.begun {
-            (self.partitions, self.begun) = (self.read.partitions().await?, true);
+            (self.partitions, self.begun) = (self.reader.partitions().await?, true);
         }
         loop {
             if let Some(event) = self.events.pop_front() {
                 return Ok(Some(event));
             }
             let Some((partition, after)) = self.partitions.pop_front() else {
-                let Some(interval) = self.read.follow else { return Ok(None) };
-                // No partition yet: where each key has its own, the first may come.
-                self.read.stream.0.clock.sleep(interval).await;
-                self.partitions = self.read.partitions().await?;
+                let Some(interval) = self.reader.follow else { return Ok(None) };
+                // There is no partition yet. Where each key has its own, the first may come.
+                self.reader.stream.0.clock.sleep(interval).await;
+                self.partitions = self.reader.partitions().await?;
                 continue;
             };
-            let page = self.read.stream.page(&partition, after).await?;
-            let end = run(&page, after);
-            let wanted = recorded(&partition, page.between(after, end));
-            self.events.extend(wanted.filter(|event| self.read.wants(event)));
-            match (end > after, self.read.follow) {
+            let page = self.reader.stream.page(&partition, after).await?;
+            let end = last_settled(&page, after);
+            let events = recorded(&partition, page.between(after, end));
+            self.events.extend(events.filter(|event| self.reader.includes(event)));
+            match (end > after, self.reader.follow) {
                 // A page at a time to the end, then the next partition.
                 (true, None) => self.partitions.push_front((partition, end)),
                 (false, None) => {}
@@ -190,20 +207,20 @@ impl Cursor {
                     self.idle = if moved { 0 } else { self.idle + 1 };
                     if self.idle >= self.partitions.len() {
                         self.idle = 0;
-                        self.read.stream.0.clock.sleep(interval).await;
-                        self.look_for_new().await?;
+                        self.reader.stream.0.clock.sleep(interval).await;
+                        self.add_new_partitions().await?;
                     }
                 }
             }
         }
     }
 
-    /// Where each key has its own partition, new ones come while it follows.
-    async fn look_for_new(&mut self) -> Result<(), StoreError> {
-        if self.read.stream.layout().all().is_some() || self.read.target != Target::Everything {
+    /// Adds partitions that came since: where each key has its own, new ones come.
+    async fn add_new_partitions(&mut self) -> Result<(), StoreError> {
+        if self.reader.stream.layout().all().is_some() || self.reader.target != Target::Everything {
             return Ok(());
         }
-        for (partition, after) in self.read.partitions().await? {
+        for (partition, after) in self.reader.partitions().await? {
             if !self.partitions.iter().any(|(known, _)| *known == partition) {
                 self.partitions.push_back((partition, after));
             }

@@ -17,17 +17,21 @@ use crate::stream::Stream;
 use crate::vocabulary::{Event, EventBatch, Position, Token};
 use crate::wire::{MOST_ITEM, check_event, item_size, overhead};
 
-/// When a slot is full, and how long to wait for company.
+/// When a slot is full, and how long to wait for more events.
+///
+/// `Grouping::default()` suits most callers; the methods change one limit each.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Grouping {
-    /// How long the first of a group waits for others. Nothing, unless told
-    /// otherwise: whatever arrives while a slot is being written shares the next.
+    /// How long the first event of a group waits for others. Default: zero. Even then,
+    /// what arrives while a slot is being written shares the next slot.
     pub linger: Duration,
-    /// The most events in a slot.
+    /// The most events in a slot. Default: 500. Zero counts as one.
     pub events: usize,
-    /// The most bytes of events in a slot.
+    /// The most bytes of events in a slot. Default: 256 KB. A single event may be larger.
     pub bytes: usize,
-    /// How many events may wait for a partition before an append waits to be let in.
+    /// How many events may wait for a partition before further appends wait to be queued.
+    /// Default: 10,000.
     pub waiting: usize,
 }
 
@@ -37,10 +41,42 @@ impl Default for Grouping {
     }
 }
 
-/// Collects concurrent appends into common slots. Cloning it is cheap; clones share groups.
+impl Grouping {
+    /// Sets how long the first event of a group waits for others.
+    #[must_use]
+    pub fn linger(mut self, linger: Duration) -> Grouping {
+        self.linger = linger;
+        self
+    }
+
+    /// Sets the most events in a slot.
+    #[must_use]
+    pub fn events(mut self, most: usize) -> Grouping {
+        self.events = most;
+        self
+    }
+
+    /// Sets the most bytes of events in a slot.
+    #[must_use]
+    pub fn bytes(mut self, most: usize) -> Grouping {
+        self.bytes = most;
+        self
+    }
+
+    /// Sets how many events may wait for a partition.
+    #[must_use]
+    pub fn waiting(mut self, most: usize) -> Grouping {
+        self.waiting = most;
+        self
+    }
+}
+
+/// Collects concurrent appends into common slots.
 ///
-/// It has no task of its own: one of those who wait writes the slot for all, and
-/// when that one goes away, another goes on with the very same append.
+/// Cloning is cheap, and clones share their groups. An appender has no task of its own: one
+/// of the appends that wait writes the slot for all, and if that one is dropped, another
+/// goes on with the same request. Events of one partition are written in the order in which
+/// their appends were first polled.
 #[derive(Clone, Debug)]
 pub struct Appender {
     stream: Stream,
@@ -72,18 +108,17 @@ struct GroupedAppend {
     receipts: Vec<oneshot::Sender<GroupResult>>,
 }
 
-/// Why a grouped append has no receipt: the group's reason, shared by all in it.
+/// Why a grouped append has no receipt. All appends of a group share the reason.
 ///
-/// Where the reason is a [`StoreError::Unknown`], patience ran out before the store
-/// answered: the events may be in the log, or get there.
-///
-/// [`StoreError::Unknown`]: crate::StoreError::Unknown
+/// If the reason is an [`AppendError::Store`] whose error is transient, patience ran out
+/// before the store answered: the event may be in the log, or get there, and appending it
+/// anew can append it twice.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct GroupError(Arc<AppendError>);
 
 impl GroupError {
-    /// The reason.
+    /// Returns the group's reason.
     #[must_use]
     pub fn reason(&self) -> &AppendError {
         &self.0
@@ -97,12 +132,12 @@ impl From<AppendError> for GroupError {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing panics while it holds one of these.
+    // Nothing panics while it holds one of these locks.
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 impl Stream {
-    /// Appends that share slots.
+    /// Creates an appender, whose concurrent appends share slots.
     #[must_use]
     pub fn appender(&self, grouping: Grouping) -> Appender {
         Appender { stream: self.clone(), grouping, queues: Arc::default() }
@@ -110,14 +145,18 @@ impl Stream {
 }
 
 impl Appender {
-    /// Appends an event to the partition of its key, together with whatever else is
-    /// appended there at the moment.
+    /// Appends an event to the partition of its key, in one slot with the other events that
+    /// are appended there at the moment.
     ///
-    /// Dropping the future before its event is in a group takes the event back;
-    /// after that it is as with [`Stream::append`]: in the log once at most.
+    /// A whole group takes as many requests as one append, and a write unit for each KB of
+    /// its slot. The receipt is the event's own: it says where in the slot the event is.
+    ///
+    /// Dropping the future before its event is in a group takes the event back. After that
+    /// the event gets into the log at most once, as with [`Stream::append`].
     ///
     /// # Errors
-    /// [`GroupError`]: the reason of [`AppendError`], one for the whole group.
+    /// Returns [`GroupError`] with the reason, one for the whole group. An event that is too
+    /// large for an item is refused alone, before it is queued.
     pub async fn append(&self, event: Event) -> Result<Receipt, GroupError> {
         check_event(&event).map_err(AppendError::from)?;
         let partition = self.stream.route(&event.key);

@@ -1,4 +1,5 @@
-//! Named producers: they append nothing twice, also when they are killed and rerun from their input.
+//! Named producers: they append each event of their input once, even when they are killed
+//! and rerun.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -13,13 +14,18 @@ use crate::stream::Stream;
 use crate::vocabulary::{Event, EventBatch, ProducerName, StoreError, Token};
 use crate::wire::{MOST_ITEM, check_event, item_size, overhead};
 
-/// A producer that numbers its input and is known across its restarts.
+/// A producer that keeps its name across restarts, and numbers its input.
 ///
-/// It is fed its whole input in order, each event with its own number (a line, an
-/// offset), again after a restart, and skips what is in the log. In each partition
-/// it keeps a record with the head that it raises anyway, so it costs no extra write.
+/// It is fed its whole input in order, each event with its own number (a line, an offset),
+/// and after a restart from the beginning again: it skips what is in the log. In each
+/// partition it keeps a record beside the head, which it writes with the raise of the head,
+/// so an append costs no more than an anonymous one. The record stays in the partition's
+/// item, some hundred bytes for each name.
 ///
-/// One run at a time: a later run of the same name fences this one out.
+/// One run appends at a time: a later run of the same name fences the earlier one out,
+/// partition by partition.
+///
+/// Dropping a producer loses the events that wait. A rerun from the same input appends them.
 #[derive(Debug)]
 pub struct Producer {
     stream: Stream,
@@ -33,50 +39,55 @@ pub struct Producer {
 /// The part of a producer's input that goes to one partition.
 #[derive(Debug, Default)]
 struct PartitionFeed {
-    /// Its record, once claimed.
+    /// The producer's record, once claimed.
     record: Option<Record>,
     /// The record as an earlier run left it, until that run's last batch is settled.
     unsettled: Option<Record>,
-    /// The last events before that record's number, in case its batch was never written.
+    /// The last events up to that record's number, in case their batch was never written.
     replayed: VecDeque<(Number, Event)>,
     /// Events to append.
     waiting: Vec<(Number, Event)>,
-    /// Bytes that wait.
+    /// The bytes of the events to append.
     bytes: usize,
-    /// The append under way. It is kept here, so that a flush that was dropped goes on.
+    /// The append under way. A flush that was dropped goes on with it.
     writing: Option<PendingAppend>,
 }
 
 /// Why a named producer cannot go on.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProducerError {
-    /// An append failed.
+    /// An append failed, or the claim of a partition. If the error is transient, call the
+    /// same method again: the producer goes on with the same append.
     #[error(transparent)]
     Append(#[from] AppendError),
-    /// The stream's design has none.
+    /// The stream's design has no named producers. Append without a name, or choose another
+    /// design.
     #[error(
-        "the stream's design knows no named producers: without a record beside the head, a rerun would append anew"
+        "the stream's design has no named producers: it keeps no record beside the head, so a \
+         rerun would append everything again"
     )]
     Anonymous,
-    /// Its input is not in order.
+    /// The input is not in order. The event was not taken.
     #[error("event {number} comes after event {last}: a producer's numbers only grow, from 1")]
     Order {
-        /// The event.
+        /// The event's number.
         number: Number,
-        /// The one before.
+        /// The number of the event before.
         last: Number,
     },
-    /// Its input is not the one that earlier runs had.
+    /// The input is not the one that earlier runs of this name had. Nothing more is
+    /// appended there; choose another name, or the same input.
     #[error(
         "an earlier run appended up to event {number} of its input to {partition}, and this input \
          has no such event there: it is another input, or `{name}` is another producer's name"
     )]
     OtherInput {
-        /// The producer.
+        /// The producer's name.
         name: ProducerName,
         /// The last event that an earlier run took a slot for.
         number: Number,
-        /// Where.
+        /// The partition.
         partition: PartitionId,
     },
 }
@@ -88,7 +99,10 @@ impl From<StoreError> for ProducerError {
 }
 
 impl Stream {
-    /// A producer of that name. It claims a partition when it first appends there.
+    /// Creates a producer with a name.
+    ///
+    /// Nothing is sent yet. The first event for each partition claims the partition: one
+    /// read unit and one write unit.
     #[must_use]
     pub fn producer(&self, name: impl Into<ProducerName>) -> Producer {
         Producer {
@@ -103,34 +117,40 @@ impl Stream {
 }
 
 impl Producer {
-    /// How many bytes of events go into a slot at the most.
+    /// The most bytes of events in a slot.
     const BYTES: usize = 256 * 1024;
 
-    /// How many events go into a slot at the most; a hundred unless told otherwise.
+    /// Sets the most events in a slot. Default: 100. Zero counts as one.
+    ///
+    /// A slot holds at most 256 KB of events; a single event may be larger.
     #[must_use]
     pub fn batches_of(mut self, most: usize) -> Producer {
         self.most = most.max(1);
         self
     }
 
-    /// How many events were in the log already.
+    /// Returns how many of the events that were pushed were in the log already.
     #[must_use]
     pub fn skipped(&self) -> u64 {
         self.skipped
     }
 
-    /// How many events wait to be flushed.
+    /// Returns how many events wait to be flushed.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.feeds.values().map(|feed| feed.waiting.len()).sum()
     }
 
-    /// Takes the next event of the input, and appends what waits where a batch is full.
+    /// Takes the next event of the input. If its partition's batch is full, appends that
+    /// batch first, and returns its receipts.
     ///
-    /// Dropping the future loses nothing that [`Producer::flush`] would not make good.
+    /// Dropping the future can lose the receipts, and the event may or may not be taken:
+    /// push it again, and ignore [`ProducerError::Order`] if it was. The next push or flush
+    /// goes on with an append that was under way.
     ///
     /// # Errors
-    /// [`ProducerError`]
+    /// Returns [`ProducerError`]. After [`ProducerError::Append`] with a transient error the
+    /// event is not taken, unless pushing it again says [`ProducerError::Order`].
     pub async fn push(
         &mut self,
         number: Number,
@@ -151,7 +171,7 @@ impl Producer {
                 feed.replayed.drain(..earlier as usize);
                 self.skipped += earlier;
                 self.last = number;
-                // The last that the earlier run took a slot for: now its batch is whole.
+                // The last event that the earlier run took a slot for: now its batch is whole.
                 return if number == record.number {
                     self.flush_partition(&partition).await
                 } else {
@@ -169,10 +189,13 @@ impl Producer {
         Ok(receipts)
     }
 
-    /// Appends everything that waits, in all partitions at once.
+    /// Appends everything that waits, in all partitions at once, and returns the receipts.
+    ///
+    /// Dropping the future can lose receipts, and no event: the next call goes on with the
+    /// appends that were under way.
     ///
     /// # Errors
-    /// [`ProducerError`]; what was not appended still waits.
+    /// Returns the first [`ProducerError`]. What was not appended still waits.
     pub async fn flush(&mut self) -> Result<Vec<Receipt>, ProducerError> {
         let (stream, name, most) = (&self.stream, &self.name, self.most);
         let feeds = self.feeds.iter_mut();
@@ -184,9 +207,13 @@ impl Producer {
     }
 
     /// Flushes, and checks that the input held everything that earlier runs appended.
+    /// Returns the last receipts, and how many events were in the log already.
+    ///
+    /// Dropping the future is as in [`Producer::flush`], but the producer is gone: rerun it.
     ///
     /// # Errors
-    /// [`ProducerError`]
+    /// Returns [`ProducerError::OtherInput`] if the input ended before the last event that an
+    /// earlier run took a slot for, and otherwise the errors of [`Producer::flush`].
     pub async fn finish(mut self) -> Result<(Vec<Receipt>, u64), ProducerError> {
         let receipts = self.flush().await?;
         let unsettled = self.feeds.iter().find_map(|(partition, feed)| {
@@ -211,7 +238,7 @@ impl Producer {
         Ok(receipts)
     }
 
-    /// The standing in a partition, claimed if it is not yet.
+    /// The feed of a partition, claimed if it is not yet.
     async fn claimed_feed(
         &mut self,
         partition: &PartitionId,
@@ -234,8 +261,8 @@ impl Producer {
 }
 
 impl PartitionFeed {
-    /// Settles what an earlier run left, then appends what waits. Tells how many
-    /// events were in the log already.
+    /// Settles what an earlier run left, then appends what waits. Returns the receipts, and
+    /// how many events were in the log already.
     async fn flush(
         &mut self,
         stream: &Stream,

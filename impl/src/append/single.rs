@@ -10,50 +10,56 @@ use crate::stream::{Shared, Stream};
 use crate::vocabulary::{Backoff, Event, EventBatch, Live, Position, StoreError, Token};
 use crate::wire::check_event;
 
-/// Proof that a batch is in the log, for ever, and where.
+/// The proof that events are in the log for good, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Receipt {
     /// The partition.
     pub partition: PartitionId,
-    /// Where the first event stands; the others follow in the same slot.
+    /// The position of the first event. The others follow in the same slot.
     pub position: Position,
-    /// How many events.
+    /// How many events there are.
     pub events: u32,
 }
 
 /// Why an append has no receipt.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum AppendError {
-    /// The head was no longer where the caller expected it. Nothing was appended,
-    /// and nothing will be: read what came in between, and decide again.
+    /// The head was not where the caller expected it. Nothing was appended, and nothing
+    /// will be: read the events in between, and decide again.
     #[error("expected the head of {partition} at {expected} and found it at {found}")]
     Conflict {
         /// The partition.
         partition: PartitionId,
-        /// Where the caller expected it.
+        /// The head that the caller expected.
         expected: Seq,
-        /// Where it was.
+        /// The head that was found.
         found: Seq,
     },
-    /// A later run of the same producer has claimed the name.
-    #[error("a later run of the same producer appends to {partition} now")]
+    /// A later run of the same named producer has claimed the partition, and settles what
+    /// this run began there. Stop this run.
+    #[error("a later run of the same producer has claimed {partition}: stop this run")]
     Fenced {
         /// The partition.
         partition: PartitionId,
     },
-    /// The store did not answer for as long as patience lasted: it may be in the
-    /// log, or get there. [`Unsettled::settle`] goes on, and appends nothing twice.
-    #[error("nobody knows whether it was appended: {}", .0.why)]
+    /// The store did not answer for as long as patience lasted. The events may be in the
+    /// log, or get there. [`Unsettled::settle`] finishes the append without appending
+    /// anything twice; a new append of the same events can append them twice.
+    #[error("the append's outcome is unknown, and it can still be settled: {}", .0.why)]
     Unsettled(Box<Unsettled>),
-    /// The store refused it for good.
+    /// The store refused a request for good. A batch that is too large was not sent.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// There is nothing to append, or not all of it belongs to one partition.
+    /// The batch is empty, or its events belong to different partitions. Nothing was sent.
     #[error("{0}")]
     Batch(String),
 }
 
-/// An append whose outcome is not known yet.
+/// An append whose outcome is unknown, ready to be settled.
+///
+/// Dropping it leaves the outcome as it is: the events are in the log at most once.
 #[derive(Debug)]
 pub struct Unsettled {
     stream: Stream,
@@ -62,16 +68,19 @@ pub struct Unsettled {
 }
 
 impl Unsettled {
-    /// Why it is not known.
+    /// Returns why the outcome is unknown: the last error of the store.
     #[must_use]
     pub fn why(&self) -> &StoreError {
         &self.why
     }
 
-    /// Goes on where it was. It recognises what it wrote before.
+    /// Goes on with the append. It recognises what it wrote before.
+    ///
+    /// Dropping the future leaves the outcome unknown.
     ///
     /// # Errors
-    /// As the append itself.
+    /// Returns the errors of [`Stream::append`], and [`AppendError::Unsettled`] if patience
+    /// runs out again.
     pub async fn settle(self) -> Result<Receipt, AppendError> {
         self.append.into_receipt(&self.stream).await
     }
@@ -80,31 +89,49 @@ impl Unsettled {
 impl Stream {
     /// Appends an event to the partition of its key.
     ///
-    /// Dropping the future leaves it open whether the event gets into the log; it
-    /// gets there once at most. A number that was taken and not written is a gap,
-    /// which the next reader voids.
+    /// In the default design this takes two requests and two write units: one raises the
+    /// head, one writes the slot (a write unit for each KB). A partition's first append
+    /// costs one more, for the index.
+    ///
+    /// Dropping the future leaves open whether the event gets into the log; it gets there
+    /// at most once. If a number was taken and its slot is not written, consumers void the
+    /// slot after the grace period.
     ///
     /// # Errors
-    /// [`AppendError`]
+    /// Returns [`AppendError::Unsettled`] if the store does not answer for as long as
+    /// patience lasts, and [`AppendError::Store`] if it refuses a request or the event is
+    /// too large for an item.
     pub async fn append(&self, event: Event) -> Result<Receipt, AppendError> {
         self.append_batch(vec![event]).await
     }
 
-    /// Appends events of one partition into one slot: all of them or none, next to
-    /// one another, for the price of one.
+    /// Appends events of one partition into one slot: all of them or none, in the given
+    /// order, with nothing in between.
+    ///
+    /// The batch takes as many requests as one event, and a write unit for each KB of it.
+    /// It must fit into one item of 400 KB. Dropping the future is as in
+    /// [`Stream::append`].
     ///
     /// # Errors
-    /// [`AppendError`]
+    /// Returns [`AppendError::Batch`] if there is no event, or if two belong to different
+    /// partitions, and otherwise the errors of [`Stream::append`].
     pub async fn append_batch(&self, events: Vec<Event>) -> Result<Receipt, AppendError> {
         self.append_anonymous(events, None).await
     }
 
-    /// Appends if the partition's head still is where the caller saw it: the slot of
-    /// the last event it read, or [`Seq::ZERO`] where there was none. Two who
-    /// decide on the same history do not both succeed.
+    /// Appends events if the partition's head is where the caller expects it: at the slot
+    /// of the last event that it read, or at [`Seq::ZERO`] in an empty partition.
+    ///
+    /// Of several callers that decide on the same history one succeeds. The costs are those
+    /// of [`Stream::append_batch`]; a conflict costs one write unit. Dropping the future is
+    /// as in [`Stream::append`].
+    ///
+    /// The head can be ahead of the last event, where a number was taken and its slot is
+    /// void or empty. Then [`AppendError::Conflict`] says where the head is.
     ///
     /// # Errors
-    /// [`AppendError::Conflict`] if somebody came in between, and the others.
+    /// Returns [`AppendError::Conflict`] if the head is elsewhere, and otherwise the errors
+    /// of [`Stream::append_batch`].
     pub async fn append_expecting(
         &self,
         expected: Seq,
@@ -124,29 +151,32 @@ impl Stream {
         append.into_receipt(self).await
     }
 
-    /// Makes a batch of events, and finds its partition; an error where they have none
-    /// in common, or one is too large.
+    /// Makes a batch of events that have a partition in common, and returns both.
     fn batch_of_one_partition(
         &self,
         events: Vec<Event>,
     ) -> Result<(PartitionId, EventBatch), AppendError> {
         let Some(first) = events.first() else {
-            return Err(AppendError::Batch("a batch holds at least one event".to_owned()));
+            return Err(empty_batch());
         };
         let partition = self.route(&first.key);
         if let Some(other) = events.iter().find(|event| self.route(&event.key) != partition) {
             return Err(AppendError::Batch(format!(
-                "a batch is of one partition, and the keys `{}` and `{}` are of two",
+                "the keys `{}` and `{}` belong to different partitions: append their events in \
+                 separate batches",
                 first.key, other.key
             )));
         }
         for event in &events {
             check_event(event)?;
         }
-        let batch = EventBatch::new(events);
-        let batch = batch.ok_or_else(|| AppendError::Batch("a batch holds an event".to_owned()))?;
+        let batch = EventBatch::new(events).ok_or_else(empty_batch)?;
         Ok((partition, batch))
     }
+}
+
+fn empty_batch() -> AppendError {
+    AppendError::Batch("a batch needs at least one event".to_owned())
 }
 
 /// An append under way: its machine, and what its receipt will say.
@@ -175,7 +205,7 @@ impl PendingAppend {
         PendingAppend { machine, partition, token, events, expected }
     }
 
-    /// The append that an earlier run of a named producer left, from its record on.
+    /// The append that an earlier run of a named producer left unfinished.
     pub(super) fn resume(
         partition: PartitionId,
         token: Token,
@@ -187,7 +217,7 @@ impl PendingAppend {
         PendingAppend { machine, partition, token, events, expected: None }
     }
 
-    /// Whose append it is, and a named producer's record after it.
+    /// Who appends; for a named producer, with its record after this append.
     pub(super) fn identity(&self) -> &Identity<Live> {
         self.machine.identity()
     }
@@ -210,11 +240,11 @@ impl PendingAppend {
         }
     }
 
-    /// Drives the append as far as the store answers. If this is dropped or fails, the
-    /// append can be driven on from where it was.
+    /// Drives the append as far as the store answers. After a failure, or when the future
+    /// was dropped, the append goes on from where it was.
     pub(super) async fn advance(&mut self, shared: &Shared) -> Result<Answer, StoreError> {
-        // A lost race for the head was won by another producer. To come back at once
-        // would meet all the losers again.
+        // A race for the head is lost to another producer. Coming back at once would meet all
+        // the others again.
         let mut backoff = Backoff::new(Duration::from_millis(1));
         let mut raised_before = false;
         shared.show_start(self.observed());
@@ -233,7 +263,6 @@ impl PendingAppend {
                     }
                     let reply = shared.send_until_answered(self.token.as_str(), &request).await?;
                     shared.show_told(self.observed(), Told::Answer(&reply));
-                    // S2: the machine recognises its own token in a slot that is taken.
                     self.machine.tell(&shared.rules, reply);
                 }
                 Want::Trigger => self.notify(shared),
@@ -252,7 +281,7 @@ impl PendingAppend {
         Machine::Append { token: &self.token, machine: &self.machine }
     }
 
-    /// What the machine's answer means to the caller.
+    /// The receipt or the error that the machine's answer means.
     pub(super) fn receipt(self, answer: Answer) -> Result<Receipt, AppendError> {
         let PendingAppend { partition, events, expected, .. } = self;
         match answer {

@@ -24,7 +24,7 @@ pub(super) struct Agenda {
 }
 
 impl Agenda {
-    /// Takes the next partition that is ready, as running.
+    /// Moves the next ready partition to the running ones, and returns it.
     pub(super) fn start_next(&mut self) -> Option<PartitionId> {
         let partition = self.ready.iter().find(|id| !self.running.contains(*id))?.clone();
         self.ready.remove(&partition);
@@ -32,13 +32,13 @@ impl Agenda {
         Some(partition)
     }
 
-    /// The turn on a partition has ended.
+    /// Removes a partition whose turn has ended from the running ones.
     pub(super) fn end_turn(&mut self, partition: &PartitionId) {
         self.running.remove(partition);
     }
 
-    /// Whether a partition's last turn had nothing to deliver. Then a head that runs
-    /// ahead of its slots is no work yet: the next sweep looks into the partition first.
+    /// Sets whether a partition's last turn had nothing to deliver. Then a head that is ahead
+    /// of its slots is no work yet: the next sweep looks into the partition first.
     pub(super) fn set_quiet(&mut self, partition: &PartitionId, quiet: bool) {
         if quiet {
             self.quiet.insert(partition.clone());
@@ -62,17 +62,17 @@ impl Agenda {
         self.ready.clear();
     }
 
-    /// Adds what a sweep found, and replaces when to come back to what is held.
+    /// Adds what a sweep found ready, and replaces the partitions to come back to.
     pub(super) fn add_swept(&mut self, swept: Swept) {
         self.failing_since = None;
         let running = &self.running;
         self.ready.extend(swept.ready.into_iter().filter(|id| !running.contains(id)));
-        // A turn under way holds its lease itself.
+        // The lease of a running turn is its own.
         let held = swept.held.into_iter();
         self.later = held.filter(|(id, _)| !running.contains(id)).collect();
     }
 
-    /// Makes partitions ready whose lease can have ended by now.
+    /// Moves the partitions whose lease can have ended by now to the ready ones.
     pub(super) fn come_back(&mut self, now: Timestamp) {
         let due: Vec<_> =
             self.later.iter().filter(|(_, then)| **then <= now).map(|(id, _)| id.clone()).collect();
@@ -82,17 +82,18 @@ impl Agenda {
         }
     }
 
-    /// When to come back to the first partition that is held.
+    /// When the first of the held partitions is to be tried again.
     pub(super) fn next_return(&self) -> Option<Timestamp> {
         self.later.values().min().copied()
     }
 
-    /// Whether nothing is left to start, now or later.
+    /// Whether no partition waits for a turn, now or later.
     pub(super) fn is_clear(&self) -> bool {
         self.ready.is_empty() && self.later.is_empty()
     }
 
-    /// A sweep failed. Whether all of them have for longer than `patience`.
+    /// Notes that a sweep failed. Returns whether sweeps have failed for longer than
+    /// `patience`.
     pub(super) fn sweep_failed(&mut self, now: Timestamp, patience: Duration) -> bool {
         now.since(*self.failing_since.get_or_insert(now)) > patience
     }

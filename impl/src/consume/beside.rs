@@ -124,7 +124,7 @@ impl<'a> Beside<'a> {
     /// The page that was read ahead after a slot, if it can stand for a read now.
     pub(super) fn take_page(&mut self, slot: Seq) -> Option<Slots> {
         let (after, page) = self.page.take()?;
-        // What it shows stays true for ever. What it does not show may be there by now.
+        // What it shows stays true (S1). What it does not show may be there by now.
         // P1: a page that ends at a tail or a gap is read anew.
         (after == slot && page.seen(slot.next()) != Seen::Nothing).then_some(page)
     }

@@ -1,4 +1,4 @@
-//! What a worker hands to the application: events in order, under a fence.
+//! What a worker gives to the application: events in order, under a fence.
 
 use std::error::Error;
 use std::fmt;
@@ -8,15 +8,17 @@ use gapless_model::{Epoch, PartitionId, Seq};
 
 use crate::vocabulary::{Group, Recorded, Slots, recorded};
 
-/// What a handler's failure is.
+/// The error with which a handler refuses a delivery. Its text is logged, and stored on the
+/// consumer's item when the worker gives up.
 pub type HandlerError = Box<dyn Error + Send + Sync>;
 
-/// The token under which a handler acts: it only grows. A resource outside that
-/// remembers the highest fence it has seen, and refuses lower ones, is safe from a
-/// worker that lost its lease and does not know it yet.
+/// The fencing token under which a handler acts. It only grows.
+///
+/// A resource outside that remembers the highest fence it has seen, and refuses lower ones,
+/// is safe from a worker that lost its lease and does not know it yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fence {
-    /// The lease's generation.
+    /// The epoch of the worker's lease.
     pub epoch: Epoch,
     /// The last slot of the delivery.
     pub upto: Seq,
@@ -28,7 +30,9 @@ impl fmt::Display for Fence {
     }
 }
 
-/// Consecutive events of one partition.
+/// Consecutive events of one partition, for a [`Handler`].
+///
+/// A delivery holds the events of at most one page: 100 slots, 1 MB. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     group: Group,
@@ -40,7 +44,7 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    pub(crate) fn new(
+    pub(super) fn new(
         group: Group,
         partition: PartitionId,
         fence: Fence,
@@ -50,48 +54,57 @@ impl Delivery {
         Delivery { group, partition, fence, after, page, attempt: 1 }
     }
 
-    pub(crate) fn again(&self, attempt: u32) -> Delivery {
+    /// The same delivery, as another attempt.
+    pub(super) fn again(&self, attempt: u32) -> Delivery {
         Delivery { attempt, ..self.clone() }
     }
 
-    /// For which group.
+    /// Returns the group that consumes.
     #[must_use]
     pub fn group(&self) -> &Group {
         &self.group
     }
 
-    /// Of which partition.
+    /// Returns the partition of the events.
     #[must_use]
     pub fn partition(&self) -> &PartitionId {
         &self.partition
     }
 
-    /// Under which fence.
+    /// Returns the fence under which the handler acts.
     #[must_use]
     pub fn fence(&self) -> Fence {
         self.fence
     }
 
-    /// Which attempt this is, from 1.
+    /// Returns which attempt of this turn at the delivery this is, from 1. A redelivery by
+    /// another turn begins at 1 again.
     #[must_use]
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// The events, in order.
+    /// Returns the events, in order. There is at least one.
     pub fn events(&self) -> impl Iterator<Item = Recorded> + use<'_> {
         recorded(&self.partition, self.page.between(self.after, self.fence.upto))
     }
 }
 
-/// Handles deliveries. Any `async` closure that takes a [`Delivery`] does.
+/// Handles deliveries. Any `async` closure that takes a [`Delivery`] is a handler.
 ///
-/// A delivery comes again after a crash, a lost lease or a failure, never
-/// otherwise; handlers that must not repeat an effect remember the position.
+/// A delivery is repeated after a crash, a lost lease or a failed handler, and at no other
+/// time. A handler that must not repeat an effect remembers the position with it.
 pub trait Handler: Send + Sync {
-    /// Handles the events; the checkpoint moves behind them when it is done.
+    /// Handles the events of a delivery. When it returns `Ok`, the checkpoint moves behind
+    /// them.
     ///
-    /// It is dropped, wherever it awaits, when the lease is lost.
+    /// The future is dropped wherever it awaits when the worker loses its lease, or is
+    /// dropped itself. The lease is renewed while the handler works, so it may take longer
+    /// than a lease; it must not block its thread for that long.
+    ///
+    /// # Errors
+    /// An error has the delivery handled again, after a pause, as often as
+    /// `Worker::attempts` says. Then the worker ends with `WorkerError::Handler`.
     fn handle(&self, delivery: Delivery) -> impl Future<Output = Result<(), HandlerError>> + Send;
 }
 

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 
-/// A request to stop that can be made once and seen by many. Clones share it.
+/// A request to stop, made once and seen by every clone.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<Mutex<State>>);
 
@@ -15,13 +15,13 @@ struct State {
 }
 
 impl Stop {
-    /// Nobody has asked yet.
+    /// Creates a request that is not made yet.
     #[must_use]
     pub fn new() -> Stop {
         Stop::default()
     }
 
-    /// Asks.
+    /// Makes the request, and wakes every task that waits for it. It cannot be taken back.
     pub fn ask(&self) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.asked = true;
@@ -30,13 +30,13 @@ impl Stop {
         }
     }
 
-    /// Whether somebody asked.
+    /// Whether the request was made.
     #[must_use]
     pub fn is_asked(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).asked
     }
 
-    /// Waits until somebody asks.
+    /// Waits until the request is made. Dropping the future changes nothing.
     pub async fn wait(&self) {
         poll_fn(|context| {
             let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -16,8 +16,8 @@ use crate::wire::Consistency;
 pub(super) struct Sweep<'a> {
     pub(super) stream: &'a Stream,
     pub(super) group: &'a Group,
-    /// Partitions that are looked into before they count as work: their head was ahead
-    /// of their last slot.
+    /// Partitions that are looked into before they count as work, as their head was ahead of
+    /// their last slot.
     pub(super) quiet: BTreeSet<PartitionId>,
     /// How heads and slots are read.
     pub(super) reads: Consistency,
@@ -33,8 +33,8 @@ pub(super) struct Swept {
 }
 
 impl Sweep<'_> {
-    /// Looks which partitions lag and which of them are held, for no longer than ten
-    /// attempts take.
+    /// Finds the partitions that lag, and those of them that are held. It takes at most as
+    /// long as ten attempts at a request.
     pub(super) async fn run(self) -> Result<Swept, StoreError> {
         let shared = &self.stream.0;
         let most = shared.attempt * 10;
@@ -61,14 +61,15 @@ impl Sweep<'_> {
             let lease = standings.get(&partition).map(|standing| &standing.lease);
             let last = last_slots.get(&partition).copied().unwrap_or(Seq::ZERO);
             let checkpoint = lease.map_or(Seq::ZERO, |lease| lease.checkpoint);
+            // P1: every partition that lags is found, whatever trigger was lost.
             if last <= checkpoint {
                 continue;
             }
-            // L2: before that the store refuses the lease to others.
+            // Before that the store refuses the lease to other workers (L2).
             let free = lease.map(|lease| lease.until.plus(shared.rules.skew));
             match (lease, free) {
                 (Some(lease), Some(free)) if lease.active && free > now => {
-                    // This worker's own lease as well: a turn that lost it by its clock left it so.
+                    // This worker's own lease too: a turn that lost it by its clock left it active.
                     swept.held.push((partition, free));
                 }
                 _ => {

@@ -1,8 +1,8 @@
-//! One turn on one partition: drives the consume machine, the handler beside it.
+//! One turn on one partition: drives the consume machine, with the handler beside it.
 //!
-//! While a request is in flight the machine is told nothing but its outcome: the
-//! lease counts from when a request was sent, and the machine takes the last time
-//! it was told for that (L2). What the handler has to say waits so long.
+//! While a request is in flight, the machine is told nothing but its outcome. The lease
+//! counts from the time at which a request was sent, and the machine takes the last time
+//! that it was told for that (L2). The end of the handler's work waits until then.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::observe::{Machine, Told};
 use crate::stream::Shared;
 use crate::vocabulary::{Backoff, Group, Live, Owner, Slots, StoreError, Timestamp};
 
-/// What a turn is taken with.
+/// What a turn works with.
 pub(super) struct TurnSetting<'a, H> {
     pub(super) shared: &'a Shared,
     pub(super) group: &'a Group,
@@ -65,7 +65,7 @@ pub(super) struct Turn<'a, H> {
     setting: TurnSetting<'a, H>,
     machine: Consume<Live>,
     beside: Beside<'a>,
-    /// Events that the handler finished, and those of the delivery in hand.
+    /// How many events the handler finished, and how many it has in hand.
     delivered: u64,
     in_hand: u64,
     /// Which attempt at the delivery in hand this is, and how long to rest after it.
@@ -101,7 +101,7 @@ impl<'a, H: Handler> Turn<'a, H> {
         let TurnSetting { shared, partition, stop, .. } = self.setting;
         shared.show_start(self.observed());
         loop {
-            // L2: it looks at its clock before it acts.
+            // L2: a worker looks at its clock before it acts.
             let now = shared.clock.now();
             self.tell(now, News::Time);
             if stop.is_asked() && self.machine.may_stop() {
@@ -121,6 +121,7 @@ impl<'a, H: Handler> Turn<'a, H> {
                 continue;
             }
             let (store, wake) = (wants.store, wants.wake);
+            // D2: one delivery at a time, in order.
             if let Some(delivery) = &wants.deliver
                 && !self.beside.is_handling()
             {
@@ -146,7 +147,7 @@ impl<'a, H: Handler> Turn<'a, H> {
         self.machine.tell(&shared.rules, now, news);
     }
 
-    /// Hands a delivery to the handler, and reads ahead meanwhile.
+    /// Gives a delivery to the handler, and reads ahead meanwhile.
     fn deliver(&mut self, fence: Fence, after: Seq, page: Slots) {
         let TurnSetting { group, partition, handler, .. } = self.setting;
         if self.attempt == 1 {
@@ -170,9 +171,10 @@ impl<'a, H: Handler> Turn<'a, H> {
         let TurnSetting { shared, partition, retries, .. } = self.setting;
         match handled {
             Handled::Finished => {
+                // D3: only what the handler finished lets the checkpoint move.
                 self.delivered += self.in_hand;
                 (self.attempt, self.rest) = (1, Backoff::new(retries.first));
-                // If the lease ended meanwhile, the machine does not wait for it any more.
+                // If the lease ended meanwhile, the machine no longer waits for the handler.
                 if self.machine.wants(&shared.rules).deliver.is_some() {
                     self.tell(now, News::Handled);
                 }
@@ -187,14 +189,14 @@ impl<'a, H: Handler> Turn<'a, H> {
                 let resting = shared.clock.sleep(self.rest.next()).map(|()| Handled::Rested);
                 self.beside.handle(fence, resting.boxed());
             }
-            // L2: the clock was looked at since, as the lease may have ended meanwhile.
+            // L2: the machine was told the time before this, as the lease may have ended.
             Handled::Rested => self.attempt += 1,
         }
         Ok(())
     }
 
-    /// Sends the request that the machine wants and tells it the reply. Without one
-    /// it pauses, and the machine goes on wanting the same.
+    /// Sends the request that the machine wants, and tells it the reply. Without a reply it
+    /// pauses, and the machine still wants the same request.
     async fn exchange(
         &mut self,
         now: Timestamp,
@@ -244,8 +246,8 @@ impl<'a, H: Handler> Turn<'a, H> {
         self.beside.during(shared.send_once(owner.as_str(), request, most)).await
     }
 
-    /// Waits until the machine is to be told the time, the handler has ended, or the
-    /// worker is asked to stop.
+    /// Waits until the time for which the machine asked, the end of the handler's work, or a
+    /// request to stop.
     async fn wait(&mut self, wake: Option<Timestamp>) {
         let TurnSetting { shared, stop, .. } = self.setting;
         let woken = async {
@@ -254,7 +256,7 @@ impl<'a, H: Handler> Turn<'a, H> {
                 None => std::future::pending().await,
             }
         };
-        // Once told to stop it waits for the handler, not for the signal again.
+        // Once it was told to stop, it waits for the handler and not for the request again.
         if self.machine.may_stop() {
             let stopped = stop.wait();
             self.beside.until(select(pin!(woken), pin!(stopped)).map(|_| ())).await;
@@ -263,10 +265,10 @@ impl<'a, H: Handler> Turn<'a, H> {
         }
     }
 
-    /// A span, cut short where the lease ends before.
+    /// A span, cut where the lease ends.
     fn within_lease(&self, wake: Option<Timestamp>, span: Duration) -> Duration {
         match wake {
-            // L2: when the lease ends, its request is given up and the handler is dropped.
+            // L2: when the lease ends, the request is given up, and the handler with it.
             Some(ends) if self.machine.holds_lease() => {
                 span.min(ends.since(self.setting.shared.clock.now()))
             }
@@ -274,9 +276,9 @@ impl<'a, H: Handler> Turn<'a, H> {
         }
     }
 
-    /// Reads what comes after this delivery while it is handled.
+    /// Reads what comes after a delivery while it is handled.
     fn read_ahead(&mut self, page: &Slots, upto: Seq) {
-        // A page that is not full ends at the tail; what comes after is not there yet.
+        // A page that is not full ends at the tail: nothing comes after it yet.
         let more =
             page.last().is_some_and(|last| last > upto) || page.shown().len() >= Slots::LIMIT;
         if !more {
@@ -292,14 +294,14 @@ impl<'a, H: Handler> Turn<'a, H> {
         self.beside.read(upto, reading.boxed());
     }
 
-    /// Notes on the consumer's item why it stops. The lease is left to end by itself:
-    /// that is how long the next worker waits before it tries the same events.
+    /// Stores on the consumer's item why the worker stops. The lease is left to end by
+    /// itself: until then the next worker does not try the same events.
     async fn note_failure(&mut self, fence: Fence, why: &HandlerError) {
         let TurnSetting { shared, group, partition, .. } = self.setting;
         let note = format!("slot {}: {why}", fence.upto);
         let noted = shared.wire.note_failure(group, partition, self.machine.epoch(), &note).await;
         if let Err(error) = noted {
-            tracing::warn!(%partition, %error, "the failure could not be noted");
+            tracing::warn!(%partition, %error, "the handler's failure could not be stored on the consumer's item");
         }
     }
 }

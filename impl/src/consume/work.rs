@@ -1,4 +1,4 @@
-//! A worker's loop: sweeps for work, takes turns, and stops when it is asked to.
+//! A worker's loop: it sweeps for work, takes turns, and stops when it is asked to.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -49,9 +49,9 @@ impl Until {
     /// How sweeps read.
     fn consistency(self) -> Consistency {
         match self {
-            // What it misses the next sweep finds.
+            // The next sweep finds what this one misses.
             Until::Stopped => Consistency::Eventual,
-            // P1: nothing that was acknowledged may be missed where nothing is found.
+            // P1: "nothing to do" must not rest on a read that misses an acknowledged event.
             Until::CaughtUp => Consistency::Strong,
         }
     }
@@ -68,7 +68,7 @@ pub(super) struct WorkLoop<'a, H> {
     sweeping: Fuse<BoxFuture<'a, Result<Swept, StoreError>>>,
     next_sweep: Timestamp,
     summary: Summary,
-    /// The first failure: the other turns end as they should before it is reported.
+    /// The first failure, reported once the other turns have ended in an orderly way.
     failed: Option<WorkerError>,
 }
 
@@ -109,7 +109,7 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
             let mut noticed = pin!(notices.next().fuse());
             let mut hinted = pin!(setting.hints().fuse());
             let mut woken = pin!(clock.sleep_until(wake).fuse());
-            // Once it stops, its turns alone are waited for.
+            // Once it stops, it waits for its turns alone.
             let asked =
                 async { if stopping { std::future::pending().await } else { stop.wait().await } };
             let mut stopped = pin!(asked.fuse());
@@ -134,6 +134,7 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
         {
             self.turns.push(self.setting.take_turn(partition).boxed());
         }
+        // P1: the sweep is the durable trigger: it finds what no notice or hint announced.
         if self.sweeping.is_terminated() && now >= self.next_sweep {
             let (quiet, reads) = (self.agenda.quiet().clone(), self.until.consistency());
             self.sweeping = Sweep { stream, group, quiet, reads }.run().boxed().fuse();
@@ -148,8 +149,8 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
     /// When to look up again if nothing happens.
     fn next_wake(&self, stopping: bool) -> Timestamp {
         let far = self.setting.stream.now().plus(Duration::from_secs(3600));
-        // Once it stops, its turns alone are waited for: a partition to come back to
-        // would wake it again and again.
+        // Once it stops, it waits for its turns alone: a partition to come back to would wake it
+        // again and again.
         if stopping {
             return far;
         }
@@ -176,7 +177,7 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
                     trigger.finish(&partition);
                 }
             }
-            // The next sweep tells when that lease can have ended.
+            // The next sweep says when that lease can have ended.
             Outcome::Busy | Outcome::Lost | Outcome::GivenBack | Outcome::HandedOver => {}
         }
     }
@@ -193,7 +194,7 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
                 return self.until == Until::CaughtUp && nothing && idle;
             }
             Err(error) if error.is_transient() => {
-                tracing::warn!(%error, "the sweep failed; it is tried again");
+                tracing::warn!(%error, "a sweep failed; it will be repeated");
                 if self.agenda.sweep_failed(stream.now(), stream.0.patience) {
                     self.fail(error.into());
                 }

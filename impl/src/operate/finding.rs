@@ -7,11 +7,14 @@ use serde::Serialize;
 
 use crate::vocabulary::Group;
 
-/// Something that the protocol never leaves behind.
+/// Something that the protocol never leaves behind: a fault of this crate, of a clock, or of
+/// another program that wrote into the tables.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "finding", rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Finding {
-    /// D3: a group finished a slot that is empty; what is written there now is skipped.
+    /// D3: a group has finished a slot that is empty. An event that is written there is
+    /// skipped.
     EmptyBelowCheckpoint {
         /// The partition.
         partition: PartitionId,
@@ -22,7 +25,7 @@ pub enum Finding {
         /// The group's checkpoint.
         checkpoint: Seq,
     },
-    /// A slot is written that was never given out.
+    /// A slot above the head is filled: its number was never handed out.
     HeadBelowSlot {
         /// The partition.
         partition: PartitionId,
@@ -31,7 +34,7 @@ pub enum Finding {
         /// The slot.
         slot: Seq,
     },
-    /// A group finished more than was ever given out.
+    /// D3: a group has finished a slot whose number was never handed out.
     CheckpointAboveHead {
         /// The partition.
         partition: PartitionId,
@@ -42,28 +45,29 @@ pub enum Finding {
         /// The head.
         head: Seq,
     },
-    /// L1: a lease was taken without an epoch.
+    /// L1: a lease has no epoch.
     LeaseWithoutEpoch {
         /// The partition.
         partition: PartitionId,
         /// The group.
         group: Group,
     },
-    /// A lease lasts longer than any lease of this stream can: clocks, or units (scenario 9).
+    /// L2: a lease ends later than any lease that is taken now. A clock is wrong, or a program
+    /// writes times in another unit.
     LeaseTooLong {
         /// The partition.
         partition: PartitionId,
         /// The group.
         group: Group,
-        /// By how much it outlasts one that was taken now, in milliseconds.
+        /// How much later it ends, in milliseconds.
         beyond_ms: u64,
     },
-    /// Events or leases of a partition that the layout does not have.
+    /// There are events or leases of a partition that the layout does not have.
     StrayPartition {
         /// The partition.
         partition: PartitionId,
     },
-    /// An event stands in a partition that is not its key's.
+    /// S3: an event is in a partition that is not its key's.
     StrayEvent {
         /// The partition.
         partition: PartitionId,
@@ -72,7 +76,7 @@ pub enum Finding {
         /// The event's key.
         key: String,
     },
-    /// S2: one append stands in two slots.
+    /// S2: one append is in two slots.
     Twice {
         /// The partition.
         partition: PartitionId,
@@ -91,7 +95,7 @@ impl fmt::Display for Finding {
                 "D3: {partition}: slot {slot} is empty, and group {group} has its checkpoint at {checkpoint}"
             ),
             Finding::HeadBelowSlot { partition, head, slot } => {
-                write!(f, "{partition}: slot {slot} is written, and the head is {head}")
+                write!(f, "{partition}: slot {slot} is filled, and the head is {head}")
             }
             Finding::CheckpointAboveHead { partition, group, checkpoint, head } => write!(
                 f,
@@ -103,7 +107,7 @@ impl fmt::Display for Finding {
             Finding::LeaseTooLong { partition, group, beyond_ms } => write!(
                 f,
                 "L2: {partition}: the lease of group {group} ends {beyond_ms} ms later than any lease \
-                 taken now would: somebody's clock or unit is wrong"
+                 taken now would: a clock or a unit is wrong"
             ),
             Finding::StrayPartition { partition } => {
                 write!(f, "{partition} is not a partition of this stream's layout")
@@ -111,14 +115,12 @@ impl fmt::Display for Finding {
             Finding::StrayEvent { partition, slot, key } => {
                 write!(
                     f,
-                    "S3: {partition}: slot {slot} holds an event of key `{key}`, whose partition is another"
+                    "S3: {partition}: slot {slot} holds an event of key `{key}`, which belongs elsewhere"
                 )
             }
-            Finding::Twice { partition, token, slots } => write!(
-                f,
-                "S2: {partition}: append {token} stands in slots {} and {}",
-                slots.0, slots.1
-            ),
+            Finding::Twice { partition, token, slots } => {
+                write!(f, "S2: {partition}: append {token} is in slots {} and {}", slots.0, slots.1)
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How a stream is used: which tables, which protocol, and how long things take.
+//! How a stream is used: its tables, its protocol, and how long things take.
 
 use std::time::Duration;
 
@@ -9,23 +9,24 @@ use super::founding::Founding;
 use super::layout::Layout;
 use crate::vocabulary::{Live, SetupError};
 
-/// What to know of a stream before it is opened or created.
+/// What to know of a stream before it is created or opened.
 ///
-/// How keys are divided and how long a lease lasts are chosen when the stream is
-/// created, and kept with it: everybody who opens it takes what is there.
+/// The layout, the lease, the grace and the skew are chosen when the stream is created,
+/// and stored with it. Opening the stream takes what is stored and ignores these four.
 #[derive(Clone, Debug)]
 pub struct Config {
-    pub(crate) prefix: String,
-    pub(crate) founding: Founding,
-    pub(crate) design: Design,
-    pub(crate) patience: Duration,
-    pub(crate) attempt: Duration,
+    pub(super) prefix: String,
+    pub(super) founding: Founding,
+    pub(super) design: Design,
+    pub(super) patience: Duration,
+    pub(super) attempt: Duration,
     #[cfg(feature = "refuted-designs")]
     refuted: bool,
 }
 
 impl Config {
-    /// A stream in the tables with this prefix, in one partition until told otherwise.
+    /// Configures a stream in the tables `{prefix}partitions`, `{prefix}events` and
+    /// `{prefix}consumers`, with the defaults of the methods below.
     #[must_use]
     pub fn new(prefix: impl Into<String>) -> Config {
         Config {
@@ -36,8 +37,8 @@ impl Config {
                 grace: Duration::from_secs(1),
                 skew: Duration::from_millis(500),
             },
-            // Outside Lambda nobody brings a trigger back, so the tables themselves
-            // are the durable one: a sweep over what lags. Notices make it fast.
+            // P1: outside Lambda no queue brings a trigger back, so the sweep over the tables is
+            // the durable trigger. Notices make it fast.
             design: Design { trigger: Trigger::Sweep, ..Design::RECOMMENDED },
             patience: Duration::from_secs(30),
             attempt: Duration::from_secs(3),
@@ -46,69 +47,84 @@ impl Config {
         }
     }
 
-    /// How keys are divided among partitions. One partition for all unless told otherwise.
+    /// Sets how keys are divided among partitions. Default: one partition for all keys.
+    /// Stored with the stream.
     #[must_use]
     pub fn layout(mut self, layout: Layout) -> Config {
         self.founding.layout = layout;
         self
     }
 
-    /// How long a worker may be silent before another takes over; it renews after a
-    /// third of that. Ten seconds unless told otherwise.
+    /// Sets how long a worker may be silent before another takes over. Default: 10 s. At
+    /// least 100 ms, and longer than the skew. Stored with the stream.
+    ///
+    /// A worker renews its lease after a third of this time. After a crash the next worker
+    /// waits for the lease's end and the skew.
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Config {
         self.founding.lease = lease;
         self
     }
 
-    /// How long an empty slot may stand before a reader voids it: longer than a
-    /// writer usually takes from its number to its write. One second unless told otherwise.
+    /// Sets how long an empty slot may stand before a consumer voids it. Default: 1 s.
+    /// Stored with the stream.
+    ///
+    /// Choose a time that is longer than a producer usually takes from its number to its
+    /// write. A producer that is slower finds its slot voided and takes a new number.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Config {
         self.founding.grace = grace;
         self
     }
 
-    /// The most by which two workers' clocks may differ; L2 is promised within it.
-    /// Half a second unless told otherwise.
+    /// Sets the most by which two workers' clocks may differ. Default: 500 ms. Stored
+    /// with the stream.
+    ///
+    /// Within it at most one worker is active. Beyond it two may deliver at once, but a
+    /// checkpoint still moves only forward and only by the current epoch.
     #[must_use]
     pub fn skew(mut self, skew: Duration) -> Config {
         self.founding.skew = skew;
         self
     }
 
-    /// How long to go on trying when the store does not answer. Half a minute unless told otherwise.
+    /// Sets how long an append, a read or a worker goes on trying while the store does not
+    /// answer. Default: 30 s.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Config {
         self.patience = patience;
         self
     }
 
-    /// How long to wait for one answer, the SDK's own retries included, before the
-    /// outcome counts as unknown. Three seconds unless told otherwise.
+    /// Sets how long to wait for one answer, the SDK's own retries included, before the
+    /// outcome counts as unknown and the request is sent again. Default: 3 s.
     #[must_use]
     pub fn attempt(mut self, attempt: Duration) -> Config {
         self.attempt = attempt;
         self
     }
 
-    /// Another protocol. Only designs whose declared verdict is that everything
-    /// holds can be opened; `gapless designs` lists them.
+    /// Sets the protocol. Default: the recommended design, triggered by sweeps.
+    ///
+    /// Only designs whose declared verdict is that everything holds can be created or
+    /// opened; `gapless designs` lists them. The design is not stored with the stream, so
+    /// every process that uses it must choose the same one.
     #[must_use]
     pub fn design(mut self, design: Design) -> Config {
         self.design = design;
         self
     }
 
-    /// The rules that a stream founded with this obeys.
+    /// Returns the rules that machines obey in a stream that is created with this
+    /// configuration.
     ///
     /// # Errors
-    /// [`SetupError::Config`] if there can be no such stream.
+    /// Returns [`SetupError::Config`] if there can be no such stream.
     pub fn rules(&self) -> Result<Rules<Live>, SetupError> {
         self.founding.rules(self.design)
     }
 
-    /// Any protocol, also one that is known to lose events: for simulations alone.
+    /// Sets any protocol, even one that is known to lose events. For simulations alone.
     #[cfg(feature = "refuted-designs")]
     #[must_use]
     pub fn refuted_design(mut self, design: Design) -> Config {
@@ -117,8 +133,8 @@ impl Config {
         self
     }
 
-    /// Production runs no design that is refuted.
-    pub(crate) fn check_design(&self) -> Result<(), SetupError> {
+    /// Refuses designs that are refuted, or that were never declared to hold.
+    pub(super) fn check_design(&self) -> Result<(), SetupError> {
         #[cfg(feature = "refuted-designs")]
         if self.refuted {
             return Ok(());

@@ -1,4 +1,4 @@
-//! What is chosen when a stream is created, and kept with it.
+//! The settings that are chosen when a stream is created, and stored with it.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::layout::Layout;
 use crate::vocabulary::{Live, SetupError};
 use crate::wire::{FoundingItem, Wire};
 
-/// What is chosen when a stream is created, and kept with it.
+/// The settings that are chosen when a stream is created, and stored with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Founding {
     pub(crate) layout: Layout,
@@ -20,7 +20,7 @@ pub(crate) struct Founding {
 }
 
 impl Founding {
-    /// What the stream in these tables was founded with, if there is one.
+    /// Reads the founding of the stream in these tables, if there is one.
     pub(crate) async fn read(wire: &Wire) -> Result<Option<Founding>, SetupError> {
         let Some(item) = wire.read_founding().await? else { return Ok(None) };
         let FoundingItem { layout, lease, grace, skew } = item;
@@ -28,7 +28,7 @@ impl Founding {
         Ok(Some(Founding { layout, lease, grace, skew }))
     }
 
-    /// Founds the stream, unless it is founded: then what was chosen before is the answer.
+    /// Founds the stream unless it is founded. Returns what it is founded with.
     pub(crate) async fn write(self, wire: &Wire) -> Result<Founding, SetupError> {
         let Founding { layout, lease, grace, skew } = self;
         let item = FoundingItem { layout: layout.to_string(), lease, grace, skew };
@@ -38,20 +38,20 @@ impl Founding {
         Founding::read(wire).await?.ok_or(SetupError::NoStream)
     }
 
-    /// The rules that machines obey in a stream founded like this.
+    /// The rules that machines obey in a stream with this founding.
     pub(crate) fn rules(&self, design: Design) -> Result<Rules<Live>, SetupError> {
         let Founding { layout, lease, grace, skew } = *self;
         let least = Duration::from_millis(100);
         if lease < least || lease <= skew {
             return Err(SetupError::Config(format!(
-                "a lease of {lease:?} is too short: it must be at least {least:?}, and longer than \
-                 the skew of {skew:?}"
+                "a lease of {lease:?} is too short: choose at least {least:?}, and longer than the \
+                 skew of {skew:?}"
             )));
         }
         if layout == Layout::EachKey && design.increment == Increment::None {
             return Err(SetupError::Config(
-                "a partition for each key needs a counter: it is the counter's first increment that \
-                 enters a partition into the index"
+                "a partition for each key needs a counter, whose first increment enters the partition \
+                 into the index: choose a fixed layout, or a design with a counter"
                     .to_owned(),
             ));
         }

@@ -1,4 +1,4 @@
-//! A stream: the handle from which everything else is had.
+//! The `Stream` handle: creating and opening a stream, and what it is made of.
 
 use std::sync::Arc;
 
@@ -15,9 +15,11 @@ use crate::observe::Observer;
 use crate::vocabulary::{Clock, SetupError, StoreError, Timestamp};
 use crate::wire::{TableNames, Wire};
 
-/// An ordered event stream in DynamoDB. Cloning it is cheap.
+/// An ordered event stream in DynamoDB: the entry point for everything else.
 ///
-/// No task is started and no runtime is called: time and sleep are those of the
+/// Cloning is cheap; clones share the client and the notices.
+///
+/// A stream starts no task and calls no runtime: time and sleep are those of the SDK
 /// client's configuration, and everything that takes time is a future to await.
 #[derive(Clone, Debug)]
 pub struct Stream(pub(crate) Arc<Shared>);
@@ -25,8 +27,14 @@ pub struct Stream(pub(crate) Arc<Shared>);
 impl Stream {
     /// Opens a stream that exists, and verifies its tables.
     ///
+    /// It sends three `DescribeTable` requests and reads one item (one read unit). Dropping
+    /// the future changes nothing.
+    ///
     /// # Errors
-    /// [`SetupError`]: no tables, another schema, no answer.
+    /// Returns [`SetupError::NoTable`] or [`SetupError::NoStream`] if there is no stream,
+    /// [`SetupError::Schema`] if the tables are others, [`SetupError::Config`] if the design
+    /// is refuted or impossible, [`SetupError::Client`] if the client cannot sleep, and
+    /// [`SetupError::Store`] if a request failed.
     pub async fn open(client: Client, config: Config) -> Result<Stream, SetupError> {
         config.check_design()?;
         let clock = Clock::of(&client)?;
@@ -36,11 +44,19 @@ impl Stream {
         Stream::from_parts(wire, clock, founding, &config)
     }
 
-    /// Creates a stream, or opens the one that was founded alike. What an earlier
-    /// attempt left half done is finished.
+    /// Creates a stream, or opens the one that was created with the same settings.
+    ///
+    /// It creates the tables that do not exist (billed on demand) and waits until they are
+    /// active, which takes some seconds on AWS. Then it writes one item for the stream and
+    /// one for each partition of a fixed layout, one after another: a write unit each, and
+    /// another for the index. Calling it again is safe, even from several processes at once,
+    /// and completes what a dropped future or a crash left half done.
     ///
     /// # Errors
-    /// [`SetupError`]: another schema, another founding, no answer.
+    /// Returns [`SetupError::Founding`] if the stream exists with other settings,
+    /// [`SetupError::Schema`] if the tables are others, [`SetupError::Config`] if the
+    /// configuration is refuted or impossible, [`SetupError::Client`] if the client cannot
+    /// sleep, and [`SetupError::Store`] if a request failed.
     pub async fn create(client: Client, config: Config) -> Result<Stream, SetupError> {
         config.check_design()?;
         config.rules()?;
@@ -71,7 +87,8 @@ impl Stream {
         Ok(Stream(Arc::new(shared)))
     }
 
-    /// The same stream, with every decision shown to `observer`.
+    /// Returns the same stream with every request, and everything its machines are told,
+    /// shown to `observer`. It replaces an observer that was set before.
     #[must_use]
     pub fn observed(&self, observer: Arc<dyn Observer>) -> Stream {
         let Shared { wire, clock, rules, layout, patience, attempt, notices, observer: _ } =
@@ -88,42 +105,48 @@ impl Stream {
         }))
     }
 
-    /// How keys are divided among partitions.
+    /// Returns how keys are divided among partitions.
     #[must_use]
     pub fn layout(&self) -> Layout {
         self.0.layout
     }
 
-    /// Where the events of a key go.
+    /// Returns the partition of a key.
     #[must_use]
     pub fn route(&self, key: &str) -> PartitionId {
         self.0.layout.route(key)
     }
 
-    /// The typed requests that this stream's machines send.
+    /// Returns the wire, for sending typed requests past the protocol. Tests and repairs
+    /// need it; anything else can break the stream's promises with it.
     #[must_use]
     pub fn wire(&self) -> &Wire {
         &self.0.wire
     }
 
-    /// What this process announces: an append that is done, a worker that hands over.
-    /// Whoever subscribes can carry it to other processes, by a queue for instance.
+    /// Returns the notices of this process: each partition that an append has written, or
+    /// that a worker hands over.
+    ///
+    /// A subscriber can carry them to other processes, such as by a queue.
     #[must_use]
     pub fn notices(&self) -> &Notices {
         &self.0.notices
     }
 
-    /// The time by this process's clock.
+    /// Returns the time of this process's clock, as the SDK client's configuration gives it.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.0.clock.now()
     }
 
-    /// Every partition, in order. Where each key has its own they are read from an
-    /// index, which may not show the newest yet.
+    /// Returns every partition, in order.
+    ///
+    /// A fixed layout costs nothing. Where each key has its own partition, the list is
+    /// read from an index, half a read unit for each 4 KB; the index is eventually
+    /// consistent and may not show the newest partitions yet.
     ///
     /// # Errors
-    /// [`StoreError`] if the index cannot be read.
+    /// Returns [`StoreError`] if the index cannot be read.
     pub async fn partitions(&self) -> Result<Vec<PartitionId>, StoreError> {
         match self.0.layout.all() {
             Some(all) => Ok(all),

@@ -6,26 +6,32 @@ use std::str::FromStr;
 use gapless_model::{HASH_BITS, PartitionId};
 use md5::{Digest, Md5};
 
-/// How the keys of a stream are divided among partitions. Chosen when the stream is created.
+/// How the keys of a stream are divided among partitions. It is chosen when the stream is
+/// created.
+///
+/// The text form is the number of partitions, or `each-key`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Layout {
-    /// Two to the power of this many partitions: every prefix of so many binary digits.
+    /// A fixed number of partitions: two to the power of `bits`, at most
+    /// [`Layout::MOST_BITS`]. Each covers the hashes that begin with its own `bits` digits.
     Fixed {
-        /// How many digits of a key's hash name its partition.
+        /// How many leading binary digits of a key's hash name its partition.
         bits: u8,
     },
-    /// A partition for each key, made by its first append.
+    /// A partition for each key, made by the key's first append. It needs a design with a
+    /// counter.
     EachKey,
 }
 
 impl Layout {
-    /// The most partitions that a fixed layout may have, as a power of two.
+    /// The largest `bits` of a fixed layout: 12, for 4096 partitions.
     pub const MOST_BITS: u8 = 12;
 
-    /// A fixed number of partitions.
+    /// Returns a layout with a fixed number of partitions.
     ///
     /// # Errors
-    /// If it is not a power of two from 1 to 4096.
+    /// Returns [`NoLayout`] unless `partitions` is a power of two from 1 to 4096.
     pub fn fixed(partitions: u32) -> Result<Layout, NoLayout> {
         let bits = partitions.trailing_zeros() as u8;
         if partitions.is_power_of_two() && bits <= Layout::MOST_BITS {
@@ -34,7 +40,7 @@ impl Layout {
         Err(NoLayout(partitions.to_string()))
     }
 
-    /// Where the events of a key go.
+    /// Returns the partition of a key: the same one in every process and release.
     #[must_use]
     pub fn route(self, key: &str) -> PartitionId {
         let hash = hash(key);
@@ -44,7 +50,7 @@ impl Layout {
         }
     }
 
-    /// All partitions, in order, where their number is fixed.
+    /// Returns all partitions in order, or `None` if each key has its own.
     #[must_use]
     pub fn all(self) -> Option<Vec<PartitionId>> {
         match self {
@@ -57,7 +63,7 @@ impl Layout {
         }
     }
 
-    /// Whether a partition is one of this layout's.
+    /// Whether a key could be routed to this partition.
     #[must_use]
     pub fn has(self, partition: &PartitionId) -> bool {
         match self {
@@ -67,7 +73,7 @@ impl Layout {
     }
 }
 
-/// A key's hash: the first 64 bits of its MD5, as Kinesis places keys. It spreads
+/// A key's hash: the first 64 bits of its MD5, as Kinesis places keys. It spreads the
 /// keys; nothing depends on its being hard to invert.
 fn hash(key: &str) -> u64 {
     let digest = Md5::digest(key.as_bytes());
@@ -75,9 +81,9 @@ fn hash(key: &str) -> u64 {
     first.fold(0, |hash, byte| hash << 8 | u64::from(*byte))
 }
 
-/// Why a text is no layout.
+/// The error of a number or a text that is not a [`Layout`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a layout: one is a power of two from 1 to 4096, or `each-key`")]
+#[error("`{0}` is not a layout: write a power of two from 1 to 4096, or `each-key`")]
 pub struct NoLayout(String);
 
 impl fmt::Display for Layout {

@@ -1,5 +1,5 @@
-//! What a stream's clones share, and how they send requests: one attempt, or until
-//! it is answered.
+//! What a stream's clones share, and how they send requests: once, or until the store
+//! answers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use crate::observe::{Decision, Machine, Observer, Told};
 use crate::vocabulary::{Backoff, Clock, Live, StoreError};
 use crate::wire::Wire;
 
+/// What a stream's clones share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) wire: Wire,
@@ -27,19 +28,21 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Shows the observer a machine that starts, or goes on.
     pub(crate) fn show_start(&self, machine: Machine<'_>) {
         if let Some(observer) = &self.observer {
             observer.on_start(machine);
         }
     }
 
+    /// Shows the observer what a machine is about to be told.
     pub(crate) fn show_told(&self, machine: Machine<'_>, told: Told<'_>) {
         if let Some(observer) = &self.observer {
             observer.on_tell(machine, told);
         }
     }
 
-    /// One attempt at a request, no longer than `most`.
+    /// Sends a request once. An answer that does not come within `most` is unknown.
     pub(crate) async fn send_once(
         &self,
         who: &str,
@@ -64,12 +67,12 @@ impl Shared {
         if let Err(error) = &answer
             && error.is_transient()
         {
-            tracing::debug!(who, %error, "the store did not answer; the same request is sent again");
+            tracing::debug!(who, %error, "no answer from the store; the same request will be sent again");
         }
         answer
     }
 
-    /// Sends a request until it is answered, or patience runs out.
+    /// Sends a request until the store answers it, or patience runs out.
     pub(crate) async fn send_until_answered(
         &self,
         who: &str,

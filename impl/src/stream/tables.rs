@@ -1,12 +1,12 @@
-//! The three tables: made where they are missing, and verified.
+//! The three tables: created where they are missing, and verified.
 
 use std::time::Duration;
 
 use crate::vocabulary::{Backoff, Clock, SetupError};
 use crate::wire::Wire;
 
-/// Makes the tables that are not there, waits until they can be used, and verifies all three.
-pub(crate) async fn create(wire: &Wire, clock: &Clock) -> Result<(), SetupError> {
+/// Creates the tables that do not exist, waits until all three are active, and verifies them.
+pub(super) async fn create(wire: &Wire, clock: &Clock) -> Result<(), SetupError> {
     for schema in wire.schemas() {
         if wire.describe_table(&schema).await?.is_none() {
             wire.create_table(&schema).await?;
@@ -27,8 +27,8 @@ pub(crate) async fn create(wire: &Wire, clock: &Clock) -> Result<(), SetupError>
     Ok(())
 }
 
-/// Verifies the three tables.
-pub(crate) async fn verify(wire: &Wire) -> Result<(), SetupError> {
+/// Verifies the schemas of the three tables.
+pub(super) async fn verify(wire: &Wire) -> Result<(), SetupError> {
     for schema in wire.schemas() {
         let table = wire.describe_table(&schema).await?;
         let missing = || SetupError::NoTable { table: schema.table().to_owned() };

@@ -1,4 +1,4 @@
-//! What a source of triggers offers, and the process's own notices as one.
+//! What a source of triggers provides, and the process's own notices as one.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -8,21 +8,26 @@ use gapless_model::PartitionId;
 
 use crate::notices::Subscription;
 
-/// Partitions that may have work, as they come to be known.
+/// A future of the partitions that may have work, as [`Trigger::next`] returns it.
 pub type Hints<'a> = Pin<Box<dyn Future<Output = Vec<PartitionId>> + Send + 'a>>;
 
-/// Says which partitions may have work. A queue or a function's event source fits
-/// behind it as well as what is here.
+/// A source of hints which partitions may have work, for `Worker::trigger`.
 ///
-/// Where a source is durable by itself (a queue with visibility timeouts, a
-/// function that reads the table's stream), it brings a trigger back until
-/// [`Trigger::finish`] is called for it.
+/// A queue or a function's event source fits behind it as well as what is here. A source
+/// that is durable by itself (a queue with visibility timeouts, a function that reads the
+/// table's stream) brings a trigger back until [`Trigger::finish`] is called for it.
 pub trait Trigger: fmt::Debug + Send + Sync {
-    /// Waits for the next hints. Dropping the future loses none.
+    /// Waits for the next hints.
+    ///
+    /// A worker drops the future and calls again whenever something else happens, so
+    /// dropping it must lose no hint.
     fn next(&self) -> Hints<'_>;
 
-    /// The work that a hint announced is done, or somebody else is at it and the
-    /// lease will bring it back.
+    /// Called when a turn found its partition caught up: the triggers of that partition
+    /// are finished, and a durable source can forget them.
+    ///
+    /// It is not called when the lease was held, lost or handed over. The default does
+    /// nothing.
     fn finish(&self, partition: &PartitionId) {
         let _ = partition;
     }

@@ -1,7 +1,7 @@
 //! Triggers: how a worker learns that a partition has work.
 //!
-//! What makes them durable is the worker's own sweep over the tables; everything
-//! here only makes it fast, and may lose, repeat and delay as it likes.
+//! The worker's own sweep over the tables is the durable trigger. Everything here only
+//! makes a worker faster, so it may lose, repeat, delay and reorder what it announces.
 
 mod hints;
 #[cfg(feature = "table-stream")]

@@ -1,8 +1,4 @@
-//! Hints from the Events table's own stream: a reader of DynamoDB Streams.
-//!
-//! No more than two processes should read one shard of a table's stream, so this
-//! is for a worker or two, not for hundreds. Where nobody reads it, or where it
-//! lags, sweeps find the work all the same.
+//! Hints from the Events table's own stream, read over DynamoDB Streams.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -17,7 +13,14 @@ use crate::stream::Stream;
 use crate::vocabulary::{Backoff, Clock, SetupError};
 use crate::wire::{ShardPage, ShardStart, StreamsError, StreamsWire};
 
-/// Reads which partitions were written from the Events table's stream.
+/// Reads from the Events table's stream which partitions were written.
+///
+/// No more than two processes should read one shard of a table's stream, so this is for
+/// a worker or two, not for hundreds. Where it lags or fails, sweeps find the work.
+///
+/// It looks at every shard every 250 ms while there is nothing new. A look costs a
+/// `DescribeStream` request for each page of shards and a `GetRecords` request for each
+/// open shard, and no capacity of the table.
 pub struct TableStream {
     wire: StreamsWire,
     clock: Clock,
@@ -31,15 +34,15 @@ impl fmt::Debug for TableStream {
     }
 }
 
-/// Where the reader stands. A wait for hints can be dropped at any time, so what is read
-/// is noted here before anything else is waited for.
+/// The reader's progress. A wait for hints can be dropped at any time, so what is read is
+/// kept here before anything else is awaited.
 #[derive(Debug, Default)]
 struct Shards {
     stream: Option<String>,
     iterators: BTreeMap<String, String>,
     /// Shards that are read to their end.
     ended: BTreeSet<String>,
-    /// Shards whose iterator expired: what they held meanwhile is for the sweeps.
+    /// Shards whose iterator expired, and which need a new one.
     expired: BTreeSet<String>,
     started: bool,
     /// Partitions that were written, and are not handed out yet.
@@ -67,10 +70,13 @@ impl Shards {
 }
 
 impl TableStream {
-    /// A reader of the stream's Events table, from now on.
+    /// Creates a reader of `stream`'s Events table. It hints at what is written from its
+    /// first look on; what was there before is found by the worker's first sweep.
+    ///
+    /// `client` must reach the same DynamoDB as the stream's own client.
     ///
     /// # Errors
-    /// [`SetupError`] if the stream's client cannot sleep.
+    /// Returns [`SetupError::Client`] if the stream's own client has no way to sleep.
     pub fn new(client: Client, stream: &Stream) -> Result<TableStream, SetupError> {
         Ok(TableStream {
             wire: StreamsWire::new(client, &stream.wire().tables().events),
@@ -80,7 +86,7 @@ impl TableStream {
         })
     }
 
-    /// One look at every shard; an error only if nothing is known to be written.
+    /// Looks at every shard. An error counts only if nothing is known to be written.
     async fn written_partitions(&self) -> Result<BTreeSet<PartitionId>, StreamsError> {
         let mut shards = self.shards.lock().await;
         let mut failed = self.find_shards(&mut shards).await.err();
@@ -112,7 +118,8 @@ impl TableStream {
             if shards.iterators.contains_key(id) || shards.ended.contains(id) {
                 continue;
             }
-            // What was there before is for the first sweep; a shard that comes later is read whole.
+            // The sweeps find what was there before, and what came while an iterator was expired.
+            // A shard that comes later is read from its beginning.
             let start = match shards.started && !shards.expired.contains(id) {
                 false => ShardStart::Now,
                 true => ShardStart::Oldest,

@@ -1,4 +1,5 @@
-//! Time and sleep, as the SDK client's configuration gives them; and how long to wait before trying again.
+//! Time and sleep, as the SDK client's configuration provides them, and the waits
+//! between attempts.
 
 use std::time::Duration;
 
@@ -17,14 +18,15 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
+    /// The clock of a client.
     pub(crate) fn of(client: &Client) -> Result<Clock, SetupError> {
-        // As the SDK itself: what the configuration gives, or what its own features bring.
+        // As in the SDK: the configuration's, or the one that the SDK's features bring.
         let sleep = client.config().sleep_impl().or_else(default_async_sleep);
         let sleep = sleep.ok_or(SetupError::Client {
             what: "way to sleep",
             help: "enable the SDK's feature `rt-tokio`, or give its configuration a `sleep_impl`",
         })?;
-        // The SDK itself falls back to the system's clock.
+        // The SDK falls back to the system's clock as well.
         let time = client.config().time_source().unwrap_or_default();
         Ok(Clock { time, sleep })
     }
@@ -39,14 +41,14 @@ impl Clock {
         }
     }
 
-    /// Sleeps until then, by this clock.
+    /// Sleeps until a time of this clock.
     pub(crate) async fn sleep_until(&self, then: Timestamp) {
         self.sleep(then.since(self.now())).await;
     }
 }
 
-/// Waits that double, each drawn at random between half and whole, so that those
-/// who were turned away together do not come back together.
+/// Waits that double up to two seconds. Each is drawn at random between its half and its
+/// whole, so that callers who were refused together do not come back together.
 #[derive(Clone, Debug)]
 pub(crate) struct Backoff {
     next: Duration,

@@ -1,31 +1,35 @@
-//! Events, and where they stand.
+//! Events, batches and positions.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use gapless_model::{Batch, PartitionId, Seq};
 use serde::{Deserialize, Serialize};
 
-/// An event: a key that says what it is about, and any bytes.
+/// An event: a key and arbitrary bytes.
 ///
-/// Events of one key are totally ordered. Where the bytes are UTF-8 they stand in
-/// the table as a string, so that a person can read them there.
+/// Events with the same key are totally ordered. An event must fit into one item of
+/// DynamoDB; `gapless::wire::check_event` says whether it does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Event {
-    /// What it is about: an order, a customer, a device.
+    /// What the event is about, such as an order, a customer or a device. The key
+    /// decides the partition.
     pub key: String,
-    /// What happened.
+    /// What happened. Bytes that are UTF-8 are stored as a string, so that they can be
+    /// read in the table; everything else is stored as binary.
     pub data: Vec<u8>,
 }
 
 impl Event {
-    /// An event about `key`.
+    /// Creates an event about `key`.
     #[must_use]
     pub fn new(key: impl Into<String>, data: impl Into<Vec<u8>>) -> Event {
         Event { key: key.into(), data: data.into() }
     }
 
-    /// The data as text, if it is.
+    /// Returns the data as text, or `None` if it is not UTF-8.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         std::str::from_utf8(&self.data).ok()
@@ -33,18 +37,20 @@ impl Event {
 }
 
 /// What one append writes into its slot: one or more events.
+///
+/// Cloning is cheap: clones share the events.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EventBatch(Arc<[Event]>);
 
 impl EventBatch {
-    /// A batch; `None` without an event.
+    /// Creates a batch; `None` if there is no event.
     #[must_use]
     pub fn new(events: Vec<Event>) -> Option<EventBatch> {
         (!events.is_empty()).then(|| EventBatch(events.into()))
     }
 
-    /// The events, in order.
+    /// Returns the events in their order. There is at least one.
     #[must_use]
     pub fn events(&self) -> &[Event] {
         &self.0
@@ -63,17 +69,20 @@ impl Batch for EventBatch {
     }
 }
 
-/// Where an event stands in its partition: the slot, and the place in the slot's batch.
+/// An event's place in its partition: a slot, and an index in the slot's batch.
+///
+/// Positions of one partition are ordered as its events are. The text form is the slot,
+/// a dot and the index, such as `17.0`; a slot alone stands for its first event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Position {
     /// The slot's sequence number, from 1.
     pub slot: Seq,
-    /// The place in the batch, from 0.
+    /// The index in the slot's batch, from 0.
     pub index: u32,
 }
 
 impl Position {
-    /// Before every event.
+    /// The position before every event.
     pub const START: Position = Position { slot: Seq::ZERO, index: 0 };
 }
 
@@ -83,14 +92,14 @@ impl fmt::Display for Position {
     }
 }
 
-/// Why a text is no position.
+/// The error of parsing a text that is not a [`Position`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is not a position: one is a slot, or a slot, a dot and a place in it, such as `17.0`"
+    "`{0}` is not a position: write a slot such as `17`, or a slot and an index such as `17.0`"
 )]
 pub struct NoPosition(String);
 
-impl std::str::FromStr for Position {
+impl FromStr for Position {
     type Err = NoPosition;
 
     fn from_str(text: &str) -> Result<Position, NoPosition> {
@@ -102,12 +111,13 @@ impl std::str::FromStr for Position {
     }
 }
 
-/// An event in the log.
+/// An event in the log, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Recorded {
-    /// Its partition.
+    /// The partition.
     pub partition: PartitionId,
-    /// Its place there.
+    /// The position in the partition.
     pub position: Position,
     /// The event.
     pub event: Event,

@@ -9,7 +9,8 @@ use super::names::{Group, Owner, ProducerName, Token};
 use super::page::{Filled, Slots};
 use super::time::Timestamp;
 
-/// The vocabulary of production.
+/// The vocabulary of production: the types that fill the machines' generic ids, times,
+/// batches and pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Live;
 
@@ -38,15 +39,15 @@ impl FromSlots<Live> for Slots {
 impl Spoken for Live {
     fn events(token: &Token, batch: &EventBatch) -> String {
         let short = |event: &Event| event.text().filter(|text| text.len() <= 16).map(str::to_owned);
-        let said: Option<Vec<String>> = batch.events().iter().take(5).map(short).collect();
-        match said {
-            Some(said) if batch.events().len() <= 4 => said.join(" "),
+        let texts: Option<Vec<String>> = batch.events().iter().take(5).map(short).collect();
+        match texts {
+            Some(texts) if batch.events().len() <= 4 => texts.join(" "),
             Some(_) | None => format!("{} events of {token}", batch.events().len()),
         }
     }
 
     fn owner(owner: &Owner) -> String {
-        // The worker's name and enough of the run's mark to tell two apart.
+        // The worker's name, and enough of the random digits to tell two runs apart.
         let mark = owner.as_str().rfind('#').map_or(0, |at| at + 5);
         owner.as_str().get(..mark).unwrap_or(owner.as_str()).to_owned()
     }
@@ -56,7 +57,7 @@ impl Spoken for Live {
     }
 
     fn ending(_until: Timestamp) -> String {
-        // Whose clock would say whether it has ended?
+        // A lease's end means something only beside a clock, and there is none here.
         String::new()
     }
 

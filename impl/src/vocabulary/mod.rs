@@ -1,4 +1,4 @@
-//! What everything else is said in: names, times, events, pages, errors and a clock.
+//! What everything else is said in: events, names, times, pages of slots, errors and a clock.
 
 mod clock;
 mod error;

@@ -1,4 +1,4 @@
-//! Who takes part: groups, runs of workers, producers, and single appends.
+//! The names of those who take part: groups, worker runs, producers, and appends.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,12 +9,14 @@ use serde::{Deserialize, Serialize};
 macro_rules! name {
     ($(#[doc = $doc:literal])+ $name:ident) => {
         $(#[doc = $doc])+
+        ///
+        /// Cloning is cheap: clones share the text.
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// As it stands in the tables.
+            /// Returns the text as it is stored in the tables.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -42,41 +44,50 @@ macro_rules! name {
 }
 
 name!(
-    /// A group of consumers: an independent reader of a stream (the table's `consumerId`).
+    /// The name of a group: an independent reader of a stream, with its own checkpoints.
+    ///
+    /// The Consumers table calls it `consumerId`.
     Group
 );
 name!(
-    /// One run of one worker. Two runs never share a name: a worker that found its
-    /// dead predecessor's lease would take it for its own.
+    /// The name of one run of one worker, as it is stored in the leases.
+    ///
+    /// Two runs never share a name: a worker that found the lease of its dead
+    /// predecessor under its own name would take it for its own.
     Owner
 );
 name!(
-    /// A producer that is known across its restarts.
+    /// The name of a producer that keeps it across restarts.
     ProducerName
 );
 name!(
-    /// Names one append for ever, so that it recognises its own effect.
+    /// The name of one append, stored in its slot for good.
+    ///
+    /// A writer that finds its own token in a slot knows that its write was applied.
     Token
 );
 
 impl Owner {
-    /// A name for this run of a worker.
+    /// Creates a new name for a run of the worker `worker`: that name, and 64 random bits.
     #[must_use]
     pub fn fresh(worker: &str) -> Owner {
+        // L1: two runs of one worker never share an owner's name.
         Owner::from(format!("{worker}#{:016x}", fastrand::u64(..)))
     }
 }
 
 impl Token {
-    /// A name for an append by nobody in particular.
+    /// Creates a new token for an anonymous append: 128 random bits.
     #[must_use]
     pub fn fresh() -> Token {
         Token::from(format!("{:032x}", fastrand::u128(..)))
     }
 
-    /// The name of a named producer's append, the same in every run: its batch ends with `number`.
+    /// Returns the token of a named producer's append whose batch ends with `number`. It
+    /// is the same in every run.
     #[must_use]
     pub fn of(producer: &ProducerName, number: Number) -> Token {
+        // S2: a rerun recognises what an earlier run appended.
         Token::from(format!("{producer}/{number}"))
     }
 }

@@ -1,43 +1,46 @@
-//! Slots, as one query shows them, and the events in them.
+//! Slots as one query shows them, and the events in them.
 
 use std::sync::Arc;
 
 use gapless_model::{Page, PartitionId, Seen, Seq};
 use serde::{Deserialize, Serialize};
 
-use super::event::Position;
-use super::event::{EventBatch, Recorded};
+use super::event::{EventBatch, Position, Recorded};
 use super::names::Token;
 
-/// A page of a partition's slots, as one query returns it.
+/// A page of a partition's slots, as one query returns it. Empty slots are not in it.
+///
+/// Cloning is cheap: clones share the slots.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Slots(Arc<[(Seq, Filled)]>);
 
-/// What a slot that is not empty holds.
+/// The content of a slot that is not empty.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Filled {
-    /// It was voided.
+    /// The slot was settled without an event.
     Void,
-    /// Events.
+    /// The slot holds events.
     Events {
-        /// The append that wrote them.
+        /// The token of the append that wrote them.
         token: Token,
-        /// What it wrote.
+        /// The events.
         batch: EventBatch,
     },
 }
 
 impl Slots {
-    /// How many slots one query asks for. DynamoDB may return fewer: a page is at most 1 MB.
+    /// The number of slots that one query asks for. DynamoDB may return fewer, as a page
+    /// holds at most 1 MB.
     pub const LIMIT: usize = 100;
 
-    /// The slots that the page shows, rising.
+    /// Returns the slots of the page in rising order.
     #[must_use]
     pub fn shown(&self) -> &[(Seq, Filled)] {
         &self.0
     }
 
-    /// What the page shows from `first` up to `upto`.
+    /// The slots of the page after `after`, up to and including `upto`.
     pub(crate) fn between(&self, after: Seq, upto: Seq) -> &[(Seq, Filled)] {
         let begin = self.0.partition_point(|(seq, _)| *seq <= after);
         let end = self.0.partition_point(|(seq, _)| *seq <= upto);
@@ -46,6 +49,7 @@ impl Slots {
 }
 
 impl FromIterator<(Seq, Filled)> for Slots {
+    /// Collects slots that come in rising order.
     fn from_iter<I: IntoIterator<Item = (Seq, Filled)>>(slots: I) -> Self {
         Slots(slots.into_iter().collect())
     }
@@ -67,7 +71,7 @@ impl Page for Slots {
     }
 }
 
-/// The events of slots that a page shows.
+/// The events in some slots of a partition, each with its position.
 pub(crate) fn recorded<'a>(
     partition: &'a PartitionId,
     slots: &'a [(Seq, Filled)],

@@ -1,10 +1,12 @@
-//! A client, and the tables that it is pointed at.
+//! A client, and the tables to which it sends requests.
 
 use aws_sdk_dynamodb::Client;
 
 use super::table_names::TableNames;
 
-/// Sends typed requests.
+/// Sends the protocol's typed requests to DynamoDB.
+///
+/// Cloning is cheap; clones share the client.
 #[derive(Clone, Debug)]
 pub struct Wire {
     pub(super) client: Client,
@@ -12,19 +14,19 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// Over this client, to these tables.
+    /// Creates a wire over a client, to these tables. It sends nothing.
     #[must_use]
     pub fn new(client: Client, tables: TableNames) -> Wire {
         Wire { client, tables }
     }
 
-    /// The client.
+    /// Returns the client.
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// The tables' names.
+    /// Returns the tables' names.
     #[must_use]
     pub fn tables(&self) -> &TableNames {
         &self.tables

@@ -1,4 +1,4 @@
-//! Every typed request, by name, to the call that it is.
+//! From each typed request to the call that sends it.
 
 use gapless_model::store::{Reply, Request};
 
@@ -6,11 +6,18 @@ use super::connection::Wire;
 use crate::vocabulary::{Live, StoreError};
 
 impl Wire {
-    /// Sends one request. Dropping the future leaves its outcome unknown: every
-    /// machine allows for its having been applied.
+    /// Sends one request, once; the SDK may retry it by itself.
+    ///
+    /// A request is one call of DynamoDB's API. A write of one item costs a write unit for
+    /// each KB, a transaction twice that for each of its two items, a consistent read a read
+    /// unit for each 4 KB. A write whose condition fails costs as much.
+    ///
+    /// Dropping the future leaves the outcome unknown. Every machine allows for the
+    /// request's having been applied.
     ///
     /// # Errors
-    /// [`StoreError`]; whether it is worth sending again is [`StoreError::is_transient`].
+    /// Returns [`StoreError`]. [`StoreError::is_transient`] says whether the same request
+    /// can be sent again.
     pub async fn send(&self, request: &Request<Live>) -> Result<Reply<Live>, StoreError> {
         tracing::trace!(?request, "request");
         let reply = match request {

@@ -1,6 +1,6 @@
-//! The item that says how a stream was founded, and the entries of its partitions.
+//! The item with a stream's founding, and the entries of its partitions in the index.
 //!
-//! It stands in Partitions, under an id that no partition has.
+//! The founding is an item of Partitions, under an id that no partition has.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::edit::{Edit, GetItem, reader};
 use super::names;
 use crate::vocabulary::StoreError;
 
-/// What the founding item holds, the layout in its written form.
+/// The founding item, with the layout as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FoundingItem {
     pub(crate) layout: String,
@@ -26,7 +26,7 @@ fn founding_key() -> Item {
 }
 
 impl Wire {
-    /// The founding item, if the stream is founded: one consistent `GetItem`.
+    /// Reads the founding item, if the stream is founded.
     pub(crate) async fn read_founding(&self) -> Result<Option<FoundingItem>, StoreError> {
         let table = &self.tables.partitions;
         let item = GetItem { client: &self.client, table }.by(founding_key()).await?;
@@ -39,7 +39,7 @@ impl Wire {
         Ok(Some(FoundingItem { layout, lease, grace, skew: millis(names::SKEW)? }))
     }
 
-    /// Writes the founding item unless the stream is founded. Whether it was written.
+    /// Writes the founding item unless the stream is founded. Returns whether it was written.
     pub(crate) async fn write_founding(&self, founding: &FoundingItem) -> Result<bool, StoreError> {
         let millis = |span: Duration| number(u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
         let edit = Edit::of(&self.tables.partitions, [(names::PARTITION, text(names::STREAM))])
@@ -58,12 +58,12 @@ impl Wire {
         edit.send(&self.client).await.map(|written| written.is_ok())
     }
 
-    /// The founding item holds something that this version cannot read.
+    /// The error of a founding item that this version cannot read.
     pub(crate) fn malformed_founding(&self, what: impl Into<String>) -> StoreError {
         reader(&self.tables.partitions, &founding_key()).wrong(what)
     }
 
-    /// Enters a partition into the index, open, unless it is there.
+    /// Enters a partition into the index, as open, unless it is there.
     pub(crate) async fn enter_partition(&self, partition: &PartitionId) -> Result<(), StoreError> {
         let key = [(names::PARTITION, text(partition.as_str()))];
         let edit = Edit::of(&self.tables.partitions, key)

@@ -1,4 +1,4 @@
-//! Requests about many items at once: partitions, heads, leases.
+//! Requests about many items at once: all partitions, their heads, and leases.
 
 use std::collections::BTreeMap;
 
@@ -14,12 +14,12 @@ use super::failure::failure;
 use super::names;
 use crate::vocabulary::{Group, Live, StoreError};
 
-/// How a read is made.
+/// What a read may miss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Consistency {
-    /// It may miss what was acknowledged before, at half the price.
+    /// Recent writes, at half the price.
     Eventual,
-    /// It shows everything that was acknowledged before.
+    /// Nothing that was acknowledged before the read began.
     Strong,
 }
 
@@ -35,17 +35,19 @@ impl Consistency {
 
 /// A group's standing in a partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Standing {
     /// The group.
     pub group: Group,
     /// The lease and the checkpoint.
     pub lease: Lease<Live>,
-    /// Why a worker stopped behind the checkpoint, if one did.
+    /// Why a worker stopped at the slot after the checkpoint, if its handler failed there. A
+    /// later checkpoint removes it.
     pub failure: Option<String>,
 }
 
 impl Wire {
-    /// Every partition that ever entered the index, in order.
+    /// Lists every partition in the index, in order. The index is eventually consistent.
     pub(crate) async fn partitions(&self) -> Result<Vec<PartitionId>, StoreError> {
         let table = &self.tables.partitions;
         let mut partitions = Vec::new();
@@ -73,7 +75,8 @@ impl Wire {
         }
     }
 
-    /// The heads of partitions, a hundred to a request; a partition without an item has none.
+    /// Reads the heads of partitions, up to 100 in a request. A partition without an item is
+    /// not in the answer.
     pub(crate) async fn heads(
         &self,
         partitions: &[PartitionId],
@@ -88,6 +91,7 @@ impl Wire {
             while !keys.is_empty() {
                 let wanted = KeysAndAttributes::builder()
                     .set_keys(Some(keys))
+                    // P1: "caught up" must not rest on a head that is behind.
                     .consistent_read(consistency.is_strong())
                     .projection_expression("#partition, #head")
                     .expression_attribute_names("#partition", names::PARTITION)
@@ -104,7 +108,7 @@ impl Wire {
                     let head = Seq(reader(table, item).number_or_zero(names::SEQ)?);
                     heads.insert(self.partition_id(table, item)?, head);
                 }
-                // What was left out comes in the next call.
+                // The next request asks for what this one left out.
                 let left = answer.unprocessed_keys.unwrap_or_default().remove(table);
                 keys = left.map(|left| left.keys).unwrap_or_default();
             }
@@ -112,7 +116,7 @@ impl Wire {
         Ok(heads)
     }
 
-    /// A group's standing in every partition where it ever took the lease.
+    /// Reads a group's standing in every partition where it ever took the lease.
     pub(crate) async fn standings(
         &self,
         group: &Group,
@@ -144,7 +148,7 @@ impl Wire {
         }
     }
 
-    /// Every group's standing in every partition where it ever took the lease.
+    /// Scans every group's standing in every partition where it ever took the lease.
     pub(crate) async fn all_standings(
         &self,
     ) -> Result<BTreeMap<PartitionId, Vec<Standing>>, StoreError> {

@@ -1,8 +1,8 @@
-//! The mapping: the one place where a typed request becomes a call of DynamoDB's
-//! API, and its answer a typed reply.
+//! The wire: the one place where a typed request becomes a call of DynamoDB's API, and
+//! its answer a typed reply.
 //!
-//! What each request means is said by `gapless_model::store::apply`; a test holds
-//! the two together over many thousands of random dialogues.
+//! `gapless_model::store::apply` specifies what each request does. A test compares the two
+//! over many thousands of random dialogues.
 
 mod attributes;
 mod connection;

@@ -1,4 +1,4 @@
-//! The three tables' schemas: how each table is described, made and verified.
+//! The three tables' schemas: how a table is described, created and verified.
 
 use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata};
 use aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder;
@@ -23,11 +23,11 @@ pub(crate) struct Schema<'a> {
     range: Option<KeyAttribute>,
     /// The index of partitions in the order of their ids.
     index: bool,
-    /// The table's own stream, keys only: it says that a slot was written.
+    /// The table's own stream, keys only: it announces that a slot was written.
     stream: bool,
 }
 
-/// A table that is there, as DynamoDB describes it.
+/// A table that exists, as DynamoDB describes it.
 pub(crate) struct ExistingTable(TableDescription);
 
 impl Wire {
@@ -59,7 +59,7 @@ impl Wire {
         ]
     }
 
-    /// The table of a schema, if it is there.
+    /// Describes the table of a schema, if it exists.
     pub(crate) async fn describe_table(
         &self,
         schema: &Schema<'_>,
@@ -71,7 +71,7 @@ impl Wire {
         }
     }
 
-    /// Begins to make a table. That another process is at it already is as good.
+    /// Begins to create a table. It is no error if another process does so already.
     pub(crate) async fn create_table(&self, schema: &Schema<'_>) -> Result<(), SetupError> {
         let call = self.client.create_table().table_name(schema.name);
         let call = schema.shape(call).map_err(|error| {
@@ -100,6 +100,7 @@ impl Schema<'_> {
         self.name
     }
 
+    /// Adds keys, billing, index and stream to a request.
     fn shape(
         &self,
         call: CreateTableFluentBuilder,
@@ -143,12 +144,12 @@ impl Schema<'_> {
 }
 
 impl ExistingTable {
-    /// Whether it can be used.
+    /// Whether the table can be used.
     pub(crate) fn is_active(&self) -> bool {
         self.0.table_status() == Some(&TableStatus::Active)
     }
 
-    /// Refuses a table whose keys or index are not as its schema says.
+    /// Returns an error if the keys or the index differ from the schema.
     pub(crate) fn verify(&self, schema: &Schema<'_>) -> Result<(), SetupError> {
         let owned = |(name, kind): &KeyAttribute| ((*name).to_owned(), kind.clone());
         for (what, wanted, kind) in [
@@ -158,7 +159,7 @@ impl ExistingTable {
             let found = self.key(self.0.key_schema(), kind);
             if found != wanted {
                 let (found, wanted) = (key_words(found), key_words(wanted));
-                let what = format!("its {what} key is {found} and should be {wanted}");
+                let what = format!("its {what} key is {found}, and {wanted} is expected");
                 return Err(schema.mismatch(what));
             }
         }
@@ -180,12 +181,12 @@ impl ExistingTable {
         }
         let [hash, range] = found.map(key_words);
         Err(schema.mismatch(format!(
-            "its index `{by_id}` is over {hash} and {range}, and should be over {bucket} and \
-             {partition}"
+            "the keys of its index `{by_id}` are {hash} and {range}, and {bucket} and {partition} \
+             are expected"
         )))
     }
 
-    /// The attribute that is this kind of key, with its type.
+    /// The attribute that is the HASH or the RANGE key, with its type.
     fn key(
         &self,
         elements: &[KeySchemaElement],

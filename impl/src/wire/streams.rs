@@ -1,5 +1,8 @@
-//! Requests to DynamoDB Streams, which is an API of its own: which partitions were
-//! written, as the Events table's stream tells it.
+//! Requests to DynamoDB Streams: which partitions were written, according to the Events
+//! table's stream.
+//!
+//! DynamoDB Streams is an API of its own with an SDK of its own, so it has its own client
+//! beside the `Wire`.
 
 use aws_sdk_dynamodbstreams::Client;
 use aws_sdk_dynamodbstreams::error::{DisplayErrorContext, SdkError};
@@ -9,28 +12,28 @@ use gapless_model::PartitionId;
 
 use super::names;
 
-/// A client of DynamoDB Streams, and the table whose stream is read.
+/// Sends requests to DynamoDB Streams, about one table's stream.
 #[derive(Clone, Debug)]
 pub(crate) struct StreamsWire {
     client: Client,
     table: String,
 }
 
-/// Where in a shard to begin.
+/// Where in a shard a reader begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ShardStart {
-    /// With what is written from now on.
+    /// At its end: with what is written from now on.
     Now,
-    /// With the oldest record that is still there.
+    /// At its oldest record that is still kept.
     Oldest,
 }
 
-/// What one look at a shard shows.
+/// What one read of a shard returns.
 #[derive(Debug)]
 pub(crate) struct ShardPage {
-    /// The partitions that were written, once for each record.
+    /// The partitions that were written, one for each record.
     pub(crate) partitions: Vec<PartitionId>,
-    /// The iterator of the next look; none at the shard's end.
+    /// The iterator for the next read; none at the shard's end.
     pub(crate) next: Option<String>,
 }
 
@@ -43,8 +46,8 @@ pub(crate) struct StreamsError {
 }
 
 impl StreamsError {
-    /// Whether the iterator is of no use any more: it lives for a quarter of an hour.
-    /// Any other failure leaves it good.
+    /// Whether the iterator can no longer be used: it lives for 15 minutes, and its records
+    /// for 24 hours. Other failures leave it usable.
     pub(crate) fn iterator_is_gone(&self) -> bool {
         self.iterator_is_gone
     }
@@ -69,14 +72,14 @@ impl StreamsWire {
         &self.table
     }
 
-    /// The ARN of the table's stream, once it has one.
+    /// Returns the ARN of the table's stream, if it has one.
     pub(crate) async fn stream_arn(&self) -> Result<Option<String>, StreamsError> {
         let listed = self.client.list_streams().table_name(&self.table).send().await;
         let listed = listed.map_err(failed)?;
         Ok(listed.streams().iter().find_map(|stream| stream.stream_arn()).map(str::to_owned))
     }
 
-    /// The ids of all shards, a page after the other.
+    /// Returns the ids of all shards, page by page.
     pub(crate) async fn shards(&self, arn: &str) -> Result<Vec<String>, StreamsError> {
         let (mut known, mut from) = (Vec::new(), None);
         loop {
@@ -92,7 +95,7 @@ impl StreamsWire {
         }
     }
 
-    /// An iterator over a shard.
+    /// Returns an iterator over a shard.
     pub(crate) async fn iterator(
         &self,
         arn: &str,
@@ -108,7 +111,7 @@ impl StreamsWire {
         Ok(answer.shard_iterator)
     }
 
-    /// One look at a shard.
+    /// Reads the next records of a shard.
     pub(crate) async fn read_shard(&self, iterator: String) -> Result<ShardPage, StreamsError> {
         let read = self.client.get_records().shard_iterator(iterator).send().await;
         let answer = read.map_err(|error| {
@@ -124,7 +127,7 @@ fn is_gone(error: &GetRecordsError) -> bool {
     error.is_expired_iterator_exception() || error.is_trimmed_data_access_exception()
 }
 
-/// The partition that a record is about, from the keys of the slot.
+/// The partition of the slot that a record is about.
 fn written_partition(record: &Record) -> Option<PartitionId> {
     match record.dynamodb()?.keys()?.get(names::PARTITION)? {
         AttributeValue::S(id) => id.parse().ok(),

@@ -1,18 +1,20 @@
 //! The tables' names.
 
-/// The tables' names: a prefix, and what each holds.
+/// The names of a stream's three tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TableNames {
-    /// Heads, named producers' records, lineage.
+    /// The table of heads and of named producers' records.
     pub partitions: String,
-    /// Slots.
+    /// The table of slots.
     pub events: String,
-    /// Leases and checkpoints.
+    /// The table of leases and checkpoints.
     pub consumers: String,
 }
 
 impl TableNames {
-    /// The names under a prefix, such as `prod-`.
+    /// Returns the names with a prefix: with `prod-` they are `prod-partitions`,
+    /// `prod-events` and `prod-consumers`.
     #[must_use]
     pub fn prefixed(prefix: &str) -> TableNames {
         let name = |table: &str| format!("{prefix}{table}");

@@ -152,7 +152,7 @@ impl ProducerLife {
 
     async fn append_grouped(&self) -> bool {
         let linger = Duration::from_millis(5);
-        let appender = self.stream.appender(Grouping { linger, ..Grouping::default() });
+        let appender = self.stream.appender(Grouping::default().linger(linger));
         while self.cluster.appended(self.index) < u32::from(self.plan().events) {
             sleep(self.plan().pause.duration()).await;
             let from = self.cluster.appended(self.index);
@@ -225,9 +225,7 @@ impl ProducerLife {
     async fn waits_out(&self, error: &ProducerError) -> bool {
         let transient = match error {
             ProducerError::Append(error) => is_unknown(error),
-            ProducerError::Anonymous
-            | ProducerError::Order { .. }
-            | ProducerError::OtherInput { .. } => false,
+            _ => false,
         };
         if transient {
             sleep(Duration::from_millis(200)).await;
@@ -242,6 +240,6 @@ fn is_unknown(error: &AppendError) -> bool {
     match error {
         AppendError::Unsettled(_) => true,
         AppendError::Store(error) => StoreError::is_transient(error),
-        AppendError::Conflict { .. } | AppendError::Fenced { .. } | AppendError::Batch(_) => false,
+        _ => false,
     }
 }

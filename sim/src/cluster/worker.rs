@@ -156,7 +156,7 @@ impl WorkerLife {
             WorkerError::Store(error) if error.is_transient() => {
                 self.cluster.recorder().mark("a worker's patience runs out");
             }
-            WorkerError::Store(_) => {
+            _ => {
                 self.cluster.record_unexplained(self.node, format!("a worker ended: {error}"));
             }
         }
