@@ -1,33 +1,42 @@
-//! The protocols of gapless as pure state machines: appending, claiming a producer's name,
-//! and consuming under a lease.
+//! The protocols of gapless as pure state machines: appending, claiming a producer's name, and
+//! consuming under a lease.
 //!
 //! Nothing outside the module `check` reads a clock, draws a random number, awaits a future or
-//! knows the AWS SDK. The same machines are model-checked (feature `check`), simulated as whole
-//! clusters, and shipped in the crate `gapless`.
+//! depends on the AWS SDK. The same machines are model-checked (feature `check`), simulated as
+//! whole clusters, and shipped in the crate `gapless`.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`design`] | the axes of the design space, the named designs, design files |
+//! | [`store`] | the typed requests and replies, and [`apply`](store::apply), which specifies them |
+//! | [`append`] | the machines of a producer: [`Append`](append::Append) and [`Claim`](append::Claim) |
+//! | [`consume`] | the machine of a worker's turn: [`Consume`](consume::Consume) |
+//! | [`log`] | the format that counterexamples, simulated runs and production traces share |
 //!
 //! # The contract of a machine
 //!
 //! A machine is a plain value. `wants` is a pure function of its state and says what to do next:
-//! send a request, make a delivery, send a trigger, wake up at a certain time. `tell` is the only
-//! mutation. Its driver obeys four rules:
+//! send a request, make a delivery, send a trigger, wake up at a certain time. `tell` changes the
+//! state. Its driver obeys four rules:
 //!
 //! 1. The driver sends the request that the machine wants, and tells it the reply.
-//! 2. The driver tells it nothing about a request whose outcome is unknown. The machine keeps
-//!    wanting the same request, and it understands every reply as if the request might have been
-//!    applied before. So a lost reply, a timeout and a hidden retry of the SDK are one case.
-//! 3. At most one request per lease is in flight. While it is, the machine hears of nothing else.
+//! 2. A machine is never told about an unknown outcome. It keeps wanting the same request, and it
+//!    understands every reply as if the request might have been applied before. A lost reply, a
+//!    timeout and a hidden retry of the SDK are therefore one case.
+//! 3. At most one request per lease is in flight. Until its reply arrives, the machine is told
+//!    nothing else.
 //! 4. A turn ([`consume::Consume`]) takes the time of the driver's clock with everything it is
 //!    told, and it is told the time before the driver acts on any other want.
 //!
-//! [`Rules`] are lent with each call: the design and the lengths of time. They take no room in a
-//! machine's state. A machine is generic over a [`Vocabulary`], the types of ids, times, batches
-//! and pages.
+//! Each call borrows the [`Rules`], which are the design and the lengths of time, so that they
+//! take no room in a machine's state. A machine is generic over a [`Vocabulary`], the types of
+//! ids, times, batches and pages.
 //!
 //! # A driver
 //!
 //! This loop drives an append against [`store::apply`], the specification of the store, and loses
-//! every other reply. The first increment is applied twice, so slot 1 stays empty; the write is
-//! applied once, because the second attempt finds the append's own token in slot 2.
+//! every other reply. The increment is applied twice, so slot 1 stays empty. The write is applied
+//! once: the second attempt finds the append's own token in slot 2.
 //!
 //! ```
 //! # use gapless_model::store::{FromSlots, Slot};
@@ -95,7 +104,7 @@
 //!
 //! let mut tables = MemoryTables::default();
 //! let mut append = Append::new(&rules, partition, token, batch, Identity::Anonymous, None);
-//! let mut heard = false;
+//! let mut arrives = false;
 //! let answer = loop {
 //!     if let Some(answer) = append.answer(&rules) {
 //!         break answer;
@@ -103,10 +112,10 @@
 //!     match append.wants(&rules) {
 //!         Want::Store(request) => {
 //!             let reply = apply(&mut tables, &request, View::Latest);
-//!             if heard {
+//!             if arrives {
 //!                 append.tell(&rules, reply);
 //!             }
-//!             heard = !heard;
+//!             arrives = !arrives;
 //!         }
 //!         Want::Trigger => append.notified(),
 //!         Want::Nothing => unreachable!("an append that wants nothing has its answer"),
