@@ -80,7 +80,7 @@ impl Machines {
                 self.turns.insert(key, now.clone());
                 Ok(())
             }
-            other => machine(format!("no copy stands beside {other:?}")),
+            other => broken(format!("no copy stands beside {other:?}")),
         }
     }
 
@@ -100,7 +100,7 @@ impl Machines {
                 let key = (owner.clone(), group.clone(), partition.clone());
                 self.judge_turn_news(node, &key, now, news)
             }
-            other => machine(format!("no copy stands beside {other:?}")),
+            other => broken(format!("no copy stands beside {other:?}")),
         }
     }
 
