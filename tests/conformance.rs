@@ -4,6 +4,8 @@
 //!
 //! `GAPLESS_CONFORMANCE=10000 cargo test --test conformance` runs the deep setting.
 
+#![cfg(madsim)]
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use gapless::embedded::Engine;

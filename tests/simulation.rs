@@ -1,5 +1,7 @@
 //! `gapless sim`, `replay` and `mutants` as somebody types them.
 
+#![cfg(madsim)]
+
 use std::path::Path;
 
 use assert_cmd::Command;

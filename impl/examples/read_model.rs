@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut events = pin!(stream.read(Target::Everything).follow(every).events());
         let mut applied = 0;
         loop {
-            match select(pin!(stop.asked()), events.next()).await {
+            match select(pin!(stop.wait()), events.next()).await {
                 // To drop a read is to end it: there is no lease and nothing to hand over.
                 Either::Left(((), _)) | Either::Right((None, _)) => return Ok(applied),
                 Either::Right((Some(event), _)) => {

@@ -1,8 +1,9 @@
-//! A DynamoDB in the process: dynoxide, behind an ordinary SDK client.
+//! A DynamoDB in the process: [dynoxide](https://crates.io/crates/dynoxide-rs), behind an
+//! ordinary SDK client.
 //!
-//! For quick starts, for tests, and for programs that need no server. The client's
-//! HTTP client hands each request's body to the engine and its answer back; nothing
-//! else differs, so a program that runs on it runs on AWS with another client.
+//! It serves quick starts, tests, and programs that need no server. The client's HTTP client
+//! passes each request's body to the engine, and the answer back. Nothing else differs, so a
+//! program that runs on it runs on AWS with another client.
 
 use std::path::Path;
 
@@ -22,7 +23,7 @@ use dynoxide::{Database, DynoxideError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// A DynamoDB in the process.
+/// A DynamoDB in the process. Cloning is cheap; clones share the database.
 #[derive(Clone)]
 pub struct Engine {
     database: Database,
@@ -34,19 +35,20 @@ impl std::fmt::Debug for Engine {
     }
 }
 
-/// Why the engine cannot be had.
+/// The error of an engine that cannot be opened. The text says which database, and why.
 #[derive(Debug, thiserror::Error)]
 #[error("the embedded engine cannot open {what}: {why}")]
+#[non_exhaustive]
 pub struct EngineError {
     what: String,
     why: String,
 }
 
 impl Engine {
-    /// One that is gone with the last of its clients.
+    /// Opens a database in memory. It is gone with the last clone and the last client.
     ///
     /// # Errors
-    /// [`EngineError`]
+    /// Returns [`EngineError`] if the engine cannot create it.
     pub fn memory() -> Result<Engine, EngineError> {
         let opened = Database::memory();
         let failed = |error: DynoxideError| EngineError {
@@ -56,11 +58,14 @@ impl Engine {
         opened.map(|database| Engine { database }).map_err(failed)
     }
 
-    /// One that is kept in a file, which is made if it is not there. Every
-    /// acknowledged write is on the disk.
+    /// Opens a database in a file, which is created if it does not exist. An acknowledged
+    /// write is on the disk.
+    ///
+    /// One process at a time should use a file.
     ///
     /// # Errors
-    /// [`EngineError`], also if the file is something else.
+    /// Returns [`EngineError`] if the path is not UTF-8, if the file cannot be opened, or if it
+    /// is not such a database.
     pub fn file(path: &Path) -> Result<Engine, EngineError> {
         let failed = |why: String| EngineError { what: path.display().to_string(), why };
         let name = path.to_str().ok_or_else(|| failed("its name is not UTF-8".to_owned()))?;
@@ -68,13 +73,14 @@ impl Engine {
         Ok(Engine { database: opened })
     }
 
-    /// Over a database that was opened otherwise, such as one with its own clock.
+    /// Creates an engine over an open database, such as one with a clock of its own.
     #[must_use]
     pub fn over(database: Database) -> Engine {
         Engine { database }
     }
 
-    /// One operation of DynamoDB's API, from JSON to a status and JSON.
+    /// Runs one operation of DynamoDB's API, from its name and JSON to an HTTP status and
+    /// JSON. It blocks until the operation is done.
     #[must_use]
     pub fn call(&self, operation: &str, body: &[u8]) -> (u16, Vec<u8>) {
         match dispatch(&self.database, operation, body) {
@@ -83,19 +89,19 @@ impl Engine {
         }
     }
 
-    /// The database itself.
+    /// Returns the database.
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.database
     }
 
-    /// A client of this engine, under tokio.
+    /// Creates an SDK client of this engine, for use under tokio.
     #[must_use]
     pub fn client(&self) -> Client {
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
-            // The engine asks for none, and the SDK for some.
+            // The SDK insists on credentials; the engine does not look at them.
             .credentials_provider(Credentials::new("embedded", "embedded", None, None, "embedded"))
             .http_client(self.http_client())
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
@@ -103,28 +109,27 @@ impl Engine {
         Client::from_conf(config)
     }
 
-    /// The HTTP client alone, for a client of one's own: other timeouts, another runtime, DynamoDB Streams.
+    /// Creates the HTTP client alone, for an SDK client with other timeouts or another
+    /// runtime, or for a client of DynamoDB Streams.
     #[must_use]
     pub fn http_client(&self) -> SharedHttpClient {
         SharedHttpClient::new(Connector { engine: self.clone() })
     }
 }
 
-/// The operation that a call of DynamoDB's API names, and its body: for an HTTP client
-/// that is not this one.
+/// Returns the operation that a request of DynamoDB's API names, and its body. It is for HTTP
+/// clients other than [`Engine::http_client`], in front of [`Engine::call`].
 #[must_use]
-pub fn asked(request: &HttpRequest) -> (&str, &[u8]) {
+pub fn operation_and_body(request: &HttpRequest) -> (&str, &[u8]) {
     let target = request.headers().get("x-amz-target").unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default();
     (operation, request.body().bytes().unwrap_or_default())
 }
 
-/// The answer to a call of DynamoDB's API, as the SDK reads it.
-///
-/// # Panics
-/// Never: what is no status is answered as 500.
+/// Returns the HTTP response that the SDK reads, from what [`Engine::call`] returned. A status
+/// that is none becomes 500.
 #[must_use]
-pub fn answered(status: u16, body: Vec<u8>) -> HttpResponse {
+pub fn http_response(status: u16, body: Vec<u8>) -> HttpResponse {
     let status = status.try_into().unwrap_or_else(|_| 500.try_into().expect("500 is a status"));
     let mut response = HttpResponse::new(status, SdkBody::from(body));
     response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
@@ -154,9 +159,9 @@ impl HttpClient for Connector {
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (operation, body) = asked(&request);
+        let (operation, body) = operation_and_body(&request);
         let (status, answer) = self.engine.call(operation, body);
-        HttpConnectorFuture::ready(Ok(answered(status, answer)))
+        HttpConnectorFuture::ready(Ok(http_response(status, answer)))
     }
 }
 
@@ -193,7 +198,7 @@ fn dispatch(db: &Database, operation: &str, body: &[u8]) -> Result<Vec<u8>, Dyno
         "GetShardIterator" => run(body, |request| db.get_shard_iterator(request)),
         "GetRecords" => run(body, |request| db.get_records(request)),
         other => Err(DynoxideError::ValidationException(format!(
-            "the embedded engine is not asked for {other:?} by this crate"
+            "the embedded engine does not offer {other:?} here"
         ))),
     }
 }

@@ -10,48 +10,33 @@
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
+// The rooms, from top to bottom; each imports only rooms that stand further down:
+// embedded, operate, consume, read, append, trigger, stream, observe, notices, wire, vocabulary.
 mod append;
-mod appender;
-mod audit;
-mod clock;
-mod config;
-mod desk;
+mod consume;
 #[cfg(feature = "embedded")]
 pub mod embedded;
-mod error;
-mod event;
-mod handler;
-mod live;
+mod notices;
 mod observe;
-mod producer;
-mod reader;
-mod router;
-mod status;
-mod stop;
+mod operate;
+mod read;
 mod stream;
-mod sweep;
-mod tables;
 pub mod trigger;
-mod turn;
+mod vocabulary;
 pub mod wire;
-mod worker;
 
 pub use gapless_model::{Epoch, Number, PartitionId, Seq};
 
-pub use append::{AppendError, Receipt, Unsettled};
-pub use appender::{Appender, GroupError, Grouping};
-pub use audit::{Audit, Finding};
-pub use config::Config;
-pub use error::{SetupError, StoreError};
-pub use event::{Event, EventBatch, NoPosition, Position, Recorded};
-pub use handler::{Delivery, Fence, Handler, HandlerError};
-pub use live::{Filled, Group, Live, Owner, ProducerName, Slots, Timestamp, Token};
+pub use append::{
+    AppendError, Appender, GroupError, Grouping, Producer, ProducerError, Receipt, Unsettled,
+};
+pub use consume::{Delivery, Fence, Handler, HandlerError, Stop, Summary, Worker, WorkerError};
 pub use observe::{Decision, DecisionLog, Machine, Observer, Told};
-pub use producer::{Producer, ProducerError};
-pub use reader::{Read, Target};
-pub use router::{Layout, NoLayout};
-pub use status::{PartitionStatus, Standing};
-pub use stop::Stop;
-pub use stream::Stream;
-pub use tables::TableNames;
-pub use worker::{Summary, Worker, WorkerError};
+pub use operate::{Audit, Finding, PartitionStatus};
+pub use read::{Reader, Target};
+pub use stream::{Config, Layout, NoLayout, Stream};
+pub use vocabulary::{
+    Event, EventBatch, Filled, Group, Live, NoPosition, Owner, Position, ProducerName, Recorded,
+    SetupError, Slots, StoreError, Timestamp, Token,
+};
+pub use wire::{Standing, TableNames};

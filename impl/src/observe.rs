@@ -1,5 +1,4 @@
-//! The decision log: every request and what became of it, for whoever wants to watch;
-//! and everything that a machine is told, for whoever wants to hold it against the model.
+//! The decision log: every request with its answer, and everything that a machine is told.
 
 use std::fmt;
 use std::io::Write;
@@ -11,79 +10,86 @@ use gapless_model::consume::{Consume, News};
 use gapless_model::store::{Reply, Request};
 use serde::Serialize;
 
-use crate::error::StoreError;
-use crate::live::{Group, Live, Owner, Timestamp, Token};
+use crate::vocabulary::{Group, Live, Owner, StoreError, Timestamp, Token};
 
-/// Who asked for what, and what the store answered.
+/// One request, and what the store answered.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Decision<'a> {
-    /// When it was asked.
-    pub asked: Timestamp,
-    /// When the answer was heard.
-    pub heard: Timestamp,
-    /// Who asked: a worker's run, a producer, an append's token.
+    /// When the request was sent, by the sender's clock.
+    pub sent_at: Timestamp,
+    /// When its answer arrived, or was given up on.
+    pub answered_at: Timestamp,
+    /// The sender: a worker's run, a producer's name, or an append's token.
     pub who: &'a str,
-    /// What was asked.
+    /// The request.
     pub request: &'a Request<Live>,
-    /// What was answered.
+    /// The answer. [`StoreError::Unknown`] stands for none.
     pub answer: &'a Result<Reply<Live>, StoreError>,
 }
 
-/// A machine at work, and its whole state at that moment.
+/// A machine, with its whole state at this moment.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Machine<'a> {
-    /// An append.
+    /// The machine of an append.
     Append {
-        /// Its token.
+        /// The append's token.
         token: &'a Token,
-        /// Its state.
+        /// The state.
         machine: &'a Append<Live>,
     },
-    /// A worker's turn on a partition.
+    /// The machine of a worker's turn on a partition.
     Turn {
         /// The worker's run.
         owner: &'a Owner,
-        /// For which group.
+        /// The group.
         group: &'a Group,
         /// The partition.
         partition: &'a PartitionId,
-        /// Its state.
+        /// The state.
         machine: &'a Consume<Live>,
     },
 }
 
 /// What a machine is told.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Told<'a> {
-    /// An append hears the store's answer to what it wants.
+    /// An append is told the store's answer to the request that it wants.
     Answer(&'a Reply<Live>),
-    /// An append hears that its trigger was sent.
+    /// An append is told that its trigger was sent.
     Notified,
-    /// A turn hears something, at a time by its worker's clock.
+    /// A turn is told news, at a time of its worker's clock.
     News(Timestamp, &'a News<Live>),
 }
 
-/// Sees every decision, in the order in which answers are heard. It must not block.
+/// Sees every request with its answer, and everything that the machines are told.
 ///
-/// What machines are told is shown as well: a copy of the machine that is told the
-/// same must want every request that [`Observer::decided`] shows. So a production
-/// trace can be held against the model.
+/// The methods are called in the order in which things happen, on the thread that drives
+/// the append or the turn. They must not block.
+///
+/// Together they let a production trace be replayed in the model: a copy of each machine
+/// that is told the same must want every request that [`Observer::on_decision`] shows.
 pub trait Observer: fmt::Debug + Send + Sync {
-    /// An answer was heard, or given up on.
-    fn decided(&self, decision: &Decision<'_>);
+    /// Called when a request was answered, or its answer was given up on.
+    fn on_decision(&self, decision: &Decision<'_>);
 
-    /// A machine begins its work, or goes on with it after its driver was dropped.
-    fn began(&self, machine: Machine<'_>) {
+    /// Called when a machine starts, or goes on after its driver was dropped.
+    fn on_start(&self, machine: Machine<'_>) {
         let _ = machine;
     }
 
-    /// A machine, as it is now, will be told this next.
-    fn told(&self, machine: Machine<'_>, news: Told<'_>) {
-        let _ = (machine, news);
+    /// Called just before `machine` is told `told`.
+    fn on_tell(&self, machine: Machine<'_>, told: Told<'_>) {
+        let _ = (machine, told);
     }
 }
 
-/// Writes decisions as NDJSON: after a header, a line for each.
+/// Writes decisions as NDJSON: a header, then a line for each decision.
+///
+/// A line that cannot be written is reported as a warning in the log, and lost; the
+/// stream goes on.
 pub struct DecisionLog<W>(Mutex<W>);
 
 impl<W> fmt::Debug for DecisionLog<W> {
@@ -92,9 +98,9 @@ impl<W> fmt::Debug for DecisionLog<W> {
     }
 }
 
-/// A line of the log.
+/// A decision as a line of the log.
 #[derive(Serialize)]
-struct Line<'a> {
+struct LoggedDecision<'a> {
     at: Timestamp,
     heard_at: Timestamp,
     who: &'a str,
@@ -106,10 +112,13 @@ struct Line<'a> {
 }
 
 impl<W: Write + Send> DecisionLog<W> {
-    /// Begins a log with its header.
+    /// Creates a log, and writes its header to `to`.
+    ///
+    /// Each line is one call of `write_all`, so that a reader never sees half of one.
+    /// Nothing is flushed: give it a writer that flushes lines by itself.
     ///
     /// # Errors
-    /// If the header cannot be written.
+    /// Returns the writer's error if the header cannot be written.
     pub fn new(mut to: W) -> std::io::Result<Self> {
         let (format, version) = (gapless_model::log::FORMAT, gapless_model::log::VERSION);
         writeln!(to, r#"{{"format":"{format}","version":{version},"source":"production"}}"#)?;
@@ -118,25 +127,25 @@ impl<W: Write + Send> DecisionLog<W> {
 }
 
 impl<W: Write + Send> Observer for DecisionLog<W> {
-    fn decided(&self, decision: &Decision<'_>) {
-        let Decision { asked, heard, who, request, answer } = *decision;
+    fn on_decision(&self, decision: &Decision<'_>) {
+        let Decision { sent_at, answered_at, who, request, answer } = *decision;
         let (reply, fault) = match answer {
             Ok(reply) => (Some(reply), None),
             Err(error) => (None, Some(error.to_string())),
         };
-        let line = Line { at: asked, heard_at: heard, who, request, reply, fault };
+        let line =
+            LoggedDecision { at: sent_at, heard_at: answered_at, who, request, reply, fault };
         let mut to = match self.0.lock() {
             Ok(to) => to,
             Err(poisoned) => poisoned.into_inner(),
         };
-        // One write for a line, so that a reader never sees half of one.
         let written =
             serde_json::to_vec(&line).map_err(std::io::Error::from).and_then(|mut line| {
                 line.push(b'\n');
                 to.write_all(&line)
             });
         if let Err(error) = written {
-            tracing::warn!(%error, "the decision log cannot be written");
+            tracing::warn!(%error, "a line of the decision log could not be written");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Everything that an audit looks for, planted behind the stream's back: each is found.
+//! Everything that an audit looks for is planted in the tables, past the protocol, and found.
 #![cfg(feature = "embedded")]
 
 use std::time::Duration;
@@ -45,7 +45,7 @@ fn lease(partition: &PartitionId, epoch: u64, until: u64) -> Request<gapless::Li
     Request::SetLease {
         group: Group::from("planted"),
         partition: partition.clone(),
-        owner: Owner::from("somebody"),
+        owner: Owner::from("planted"),
         epoch: Epoch(epoch),
         until: Timestamp::from_millis(until),
     }
@@ -140,7 +140,7 @@ async fn a_lease_without_an_epoch() {
 
 #[tokio::test]
 async fn a_lease_that_outlasts_every_lease() {
-    // Microseconds where milliseconds should be (scenario 9).
+    // Microseconds where milliseconds are expected.
     let (stream, partition) = stream().await;
     let until = stream.now().as_millis() * 1000;
     plant(&stream, lease(&partition, 1, until)).await;

@@ -1,6 +1,6 @@
-//! Faults at the mapping's seam: every request of an append or a turn is, in its
-//! turn, throttled, lost, applied and not answered, half answered, or abandoned by
-//! its caller. Whatever happens, the log and the group end as the machines say.
+//! Faults between the wire and the engine: every request of an append or a turn, one after
+//! another, is throttled, lost, applied and not answered, half answered, or abandoned by its
+//! caller. The log and the group end as the machines say each time.
 #![cfg(feature = "embedded")]
 
 use std::future::Future;
@@ -24,10 +24,10 @@ use gapless::{
     AppendError, Config, Delivery, Event, HandlerError, Number, Seq, Stream, Target, WorkerError,
 };
 
-/// What befalls a request.
+/// What happens to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
-    /// Turned away, and not applied.
+    /// Refused as too many, and not applied.
     Throttled,
     /// An internal error, and not applied.
     Failed,
@@ -41,7 +41,7 @@ enum Fault {
     HalfAnswered,
     /// The connection breaks before it is sent.
     Refused,
-    /// Applied twice; the second answer is heard. So it is when the SDK retries unseen.
+    /// Applied twice, and the second answer arrives, as when the SDK retries by itself.
     Twice,
 }
 
@@ -87,7 +87,7 @@ impl Network {
         Client::from_conf(config.retry_config(retry).build())
     }
 
-    /// Strikes the request that comes after so many more.
+    /// Strikes one request, after `after` others.
     fn strike(&self, after: usize, fault: Fault) {
         self.sent.store(0, Ordering::SeqCst);
         *self.strike.lock().expect("no panic") = Some((after, fault));
@@ -97,7 +97,7 @@ impl Network {
         self.struck.load(Ordering::SeqCst)
     }
 
-    /// Nothing more is struck.
+    /// Strikes nothing more.
     fn calm_down(&self) {
         *self.strike.lock().expect("no panic") = None;
     }
@@ -203,15 +203,15 @@ async fn events(stream: &Stream, network: &Network) -> Vec<String> {
     });
     let worker = worker.sweep_every(Duration::from_millis(20));
     worker.until_caught_up().await.expect("caught up");
-    // An audit is for people: it says what failed, and they try again.
+    // An audit does not survive every fault: people repeat it.
     network.calm_down();
     let audit = stream.audit(|_| ()).await.expect("audited");
     assert_eq!(audit.findings, []);
     std::mem::take(&mut *seen.lock().expect("no panic"))
 }
 
-/// Runs a scenario with each fault at each of its requests, until no request is
-/// left to strike; how many were struck.
+/// Runs a scenario with each fault at each of its requests, until no request is left to
+/// strike. Returns how many were struck.
 async fn strike_each<F>(attempts: u32, scenario: impl Fn(Stream, Network, Fault) -> F) -> usize
 where
     F: Future<Output = ()>,
@@ -244,7 +244,7 @@ async fn an_append_is_in_the_log_once_whatever_befalls_one_of_its_requests() {
             assert_eq!(events(&stream, &network).await, ["1", "2"], "{fault:?}");
         })
         .await;
-        // Two requests for each append, and those that look afterwards.
+        // Two requests for each append, and those of the worker and the audit.
         assert!(struck >= 8 * 4, "{struck}");
     }
 }
@@ -253,7 +253,7 @@ async fn an_append_is_in_the_log_once_whatever_befalls_one_of_its_requests() {
 async fn an_expected_append_tells_its_own_retry_from_a_conflict() {
     let struck = strike_each(1, async |stream, network, fault| {
         let first = stream.append_expecting(Seq::ZERO, vec![Event::new("k", "1")]).await;
-        assert_eq!(first.expect("nobody else is there").position.slot, Seq(1), "{fault:?}");
+        assert_eq!(first.expect("no other producer").position.slot, Seq(1), "{fault:?}");
         let late = stream.append_expecting(Seq::ZERO, vec![Event::new("k", "2")]).await;
         assert!(matches!(late, Err(AppendError::Conflict { .. })), "{fault:?}: {late:?}");
         assert_eq!(events(&stream, &network).await, ["1"], "{fault:?}");

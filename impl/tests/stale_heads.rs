@@ -1,5 +1,4 @@
-//! Heads that are behind: whoever says that everything is caught up must not have
-//! believed one (P1).
+//! Heads that are behind: "caught up" must not rest on one (P1).
 #![cfg(feature = "embedded")]
 
 use std::sync::Arc;
@@ -11,11 +10,11 @@ use aws_sdk_dynamodb::config::{HttpClient, RuntimeComponents};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
-use gapless::embedded::{Engine, answered, asked};
+use gapless::embedded::{Engine, http_response, operation_and_body};
 use gapless::{Config, Delivery, Event, HandlerError, Stream};
 
-/// An engine that shows no head to a batch that does not ask for consistency: all of
-/// them were raised too lately.
+/// An engine that shows no head to a batch that does not ask for consistency, as if all of
+/// them had been raised just now.
 #[derive(Clone, Debug)]
 struct Behind {
     engine: Engine,
@@ -34,7 +33,7 @@ impl HttpClient for Behind {
 
 impl HttpConnector for Behind {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (operation, body) = asked(&request);
+        let (operation, body) = operation_and_body(&request);
         let consistent = String::from_utf8_lossy(body).contains("\"ConsistentRead\":true");
         let (status, answer) = if operation == "BatchGetItem" && !consistent {
             self.hidden.fetch_add(1, Ordering::SeqCst);
@@ -42,7 +41,7 @@ impl HttpConnector for Behind {
         } else {
             self.engine.call(operation, body)
         };
-        HttpConnectorFuture::ready(Ok(answered(status, answer)))
+        HttpConnectorFuture::ready(Ok(http_response(status, answer)))
     }
 }
 
@@ -57,7 +56,7 @@ async fn until_caught_up_does_not_believe_a_head_that_may_be_behind() {
     let worker = stream.worker("g", |_: Delivery| async { Ok::<(), HandlerError>(()) });
     let summary = worker.until_caught_up().await.expect("caught up");
     assert_eq!(summary.events, 1);
-    // The engine is one that hides: who asks without consistency sees nothing.
+    // The engine does hide: without consistency no head is seen.
     let heads = stream.heads(std::slice::from_ref(&partition)).await.expect("an answer");
     assert!(heads.is_empty(), "{heads:?}");
     assert!(behind.hidden.load(Ordering::SeqCst) > 0);

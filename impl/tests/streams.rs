@@ -32,7 +32,7 @@ fn texts(events: &[Recorded]) -> Vec<&str> {
     events.iter().filter_map(|recorded| recorded.event.text()).collect()
 }
 
-/// Remembers what it was handed.
+/// Remembers what was delivered.
 #[derive(Clone, Debug, Default)]
 struct Seen(Arc<Mutex<Vec<Recorded>>>);
 
@@ -152,7 +152,7 @@ async fn those_who_were_just_answered_are_in_the_next_group() {
 #[tokio::test]
 async fn groups_keep_to_their_bounds() {
     let stream = one_partition().await;
-    let grouping = Grouping { events: 7, waiting: 10, ..Grouping::default() };
+    let grouping = Grouping::default().events(7).waiting(10);
     let appender = stream.appender(grouping);
     let events = (0..50).map(|n| appender.append(Event::new("k", n.to_string())));
     let mut of_slot = BTreeMap::new();
@@ -166,10 +166,9 @@ async fn groups_keep_to_their_bounds() {
 #[tokio::test]
 async fn an_append_that_is_dropped_while_it_writes_for_all_is_finished_by_another() {
     let stream = one_partition().await;
-    let appender =
-        stream.appender(Grouping { linger: Duration::from_millis(30), ..Grouping::default() });
+    let appender = stream.appender(Grouping::default().linger(Duration::from_millis(30)));
     let mut leader = Box::pin(appender.append(Event::new("k", "leader")));
-    // It leads: it lingers for company.
+    // It leads the group, and lingers for other events.
     assert!(futures_util::poll!(&mut leader).is_pending());
     let follower = appender.append(Event::new("k", "follower"));
     let dropped = async {
@@ -268,7 +267,7 @@ async fn every_declared_increment_appends_and_consumes() {
 async fn a_gap_that_a_dead_writer_left_is_voided() {
     let stream = one_partition().await;
     stream.append(Event::new("k", "1")).await.expect("appended");
-    // A writer takes a number and dies.
+    // A producer takes a number and dies.
     {
         use gapless_model::store::{Raise, Request};
         let partition = stream.route("k");
@@ -308,7 +307,7 @@ async fn a_handler_that_fails_is_tried_again_and_then_the_reason_stays_on_the_it
     let standing = &status[0].groups[0];
     assert_eq!(standing.lease.checkpoint, Seq::ZERO);
     assert_eq!(standing.failure.as_deref(), Some("slot 1: no such order"));
-    // A worker that can handle it goes on, and the note is gone.
+    // A worker that can handle it goes on, and the reason is gone.
     let fine = Seen::default();
     stream.worker("g", fine.handler()).until_caught_up().await.expect("caught up");
     assert_eq!(texts(&fine.all()), ["poison"]);

@@ -31,7 +31,7 @@ async fn tells_which_partitions_were_written() {
         stream.append(Event::new("after", "x")).await.expect("appended").partition
     };
     let (heard, written) = futures_util::join!(hints.next(), written);
-    // What was there before is for the first sweep.
+    // The first sweep finds what was there before.
     assert_eq!(heard, [written]);
 }
 
@@ -39,7 +39,7 @@ async fn tells_which_partitions_were_written() {
 async fn a_worker_hears_of_an_event_long_before_its_next_sweep() {
     let engine = Engine::memory().expect("an engine");
     let stream = Stream::create(engine.client(), Config::new("t-")).await.expect("a stream");
-    // Another process: its notices are not heard here.
+    // As in another process: its notices do not arrive here.
     let elsewhere = Stream::open(engine.client(), Config::new("t-")).await.expect("the stream");
     let hints = TableStream::new(streams(&engine), &stream).expect("a reader");
     let (heard, arrived) = futures_channel::oneshot::channel::<Instant>();
@@ -47,7 +47,7 @@ async fn a_worker_hears_of_an_event_long_before_its_next_sweep() {
     let worker = stream
         .worker("g", move |_: Delivery| {
             if let Some(heard) = heard.lock().expect("no panic").take() {
-                heard.send(Instant::now()).expect("somebody waits");
+                heard.send(Instant::now()).expect("the test waits");
             }
             async { Ok::<(), HandlerError>(()) }
         })

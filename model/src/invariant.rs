@@ -1,10 +1,12 @@
-//! The invariants of the design page, by name.
+//! The invariants, by name.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What must hold.
+/// A property that the recommended design has in every reachable state.
+///
+/// S is for slots, D for delivery, L for leases, P for progress. Each is judged for every group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Invariant {
     /// A slot never changes once it is not empty.
@@ -15,22 +17,24 @@ pub enum Invariant {
     S3,
     /// Nothing is delivered that was not appended.
     D1,
-    /// Positions are delivered in order; a redelivery happens only after a crash or a lost lease.
+    /// Positions are delivered in order. A redelivery happens only after a crash, a failed handler
+    /// or a lost lease; the checker has no failing handler.
     D2,
     /// No event at or below the checkpoint, now or later, was never delivered.
     D3,
     /// An epoch has one owner, and epochs only grow.
     L1,
-    /// At most one worker is active, while clocks keep their bound.
+    /// At most one worker is active, while clocks keep their bound and no worker is paused between
+    /// looking at its clock and acting.
     L2,
-    /// A checkpoint moves only forward, and only by the current epoch.
+    /// A checkpoint moves only forward, and only by the current epoch, under any clocks.
     L3,
     /// When faults stop, every acknowledged event is delivered to every group.
     P1,
 }
 
 impl Invariant {
-    /// All of them, in the order of the design page.
+    /// Every invariant: slots, delivery, leases, progress.
     pub const ALL: &'static [Invariant] = &[
         Invariant::S1,
         Invariant::S2,
@@ -44,7 +48,7 @@ impl Invariant {
         Invariant::P1,
     ];
 
-    /// Its name.
+    /// Returns the name, such as `L3`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -61,7 +65,7 @@ impl Invariant {
         }
     }
 
-    /// What it says.
+    /// Returns the invariant as half a sentence, which can follow "not true that".
     #[must_use]
     pub const fn says(self) -> &'static str {
         match self {
@@ -69,7 +73,9 @@ impl Invariant {
             Invariant::S2 => "an event is in at most one slot",
             Invariant::S3 => "an append acknowledged before another began has the lower position",
             Invariant::D1 => "nothing is delivered that was not appended",
-            Invariant::D2 => "delivery is in order, and again only after a crash or a lost lease",
+            Invariant::D2 => {
+                "delivery is in order, and repeated only after a crash or a lost lease"
+            }
             Invariant::D3 => "no event at or below the checkpoint was never delivered",
             Invariant::L1 => "an epoch has one owner, and epochs only grow",
             Invariant::L2 => "at most one worker is active",
@@ -78,7 +84,7 @@ impl Invariant {
         }
     }
 
-    /// The invariant of that name, in either case.
+    /// Returns the invariant of that name, in upper or lower case.
     #[must_use]
     pub fn named(name: &str) -> Option<Invariant> {
         Invariant::ALL.iter().copied().find(|known| known.name().eq_ignore_ascii_case(name))

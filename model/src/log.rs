@@ -1,39 +1,43 @@
-//! The decision log that a checker's counterexample, a simulated run and a production
-//! trace have in common: NDJSON, a header with this format and version, then a line for
-//! each decision.
+//! The decision log: the format that counterexamples of the checker, simulated runs and
+//! production traces share.
+//!
+//! A log is NDJSON. The first line is a header with [`FORMAT`] and [`VERSION`]; every other line
+//! is a decision, and has the fields of [`Line`].
 
 use serde::{Deserialize, Serialize};
 
 /// The format's name in a header.
 pub const FORMAT: &str = "gapless-decisions";
-/// The version that these crates write and read.
+/// The version in a header: the one that these crates write and read.
+///
+/// Replaying a log compares its words, so a release that rewords decisions raises the version.
 pub const VERSION: u32 = 1;
 
-/// What every line after the header tells.
+/// The fields that every line after the header has, whatever its source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
-    /// The step, from 1.
+    /// The step, counted from 1.
     pub step: usize,
-    /// Who.
+    /// The process that took the step, or what stands for the network and time.
     pub who: String,
-    /// What.
+    /// What it did.
     pub did: String,
-    /// What the store answered.
+    /// What the store answered; absent if the step asked nothing of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
-    /// Whether the answer was heard.
-    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    /// Whether the answer reached the sender; absent in the log if it did.
+    #[serde(default = "arrived", skip_serializing_if = "is_arrived")]
     pub heard: bool,
-    /// The fault that struck.
+    /// The fault that struck in this step, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
 }
 
-fn yes() -> bool {
+fn arrived() -> bool {
     true
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-fn is_yes(heard: &bool) -> bool {
+fn is_arrived(heard: &bool) -> bool {
     *heard
 }

@@ -1,7 +1,7 @@
-//! What the machines are generic over: ids, time, and what a slot holds.
+//! The types that the machines are generic over: ids, times, batches and pages.
 //!
-//! The checker fills these with single bytes, so that it can hold millions of
-//! states; production fills them with strings, real time and the user's events.
+//! The checker uses single bytes, so that it can hold millions of states. Production uses
+//! strings, real time and the application's events.
 
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -11,40 +11,42 @@ use serde::de::DeserializeOwned;
 
 use crate::ids::Seq;
 
-/// Anything that names something: compared and hashed, never computed with.
+/// A name or a value that the protocol compares, hashes and passes on, and never computes with.
+///
+/// Every type with the supertraits is an id.
 pub trait Id: Clone + Eq + Hash + Debug + Serialize + DeserializeOwned {}
 
 impl<T: Clone + Eq + Hash + Debug + Serialize + DeserializeOwned> Id for T {}
 
-/// A reading of one process's clock.
+/// A reading of a process's clock.
 ///
-/// The machines never read a clock: each news carries the time at which it was
-/// told, and they compare it with times they were told before.
+/// The machines never read a clock. The driver of a turn passes the time with everything that
+/// it tells, and the machine compares it with the times that it was told before.
 pub trait Time: Copy + Ord + Id {
-    /// A length of time, in whatever unit the clock has.
+    /// A length of time, in the unit of the clock.
     type Span: Copy + Eq + Hash + Debug;
 
-    /// This time and `span` more.
+    /// Returns the time `span` later.
     #[must_use]
     fn plus(self, span: Self::Span) -> Self;
 
-    /// This time less `span`, or the earliest time there is.
+    /// Returns the time `span` earlier, or the earliest time that can be represented.
     #[must_use]
     fn minus(self, span: Self::Span) -> Self;
 }
 
 /// What an append writes into its slot: one or more events.
 pub trait Batch: Id {
-    /// How many events the batch holds, at least one.
+    /// Returns the number of events, at least 1.
     fn events(&self) -> u64;
 }
 
-/// What a reader sees in one slot.
+/// What one page shows of one slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Seen {
-    /// No item: not written, not written *yet*, or hidden from a stale read.
+    /// No item: never written, not written *yet*, or hidden from a stale read.
     Nothing,
-    /// Voided: it never held an event and never will.
+    /// A void: the slot never held an event and never will.
     Void,
     /// A batch of events.
     Events,
@@ -52,27 +54,29 @@ pub enum Seen {
 
 /// The answer to one read of a partition's slots.
 pub trait Page: Id {
-    /// What the page shows of a slot; [`Seen::Nothing`] outside what it covers.
+    /// Returns what the page shows of a slot: [`Seen::Nothing`] outside of what it covers.
     fn seen(&self, slot: Seq) -> Seen;
 
-    /// The highest slot of which the page shows something.
+    /// Returns the highest slot that the page shows as a void or as events; `None` if it
+    /// shows no item.
     fn last(&self) -> Option<Seq>;
 }
 
-/// One filling of every type that the protocol leaves open.
+/// The types that the protocol leaves open.
 pub trait Vocabulary: Clone + Eq + Hash + Debug + 'static {
-    /// Names a partition.
+    /// The name of a partition.
     type Partition: Id;
-    /// Names a group of consumers (the table's `consumerId`).
+    /// The name of a group (`consumerId` in the Consumers table).
     type Group: Id;
-    /// Names one run of one worker process. Two runs never share a name, or a
-    /// worker could take a dead predecessor's lease for its own.
+    /// The name of one run of one worker process. Two runs must never share a name:
+    /// otherwise a worker takes a dead predecessor's lease for its own.
     type Owner: Id;
-    /// Names a producer across its restarts.
+    /// The name of a producer, the same across its restarts.
     type Name: Id;
-    /// Names one append for ever, so that it can recognise its own effect.
+    /// The name of one append, never used for another, so that an append recognises its
+    /// own effect.
     type Token: Id;
-    /// Readings of a clock.
+    /// A reading of a clock.
     type Time: Time;
     /// What an append writes.
     type Batch: Batch;
@@ -80,5 +84,5 @@ pub trait Vocabulary: Clone + Eq + Hash + Debug + 'static {
     type Page: Page;
 }
 
-/// A length of time on a vocabulary's clock.
+/// A length of time on the clock of a vocabulary.
 pub type SpanOf<V> = <<V as Vocabulary>::Time as Time>::Span;

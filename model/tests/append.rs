@@ -82,6 +82,6 @@ fn a_record_of_a_later_epoch_fences_it_out() {
 
 #[test]
 fn only_an_append_that_demands_a_head_expects_one() {
-    assert!(expecting().expects());
-    assert!(!named().expects());
+    assert!(expecting().expects_head());
+    assert!(!named().expects_head());
 }

@@ -3,11 +3,11 @@
 
 mod common;
 
-use common::{CALM, assert_breaks, assert_holds, tampered, task};
-use gapless_model::Invariant;
+use common::{CALM, assert_breaks, assert_holds, mutated, task};
+use gapless_model::{Invariant, Mutant};
 use std::time::Duration;
 
-use gapless_model::check::{Bounds, Clocks, Ended, Progress, Tamper, Task, Verdict, check};
+use gapless_model::check::{Bounds, Clocks, Ended, Progress, Task, Verdict, check};
 use gapless_model::design::{
     Acquire, Busy, Checkpoint, Design, Gap, Increment, OwnToken, Producer, Read, Release, SlotWrite,
 };
@@ -30,19 +30,19 @@ fn s2_fails_when_a_writer_does_not_know_its_own_token() {
 #[test]
 fn s3_fails_when_numbers_are_taken_in_blocks() {
     let design = Design { producer: Producer::Anonymous, ..R };
-    assert_breaks(&tampered(design, CALM, Tamper::NumbersInBlocks), Invariant::S3);
+    assert_breaks(&mutated(design, CALM, Mutant::NumbersSwapped), Invariant::S3);
 }
 
 #[test]
 fn d1_fails_when_voids_are_taken_for_events() {
-    assert_breaks(&tampered(R, CALM, Tamper::VoidsAsEvents), Invariant::D1);
+    assert_breaks(&mutated(R, CALM, Mutant::VoidsAsEvents), Invariant::D1);
 }
 
 #[test]
 fn d2_fails_when_an_unknown_checkpoint_is_reported_as_done() {
     let bounds = Bounds { faults: 1, late: 1, ..CALM };
     let design = Design { release: Release::Unconditional, ..R };
-    assert_breaks(&tampered(design, bounds, Tamper::UnknownAsDone), Invariant::D2);
+    assert_breaks(&mutated(design, bounds, Mutant::CheckpointUnknownAsDone), Invariant::D2);
 }
 
 #[test]
@@ -85,13 +85,13 @@ fn p1_fails_in_a_livelock() {
 fn p1_fails_when_retries_go_round_for_ever() {
     // A writer that is told each time that its put failed tries for ever. There is
     // always a next step, and none of them leads out.
-    assert_breaks(&tampered(R, CALM, Tamper::FailsForEver), Invariant::P1);
+    assert_breaks(&mutated(R, CALM, Mutant::IncrementNeverSucceeds), Invariant::P1);
 }
 
 #[test]
 fn p1_fails_when_an_append_is_acknowledged_and_anothers_event_is_in_its_slot() {
     let design = Design { increment: Increment::None, producer: Producer::Anonymous, ..R };
-    assert_breaks(&tampered(design, CALM, Tamper::TokenReused), Invariant::P1);
+    assert_breaks(&mutated(design, CALM, Mutant::TokenReused), Invariant::P1);
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn stale_reads_refute_a_plain_release() {
 #[test]
 fn a_search_that_runs_out_of_time_keeps_what_it_found() {
     // Epochs grow without end here: the search would take minutes.
-    let endless = tampered(R, Bounds::DEFAULT, Tamper::LeaseTakenAnyway);
+    let endless = mutated(R, Bounds::DEFAULT, Mutant::LeaseTakenAnyway);
     let report = check(
         &Task { timeout: Some(Duration::from_millis(700)), ..endless },
         &mut |_: Progress| true,
@@ -133,20 +133,20 @@ fn a_search_that_runs_out_of_time_keeps_what_it_found() {
 fn each_protection_taken_out_is_missed_or_guarded_twice() {
     let needs = Bounds { faults: 2, lost_replies: 1, late: 1, crashes: 1, expiries: 1, ..CALM };
     let broken = [
-        (Tamper::UnguardedVoids, Invariant::S1),
-        (Tamper::EpochStandsStill, Invariant::L1),
-        (Tamper::UnfencedRelease, Invariant::L2),
-        (Tamper::CheckpointAhead, Invariant::D3),
-        (Tamper::CheckpointForgotten, Invariant::D2),
-        (Tamper::HeadStandsStill, Invariant::P1),
-        (Tamper::RefusalAsDone, Invariant::P1),
-        (Tamper::UnknownWriteAsDone, Invariant::P1),
-        (Tamper::EventHidden, Invariant::P1),
+        (Mutant::BlindVoids, Invariant::S1),
+        (Mutant::EpochStandsStill, Invariant::L1),
+        (Mutant::ReleaseUnfenced, Invariant::L2),
+        (Mutant::CheckpointAhead, Invariant::D3),
+        (Mutant::CheckpointForgotten, Invariant::D2),
+        (Mutant::HeadStandsStill, Invariant::P1),
+        (Mutant::RefusalAsDone, Invariant::P1),
+        (Mutant::UnknownAsDone, Invariant::P1),
+        (Mutant::EventHidden, Invariant::P1),
     ];
-    for (tamper, invariant) in broken {
-        assert_breaks(&tampered(R, needs, tamper), invariant);
+    for (mutant, invariant) in broken {
+        assert_breaks(&mutated(R, needs, mutant), invariant);
     }
-    for tamper in [Tamper::RenewalRevives, Tamper::RenewalShortens, Tamper::IncrementTwice] {
-        assert_holds(&tampered(R, needs, tamper));
+    for mutant in [Mutant::RenewalRevives, Mutant::RenewalShortens, Mutant::IncrementTwice] {
+        assert_holds(&mutated(R, needs, mutant));
     }
 }

@@ -3,12 +3,12 @@
 
 mod common;
 
-use common::{CALM, assert_breaks, assert_holds, tampered, task};
-use gapless_model::Invariant;
-use gapless_model::check::{Bounds, Clocks, Tamper, Task};
+use common::{CALM, assert_breaks, assert_holds, mutated, task};
+use gapless_model::check::{Bounds, Clocks, Task};
 use gapless_model::design::{
     Acquire, Busy, Checkpoint, Design, Gap, OwnToken, Producer, Release, SlotWrite, Trigger,
 };
+use gapless_model::{Invariant, Mutant};
 
 const R: Design = Design::RECOMMENDED;
 
@@ -41,7 +41,7 @@ mod scenario_1_a_number_allocated_and_not_yet_visible {
 
     #[test]
     fn a_condition_stripped_on_the_wire_does_the_same() {
-        assert_breaks(&tampered(R, BOUNDS, Tamper::UnguardedSlots), Invariant::S1);
+        assert_breaks(&mutated(R, BOUNDS, Mutant::BlindWrites), Invariant::S1);
     }
 }
 
@@ -85,13 +85,13 @@ mod scenario_2_ones_own_retry_looks_like_losing {
     #[test]
     fn a_stale_recovery_read_is_harmless_because_the_write_is_conditional() {
         // It believes its slot empty and writes; the condition tells it that its event is there.
-        assert_holds(&tampered(R, BOUNDS, Tamper::StaleRecovery));
+        assert_holds(&mutated(R, BOUNDS, Mutant::StaleRecovery));
     }
 
     #[test]
     fn a_stale_recovery_read_with_a_blind_write_overwrites_a_void() {
         let design = Design { slot_write: SlotWrite::Blind, ..R };
-        assert_breaks(&tampered(design, BOUNDS, Tamper::StaleRecovery), Invariant::S1);
+        assert_breaks(&mutated(design, BOUNDS, Mutant::StaleRecovery), Invariant::S1);
     }
 }
 
@@ -136,7 +136,7 @@ mod scenario_6_memory_runs_ahead_of_the_table {
     #[test]
     fn a_checkpoint_reported_as_done_is_delivered_again_after_a_clean_release() {
         let design = Design { release: Release::Unconditional, ..R };
-        assert_breaks(&tampered(design, BOUNDS, Tamper::UnknownAsDone), Invariant::D2);
+        assert_breaks(&mutated(design, BOUNDS, Mutant::CheckpointUnknownAsDone), Invariant::D2);
     }
 }
 
@@ -164,7 +164,7 @@ mod scenario_7_zombie_owner {
 
     #[test]
     fn a_fence_dropped_on_the_wire_does_the_same() {
-        let lost_fence = tampered(R, BOUNDS, Tamper::UnfencedLease);
+        let lost_fence = mutated(R, BOUNDS, Mutant::LeaseUnfenced);
         assert_breaks(&unbounded(lost_fence), Invariant::L3);
     }
 

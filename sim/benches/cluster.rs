@@ -7,8 +7,8 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gapless_model::design::Design;
 use gapless_sim::{
-    Appending, ClockPlan, EngineKind, Hints, Life, Millis, Plan, ProducerPlan, Profile, Trouble,
-    WorkerPlan, run_on,
+    Appending, ClockPlan, EngineKind, HintSource, Lifetime, Millis, Plan, ProducerPlan, Profile,
+    Trouble, WorkerPlan, run_on,
 };
 
 /// Three producers at two appends a second in all, three workers, calls of 5 ms, no faults.
@@ -17,11 +17,11 @@ fn cluster() -> Plan {
         ProducerPlan { appending: Appending::Single, events: 80, batch: 1, pause: Millis(1_480) };
     let worker = WorkerPlan {
         group: 0,
-        life: Life::Standing,
+        life: Lifetime::Standing,
         sweep: Millis(1_000),
         handling: Millis(5),
         fails: 0,
-        hints: Hints::None,
+        hints: HintSource::None,
     };
     Plan {
         partition_bits: Some(0),

@@ -3,7 +3,7 @@
 //! unchanged. Every fault is drawn from a seed, and every run repeats to the byte.
 //!
 //! [`Profile::plan`] draws a [`Plan`] from a seed; [`run`] runs it and returns an
-//! [`Outcome`]: what was broken, the decision log, what struck and what was reached.
+//! [`RunReport`]: what was broken, the decision log, what struck and what was reached.
 //! [`shrink`] makes a failing plan small.
 //!
 //! ```
@@ -22,39 +22,27 @@ compile_error!(
      the environment replaces that: unset it, or add `--cfg madsim` to it"
 );
 
-mod campaign;
-pub mod conformance;
-mod counterexample;
+mod cluster;
 mod decode;
-mod dice;
 mod engine;
-mod fault;
+mod hunt;
 mod judge;
 mod marks;
-mod mutant;
+mod moment;
 mod plan;
-mod profile;
-mod run;
-mod shrink;
-mod stage;
-mod warm;
-mod world;
+mod play;
 
-pub use campaign::{Campaign, Failed, Progress, Summary};
-pub use counterexample::Counterexample;
-pub use dice::Dice;
+pub use cluster::Entry;
 pub use engine::EngineKind;
-pub use fault::{
-    Act, Direction, FAULTS, Fault, HAPPENINGS, Happening, Incident, Nature, Strike, Trouble,
+pub use hunt::{
+    Campaign, CampaignProgress, CampaignReport, Counterexample, FailedSeed, Shrunk, conformance,
+    shrink,
 };
 pub use judge::{Breach, Violation};
 pub use marks::MARKS;
-pub use mutant::Mutant;
 pub use plan::{
-    Appending, ClockPlan, Hints, Life, Millis, Plan, PlanError, Process, ProducerPlan, VERSION,
-    WorkerPlan,
+    Appending, CallKind, ClockPlan, Dice, Direction, FAULTS, Fault, HAPPENINGS, Happening,
+    HintSource, Incident, Lifetime, Millis, NoProfile, Node, OperatorAction, PLAN_VERSION, Plan,
+    PlanError, ProducerPlan, Profile, Strike, Trouble, WorkerPlan,
 };
-pub use profile::{NoProfile, Profile};
-pub use run::{Outcome, run, run_on};
-pub use shrink::{Shrunk, shrink};
-pub use world::Entry;
+pub use play::{RunReport, run, run_on};

@@ -1,8 +1,9 @@
 //! Each checker can fail: a fault that is planted in the traffic, for each that watches.
 
 use gapless_model::Invariant;
+use gapless_model::Mutant;
 use gapless_model::design::{Design, named};
-use gapless_sim::{Breach, Campaign, Mutant, Profile};
+use gapless_sim::{Breach, Campaign, Profile};
 
 /// What the runs break first, with everything watched or the invariants alone.
 fn breaches(design: Design, mutant: Option<Mutant>, invariants_only: bool) -> Vec<Breach> {

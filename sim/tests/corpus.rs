@@ -25,9 +25,9 @@ fn what_was_a_violation_once_is_none_any_more() {
     let plans = plans();
     assert!(plans.len() >= 4, "the corpus should not shrink");
     for (name, plan) in plans {
-        let outcome = run(&plan);
-        assert_eq!(outcome.violation, None, "{name}");
-        assert!(outcome.requests > 0, "{name}");
+        let report = run(&plan);
+        assert_eq!(report.violation, None, "{name}");
+        assert!(report.requests > 0, "{name}");
     }
 }
 

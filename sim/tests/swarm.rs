@@ -3,14 +3,14 @@
 
 use gapless_model::Invariant;
 use gapless_model::design::{Design, NAMED, named};
-use gapless_sim::{Breach, Campaign, EngineKind, Profile, Summary, shrink};
+use gapless_sim::{Breach, Campaign, CampaignReport, EngineKind, Profile, shrink};
 
-fn ran(design: Design, profile: Profile, seeds: u64) -> Summary {
+fn ran(design: Design, profile: Profile, seeds: u64) -> CampaignReport {
     Campaign::new(design, profile, seeds).run(&|_| true)
 }
 
 #[track_caller]
-fn assert_sound(summary: &Summary) {
+fn assert_sound(summary: &CampaignReport) {
     let failures: Vec<_> =
         summary.failures.iter().map(|failed| (failed.seed, &failed.violation)).collect();
     assert!(failures.is_empty(), "{failures:?}");
@@ -58,14 +58,14 @@ fn the_first_draft_fails_within_a_hundred_seeds_and_is_made_small() {
     let summary = campaign.run(&|_| true);
     let failed = summary.failures.first().expect("the draft is wrong");
     let plan = campaign.plan(failed.seed);
-    let small = shrink(&plan, &failed.outcome, 1500, |_| true).expect("it failed");
+    let small = shrink(&plan, &failed.report, 1500, |_| true).expect("it failed");
     let breach =
         |violation: &Option<gapless_sim::Violation>| violation.as_ref().map(|found| found.breach);
-    assert_eq!(breach(&small.outcome.violation), Some(failed.violation.breach));
+    assert_eq!(breach(&small.report.violation), Some(failed.violation.breach));
     assert!(small.plan.incidents.len() <= plan.incidents.len());
     let strikes = small.plan.strikes.as_ref().expect("what struck is written down");
     assert!(strikes.len() + small.plan.incidents.len() <= 4, "{:?}", small.plan);
-    let told = small.outcome.log.lines().filter(|line| !line.contains(r#""looks":true"#)).count();
+    let told = small.report.log.lines().filter(|line| !line.contains(r#""looks":true"#)).count();
     assert!(told < 60, "seed {}: {told} steps do not fit a screen", failed.seed);
 }
 

@@ -1,5 +1,9 @@
 //! What can be typed.
 
+#[cfg(madsim)]
+pub mod sim;
+#[cfg(not(madsim))]
+#[path = "without_sim.rs"]
 pub mod sim;
 pub mod stream;
 
@@ -11,7 +15,7 @@ use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum}
 use gapless_model::Invariant;
 use gapless_model::check::{Bounds, Clocks};
 
-use sim::{MutantsArgs, ReplayArgs, SimArgs};
+use sim::SimulationCommand;
 use stream::{AppendArgs, BenchArgs, ConsumeArgs, InitArgs, LookArgs, ReadArgs, ServeArgs};
 
 /// Ordered event streams on DynamoDB: run them, and check their protocol.
@@ -27,7 +31,8 @@ pub struct Cli {
     pub command: Option<Command>,
 }
 
-const EXIT_STATUS: &str = "Exit status: 0 all holds · 1 violated · 2 unusable input · \
+/// What follows the help of commands that judge.
+pub(crate) const EXIT_STATUS: &str = "Exit status: 0 all holds · 1 violated · 2 unusable input · \
                            3 a limit ended it before it was exhaustive";
 
 /// The commands.
@@ -40,15 +45,9 @@ pub enum Command {
     Explore(Box<ExploreArgs>),
     /// List what can be chosen, and the designs that have names.
     Designs(DesignsArgs),
-    /// Run whole clusters in simulation, under faults drawn from seeds.
-    #[command(after_help = EXIT_STATUS)]
-    Sim(Box<SimArgs>),
-    /// Repeat a simulated run, or play a counterexample of the checker against the real adapter.
-    #[command(after_help = EXIT_STATUS)]
-    Replay(ReplayArgs),
-    /// Break the traffic or the protocol on purpose, and see what notices.
-    #[command(after_help = EXIT_STATUS)]
-    Mutants(MutantsArgs),
+    /// Those that simulate.
+    #[command(flatten)]
+    Simulation(SimulationCommand),
     /// Create a stream's tables, or verify those that are there.
     Init(InitArgs),
     /// Append events.

@@ -4,8 +4,25 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
-use gapless_sim::{EngineKind, Mutant, Profile};
+use clap::{Args, Subcommand};
+use gapless_model::Mutant;
+use gapless_sim::{EngineKind, Profile};
+
+use super::EXIT_STATUS;
+
+/// The commands that simulate.
+#[derive(Debug, Subcommand)]
+pub enum SimulationCommand {
+    /// Run whole clusters in simulation, under faults drawn from seeds.
+    #[command(after_help = EXIT_STATUS)]
+    Sim(Box<SimArgs>),
+    /// Repeat a simulated run, or play a counterexample of the checker against the real adapter.
+    #[command(after_help = EXIT_STATUS)]
+    Replay(ReplayArgs),
+    /// Break the traffic or the protocol on purpose, and see what notices.
+    #[command(after_help = EXIT_STATUS)]
+    Mutants(MutantsArgs),
+}
 
 /// `gapless sim`
 #[derive(Debug, Args)]
@@ -117,9 +134,10 @@ impl std::str::FromStr for Shard {
 }
 
 fn mutant(name: &str) -> Result<Mutant, String> {
-    let found = Mutant::ALL.into_iter().find(|known| known.name() == name);
-    found.ok_or_else(|| {
-        let names: Vec<_> = Mutant::ALL.iter().map(|known| known.name()).collect();
-        format!("the mutants are {}", names.join(", "))
+    let mut known = Mutant::ALL.iter().copied().filter(|mutant| mutant.is_in_traffic());
+    known.clone().find(|mutant| mutant.name() == name).ok_or_else(|| {
+        let first = known.next().map_or("", Mutant::name).to_owned();
+        let names = known.fold(first, |names, mutant| names + ", " + mutant.name());
+        format!("the mutants are {names}")
     })
 }

@@ -4,9 +4,17 @@ pub mod check;
 pub mod designs;
 pub mod explore;
 pub mod main_job;
-pub mod mutants;
-pub mod replay;
-pub mod sim;
+#[cfg(madsim)]
+mod mutants;
+#[cfg(madsim)]
+mod replay;
+#[cfg(madsim)]
+mod sim;
+#[cfg(madsim)]
+pub mod simulation;
+#[cfg(not(madsim))]
+#[path = "without_simulation.rs"]
+pub mod simulation;
 pub mod stream;
 
 use std::path::{Path, PathBuf};

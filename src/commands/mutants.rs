@@ -3,10 +3,11 @@
 use std::io::stdout;
 use std::time::Duration;
 
-use gapless_model::check::{Bounds, Clocks, Ended, Tamper, Task, check};
+use gapless_model::Mutant;
+use gapless_model::check::{Bounds, Clocks, Ended, Task, check};
 use gapless_model::design::{Design, NAMED, Read, named};
 use gapless_sim::conformance::{Conformity, converse};
-use gapless_sim::{Campaign, EngineKind, Mutant, Profile, Summary};
+use gapless_sim::{Campaign, CampaignReport, EngineKind, Profile};
 use serde_json::json;
 
 use super::sim::{bar, watched};
@@ -43,8 +44,9 @@ const RESCUED_BY_SWEEPS: [&str; 5] = [
 ];
 
 fn all() -> Vec<Broken> {
-    let traffic = Mutant::ALL.into_iter().map(|mutant| Broken {
-        name: mutant.name(),
+    let traffic = Mutant::ALL.iter().copied().filter(|mutant| mutant.is_in_traffic());
+    let traffic = traffic.map(|mutant| Broken {
+        name: mutant.name().to_owned(),
         scenario: mutant.scenario(),
         design: design_for(mutant),
         mutant: Some(mutant),
@@ -59,46 +61,6 @@ fn all() -> Vec<Broken> {
         mutant: None,
     });
     traffic.chain(designs).collect()
-}
-
-/// What takes the same protection out of the checked model, if it has that protection.
-fn in_the_model(mutant: Mutant) -> Option<Tamper> {
-    Some(match mutant {
-        Mutant::BlindWrites => Tamper::UnguardedSlots,
-        Mutant::BlindVoids => Tamper::UnguardedVoids,
-        // How early makes no difference to a clock that knows no length of time.
-        Mutant::LeaseTakenAnyway | Mutant::LeaseTakenEarly => Tamper::LeaseTakenAnyway,
-        Mutant::EpochStandsStill => Tamper::EpochStandsStill,
-        Mutant::CheckpointUnfenced => Tamper::UnfencedCheckpoint,
-        Mutant::CheckpointBackwards => Tamper::CheckpointBackwards,
-        Mutant::CheckpointAhead => Tamper::CheckpointAhead,
-        Mutant::CheckpointForgotten => Tamper::CheckpointForgotten,
-        Mutant::RenewalUnfenced => Tamper::UnfencedRenewal,
-        Mutant::RenewalRevives => Tamper::RenewalRevives,
-        Mutant::RenewalShortens => Tamper::RenewalShortens,
-        Mutant::ReleaseUnfenced => Tamper::UnfencedRelease,
-        Mutant::ReleaseForgotten => Tamper::ReleaseForgotten,
-        Mutant::AcquireForgotten => Tamper::AcquireForgotten,
-        Mutant::ExpiryInSeconds => Tamper::ExpiryTooSmall,
-        Mutant::HeadStandsStill => Tamper::HeadStandsStill,
-        Mutant::IncrementTwice => Tamper::IncrementTwice,
-        Mutant::RecordUnguarded => Tamper::RecordUnguarded,
-        Mutant::RecordForgotten => Tamper::RecordForgotten,
-        Mutant::StaleRecovery => Tamper::StaleRecovery,
-        Mutant::EventHidden => Tamper::EventHidden,
-        Mutant::VoidsHidden => Tamper::VoidsHidden,
-        Mutant::UnknownAsDone => Tamper::UnknownWriteAsDone,
-        Mutant::RefusalAsDone => Tamper::RefusalAsDone,
-        Mutant::TokenReused => Tamper::TokenReused,
-        Mutant::TransactionHalved => Tamper::TransactionHalved,
-        Mutant::NumbersSwapped => Tamper::NumbersInBlocks,
-        // An axis of the design; what a sweep reads; what is in an event; how an item
-        // is written down.
-        Mutant::StaleReads
-        | Mutant::UnprocessedDropped
-        | Mutant::EventsSwapped
-        | Mutant::ForeignVersion => return None,
-    })
 }
 
 /// Runs every mutant.
@@ -152,11 +114,12 @@ fn chosen(args: &MutantsArgs) -> Result<Vec<Broken>, Failure> {
 
 /// What the checker says of it, where the model has what is broken.
 fn checked(broken: &Broken) -> Option<Checked> {
-    let (tamper, design) = match broken.mutant {
+    let (mutant, design) = match broken.mutant {
         None => (None, broken.design),
         // How events are read is an axis of the design.
         Some(Mutant::StaleReads) => (None, Design { read: Read::Eventual, ..broken.design }),
-        Some(mutant) => (Some(in_the_model(mutant)?), broken.design),
+        Some(mutant) if mutant.is_in_model() => (Some(mutant), broken.design),
+        Some(_) => return None,
     };
     // The cheapest search that finds something; a fence matters where clocks cannot be
     // trusted. Under some mutants epochs grow for ever: such a search ends when its time is up.
@@ -170,7 +133,7 @@ fn checked(broken: &Broken) -> Option<Checked> {
     let mut last = None;
     for (bounds, clocks, seconds) in searches {
         let mut task = Task::new(&broken.name, design, bounds, clocks);
-        (task.tamper, task.timeout) = (tamper, Some(Duration::from_secs(seconds)));
+        (task.mutant, task.timeout) = (mutant, Some(Duration::from_secs(seconds)));
         let mut bar = Bar::new(&broken.name);
         let report = last.insert(check(&task, &mut bar));
         bar.finish();
@@ -202,7 +165,7 @@ fn conversed(mutant: Mutant, name: &str) -> Conformity {
     conformity
 }
 
-fn simulated(args: &MutantsArgs, broken: &Broken, invariants_only: bool) -> Summary {
+fn simulated(args: &MutantsArgs, broken: &Broken, invariants_only: bool) -> CampaignReport {
     // Half of the seeds in a swarm of faults, then the other half under all of them.
     let half = args.seeds.div_ceil(2);
     let mut campaign = Campaign::new(broken.design, Profile::Swarm, half);

@@ -88,7 +88,7 @@ fn play(path: &Path, text: &str, args: &ReplayArgs) -> Result<Status, Failure> {
     };
     interrupt::listen();
     let bar = ProgressBar::new_spinner();
-    let played = counterexample.play(SEEDS, |seed| {
+    let played = counterexample.reproduce(SEEDS, |seed| {
         bar.set_message(format!("playing it against the adapter: {seed} seeds"));
         bar.tick();
         !interrupt::asked()
@@ -106,7 +106,7 @@ fn play(path: &Path, text: &str, args: &ReplayArgs) -> Result<Status, Failure> {
         return Ok(Status::Unfinished);
     };
     let small = shrink(&plan, &outcome, 300, |_| !interrupt::asked());
-    let (plan, outcome) = small.map_or((plan, outcome), |small| (small.plan, small.outcome));
+    let (plan, outcome) = small.map_or((plan, outcome), |small| (small.plan, small.report));
     let steps = story::of_run(&outcome);
     writeln!(
         out,

@@ -2,7 +2,7 @@
 
 use std::io::{Write, stdout};
 
-use gapless_sim::{Campaign, Failed, Shrunk, Summary, shrink};
+use gapless_sim::{Campaign, CampaignReport, FailedSeed, Shrunk, shrink};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use super::find_design;
@@ -58,7 +58,7 @@ pub fn bar(count: u64) -> ProgressBar {
 }
 
 /// Runs a campaign under a progress bar.
-pub fn watched(campaign: &Campaign, name: &str) -> Summary {
+pub fn watched(campaign: &Campaign, name: &str) -> CampaignReport {
     let bar = bar(campaign.seeds / campaign.shards.max(1));
     let summary = campaign.run(&|progress| {
         let seconds = progress.elapsed.as_secs_f64().max(0.001);
@@ -82,7 +82,7 @@ fn tell(
     args: &SimArgs,
     name: &str,
     campaign: &Campaign,
-    failed: &Failed,
+    failed: &FailedSeed,
 ) -> Result<(), Failure> {
     let (seed, violation) = (failed.seed, &failed.violation);
     writeln!(
@@ -93,19 +93,19 @@ fn tell(
     writeln!(out, "to repeat it: {}", simulation::repeats(name, campaign, seed))?;
     files::folder(&args.out)?;
     let log = args.out.join(format!("{name}-{seed}.ndjson"));
-    files::write(&log, &failed.outcome.log)?;
+    files::write(&log, &failed.report.log)?;
     writeln!(out, "its decision log: {}", log.display())?;
     let plan = campaign.plan(seed);
     let bar = ProgressBar::new_spinner();
     let shrunk = (args.shrink > 0).then(|| {
-        shrink(&plan, &failed.outcome, args.shrink, |runs| {
+        shrink(&plan, &failed.report, args.shrink, |runs| {
             bar.set_message(format!("making it small: {runs} runs"));
             bar.tick();
             !interrupt::asked()
         })
     });
     bar.finish_and_clear();
-    let Some(Shrunk { plan, outcome, runs }) = shrunk.flatten() else { return Ok(()) };
+    let Some(Shrunk { plan, report, runs }) = shrunk.flatten() else { return Ok(()) };
     let path = args.out.join(format!("{name}-{seed}.plan.json"));
     files::write(&path, &plan.to_json())?;
     writeln!(
@@ -114,9 +114,9 @@ fn tell(
         simulation::scale(&plan),
         path.display()
     )?;
-    let steps = story::of_run(&outcome);
+    let steps = story::of_run(&report);
     writeln!(out, "{}", diagram::text(&steps))?;
-    if let Some(violation) = &outcome.violation {
+    if let Some(violation) = &report.violation {
         writeln!(out, "{} is broken: {}", violation.breach, violation.what)?;
         if let Some(folder) = &args.svg {
             let title = format!("{name}, seed {seed}: {} is broken", violation.breach);
@@ -127,7 +127,7 @@ fn tell(
     Ok(())
 }
 
-fn status(args: &SimArgs, summary: &Summary) -> Status {
+fn status(args: &SimArgs, summary: &CampaignReport) -> Status {
     let missed = args.strict && !summary.missed().is_empty();
     if !summary.failures.is_empty() || missed {
         Status::Violated

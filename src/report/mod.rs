@@ -3,7 +3,9 @@
 pub mod diagram;
 pub mod json;
 pub mod junit;
+#[cfg(madsim)]
 pub mod mutants;
+#[cfg(madsim)]
 pub mod simulation;
 pub mod steps;
 pub mod story;

@@ -2,10 +2,11 @@
 
 use std::io::{self, Write};
 
+use gapless_model::Mutant;
 use gapless_model::check::Report;
 use gapless_model::design::Design;
+use gapless_sim::CampaignReport;
 use gapless_sim::conformance::Conformity;
-use gapless_sim::{Mutant, Summary};
 use indicatif::HumanCount;
 use serde_json::json;
 
@@ -30,9 +31,9 @@ pub struct Fate {
     /// What random dialogues show, where it is the traffic that is broken.
     pub conformity: Option<Conformity>,
     /// The simulation.
-    pub simulated: Summary,
+    pub simulated: CampaignReport,
     /// With the invariants alone, where more than those was watched.
-    pub alone: Option<Summary>,
+    pub alone: Option<CampaignReport>,
 }
 
 /// What the checker says of a mutant.
@@ -173,7 +174,7 @@ pub fn row(broken: &Broken, fate: &Fate) -> serde_json::Value {
     })
 }
 
-fn found(summary: &Summary) -> (String, String) {
+fn found(summary: &CampaignReport) -> (String, String) {
     let seeds = HumanCount(summary.seeds).to_string();
     match summary.failures.first() {
         Some(failed) => (failed.violation.breach.to_string(), seeds),

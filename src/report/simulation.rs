@@ -2,7 +2,7 @@
 
 use std::io;
 
-use gapless_sim::{Campaign, FAULTS, HAPPENINGS, MARKS, Plan, Summary};
+use gapless_sim::{Campaign, CampaignReport, FAULTS, HAPPENINGS, MARKS, Plan};
 use indicatif::HumanCount;
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
 use serde_json::json;
@@ -10,7 +10,7 @@ use serde_json::json;
 use super::table::{plain, right};
 
 /// What was run, in a few lines.
-pub fn summary(name: &str, campaign: &Campaign, summary: &Summary) -> String {
+pub fn summary(name: &str, campaign: &Campaign, summary: &CampaignReport) -> String {
     let seconds = summary.elapsed.as_secs_f64().max(0.001);
     let hours = summary.simulated.as_secs_f64() / 3600.0;
     let injected: u64 = summary.faults.iter().chain(&summary.happenings).sum();
@@ -41,7 +41,7 @@ pub fn summary(name: &str, campaign: &Campaign, summary: &Summary) -> String {
 }
 
 /// The summary for machines.
-pub fn json(name: &str, campaign: &Campaign, summary: &Summary) -> String {
+pub fn json(name: &str, campaign: &Campaign, summary: &CampaignReport) -> String {
     let counts = |kinds: &[&str], counts: &[u64]| {
         let pairs =
             kinds.iter().zip(counts).map(|(kind, count)| ((*kind).to_owned(), json!(count)));
@@ -78,7 +78,7 @@ pub fn json(name: &str, campaign: &Campaign, summary: &Summary) -> String {
 }
 
 /// The summary for a CI server: a case for the seeds that passed, one for each that failed.
-pub fn junit(name: &str, campaign: &Campaign, summary: &Summary) -> io::Result<String> {
+pub fn junit(name: &str, campaign: &Campaign, summary: &CampaignReport) -> io::Result<String> {
     let mut document = Document::new("gapless sim");
     let mut suite = TestSuite::new(format!("{name} {}", campaign.profile));
     suite.set_time(summary.elapsed);

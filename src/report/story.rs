@@ -2,7 +2,8 @@
 
 use gapless_model::check::Decision;
 use gapless_model::log::Line;
-use gapless_sim::{Entry, Outcome};
+#[cfg(madsim)]
+use gapless_sim::{Entry, RunReport};
 
 /// One step, as it is drawn.
 pub struct Step {
@@ -20,8 +21,9 @@ pub fn of(decisions: &[Decision]) -> Vec<Step> {
 }
 
 /// The steps of a simulated run: what its machines did, and what befell them.
-pub fn of_run(outcome: &Outcome) -> Vec<Step> {
-    let lines = outcome.log.lines().skip(1);
+#[cfg(madsim)]
+pub fn of_run(report: &RunReport) -> Vec<Step> {
+    let lines = report.log.lines().skip(1);
     let entries = lines.filter_map(|line| serde_json::from_str::<Entry>(line).ok());
     let told = entries.filter(|entry| !entry.looks && entry.line.who != "judge");
     // What only looked is left out, so the steps are counted anew.

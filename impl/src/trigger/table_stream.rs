@@ -1,29 +1,28 @@
-//! Hints from the Events table's own stream: a reader of DynamoDB Streams.
-//!
-//! No more than two processes should read one shard of a table's stream, so this
-//! is for a worker or two, not for hundreds. Where nobody reads it, or where it
-//! lags, sweeps find the work all the same.
+//! Hints from the Events table's own stream, read over DynamoDB Streams.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
 use aws_sdk_dynamodbstreams::Client;
-use aws_sdk_dynamodbstreams::operation::get_records::{GetRecordsError, GetRecordsOutput};
-use aws_sdk_dynamodbstreams::types::{AttributeValue, ShardIteratorType};
 use futures_util::lock::Mutex;
 use gapless_model::PartitionId;
 
-use super::{Hints, Trigger};
-use crate::clock::{Backoff, Clock};
-use crate::error::SetupError;
+use super::hints::{Hints, Trigger};
 use crate::stream::Stream;
-use crate::wire::names;
+use crate::vocabulary::{Backoff, Clock, SetupError};
+use crate::wire::{ShardPage, ShardStart, StreamsError, StreamsWire};
 
-/// Reads which partitions were written from the Events table's stream.
+/// Reads from the Events table's stream which partitions were written.
+///
+/// No more than two processes should read one shard of a table's stream, so this is for
+/// a worker or two, not for hundreds. Where it lags or fails, sweeps find the work.
+///
+/// It looks at every shard every 250 ms while there is nothing new. A look costs a
+/// `DescribeStream` request for each page of shards and a `GetRecords` request for each
+/// open shard, and no capacity of the table.
 pub struct TableStream {
-    client: Client,
-    table: String,
+    wire: StreamsWire,
     clock: Clock,
     interval: Duration,
     shards: Mutex<Shards>,
@@ -31,37 +30,29 @@ pub struct TableStream {
 
 impl fmt::Debug for TableStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TableStream").field("table", &self.table).finish_non_exhaustive()
+        f.debug_struct("TableStream").field("table", &self.wire.table()).finish_non_exhaustive()
     }
 }
 
-/// Where the reader stands. A wait for hints can be dropped at any time, so what is read
-/// is noted here before anything else is waited for.
+/// The reader's progress. A wait for hints can be dropped at any time, so what is read is
+/// kept here before anything else is awaited.
 #[derive(Debug, Default)]
 struct Shards {
     stream: Option<String>,
     iterators: BTreeMap<String, String>,
     /// Shards that are read to their end.
     ended: BTreeSet<String>,
-    /// Shards whose iterator expired: what they held meanwhile is for the sweeps.
+    /// Shards whose iterator expired, and which need a new one.
     expired: BTreeSet<String>,
     started: bool,
-    /// Heard, and not handed out yet.
-    heard: BTreeSet<PartitionId>,
+    /// Partitions that were written, and are not handed out yet.
+    written: BTreeSet<PartitionId>,
 }
 
 impl Shards {
-    fn hear(&mut self, shard: String, answer: GetRecordsOutput) {
-        for record in answer.records() {
-            let keys = record.dynamodb().and_then(|change| change.keys());
-            let id = keys.and_then(|keys| keys.get(names::PARTITION));
-            if let Some(AttributeValue::S(id)) = id
-                && let Ok(id) = id.parse()
-            {
-                self.heard.insert(id);
-            }
-        }
-        match answer.next_shard_iterator {
+    fn keep(&mut self, shard: String, page: ShardPage) {
+        self.written.extend(page.partitions);
+        match page.next {
             Some(next) => drop(self.iterators.insert(shard, next)),
             None => {
                 self.iterators.remove(&shard);
@@ -70,9 +61,8 @@ impl Shards {
         }
     }
 
-    /// An iterator lives for a quarter of an hour; any other failure leaves it good.
-    fn fail(&mut self, shard: String, error: &GetRecordsError) {
-        if error.is_expired_iterator_exception() || error.is_trimmed_data_access_exception() {
+    fn keep_failure(&mut self, shard: String, error: &StreamsError) {
+        if error.iterator_is_gone() {
             self.iterators.remove(&shard);
             self.expired.insert(shard);
         }
@@ -80,86 +70,67 @@ impl Shards {
 }
 
 impl TableStream {
-    /// A reader of the stream's Events table, from now on.
+    /// Creates a reader of `stream`'s Events table. It hints at what is written from its
+    /// first look on; what was there before is found by the worker's first sweep.
+    ///
+    /// `client` must reach the same DynamoDB as the stream's own client.
     ///
     /// # Errors
-    /// [`SetupError`] if the stream's client cannot sleep.
+    /// Returns [`SetupError::Client`] if the stream's own client has no way to sleep.
     pub fn new(client: Client, stream: &Stream) -> Result<TableStream, SetupError> {
         Ok(TableStream {
-            client,
-            table: stream.wire().tables().events.clone(),
+            wire: StreamsWire::new(client, &stream.wire().tables().events),
             clock: Clock::of(stream.wire().client())?,
             interval: Duration::from_millis(250),
             shards: Mutex::default(),
         })
     }
 
-    /// One look at every shard; an error only if nothing was heard.
-    async fn look(&self) -> Result<BTreeSet<PartitionId>, aws_sdk_dynamodbstreams::Error> {
+    /// Looks at every shard. An error counts only if nothing is known to be written.
+    async fn written_partitions(&self) -> Result<BTreeSet<PartitionId>, StreamsError> {
         let mut shards = self.shards.lock().await;
         let mut failed = self.find_shards(&mut shards).await.err();
         for (shard, iterator) in shards.iterators.clone() {
-            match self.client.get_records().shard_iterator(iterator).send().await {
-                Ok(answer) => shards.hear(shard, answer),
+            match self.wire.read_shard(iterator).await {
+                Ok(page) => shards.keep(shard, page),
                 Err(error) => {
-                    if let Some(error) = error.as_service_error() {
-                        shards.fail(shard, error);
-                    }
-                    failed = Some(error.into());
+                    shards.keep_failure(shard, &error);
+                    failed = Some(error);
                 }
             }
         }
-        match (std::mem::take(&mut shards.heard), failed) {
-            (heard, Some(error)) if heard.is_empty() => Err(error),
-            (heard, _) => Ok(heard),
+        match (std::mem::take(&mut shards.written), failed) {
+            (written, Some(error)) if written.is_empty() => Err(error),
+            (written, _) => Ok(written),
         }
     }
 
-    async fn find_shards(&self, shards: &mut Shards) -> Result<(), aws_sdk_dynamodbstreams::Error> {
+    async fn find_shards(&self, shards: &mut Shards) -> Result<(), StreamsError> {
         let arn = match &shards.stream {
             Some(arn) => arn.clone(),
             None => {
-                let listed = self.client.list_streams().table_name(&self.table).send().await?;
-                let found = listed.streams().iter().find_map(|stream| stream.stream_arn());
-                let Some(arn) = found else { return Ok(()) };
-                shards.stream = Some(arn.to_owned());
-                arn.to_owned()
+                let Some(arn) = self.wire.stream_arn().await? else { return Ok(()) };
+                shards.stream = Some(arn.clone());
+                arn
             }
         };
-        for id in &self.described(&arn).await? {
+        for id in &self.wire.shards(&arn).await? {
             if shards.iterators.contains_key(id) || shards.ended.contains(id) {
                 continue;
             }
-            // What was there before is for the first sweep; a shard that comes later is read whole.
-            let kind = match shards.started && !shards.expired.contains(id) {
-                false => ShardIteratorType::Latest,
-                true => ShardIteratorType::TrimHorizon,
+            // The sweeps find what was there before, and what came while an iterator was expired.
+            // A shard that comes later is read from its beginning.
+            let start = match shards.started && !shards.expired.contains(id) {
+                false => ShardStart::Now,
+                true => ShardStart::Oldest,
             };
-            let call = self.client.get_shard_iterator().stream_arn(&arn).shard_id(id);
-            let answer = call.shard_iterator_type(kind).send().await?;
-            if let Some(iterator) = answer.shard_iterator {
+            if let Some(iterator) = self.wire.iterator(&arn, id, start).await? {
                 shards.iterators.insert(id.clone(), iterator);
                 shards.expired.remove(id);
             }
         }
         shards.started = true;
         Ok(())
-    }
-
-    /// The ids of all shards, a page after the other.
-    async fn described(&self, arn: &str) -> Result<Vec<String>, aws_sdk_dynamodbstreams::Error> {
-        let (mut known, mut from) = (Vec::new(), None);
-        loop {
-            let call = self.client.describe_stream().stream_arn(arn);
-            let answer = call.set_exclusive_start_shard_id(from).send().await?;
-            let Some(description) = answer.stream_description else { return Ok(known) };
-            let ids = description.shards.into_iter().flatten().filter_map(|shard| shard.shard_id);
-            known.extend(ids);
-            from = description.last_evaluated_shard_id;
-            if from.is_none() {
-                return Ok(known);
-            }
-        }
     }
 }
 
@@ -168,9 +139,9 @@ impl Trigger for TableStream {
         Box::pin(async {
             let mut backoff = Backoff::new(self.interval);
             loop {
-                match self.look().await {
-                    Ok(heard) if heard.is_empty() => self.clock.sleep(self.interval).await,
-                    Ok(heard) => return heard.into_iter().collect(),
+                match self.written_partitions().await {
+                    Ok(written) if written.is_empty() => self.clock.sleep(self.interval).await,
+                    Ok(written) => return written.into_iter().collect(),
                     Err(error) => {
                         tracing::debug!(%error, "the table's stream cannot be read; sweeps go on");
                         self.clock.sleep(backoff.next()).await;

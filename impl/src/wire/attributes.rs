@@ -1,4 +1,4 @@
-//! Reading items, which may be anything, and writing attributes.
+//! Writing attributes, and reading items, which may hold anything.
 
 use std::collections::HashMap;
 
@@ -7,10 +7,9 @@ use gapless_model::store::Record;
 use gapless_model::{Epoch, Number, Seq};
 
 use super::names;
-use crate::error::StoreError;
-use crate::event::Event;
+use crate::vocabulary::{Event, StoreError};
 
-/// An item as the SDK has it.
+/// An item, as the SDK represents it.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
 pub(crate) fn text(text: &str) -> AttributeValue {
@@ -21,9 +20,9 @@ pub(crate) fn number(number: u64) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 
-/// Events as one flat list: each event's key, then its data, as a string where it
-/// is one. A list within the list for each event would cost three bytes more, and
-/// half as much time again to read.
+/// Events as one flat list: each event's key, then its data, as a string if it is UTF-8. A
+/// list within the list for each event would take three bytes more, and half as much time
+/// again to read.
 pub(crate) fn events(events: &[Event]) -> AttributeValue {
     let parts = events.iter().flat_map(|event| {
         let data = match event.text() {
@@ -44,14 +43,14 @@ pub(crate) fn record(record: &Record) -> AttributeValue {
     ]))
 }
 
-/// Reads an item, and says which one and where when something is wrong with it.
+/// Reads an item. Its errors name the table, the item and the attribute.
 #[derive(Clone, Copy)]
-pub(crate) struct Reader<'a> {
+pub(crate) struct ItemReader<'a> {
     pub(crate) table: &'a str,
     pub(crate) item: &'a Item,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> ItemReader<'a> {
     pub(crate) fn wrong(self, what: impl Into<String>) -> StoreError {
         let key = |name: &str| match self.item.get(name) {
             Some(AttributeValue::S(value) | AttributeValue::N(value)) => {
@@ -95,7 +94,7 @@ impl<'a> Reader<'a> {
         parsed.ok_or_else(|| self.expected(name, "a whole number", found))
     }
 
-    /// A number, or 0 where there is none.
+    /// A number, or 0 if it is missing.
     pub(crate) fn number_or_zero(self, name: &str) -> Result<u64, StoreError> {
         if self.item.contains_key(name) { self.number(name) } else { Ok(0) }
     }
@@ -140,14 +139,14 @@ impl<'a> Reader<'a> {
         events.ok_or_else(|| self.wrong("`events` should list a key and data for each event"))
     }
 
-    /// Refuses what another version wrote.
+    /// Refuses an item that another version of the format wrote.
     pub(crate) fn version(self) -> Result<(), StoreError> {
         let found = self.number(names::VERSION)?;
         if found == names::THIS_VERSION {
             return Ok(());
         }
         Err(self.wrong(format!(
-            "it was written by version {found} of the format, and this is version {}: \
+            "it was written in version {found} of the format, and this release reads version {}: \
              use the release that wrote it, or another group",
             names::THIS_VERSION
         )))

@@ -9,9 +9,9 @@ use aws_sdk_dynamodb::types::{
     ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 
-use super::attributes::{Item, Reader};
+use super::attributes::{Item, ItemReader};
 use super::failure::failure;
-use crate::error::StoreError;
+use crate::vocabulary::StoreError;
 
 /// An update expression and its condition, as they grow.
 #[derive(Debug, Default)]
@@ -34,7 +34,8 @@ impl Edit {
         Edit { table: table.to_owned(), key, ..Edit::default() }
     }
 
-    /// `#n` stands for an attribute's name in what follows: most names are reserved words somewhere.
+    /// Lets a placeholder such as `#n` stand for an attribute's name, as many names are
+    /// reserved words.
     pub(crate) fn name(mut self, placeholder: &str, name: impl Into<String>) -> Edit {
         self.names.insert(placeholder.to_owned(), name.into());
         self
@@ -73,7 +74,7 @@ impl Edit {
         (!self.conditions.is_empty()).then(|| self.conditions.join(" AND "))
     }
 
-    /// Sends it alone: the item as it is now, or the item that failed the condition.
+    /// Sends the change alone. Returns the item as it is now, or the item that refused it.
     pub(crate) async fn send(self, client: &Client) -> Result<Result<Item, Item>, StoreError> {
         let (update, condition) = (self.update(), self.condition());
         let sent = client
@@ -119,7 +120,8 @@ fn unbuilt(table: &str, error: aws_sdk_dynamodb::error::BuildError) -> StoreErro
     StoreError::Refused { table: table.to_owned(), why: error.to_string() }
 }
 
-/// A put into an item that must not be there, in a transaction.
+/// A put in a transaction, on condition that the item does not exist if `absent` names its
+/// key.
 pub(super) fn put(
     table: &str,
     item: Item,
@@ -128,6 +130,7 @@ pub(super) fn put(
     let put = Put::builder()
         .table_name(table)
         .set_item(Some(item))
+        // S1: a slot that is not empty never changes.
         .set_condition_expression(absent.map(|key| format!("attribute_not_exists({key})")))
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
         .build()
@@ -135,7 +138,7 @@ pub(super) fn put(
     Ok(TransactWriteItem::builder().put(put).build())
 }
 
-/// A check that an item is not there, in a transaction.
+/// A check in a transaction that an item does not exist.
 pub(super) fn absent(
     table: &str,
     key: Item,
@@ -151,7 +154,8 @@ pub(super) fn absent(
     Ok(TransactWriteItem::builder().condition_check(check).build())
 }
 
-/// Sends a transaction: done, or for each of its items the item that failed the condition.
+/// Sends a transaction. If it is refused, returns for each of its parts the item that
+/// refused it, if one did.
 pub(super) async fn transact(
     client: &Client,
     table: &str,
@@ -184,8 +188,8 @@ pub(super) async fn transact(
 
 fn cancelled_by(table: &str, reason: &CancellationReason) -> StoreError {
     let code = reason.code().unwrap_or_default();
-    let said = reason.message().unwrap_or_default();
-    let (table, why) = (table.to_owned(), format!("{code} {said}"));
+    let message = reason.message().unwrap_or_default();
+    let (table, why) = (table.to_owned(), format!("{code} {message}"));
     match code {
         "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded" => {
             StoreError::Busy { table, why }
@@ -211,6 +215,6 @@ impl GetItem<'_> {
 }
 
 /// A reader of an item of this table.
-pub(super) fn reader<'a>(table: &'a str, item: &'a Item) -> Reader<'a> {
-    Reader { table, item }
+pub(super) fn reader<'a>(table: &'a str, item: &'a Item) -> ItemReader<'a> {
+    ItemReader { table, item }
 }

@@ -1,14 +1,15 @@
-//! What an SDK error says about the request: surely not applied, perhaps applied, or never to be.
+//! What an SDK error says about its request: not applied, perhaps applied, or refused for
+//! good.
 
 use std::error::Error;
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
-use crate::error::StoreError;
+use crate::vocabulary::StoreError;
 
-/// Codes of answers that say: not applied, come back later.
-const TURNED_AWAY: [&str; 8] = [
+/// The codes of answers that mean: not applied, try again later.
+const BUSY: [&str; 8] = [
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "ThrottlingException",
@@ -19,7 +20,7 @@ const TURNED_AWAY: [&str; 8] = [
     "LimitExceededException",
 ];
 
-/// Sorts an SDK error.
+/// The store error that an SDK error amounts to.
 pub(crate) fn failure<E>(table: &str, error: SdkError<E, HttpResponse>) -> StoreError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
@@ -34,22 +35,22 @@ where
             StoreError::Refused { table, why: DisplayErrorContext(&error).to_string() }
         }
         SdkError::ServiceError(answer) => {
-            // An answer that is cut short has no name, and says nothing of what was done.
+            // An answer that is cut short has no code, and says nothing about what was done.
             let Some(code) = answer.err().code() else {
                 let why = DisplayErrorContext(&error).to_string();
                 return StoreError::Unknown { table, why: why.into() };
             };
-            let said = answer.err().message().unwrap_or_default();
-            if TURNED_AWAY.contains(&code) {
-                return StoreError::Busy { table, why: format!("{code} {said}") };
+            let message = answer.err().message().unwrap_or_default();
+            if BUSY.contains(&code) {
+                return StoreError::Busy { table, why: format!("{code} {message}") };
             }
             if answer.raw().status().is_server_error() {
-                return StoreError::Unknown { table, why: format!("{code} {said}").into() };
+                return StoreError::Unknown { table, why: format!("{code} {message}").into() };
             }
-            StoreError::Refused { table, why: format!("{code}: {said}") }
+            StoreError::Refused { table, why: format!("{code}: {message}") }
         }
-        // A timeout, a connection that broke, an answer that is cut short; and
-        // whatever the SDK adds: to treat it as unknown is right in every case.
+        // A timeout, a broken connection, an answer that is cut short, and whatever the SDK adds
+        // later: unknown is right in every case.
         _ => {
             let why = DisplayErrorContext(&error).to_string();
             StoreError::Unknown { table, why: why.into() }

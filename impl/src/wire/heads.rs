@@ -5,10 +5,10 @@ use gapless_model::store::{Head, Raise, Raiser, Record, Reply};
 use gapless_model::{Epoch, PartitionId, Seq};
 
 use super::attributes::{self, Item, number, text};
+use super::connection::Wire;
 use super::edit::{Edit, GetItem, reader};
-use super::{Wire, names};
-use crate::error::StoreError;
-use crate::live::{Live, ProducerName, Token};
+use super::names;
+use crate::vocabulary::{Live, ProducerName, StoreError, Token};
 
 /// The attribute that keeps a producer's record.
 fn record_name(name: &ProducerName) -> String {
@@ -20,8 +20,9 @@ impl Wire {
         Edit::of(&self.tables.partitions, [(names::PARTITION, text(partition.as_str()))])
     }
 
-    /// A partition that is written for the first time enters the index, and is open.
+    /// Enters a partition that is written for the first time into the index, as open.
     fn founding(edit: Edit) -> Edit {
+        // P1: where each key has its own partition, sweeps find only what is in the index.
         edit.name("#bucket", names::BUCKET)
             .name("#status", names::STATUS)
             .value(":bucket", text(names::ONLY_BUCKET))
@@ -49,14 +50,15 @@ impl Wire {
         }
     }
 
-    /// The increment: every `SET` may use the old head plus one, so a producer's
-    /// record is kept at no extra write.
+    /// The increment of a head. Every `SET` can use the old head plus one, so a producer's
+    /// record needs no write of its own.
     pub(super) fn raising(&self, raise: &Raise<Live>) -> Edit {
         let next = "if_not_exists(#head, :zero) + :one";
         let mut edit = Wire::founding(self.head_edit(&raise.partition))
             .name("#head", names::SEQ)
             .value(":zero", number(0))
             .value(":one", number(1))
+            // S3: the head only rises, so a later append gets a higher number.
             .set(&format!("#head = {next}"));
         if let Some(head) = raise.head {
             edit = edit.value(":head", number(head.0));
@@ -84,7 +86,7 @@ impl Wire {
         edit
     }
 
-    /// Only if the record is as it was seen: a late or repeated copy changes nothing.
+    /// Adds the condition that a producer's record is as it was seen.
     fn as_seen(edit: Edit, name: &ProducerName, seen: &Record) -> Edit {
         edit.name("#record", record_name(name))
             .name("#epoch", names::EPOCH)
@@ -95,6 +97,7 @@ impl Wire {
             .value(":number", number(seen.number.0))
             .value(":count", number(seen.count))
             .value(":slot", number(seen.slot.0))
+            // S2: a late or repeated copy, or one of an earlier run, finds another record.
             .only_if("#record.#epoch = :epoch AND #record.#number = :number")
             .only_if("#record.#count = :count AND #record.#slot = :slot")
     }
@@ -110,6 +113,7 @@ impl Wire {
             None => {
                 let edit = edit.name("#record", record_name(name));
                 let first = Record::claimed(Epoch::ZERO.next());
+                // S2: of two first claims one is refused.
                 (edit.only_if("attribute_not_exists(#record)"), first)
             }
             Some(seen) => {
@@ -127,7 +131,7 @@ impl Wire {
         }
     }
 
-    /// The head as an item shows it; an item that is not there shows an empty partition.
+    /// The head that an item shows. A missing item shows an empty partition.
     pub(super) fn head(
         &self,
         item: &Item,

@@ -5,11 +5,11 @@ use gapless_model::store::{Extend, Free, Guard, Lease, Reply};
 use gapless_model::{Epoch, PartitionId, Seq};
 
 use super::attributes::{Item, number, text};
+use super::connection::Wire;
 use super::edit::{self, Edit, GetItem, reader};
+use super::names;
 use super::slots::slot_key;
-use super::{Wire, names};
-use crate::error::StoreError;
-use crate::live::{Group, Live, Owner, Timestamp};
+use crate::vocabulary::{Group, Live, Owner, StoreError, Timestamp};
 
 fn lease_key(group: &Group, partition: &PartitionId) -> [(&'static str, AttributeValue); 2] {
     [(names::GROUP, text(group.as_str())), (names::PARTITION, text(partition.as_str()))]
@@ -20,7 +20,7 @@ impl Wire {
         Edit::of(&self.tables.consumers, lease_key(group, partition))
     }
 
-    /// A change of a lease that is there, by the epoch that `fence` names.
+    /// A change of an existing lease, on condition of the epoch that `fence` names.
     fn fenced(&self, group: &Group, partition: &PartitionId, fence: Option<Epoch>) -> Edit {
         let edit = self.lease_edit(group, partition);
         match fence {
@@ -28,6 +28,7 @@ impl Wire {
             Some(epoch) => edit
                 .name("#epoch", names::EPOCH)
                 .value(":epoch", number(epoch.0))
+                // L3: only the current epoch renews, moves the checkpoint or releases.
                 .only_if("#epoch = :epoch"),
         }
     }
@@ -49,7 +50,7 @@ impl Wire {
         edit.name("#beat", names::BEAT).value(":one", number(1)).set("#beat = #beat + :one")
     }
 
-    /// Sends a change of a lease. A condition that failed answers with the lease, if it was ever taken.
+    /// Sends a change of a lease. A refusal returns the lease, if it was ever taken.
     async fn leased(&self, edit: Edit) -> Result<Reply<Live>, StoreError> {
         match edit.send(&self.client).await? {
             Ok(item) => Ok(Reply::Leased(self.lease(&item)?)),
@@ -68,7 +69,7 @@ impl Wire {
         Ok(Reply::Lease(item.map(|item| self.lease(&item)).transpose()?))
     }
 
-    /// What every way to take a lease writes beside the epoch.
+    /// What every way to take a lease writes, but for the epoch.
     fn taking(edit: Edit, owner: &Owner, until: Timestamp) -> Edit {
         edit.name("#active", names::ACTIVE)
             .name("#owner", names::OWNER)
@@ -113,18 +114,21 @@ impl Wire {
         let edit = Wire::taking(self.lease_edit(group, partition), owner, until)
             .value(":one", number(1))
             .value(":false", AttributeValue::Bool(false))
+            // L1: every owner gets an epoch of its own, higher than all before.
             .set("#epoch = if_not_exists(#epoch, :zero) + :one");
         let (edit, ended) = match free {
             Free::Inactive => (edit, ""),
+            // L2: a lease that is active must have ended, by this clock and the skew.
             Free::EndedBy(time) => {
                 (edit.value(":now", number(time.as_millis())), " OR #expiry <= :now")
             }
+            // L2: or it showed no sign of life for its whole length.
             Free::Unchanged { epoch, beat } => (
                 edit.value(":seenEpoch", number(epoch.0)).value(":seenBeat", number(*beat)),
                 " OR (#epoch = :seenEpoch AND #beat = :seenBeat)",
             ),
         };
-        // What another version wrote is not this one's to take.
+        // A lease that another version of the format wrote is left alone.
         let free = format!("attribute_not_exists(#v) OR (#v = :v AND (#active = :false{ended}))");
         self.leased(edit.only_if(&free)).await
     }
@@ -137,7 +141,7 @@ impl Wire {
         extend: &Extend<Live>,
     ) -> Result<Reply<Live>, StoreError> {
         let edit = Wire::while_active(self.fenced(group, partition, fence));
-        // A copy that comes late must not shorten what its owner counts on (L2).
+        // L2: a late copy must not shorten the lease that its owner counts on.
         let edit = Wire::extended(edit, extend).only_if("#expiry <= :until");
         self.leased(edit).await
     }
@@ -157,7 +161,12 @@ impl Wire {
             .value(":to", number(to.0))
             .set("#checkpoint = :to")
             .remove("#failure");
-        self.leased(if forward { edit.only_if("#checkpoint < :to") } else { edit }).await
+        if !forward {
+            return self.leased(edit).await;
+        }
+        // L3: a late checkpoint must not move it back.
+        // D2: what was finished must not be delivered again.
+        self.leased(edit.only_if("#checkpoint < :to")).await
     }
 
     pub(super) async fn release(
@@ -175,6 +184,7 @@ impl Wire {
             Guard::Unwoken(wake) => edit
                 .name("#wake", names::WAKE)
                 .value(":wake", number(wake))
+                // P1: a trigger that found the lease held must not be lost.
                 .only_if("#wake = :wake"),
         };
         let Guard::Empty(slot) = guard else {
@@ -186,6 +196,7 @@ impl Wire {
         let events = &self.tables.events;
         let items = vec![
             edit.in_transaction()?,
+            // P1: an event that came in behind the checkpoint must not be left without a turn.
             edit::absent(events, slot_key(partition, slot), names::PARTITION)?,
         ];
         match edit::transact(&self.client, &self.tables.consumers, items).await? {
@@ -211,7 +222,7 @@ impl Wire {
         self.leased(edit).await
     }
 
-    /// Notes why a worker stopped, for those who look; nothing in the protocol depends on it.
+    /// Stores why a worker stopped. Nothing in the protocol depends on it.
     pub(crate) async fn note_failure(
         &self,
         group: &Group,

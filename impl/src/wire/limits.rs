@@ -1,16 +1,15 @@
-//! DynamoDB's limits, checked before a call. Sizes are in bytes, counted as DynamoDB does.
+//! DynamoDB's limits, checked before a request is sent. Sizes are in bytes, counted as
+//! DynamoDB counts them.
 
 use gapless_model::store::Write;
 
 use super::names;
-use crate::error::StoreError;
-use crate::event::Event;
-use crate::live::Live;
+use crate::vocabulary::{Event, Live, StoreError};
 
-/// The most that an item may have: 400 KB.
+/// The largest size of an item in bytes: 400 KB.
 pub const MOST_ITEM: usize = 400 * 1024;
 
-/// What a slot's item has beside its events: names, keys, token, numbers.
+/// The bytes of a slot's item beside its events: names, keys, token and numbers.
 pub(crate) fn overhead(partition: &str, token: &str) -> usize {
     let name = |name: &str| name.len();
     let numbers = 2 * 21;
@@ -25,7 +24,7 @@ pub(crate) fn overhead(partition: &str, token: &str) -> usize {
         + 3
 }
 
-/// What an event takes in its slot: two elements of a list.
+/// The bytes of an event in its slot: two elements of a list.
 pub(crate) fn item_size(event: &Event) -> usize {
     event.key.len() + event.data.len() + 2
 }
@@ -40,12 +39,15 @@ pub(super) fn check_write(write: &Write<Live>) -> Result<(), StoreError> {
     Err(StoreError::TooLarge { what, size, limit: MOST_ITEM })
 }
 
-/// Whether an event fits into a slot of its own.
+/// Checks that an event fits into a slot of its own.
+///
+/// Every way to append checks this before it sends anything. The check allows for 1 KB of
+/// names and ids, and for the key once more, as it can be part of the partition's id.
 ///
 /// # Errors
-/// [`StoreError::TooLarge`] where it does not.
+/// Returns [`StoreError::TooLarge`] if it does not fit.
 pub fn check_event(event: &Event) -> Result<(), StoreError> {
-    // A kilobyte is more than ids and names take, keys of partitions apart.
+    // Names and ids take less than a kilobyte, but for the key in a partition's id.
     let size = item_size(event) + event.key.len() + 1024;
     if size <= MOST_ITEM {
         return Ok(());

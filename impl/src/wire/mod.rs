@@ -1,95 +1,32 @@
-//! The mapping: the one place where a typed request becomes a call of DynamoDB's
-//! API, and its answer a typed reply.
+//! The wire: the one place where a typed request becomes a call of DynamoDB's API, and
+//! its answer a typed reply.
 //!
-//! What each request means is said by `gapless_model::store::apply`; a test holds
-//! the two together over many thousands of random dialogues.
+//! `gapless_model::store::apply` specifies what each request does. A test compares the two
+//! over many thousands of random dialogues.
 
 mod attributes;
+mod connection;
+mod dispatch;
 mod edit;
 mod failure;
+mod founding;
 mod heads;
 mod leases;
 mod limits;
-pub(crate) mod names;
+mod listing;
+mod names;
+mod schema;
 mod slots;
+#[cfg(feature = "table-stream")]
+mod streams;
+mod table_names;
 
-use aws_sdk_dynamodb::Client;
-use gapless_model::store::{Reply, Request};
-
-pub(crate) use attributes::{Item, Reader, number, text};
-pub(crate) use edit::{Edit, GetItem};
-pub(crate) use failure::failure;
+pub use connection::Wire;
+pub(crate) use founding::FoundingItem;
 pub use limits::{MOST_ITEM, check_event};
 pub(crate) use limits::{item_size, overhead};
-
-use crate::error::StoreError;
-use crate::live::Live;
-use crate::tables::TableNames;
-
-/// Sends typed requests.
-#[derive(Clone, Debug)]
-pub struct Wire {
-    client: Client,
-    tables: TableNames,
-}
-
-impl Wire {
-    /// Over this client, to these tables.
-    #[must_use]
-    pub fn new(client: Client, tables: TableNames) -> Wire {
-        Wire { client, tables }
-    }
-
-    /// The client.
-    #[must_use]
-    pub fn client(&self) -> &Client {
-        &self.client
-    }
-
-    /// The tables' names.
-    #[must_use]
-    pub fn tables(&self) -> &TableNames {
-        &self.tables
-    }
-
-    /// Sends one request. Dropping the future leaves its outcome unknown: every
-    /// machine allows for its having been applied.
-    ///
-    /// # Errors
-    /// [`StoreError`]; whether it is worth sending again is [`StoreError::is_transient`].
-    pub async fn send(&self, request: &Request<Live>) -> Result<Reply<Live>, StoreError> {
-        tracing::trace!(?request, "request");
-        let reply = match request {
-            Request::ReadHead { partition, name } => self.read_head(partition, name.as_ref()).await,
-            Request::Raise(raise) => self.raise(raise).await,
-            Request::Claim { partition, name, seen } => self.claim(partition, name, *seen).await,
-            Request::ReadTail { partition } => self.read_tail(partition).await,
-            Request::ReadSlot { partition, slot } => self.read_slot(partition, *slot).await,
-            Request::Write(write) => self.write(write).await,
-            Request::Void { partition, slot } => self.void(partition, *slot).await,
-            Request::RaiseAndWrite { raise, write } => self.raise_and_write(raise, write).await,
-            Request::ReadEvents { partition, after, consistent } => {
-                self.read_events(partition, *after, *consistent).await
-            }
-            Request::ReadLease { group, partition } => self.read_lease(group, partition).await,
-            Request::SetLease { group, partition, owner, epoch, until } => {
-                self.set_lease(group, partition, owner, *epoch, *until).await
-            }
-            Request::Acquire { group, partition, owner, until, free } => {
-                self.acquire(group, partition, owner, *until, free).await
-            }
-            Request::Renew { group, partition, fence, extend } => {
-                self.renew(group, partition, *fence, extend).await
-            }
-            Request::Checkpoint { group, partition, to, fence, forward, extend } => {
-                self.checkpoint(group, partition, *to, *fence, *forward, extend).await
-            }
-            Request::Release { group, partition, fence, guard } => {
-                self.release(group, partition, *fence, *guard).await
-            }
-            Request::Wake { group, partition } => self.wake(group, partition).await,
-        };
-        tracing::trace!(?reply, "reply");
-        reply
-    }
-}
+pub(crate) use listing::Consistency;
+pub use listing::Standing;
+#[cfg(feature = "table-stream")]
+pub(crate) use streams::{ShardPage, ShardStart, StreamsError, StreamsWire};
+pub use table_names::TableNames;

@@ -1,27 +1,30 @@
-//! The attributes' names, as they stand in the tables.
+//! The names of attributes, of the index, and of the founding item.
 
-/// A partition's id: HASH of Partitions and of Events, RANGE of Consumers.
+/// The partition's id: HASH of Partitions and of Events, RANGE of Consumers.
 pub const PARTITION: &str = "partitionId";
 /// The head in Partitions, the slot in Events, the checkpoint in Consumers.
 pub const SEQ: &str = "sequenceNumber";
-/// A group: HASH of Consumers.
+/// The group: HASH of Consumers.
 pub const GROUP: &str = "consumerId";
 
-/// HASH of the index over partition ids.
+/// The index over partition ids. It is written when a partition is made, not when its head
+/// moves.
+pub const BY_ID: &str = "by-id";
+/// The HASH key of the index.
 pub const BUCKET: &str = "bucket";
-/// The only bucket, until there are too many partitions for one.
+/// The only bucket.
 pub const ONLY_BUCKET: &str = "0";
-/// Whether a partition takes events.
+/// In Partitions: whether the partition takes events.
 pub const STATUS: &str = "status";
-/// It does.
+/// The status of a partition that takes events.
 pub const OPEN: &str = "open";
-/// The append that last raised a head which it demanded, and the number it was given.
+/// The token of the append that last raised the head on condition of its value.
 pub const RAISER_TOKEN: &str = "raiserToken";
-/// See [`RAISER_TOKEN`].
+/// The number that [`RAISER_TOKEN`]'s append was given.
 pub const RAISER_SLOT: &str = "raiserSlot";
-/// A named producer's record: this, and the name.
+/// The prefix of a named producer's record; the producer's name follows.
 pub const RECORD: &str = "producer:";
-/// In a record: the producer's generation. In Consumers: the lease's.
+/// In a record: the producer's epoch. In Consumers: the lease's.
 pub const EPOCH: &str = "epoch";
 /// In a record: the last event, in the producer's own count.
 pub const NUMBER: &str = "number";
@@ -30,38 +33,38 @@ pub const COUNT: &str = "count";
 /// In a record: the slot.
 pub const SLOT: &str = "slot";
 
-/// The append that wrote a slot.
+/// The token of the append that wrote the slot.
 pub const TOKEN: &str = "token";
-/// What it wrote.
+/// The slot's events.
 pub const EVENTS: &str = "events";
-/// The slot was voided.
+/// Set where the slot was voided.
 pub const VOID: &str = "void";
-/// When a slot was written, by its writer's clock, in milliseconds since 1970.
+/// When the slot was written, by its writer's clock, in milliseconds since 1970.
 pub const AT: &str = "at";
 
-/// Whether somebody holds the lease.
+/// Whether the lease is held.
 pub const ACTIVE: &str = "active";
-/// Who holds it, or held it last.
+/// The worker's run that holds the lease, or held it last.
 pub const OWNER: &str = "owner";
-/// When it ends, in milliseconds since 1970.
+/// When the lease ends unless it is renewed, in milliseconds since 1970.
 pub const EXPIRY: &str = "expiry";
-/// Signs of life.
+/// The counter of the owner's signs of life.
 pub const BEAT: &str = "beat";
-/// Triggers that met it held.
+/// The counter of triggers that found the lease held.
 pub const WAKE: &str = "wake";
-/// Why a worker stopped at the slot behind the checkpoint.
+/// Why a worker stopped at the slot after the checkpoint.
 pub const FAILURE: &str = "failure";
-/// The version that wrote an item.
+/// The version of the format in which the item was written.
 pub const VERSION: &str = "v";
-/// The version that this crate writes and reads.
+/// The version of the format that this crate writes and reads.
 pub const THIS_VERSION: u64 = 1;
-/// In Partitions: the item that says how the stream is laid out. No partition's id begins with it.
+/// The id of the founding item in Partitions. No partition's id begins like it.
 pub const STREAM: &str = "#stream";
-/// How the stream is laid out.
+/// In the founding item: the layout.
 pub const LAYOUT: &str = "layout";
-/// How long a lease lasts, in milliseconds.
+/// In the founding item: how long a lease lasts, in milliseconds.
 pub const LEASE: &str = "leaseMs";
-/// How long an empty slot may stand, in milliseconds.
+/// In the founding item: how long an empty slot may stand, in milliseconds.
 pub const GRACE: &str = "graceMs";
-/// The most by which clocks may differ, in milliseconds.
+/// In the founding item: the most by which clocks may differ, in milliseconds.
 pub const SKEW: &str = "skewMs";

@@ -6,13 +6,12 @@ use gapless_model::store::{Raise, Reply, Slot, Write};
 use gapless_model::{PartitionId, Seq};
 
 use super::attributes::{self, Item, number, text};
+use super::connection::Wire;
 use super::edit::{self, GetItem, reader};
 use super::failure::failure;
 use super::limits::check_write;
-use super::{Wire, names};
-use crate::error::StoreError;
-use crate::event::EventBatch;
-use crate::live::{Filled, Live, Slots, Timestamp, Token};
+use super::names;
+use crate::vocabulary::{EventBatch, Filled, Live, Slots, StoreError, Timestamp, Token};
 
 pub(super) fn slot_key(partition: &PartitionId, slot: Seq) -> Item {
     Item::from([
@@ -34,6 +33,7 @@ impl Wire {
             .key_condition_expression("#partition = :partition")
             .expression_attribute_names("#partition", names::PARTITION)
             .expression_attribute_values(":partition", text(partition.as_str()))
+            // S3: without a counter, the tail must show every append that was acknowledged.
             .consistent_read(true)
             .scan_index_forward(false)
             .limit(1)
@@ -75,6 +75,7 @@ impl Wire {
             .expression_attribute_names("#slot", names::SEQ)
             .expression_attribute_values(":partition", text(partition.as_str()))
             .expression_attribute_values(":after", number(after.0))
+            // P1: what looks like the tail counts only if the read was consistent.
             .consistent_read(consistent)
             .limit(Slots::LIMIT as i32)
             .send()
@@ -105,6 +106,7 @@ impl Wire {
         partition: &PartitionId,
         slot: Seq,
     ) -> Result<Reply<Live>, StoreError> {
+        // D3: a gap is settled for good before a reader may pass it.
         let mut item = slot_key(partition, slot);
         item.insert(names::VOID.to_owned(), AttributeValue::Bool(true));
         item.insert(names::AT.to_owned(), self.at());
@@ -118,7 +120,9 @@ impl Wire {
             .put_item()
             .table_name(table)
             .set_item(Some(item))
+            // S1: a slot that is not empty never changes.
             .set_condition_expression(absent.map(|key| format!("attribute_not_exists({key})")))
+            // S2: the refusal shows the slot, so that a writer recognises its own token.
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
@@ -140,9 +144,9 @@ impl Wire {
     ) -> Result<Reply<Live>, StoreError> {
         check_write(write)?;
         let table = &self.tables.events;
-        // A transaction returns nothing, so the number given out must be known beforehand.
+        // A transaction returns no item, so the number that it hands out must be known before.
         let Some(head) = raise.head else {
-            let why = "a transaction must demand the head that it raises".to_owned();
+            let why = "a raise in a transaction must demand the head that it raises".to_owned();
             return Err(StoreError::Refused { table: self.tables.partitions.clone(), why });
         };
         let absent = write.if_absent.then_some(names::PARTITION);
@@ -172,7 +176,7 @@ impl Wire {
         item
     }
 
-    /// When it is written: for people, and for ages. No machine reads it.
+    /// The time of the write, for people and for measuring ages. No machine reads it.
     fn at(&self) -> AttributeValue {
         let time = self.client.config().time_source().unwrap_or_default();
         number(Timestamp::from(time.now()).as_millis())
@@ -180,6 +184,7 @@ impl Wire {
 
     fn slot(&self, item: &Item) -> Result<Slot<Live>, StoreError> {
         let read = reader(&self.tables.events, item);
+        // D1: a void holds no event.
         if item.contains_key(names::VOID) {
             return Ok(Slot::Void);
         }

@@ -1,14 +1,14 @@
-//! A named producer's start: it raises its epoch and learns what it did last.
+//! A named producer's start: it raises its epoch and learns what its last run did.
 
 use crate::store::{Record, Reply, Request};
 use crate::vocabulary::Vocabulary;
 
-/// Claims a producer's name in a partition.
+/// The claim of a producer's name in a partition, with which each of its runs begins.
 ///
-/// After that no request of an earlier run of the same producer changes
-/// anything: each is conditional on the record as that run last saw it. The
-/// claim's own condition is the record too, so a late copy of a claim cannot
-/// fence out the run that is at work.
+/// It reads the producer's record and raises the record's epoch by one, if the record is still
+/// the one it read. Afterwards no request of an earlier run changes anything, because each of
+/// them demands the record as that run last saw it. A claim demands the record as well, so a
+/// late copy of a claim cannot fence out the run that is at work.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Claim<V: Vocabulary> {
     partition: V::Partition,
@@ -18,19 +18,23 @@ pub struct Claim<V: Vocabulary> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Phase {
+    /// Read the record.
     Read,
+    /// Raise the epoch of the record that was seen, or create the record.
     Claim { seen: Option<Record> },
+    /// Done: the record is this run's.
     Claimed { record: Record },
 }
 
 impl<V: Vocabulary> Claim<V> {
-    /// A producer of that name starts to append to that partition.
+    /// Starts the claim of `name` in `partition`.
     #[must_use]
     pub fn new(partition: V::Partition, name: V::Name) -> Self {
         Claim { partition, name, phase: Phase::Read }
     }
 
-    /// The request to send next; `None` once claimed.
+    /// Returns the request to send next; `None` once the name is claimed. A pure function of
+    /// the state.
     #[must_use]
     pub fn wants(&self) -> Option<Request<V>> {
         let (partition, name) = (self.partition.clone(), self.name.clone());
@@ -41,20 +45,25 @@ impl<V: Vocabulary> Claim<V> {
         }
     }
 
-    /// What the store answered. An unknown outcome is not news: the same request is wanted again.
+    /// Tells the claim what the store answered. It is never told about an unknown outcome, and
+    /// keeps wanting the same request.
     pub fn tell(&mut self, reply: Reply<V>) {
         self.phase = match (self.phase, reply) {
             (Phase::Read, Reply::Head(head)) => Phase::Claim { seen: head.record },
             (Phase::Claim { .. }, Reply::Claimed(record)) => Phase::Claimed { record },
-            // It may be this claim's own effect, or another run's: the two look
-            // alike, and claiming once more is right in both cases.
+            // The record that refused the claim may be this claim's own effect or another run's.
+            // The two look alike, and to claim once more is right in both cases.
             (Phase::Claim { .. }, Reply::NotClaimed(seen)) => Phase::Claim { seen },
             (phase, _) => phase,
         };
     }
 
-    /// The record as claimed: everything up to `number - count` is in the log, and the
-    /// batch that ends with `number` was given `slot`.
+    /// Returns the record as it was claimed; `None` before that.
+    ///
+    /// Every event up to `number - count` is in the log. The batch that ends with `number` was
+    /// given `slot`, and may or may not have been written there: [`Append::resume`] settles that.
+    ///
+    /// [`Append::resume`]: super::Append::resume
     #[must_use]
     pub fn record(&self) -> Option<Record> {
         match self.phase {

@@ -6,12 +6,14 @@ use crate::rules::Rules;
 use crate::store::{Head, Keep, Raise, Record, Reply, Request, Slot, Write};
 use crate::vocabulary::{Batch, Vocabulary};
 
-/// One append of one batch.
+/// The append of one batch to one partition.
 ///
-/// An outcome that stays unknown (a timeout, a lost reply) is not told: the
-/// machine still wants the same request, and every reply it understands allows
-/// for the request having been applied before. So the SDK's own retries, which
-/// nobody sees, are safe for the same reason (scenario 2).
+/// The machine is never told about an unknown outcome, such as a timeout or a lost reply; it
+/// keeps wanting the same request. Every reply that it understands allows for the request having
+/// been applied before, which also covers the retries inside the SDK (scenario 2).
+///
+/// See the [module](super) for its phases. If it is dropped before it has its
+/// [`answer`](Append::answer), the batch may or may not be in the log, now or later.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Append<V: Vocabulary> {
     partition: V::Partition,
@@ -22,74 +24,77 @@ pub struct Append<V: Vocabulary> {
     phase: Phase,
 }
 
-/// Who appends.
+/// The producer of an append.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Identity<V: Vocabulary> {
-    /// Somebody, for the length of one append.
+    /// A producer without a name. If it dies and its input is appended anew, an event can be in
+    /// the log twice.
     Anonymous,
-    /// A producer that is known across its restarts.
+    /// A producer that keeps its name across restarts, and appends nothing twice.
     Named(Session<V>),
 }
 
-/// A named producer's standing in one partition.
+/// What a named producer knows of itself in one partition.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Session<V: Vocabulary> {
-    /// Its name.
+    /// The producer's name.
     pub name: V::Name,
-    /// Its record as it last saw it.
+    /// The producer's record as it last saw it. Every raise demands it (S2).
     pub record: Record,
-    /// The last event of the batch it appends now, in its own count.
+    /// The number of the last event in the batch that it appends now, in its own count.
     pub number: Number,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Phase {
-    /// Look at the head before raising it.
+    /// Read the head before raising it.
     ReadHead,
-    /// Look for the tail.
+    /// Read the tail.
     ReadTail,
-    /// Look into the slot that an earlier run was given.
+    /// Read the slot that an earlier run was given.
     Recover { slot: Seq },
     /// Take a number.
     Raise { head: Option<Seq> },
-    /// Take a number and write the slot.
+    /// Take a number and write the slot, in one transaction.
     RaiseAndWrite { head: Seq },
     /// Write the slot.
     Write { slot: Seq },
-    /// The event is in the log; consumers do not know yet.
+    /// The batch is in the log; send the trigger.
     Notify { slot: Seq },
-    /// Nothing more to do.
+    /// Nothing is left to do.
     Answered(Answer),
 }
 
-/// What became of an append.
+/// The final outcome of an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Answer {
-    /// The batch is in this slot, for ever.
+    /// The batch is in this slot, for good.
     Appended(Seq),
-    /// The head was no longer where the caller expected it. The batch is not in
-    /// the log and never will be.
+    /// The head was not where the caller expected it. The batch is not in the log and never
+    /// will be.
     Conflict {
-        /// Where the head was found.
+        /// The head that refused the append; without a counter, the taken slot.
         head: Seq,
     },
-    /// A later run of the same producer has claimed the name.
+    /// A later run of the same producer has claimed the name, and decides what becomes of the
+    /// batch.
     Fenced,
 }
 
-/// What an append asks of its surroundings.
+/// What an append asks of its driver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Want<V: Vocabulary> {
     /// Send this request and tell the reply.
     Store(Request<V>),
-    /// Tell the partition's consumers that there is work, then call [`Append::notified`].
+    /// Send a trigger to the partition's consumers, then call [`Append::notified`].
     Trigger,
-    /// Nothing: it is answered.
+    /// Nothing: the append has its answer.
     Nothing,
 }
 
 impl<V: Vocabulary> Append<V> {
-    /// Starts an append. With `expected`, the head must still be there.
+    /// Starts an append of `batch`, which is called `token` for good. With `expected`, the append
+    /// is refused with a conflict unless that is still the head.
     #[must_use]
     pub fn new(
         rules: &Rules<V>,
@@ -105,8 +110,10 @@ impl<V: Vocabulary> Append<V> {
         append
     }
 
-    /// Goes on with the batch that this producer's record names: an earlier run
-    /// took `session.record.slot` for it, and may or may not have written it.
+    /// Resumes the append of the batch that the producer's record names.
+    ///
+    /// An earlier run was given `session.record.slot` for it, and may or may not have written it.
+    /// `token` and `batch` must be those of that run.
     #[must_use]
     pub fn resume(
         partition: V::Partition,
@@ -132,25 +139,26 @@ impl<V: Vocabulary> Append<V> {
         }
     }
 
-    /// Whose append this is.
+    /// Returns the name of this append.
     #[must_use]
     pub fn token(&self) -> &V::Token {
         &self.token
     }
 
-    /// Whether it demands that the head is where the caller expects it.
+    /// Returns whether the caller expects a certain head.
     #[must_use]
-    pub fn expects(&self) -> bool {
+    pub fn expects_head(&self) -> bool {
         self.expected.is_some()
     }
 
-    /// The producer's standing after this append, for its next one.
+    /// Returns the producer. Once the append is answered, a named producer's session has the
+    /// record that its next append must demand.
     #[must_use]
     pub fn identity(&self) -> &Identity<V> {
         &self.identity
     }
 
-    /// What it asks for now: a pure function of its state.
+    /// Returns what the append asks for now: a pure function of its state and the rules.
     #[must_use]
     pub fn wants(&self, rules: &Rules<V>) -> Want<V> {
         let partition = self.partition.clone();
@@ -195,13 +203,14 @@ impl<V: Vocabulary> Append<V> {
             batch: self.batch.clone(),
             if_absent: match rules.design.slot_write {
                 SlotWrite::Blind => false,
-                // S1: somebody may have voided the slot, or a copy of this write may come late.
+                // S1: a reader may have voided the slot, and a copy of this write may arrive late.
                 SlotWrite::IfAbsent => true,
             },
         }
     }
 
-    /// What the store answered.
+    /// Tells the append what the store answered to the request that it wants. A reply that does
+    /// not fit its phase changes nothing.
     pub fn tell(&mut self, rules: &Rules<V>, reply: Reply<V>) {
         self.phase = match (self.phase, reply) {
             (Phase::ReadHead, Reply::Head(head)) => match rules.design.increment {
@@ -213,42 +222,47 @@ impl<V: Vocabulary> Append<V> {
             (Phase::ReadTail, Reply::Tail(tail)) => Phase::Write { slot: tail.next() },
             (Phase::Recover { slot }, Reply::Slot(content)) => match content {
                 Slot::Empty => Phase::Write { slot },
-                Slot::Void | Slot::Events { .. } => self.found(rules, slot, &content),
+                Slot::Void | Slot::Events { .. } => self.after_taken_slot(rules, slot, &content),
             },
             (Phase::Raise { .. }, Reply::Raised(slot)) => {
-                self.keep_slot(slot);
+                self.record_slot(slot);
                 Phase::Write { slot }
             }
-            (Phase::Raise { .. }, Reply::NotRaised(old)) => match self.lost(&old) {
-                Lost::Mine(slot) => {
-                    self.keep_slot(slot);
+            (Phase::Raise { .. }, Reply::NotRaised(old)) => match self.refusal(&old) {
+                Refusal::Own(slot) => {
+                    self.record_slot(slot);
                     Phase::Write { slot }
                 }
-                Lost::Race => Phase::Raise { head: Some(old.head) },
-                Lost::Over(answer) => Phase::Answered(answer),
+                Refusal::Race => Phase::Raise { head: Some(old.head) },
+                Refusal::Final(answer) => Phase::Answered(answer),
             },
             (Phase::RaiseAndWrite { .. }, Reply::Appended(slot)) => {
-                self.keep_slot(slot);
-                self.appended(rules, slot)
+                self.record_slot(slot);
+                self.after_write(rules, slot)
             }
             (Phase::RaiseAndWrite { head }, Reply::NotAppended { head: old, slot }) => {
-                self.not_appended(rules, head, old, slot)
+                self.after_failed_transaction(rules, head, old, slot)
             }
-            (Phase::Write { slot }, Reply::Written) => self.appended(rules, slot),
-            (Phase::Write { slot }, Reply::Taken(content)) => self.found(rules, slot, &content),
+            (Phase::Write { slot }, Reply::Written) => self.after_write(rules, slot),
+            (Phase::Write { slot }, Reply::Taken(content)) => {
+                self.after_taken_slot(rules, slot, &content)
+            }
             (phase, _) => phase,
         };
     }
 
-    /// The trigger was sent; or, where one attempt is all, it was attempted.
+    /// Tells the append that the trigger was sent, or attempted where the design attempts it
+    /// only once. Outside of that phase it changes nothing.
     pub fn notified(&mut self) {
         if let Phase::Notify { slot } = self.phase {
             self.phase = Phase::Answered(Answer::Appended(slot));
         }
     }
 
-    /// What became of it, once known. With a best-effort trigger the answer is
-    /// there before the trigger is sent; with a durable one only after.
+    /// Returns the outcome, once it is known.
+    ///
+    /// Where the trigger is best effort, the answer is there before the trigger is sent; where
+    /// it is durable, only afterwards.
     #[must_use]
     pub fn answer(&self, rules: &Rules<V>) -> Option<Answer> {
         match self.phase {
@@ -266,15 +280,17 @@ impl<V: Vocabulary> Append<V> {
         }
     }
 
-    fn appended(&self, rules: &Rules<V>, slot: Seq) -> Phase {
+    /// The phase that follows the write of `slot`.
+    fn after_write(&self, rules: &Rules<V>, slot: Seq) -> Phase {
         match rules.design.trigger {
             Trigger::Stream => Phase::Answered(Answer::Appended(slot)),
             Trigger::BestEffort | Trigger::Queue | Trigger::Sweep => Phase::Notify { slot },
         }
     }
 
-    /// The slot it was to write is taken: by itself, or for ever by something else.
-    fn found(&mut self, rules: &Rules<V>, slot: Seq, content: &Slot<V>) -> Phase {
+    /// The phase that follows when the slot to be written is taken, by this append or by
+    /// something else.
+    fn after_taken_slot(&mut self, rules: &Rules<V>, slot: Seq, content: &Slot<V>) -> Phase {
         let own = match content {
             Slot::Events { token, .. } => *token == self.token,
             Slot::Empty | Slot::Void => false,
@@ -285,14 +301,14 @@ impl<V: Vocabulary> Append<V> {
         };
         // S2: the write was applied and its reply lost; a second slot would hold the batch again.
         if recognised {
-            return self.appended(rules, slot);
+            return self.after_write(rules, slot);
         }
         match (rules.design.increment, self.expected) {
-            // Without a counter the expected slot is the only one that will do.
+            // Without a counter only the slot after the expected position meets the expectation.
             (Increment::None, Some(_)) => Phase::Answered(Answer::Conflict { head: slot }),
             (Increment::None, None) => Phase::Write { slot: slot.next() },
-            // It held the number after the expected one, and a reader voided it:
-            // nobody's event is in between, so the expectation moves along.
+            // The append held the number after the expected head, and a reader voided that slot.
+            // No event is in between, so the append now expects the voided slot.
             (_, Some(_)) => {
                 self.expected = Some(slot);
                 self.first_phase(rules)
@@ -301,7 +317,8 @@ impl<V: Vocabulary> Append<V> {
         }
     }
 
-    fn not_appended(
+    /// The phase that follows when the transaction of a raise and a write was refused.
+    fn after_failed_transaction(
         &mut self,
         rules: &Rules<V>,
         head: Seq,
@@ -312,50 +329,54 @@ impl<V: Vocabulary> Append<V> {
             (&slot, rules.design.own_token)
             && *token == self.token
         {
-            self.keep_slot(head.next());
-            return self.appended(rules, head.next());
+            self.record_slot(head.next());
+            return self.after_write(rules, head.next());
         }
         let Some(old) = old else {
-            // The head let it pass and the slot was taken: somebody wrote without the counter.
-            return self.found(rules, head.next(), &slot.unwrap_or(Slot::Void));
+            // The head met its condition and the slot was taken: a writer went around the counter.
+            return self.after_taken_slot(rules, head.next(), &slot.unwrap_or(Slot::Void));
         };
-        match self.lost(&old) {
-            // The increment and the write are one: its record there means that its event is.
-            Lost::Mine(slot) => {
-                self.keep_slot(slot);
-                self.appended(rules, slot)
+        match self.refusal(&old) {
+            // The raise and the write are one, so the append's record proves that its batch is in.
+            Refusal::Own(slot) => {
+                self.record_slot(slot);
+                self.after_write(rules, slot)
             }
-            Lost::Race => Phase::RaiseAndWrite { head: old.head },
-            Lost::Over(answer) => Phase::Answered(answer),
+            Refusal::Race => Phase::RaiseAndWrite { head: old.head },
+            Refusal::Final(answer) => Phase::Answered(answer),
         }
     }
 
-    /// Why a raise was refused.
-    fn lost(&self, old: &Head<V>) -> Lost {
+    /// The reason why a raise was refused by the item `old`.
+    fn refusal(&self, old: &Head<V>) -> Refusal {
         match &self.identity {
             Identity::Anonymous => match self.expected {
-                Some(expected) if self.raised(expected.next(), old) => Lost::Mine(expected.next()),
-                Some(_) => Lost::Over(Answer::Conflict { head: old.head }),
-                None => Lost::Race,
+                Some(expected) if self.is_own_raise(expected.next(), old) => {
+                    Refusal::Own(expected.next())
+                }
+                Some(_) => Refusal::Final(Answer::Conflict { head: old.head }),
+                None => Refusal::Race,
             },
             Identity::Named(session) => match old.record {
                 Some(record) if record == session.record => match self.expected {
-                    Some(_) => Lost::Over(Answer::Conflict { head: old.head }),
-                    None => Lost::Race,
+                    Some(_) => Refusal::Final(Answer::Conflict { head: old.head }),
+                    None => Refusal::Race,
                 },
                 // S2: only this run writes records of its epoch, so another record of that epoch
                 // is this raise's own effect. It has its number and takes no second one.
-                Some(record) if record.epoch == session.record.epoch => Lost::Mine(record.slot),
-                Some(_) | None => Lost::Over(Answer::Fenced),
+                Some(record) if record.epoch == session.record.epoch => Refusal::Own(record.slot),
+                Some(_) | None => Refusal::Final(Answer::Fenced),
             },
         }
     }
 
-    fn raised(&self, slot: Seq, old: &Head<V>) -> bool {
+    /// Whether the item's last conditional raise was this append's, and gave out `slot`.
+    fn is_own_raise(&self, slot: Seq, old: &Head<V>) -> bool {
         old.raiser.as_ref().is_some_and(|by| by.token == self.token && by.slot == slot)
     }
 
-    fn keep_slot(&mut self, slot: Seq) {
+    /// Notes in a named producer's session that the batch was given `slot`.
+    fn record_slot(&mut self, slot: Seq) {
         let count = self.batch.events();
         if let Identity::Named(session) = &mut self.identity {
             let epoch = session.record.epoch;
@@ -365,11 +386,11 @@ impl<V: Vocabulary> Append<V> {
 }
 
 /// Why a raise was refused.
-enum Lost {
-    /// It had been applied before, and gave out this number.
-    Mine(Seq),
-    /// Somebody else raised the head first.
+enum Refusal {
+    /// The raise had been applied before, and gave out this number.
+    Own(Seq),
+    /// Another producer raised the head first: try again.
     Race,
-    /// There is no point in going on.
-    Over(Answer),
+    /// Trying again cannot succeed: this is the answer.
+    Final(Answer),
 }

@@ -306,7 +306,7 @@ fn is_expecting<const P: usize, const W: usize, const G: usize, const S: usize, 
 ) -> bool {
     match process {
         Process::Producer(producer) => match &world.producers[producer.index()].work {
-            super::world::Work::Append(append) => append.expects(),
+            super::world::Work::Append(append) => append.expects_head(),
             _ => false,
         },
         Process::Worker(_) => false,

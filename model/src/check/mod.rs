@@ -6,6 +6,7 @@ mod coverage;
 mod describe;
 mod digest;
 mod model;
+mod mutation;
 mod packed;
 mod producer;
 mod progress;
@@ -16,7 +17,6 @@ mod reduce;
 mod search;
 mod small;
 mod step;
-mod tamper;
 mod trace;
 mod world;
 
@@ -30,6 +30,5 @@ pub use search::{Ended, Observer, Progress, Report, Task, Verdict, check, explor
 pub use small::{
     Count, GroupNo, PartitionNo, ProducerNo, Run, Small, Tick, Token, Window, WorkerNo,
 };
-pub use tamper::Tamper;
 pub use trace::{Decision, FORMAT, Header, ReplayError, Replayed, Trace, VERSION, replay};
 pub use world::{PARTITION, World};

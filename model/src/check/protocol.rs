@@ -7,13 +7,13 @@ use super::bounds::{Bounds, Clocks};
 use super::coverage::Coverage;
 use super::progress::Known;
 use super::small::{GroupNo, ProducerNo, Small, Tick, WorkerNo};
-use super::tamper::Tamper;
 use super::world::{PARTITION, Producer, Turn, Work, World};
 use crate::append::Want;
 use crate::consume::Wants;
 use crate::design::{Design, Expiry, Producer as ProducerKind, Trigger};
 use crate::ids::Seq;
 use crate::invariant::Invariant;
+use crate::mutant::Mutant;
 use crate::rules::Rules;
 use crate::store::{Request, Slot, Tables};
 
@@ -29,7 +29,7 @@ pub struct Protocol<const P: usize, const W: usize, const G: usize, const S: usi
     /// The invariants that are checked.
     pub checked: Vec<Invariant>,
     /// What is broken on purpose.
-    pub tamper: Option<Tamper>,
+    pub mutant: Option<Mutant>,
     /// Whether to leave out orders of steps that make no difference.
     pub reduced: bool,
     /// Whether the first state that breaks P1 is wanted, not just some state.
@@ -75,7 +75,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
             bounds,
             clocks,
             checked,
-            tamper: None,
+            mutant: None,
             reduced: true,
             shortest: false,
             coverage: Coverage::default(),
@@ -89,8 +89,8 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
 
     /// Breaks it on purpose.
     #[must_use]
-    pub fn tampered(mut self, tamper: Tamper) -> Self {
-        self.tamper = Some(tamper);
+    pub fn mutated(mut self, mutant: Mutant) -> Self {
+        self.mutant = Some(mutant);
         self
     }
 

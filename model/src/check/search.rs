@@ -11,10 +11,10 @@ use stateright::{Checker, Model};
 use super::action::Action;
 use super::bounds::{Bounds, Clocks};
 use super::protocol::Protocol;
-use super::tamper::Tamper;
 use super::trace::Trace;
 use crate::design::Design;
 use crate::invariant::Invariant;
+use crate::mutant::Mutant;
 
 /// What to check, and how much it may take.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ pub struct Task {
     /// The invariants to check; [`Task::applicable`] tells which make sense.
     pub checked: Vec<Invariant>,
     /// What is broken on purpose.
-    pub tamper: Option<Tamper>,
+    pub mutant: Option<Mutant>,
     /// Whether to leave out orders of steps that make no difference.
     pub reduced: bool,
     /// How many threads search.
@@ -51,7 +51,7 @@ impl Task {
             bounds,
             clocks,
             checked: Task::applicable(clocks),
-            tamper: None,
+            mutant: None,
             reduced: true,
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             timeout: None,
@@ -221,7 +221,7 @@ pub(super) fn protocol<
     checked: Vec<Invariant>,
 ) -> Protocol<P, W, G, S, L> {
     let mut protocol = Protocol::new(task.design, bounds, task.clocks, checked);
-    protocol.tamper = task.tamper;
+    protocol.mutant = task.mutant;
     protocol.reduced = task.reduced;
     protocol
 }

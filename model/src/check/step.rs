@@ -40,7 +40,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
                 world.left.spend(|left| &mut left.late);
                 let request = self.wanted(&world, process)?;
                 self.starts(&mut world, process);
-                let believed = self.tamper.and_then(|t| t.believed(&request, &world.tables));
+                let believed = self.mutant.and_then(|t| t.believed(&request, &world.tables));
                 let room = world.under_way.iter_mut().find(|copy| copy.is_none())?;
                 *room = Some(request);
                 if let Some(reply) = believed {
@@ -188,8 +188,8 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         let group = request.group().copied();
         let lease_before = group.and_then(|group| world.lease(group));
 
-        let reply = match self.tamper {
-            Some(tamper) => tamper.apply(&mut world.tables, request, view),
+        let reply = match self.mutant {
+            Some(mutant) => mutant.apply(&mut world.tables, request, view),
             None => apply(&mut world.tables, request, view),
         };
         self.coverage.answered(process, world, request, &reply);

@@ -14,10 +14,10 @@ use super::bounds::{Bounds, Clocks};
 use super::describe::Words;
 use super::protocol::Protocol;
 use super::search::{Task, in_world_of, protocol};
-use super::tamper::Tamper;
 use crate::design::{AXES, Axis, Design};
 use crate::invariant::Invariant;
 use crate::log::Line;
+use crate::mutant::Mutant;
 
 pub use crate::log::{FORMAT, VERSION};
 
@@ -54,7 +54,7 @@ pub struct Header {
     pub clocks: Clocks,
     /// What was broken on purpose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tamper: Option<Tamper>,
+    pub mutant: Option<Mutant>,
     /// The invariant that does not hold at the end.
     pub violates: Invariant,
 }
@@ -159,7 +159,7 @@ impl Trace {
                 .collect(),
             bounds,
             clocks: task.clocks,
-            tamper: task.tamper,
+            mutant: task.mutant,
             violates: invariant,
         };
         let (decisions, _) = in_world_of!(&bounds, walk(task, bounds, invariant, &actions));
@@ -221,7 +221,7 @@ pub fn replay(text: &str) -> Result<Replayed, ReplayError> {
         .collect::<Result<_, ReplayError>>()?;
 
     let mut task = Task::new(&header.name, design, header.bounds, header.clocks);
-    task.tamper = header.tamper;
+    task.mutant = header.mutant;
     let actions: Vec<Action> = logged.iter().map(|(_, decision)| decision.action).collect();
     let (bounds, violates) = (header.bounds, header.violates);
     let (decisions, violated) = in_world_of!(&bounds, walk(&task, bounds, violates, &actions));

@@ -1,6 +1,6 @@
-//! Giving the lease up: caught up, or out of time.
+//! Giving the lease up, because the turn has caught up or the worker's time runs out.
 
-use super::reading::first_read;
+use super::reading::read_phase;
 use super::state::{Consume, Phase, Why};
 use super::turn::Outcome;
 use crate::design::{Handover, Release};
@@ -10,35 +10,40 @@ use crate::store::{Lease, Reply};
 use crate::vocabulary::Vocabulary;
 
 impl<V: Vocabulary> Consume<V> {
-    pub(super) fn released(&mut self, rules: &Rules<V>, why: Why, reply: Reply<V>) {
+    /// Ends the lease after a release. Reads on if new work refused the release, and ends the
+    /// turn if another worker has the lease.
+    pub(super) fn finish_release(&mut self, rules: &Rules<V>, why: Why, reply: Reply<V>) {
         match reply {
-            Reply::Released => self.gave_up(rules, why),
-            // It was applied before, and the reply was lost (scenario 2).
-            Reply::Refused { lease: Some(lease), .. } if self.own_release(&lease) => {
-                self.gave_up(rules, why);
+            Reply::Released => self.end_lease(rules, why),
+            // The release was applied before, and the reply was lost (scenario 2).
+            Reply::Refused { lease: Some(lease), .. } if self.is_own_release(&lease) => {
+                self.end_lease(rules, why);
             }
-            Reply::Refused { lease: Some(lease), .. } if self.still_holds(rules, &lease) => {
+            Reply::Refused { lease: Some(lease), .. } if self.was_woken(rules, &lease) => {
                 self.wake = lease.wake;
-                self.phase = first_read(rules);
+                self.phase = read_phase(rules);
             }
-            // The lease let it pass, and something came in behind the checkpoint.
-            Reply::Refused { lease: None, taken: true } => self.phase = first_read(rules),
+            // The lease met its condition, and a slot behind the checkpoint was filled.
+            Reply::Refused { lease: None, taken: true } => self.phase = read_phase(rules),
             Reply::Refused { .. } => self.phase = Phase::Done(Outcome::Lost),
             _ => {}
         }
     }
 
-    pub(super) fn own_release(&self, lease: &Lease<V>) -> bool {
+    /// Whether the lease shows that this turn has released it.
+    pub(super) fn is_own_release(&self, lease: &Lease<V>) -> bool {
         lease.epoch == self.epoch && !lease.active
     }
 
-    /// A trigger came meanwhile, and that alone refused the release.
-    pub(super) fn still_holds(&self, rules: &Rules<V>, lease: &Lease<V>) -> bool {
+    /// Whether the turn still holds the lease, and only a trigger that came meanwhile refused
+    /// the release.
+    pub(super) fn was_woken(&self, rules: &Rules<V>, lease: &Lease<V>) -> bool {
         let fenced_out = self.fence(rules).is_some_and(|epoch| epoch != lease.epoch);
         !fenced_out && lease.active && lease.wake != self.wake
     }
 
-    pub(super) fn gave_up(&mut self, rules: &Rules<V>, why: Why) {
+    /// Forgets the lease, and moves to what follows a release.
+    pub(super) fn end_lease(&mut self, rules: &Rules<V>, why: Why) {
         self.epoch = Epoch::ZERO;
         self.phase = match (why, rules.design.handover, rules.design.release) {
             (Why::CaughtUp, _, Release::LookAgain) => Phase::LookAgain,
@@ -49,6 +54,7 @@ impl<V: Vocabulary> Consume<V> {
         };
     }
 
+    /// Begins to hand over, in the order that the design chooses.
     pub(super) fn hand_over(&mut self, rules: &Rules<V>) {
         self.phase = match rules.design.handover {
             Handover::GiveBack | Handover::ReleaseThenTrigger => {
@@ -58,7 +64,8 @@ impl<V: Vocabulary> Consume<V> {
         };
     }
 
-    pub(super) fn triggered(&mut self, rules: &Rules<V>) {
+    /// Moves to what follows the trigger for a successor.
+    pub(super) fn finish_trigger(&mut self, rules: &Rules<V>) {
         if let Phase::Trigger = self.phase {
             self.phase = match rules.design.handover {
                 Handover::TriggerThenRelease => Phase::Release { why: Why::HandOver },
@@ -69,7 +76,9 @@ impl<V: Vocabulary> Consume<V> {
         }
     }
 
-    pub(super) fn stop(&mut self, rules: &Rules<V>) {
+    /// Notes that the worker's time runs out. A turn that only waits at a gap hands over at once;
+    /// any other first finishes its delivery or its request.
+    pub(super) fn begin_stop(&mut self, rules: &Rules<V>) {
         self.stopping = true;
         if let Phase::Gap { renewing: false, .. } = self.phase {
             self.hand_over(rules);

@@ -1,6 +1,6 @@
 //! The machine's two doors: what it wants, and what it is told.
 
-use super::reading::{Next, first_read, reads_consistently};
+use super::reading::{Next, read_phase, reads_consistently};
 use super::state::{Consume, Phase};
 use super::turn::{Delivery, Outcome, Wants};
 use crate::design::Gap;
@@ -8,23 +8,23 @@ use crate::rules::Rules;
 use crate::store::{Lease, Reply};
 use crate::vocabulary::{Time, Vocabulary};
 
-/// What a worker learns.
+/// What a turn is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News<V: Vocabulary> {
-    /// The store answered the request it wanted.
+    /// The store's reply to the request that the turn wants.
     Reply(Reply<V>),
-    /// The handler finished the delivery it wanted.
+    /// The handler has finished the delivery that the turn wants.
     Handled,
-    /// The successor's trigger was sent, or attempted where one attempt is all.
+    /// The successor's trigger was sent, or attempted where the design attempts it only once.
     Triggered,
     /// The time, and nothing else.
     Time,
-    /// The worker's time is running out: hand over.
+    /// The worker's time is running out: the turn finishes the delivery in hand, and hands over.
     Stop,
 }
 
 impl<V: Vocabulary> Consume<V> {
-    /// What it asks for now: a pure function of its state.
+    /// Returns what the turn asks for now: a pure function of its state and the rules.
     #[must_use]
     pub fn wants(&self, rules: &Rules<V>) -> Wants<'_, V> {
         let lease_ends = self.leased.plus(rules.lease);
@@ -43,8 +43,8 @@ impl<V: Vocabulary> Consume<V> {
             }
             Phase::Gap { since, renewing } => Wants {
                 store: renewing.then(|| self.renew(rules)),
-                // P1: a renewal under way may take as long as the lease lasts. A grace longer than
-                // the time to the renewal would never be waited out otherwise.
+                // P1: a renewal under way may take as long as the lease lasts. Otherwise a grace
+                // period longer than the time to the renewal would never end.
                 wake: Some(if *renewing {
                     lease_ends
                 } else {
@@ -57,87 +57,92 @@ impl<V: Vocabulary> Consume<V> {
             }
             Phase::Trigger => Wants { trigger: true, ..Wants::NOTHING },
             Phase::Done(outcome) => Wants { done: Some(*outcome), ..Wants::NOTHING },
-            Phase::Look => store(self.look()),
-            Phase::Set { epoch, .. } => store(self.set(rules, *epoch)),
+            Phase::ReadLease => store(self.read_lease()),
+            Phase::SetLease { epoch, .. } => store(self.set_lease(rules, *epoch)),
             Phase::Acquire { seen } => store(self.acquire(rules, *seen)),
-            Phase::Wake => store(self.leave_word()),
-            Phase::Read { consistent } => store(self.read(*consistent)),
-            Phase::LookAgain => store(self.read(reads_consistently(rules))),
+            Phase::Wake => store(self.wake()),
+            Phase::Read { consistent } => store(self.read_events(*consistent)),
+            Phase::LookAgain => store(self.read_events(reads_consistently(rules))),
             Phase::Void => store(self.void()),
-            Phase::Checkpoint { upto } => store(self.move_to(rules, *upto)),
+            Phase::Checkpoint { upto } => store(self.checkpoint(rules, *upto)),
             Phase::Release { why } => store(self.release(rules, *why)),
         }
     }
 
-    /// Something happened, at `now`.
+    /// Tells the turn what happened, with `now`, the time of the driver's clock. News that does
+    /// not fit the phase changes nothing but the time.
     pub fn tell(&mut self, rules: &Rules<V>, now: V::Time, news: News<V>) {
-        let asked = self.told;
-        self.told = now;
+        let asked = self.clock;
+        self.clock = now;
         if self.holds_lease() && now >= self.leased.plus(rules.lease) {
-            // L2: whatever it was about to do, another worker may be at it (scenario 7). A reply
-            // that says otherwise came too late to count.
+            // L2: whatever the turn was about to do, another worker may be doing it (scenario 7).
+            // A reply that says otherwise came too late to count.
             self.phase = Phase::Done(Outcome::Lost);
             return;
         }
         match news {
-            News::Reply(reply) => self.replied(rules, asked, now, reply),
-            News::Handled => self.handled(),
-            News::Triggered => self.triggered(rules),
-            News::Time => self.time(rules, now),
-            News::Stop => self.stop(rules),
+            News::Reply(reply) => self.take_reply(rules, asked, now, reply),
+            News::Handled => self.finish_delivery(),
+            News::Triggered => self.finish_trigger(rules),
+            News::Time => self.pass_time(rules, now),
+            News::Stop => self.begin_stop(rules),
         }
     }
 
-    fn replied(&mut self, rules: &Rules<V>, asked: V::Time, now: V::Time, reply: Reply<V>) {
+    /// Moves to the phase that a reply leads to. The request was asked at `asked` or later.
+    fn take_reply(&mut self, rules: &Rules<V>, asked: V::Time, now: V::Time, reply: Reply<V>) {
         match (&self.phase, reply) {
-            (Phase::Look, Reply::Lease(lease)) => self.looked(rules, now, lease),
-            (Phase::Set { checkpoint, .. }, Reply::Leased(lease)) => {
+            (Phase::ReadLease, Reply::Lease(lease)) => self.set_if_free(rules, now, lease),
+            (Phase::SetLease { checkpoint, .. }, Reply::Leased(lease)) => {
                 let checkpoint = *checkpoint;
-                self.acquired(rules, asked, now, Lease { checkpoint, ..lease });
+                self.adopt_lease(rules, asked, now, Lease { checkpoint, ..lease });
             }
             (Phase::Acquire { .. }, Reply::Leased(lease)) => {
-                self.acquired(rules, asked, now, lease);
+                self.adopt_lease(rules, asked, now, lease);
             }
             (Phase::Acquire { seen }, Reply::Refused { lease: Some(lease), .. }) => {
                 let watched = seen.is_some();
-                // L2: a lease of its own name that has ended is what an earlier turn left, and
-                // others may count it as free.
+                // L2: a lease under the worker's own name that has ended was left by an earlier
+                // turn, and other workers may count it as free.
                 if lease.owner == self.owner && now < lease.until {
-                    // Its own request was applied, and the reply was lost (scenario 2). The
-                    // lease counts from when that one was asked, not from this one.
+                    // The turn's own request was applied, and the reply was lost (scenario 2). The
+                    // lease counts from the time at which that request was asked, not this one.
                     let asked = lease.until.minus(rules.lease);
-                    self.acquired(rules, asked, now, lease);
+                    self.adopt_lease(rules, asked, now, lease);
                 } else {
-                    self.busy(rules, now, &lease, watched);
+                    self.watch_or_end(rules, now, &lease, watched);
                 }
             }
             (Phase::Wake, Reply::Leased(_)) => self.phase = Phase::Done(Outcome::Busy),
-            // It was released in between, so nobody would see the word left.
+            // The lease was released in between, so no holder would see the wake counter.
             (Phase::Wake, Reply::Refused { .. }) => self.phase = Phase::Acquire { seen: None },
             (Phase::Read { consistent }, Reply::Page(page)) => {
                 let consistent = *consistent;
-                self.read_on(rules, now, page, consistent);
+                self.act_on_page(rules, now, page, consistent);
             }
             (Phase::LookAgain, Reply::Page(page)) => match self.next(rules, &page) {
                 Next::Run { .. } | Next::Gap => self.phase = Self::first_phase(rules),
                 Next::Tail => self.phase = Phase::Done(Outcome::CaughtUp),
             },
             // Voided, or written just in time: read what is there.
-            (Phase::Void, Reply::Written | Reply::Taken(_)) => self.phase = first_read(rules),
-            (Phase::Deliver { .. } | Phase::Gap { .. }, reply) => self.renewed(rules, asked, reply),
+            (Phase::Void, Reply::Written | Reply::Taken(_)) => self.phase = read_phase(rules),
+            (Phase::Deliver { .. } | Phase::Gap { .. }, reply) => {
+                self.finish_renewal(rules, asked, reply);
+            }
             (Phase::Checkpoint { upto }, reply) => {
                 let upto = *upto;
-                self.checkpointed(rules, asked, upto, reply);
+                self.finish_checkpoint(rules, asked, upto, reply);
             }
             (Phase::Release { why }, reply) => {
                 let why = *why;
-                self.released(rules, why, reply);
+                self.finish_release(rules, why, reply);
             }
             _ => {}
         }
     }
 
-    fn time(&mut self, rules: &Rules<V>, now: V::Time) {
+    /// Moves to the phase that is due at `now`, if one is.
+    fn pass_time(&mut self, rules: &Rules<V>, now: V::Time) {
         let renewal_due = now >= self.leased.plus(rules.renew);
         match &mut self.phase {
             Phase::Watch { since, sign } if now >= since.plus(rules.lease) => {
@@ -145,10 +150,10 @@ impl<V: Vocabulary> Consume<V> {
             }
             Phase::Gap { since, renewing: false } if now >= since.plus(rules.grace) => {
                 self.phase = match rules.design.gap {
-                    // P1: its writer may be dead, and no reader could ever pass it.
+                    // P1: the slot's writer may be dead, and no reader could ever pass the slot.
                     Gap::Void => Phase::Void,
-                    // Waiting is looking again; skipping never comes here.
-                    Gap::Wait | Gap::Skip => first_read(rules),
+                    // To wait is to look again. A design that skips gaps has no such phase.
+                    Gap::Wait | Gap::Skip => read_phase(rules),
                 };
             }
             Phase::Deliver { renewing, .. } | Phase::Gap { renewing, .. } if renewal_due => {

@@ -8,18 +8,19 @@ use crate::rules::Rules;
 use crate::store::{Lease, Reply};
 use crate::vocabulary::{Page, Seen, Time, Vocabulary};
 
-/// What a page says about the slots after the cursor.
+/// What a page shows behind the cursor.
 pub(super) enum Next {
-    /// Everything up to here may be passed; whether an event is among it.
+    /// Every slot up to `upto` may be passed; `events` if one of them holds events.
     Run { upto: Seq, events: bool },
-    /// The next slot is empty, and something is behind it.
+    /// The next slot is empty, and a later one is not.
     Gap,
-    /// Nothing more is to be seen.
+    /// The page shows nothing behind the cursor.
     Tail,
 }
 
 impl<V: Vocabulary> Consume<V> {
-    pub(super) fn read_on(
+    /// Moves to the phase that a page leads to: deliver, pass voids, wait at a gap, or release.
+    pub(super) fn act_on_page(
         &mut self,
         rules: &Rules<V>,
         now: V::Time,
@@ -37,8 +38,8 @@ impl<V: Vocabulary> Consume<V> {
             Next::Run { upto, events: false } => Phase::Checkpoint { upto },
             Next::Gap => Phase::Gap { since: now, renewing: false },
             Next::Tail => match rules.design.read {
-                // P1: a stale read may hide what is behind a gap, and then no condition on the
-                // next slot alone would tell.
+                // P1: a stale read may hide what is behind a gap, and no condition on the next
+                // slot alone would reveal it.
                 Read::EventualConfirmed if !consistent => Phase::Read { consistent: true },
                 Read::Consistent | Read::Eventual | Read::EventualConfirmed => {
                     Phase::Release { why: Why::CaughtUp }
@@ -47,7 +48,8 @@ impl<V: Vocabulary> Consume<V> {
         };
     }
 
-    /// How far the page lets a reader go: the rule for stepping past an unwritten number (D3, scenario 1).
+    /// How far the page lets the turn go: the rule for stepping past an unwritten number (D3,
+    /// scenario 1).
     pub(super) fn next(&self, rules: &Rules<V>, page: &V::Page) -> Next {
         let Some(last) = page.last() else { return Next::Tail };
         let (mut upto, mut events) = (self.cursor, false);
@@ -56,7 +58,7 @@ impl<V: Vocabulary> Consume<V> {
                 // D1: only events are a reason to deliver; a void is passed.
                 (Seen::Events, _) => events = true,
                 (Seen::Void, _) | (Seen::Nothing, Gap::Skip) => {}
-                // D3: its writer may still write it, behind the checkpoint.
+                // D3: the slot's writer may still write it, behind the checkpoint.
                 (Seen::Nothing, Gap::Wait | Gap::Void) => break,
             }
             upto = upto.next();
@@ -64,15 +66,16 @@ impl<V: Vocabulary> Consume<V> {
         if upto > self.cursor {
             Next::Run { upto, events }
         } else {
-            // A page shows slots after the cursor alone, so something is behind it.
+            // A page shows only slots after the cursor, so a later one is not empty.
             Next::Gap
         }
     }
 
-    pub(super) fn handled(&mut self) {
+    /// Notes that the handler is done: the checkpoint comes next, once no renewal is in flight.
+    pub(super) fn finish_delivery(&mut self) {
         match &mut self.phase {
             Phase::Deliver { handled, renewing: true, .. } => *handled = true,
-            // D3: the checkpoint moves behind what the handler has finished, not before.
+            // D3: the checkpoint moves only after the handler has finished.
             Phase::Deliver { upto, renewing: false, .. } => {
                 self.phase = Phase::Checkpoint { upto: *upto };
             }
@@ -80,7 +83,8 @@ impl<V: Vocabulary> Consume<V> {
         }
     }
 
-    pub(super) fn renewed(&mut self, rules: &Rules<V>, asked: V::Time, reply: Reply<V>) {
+    /// Extends the lease after a renewal, or ends the turn if the renewal was refused.
+    pub(super) fn finish_renewal(&mut self, rules: &Rules<V>, asked: V::Time, reply: Reply<V>) {
         match reply {
             Reply::Leased(_) => self.leased = asked,
             Reply::Refused { .. } => {
@@ -101,7 +105,9 @@ impl<V: Vocabulary> Consume<V> {
         }
     }
 
-    pub(super) fn checkpointed(
+    /// Moves the cursor and extends the lease after a checkpoint, or ends the turn if the
+    /// checkpoint was refused.
+    pub(super) fn finish_checkpoint(
         &mut self,
         rules: &Rules<V>,
         asked: V::Time,
@@ -110,9 +116,9 @@ impl<V: Vocabulary> Consume<V> {
     ) {
         match reply {
             Reply::Leased(_) => self.leased = asked,
-            // It was applied before, and the reply was lost (scenario 2). The lease
-            // counts from when that one was asked.
-            Reply::Refused { lease: Some(lease), .. } if self.own_checkpoint(&lease, upto) => {
+            // The checkpoint was applied before, and the reply was lost (scenario 2). The lease
+            // counts from the time at which that request was asked.
+            Reply::Refused { lease: Some(lease), .. } if self.is_own_checkpoint(&lease, upto) => {
                 self.leased = lease.until.minus(rules.lease);
             }
             Reply::Refused { .. } => {
@@ -121,25 +127,27 @@ impl<V: Vocabulary> Consume<V> {
             }
             _ => return,
         }
-        // D2: it reads on behind what was delivered.
+        // D2: the turn reads on behind what was delivered.
         self.cursor = upto;
         if self.stopping {
             self.hand_over(rules);
         } else {
-            self.phase = first_read(rules);
+            self.phase = read_phase(rules);
         }
     }
 
-    pub(super) fn own_checkpoint(&self, lease: &Lease<V>, upto: Seq) -> bool {
+    /// Whether the lease shows that this turn has moved the checkpoint to `upto`.
+    pub(super) fn is_own_checkpoint(&self, lease: &Lease<V>, upto: Seq) -> bool {
         lease.epoch == self.epoch && lease.active && lease.checkpoint >= upto
     }
 }
 
-/// The phase in which a turn reads on.
-pub(super) fn first_read<V: Vocabulary>(rules: &Rules<V>) -> Phase<V> {
+/// The phase in which a turn reads the next page.
+pub(super) fn read_phase<V: Vocabulary>(rules: &Rules<V>) -> Phase<V> {
     Phase::Read { consistent: reads_consistently(rules) }
 }
 
+/// Whether the first look at the next page is strongly consistent.
 pub(super) fn reads_consistently<V: Vocabulary>(rules: &Rules<V>) -> bool {
     match rules.design.read {
         Read::Consistent => true,

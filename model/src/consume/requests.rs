@@ -1,4 +1,4 @@
-//! The requests of a turn: what each demands, and what it writes.
+//! The requests of a turn: what each of them demands and writes.
 
 use super::state::{Consume, Sign, Why};
 use crate::design::{Checkpoint, Expiry, Release};
@@ -8,42 +8,43 @@ use crate::store::{Extend, Free, Guard, Request};
 use crate::vocabulary::{Time, Vocabulary};
 
 impl<V: Vocabulary> Consume<V> {
-    /// The epoch that its writes of the lease demand: what the checkpoint demands
-    /// fences renewals and releases too.
+    /// The epoch that the turn's writes of the lease demand. The design's checkpoint axis decides
+    /// for renewals and releases as well.
     pub(super) fn fence(&self, rules: &Rules<V>) -> Option<Epoch> {
         match rules.design.checkpoint {
             Checkpoint::Unconditional => None,
-            // L3: another owner may have come in between.
+            // L3: another owner may have taken the lease in between.
             Checkpoint::Epoch | Checkpoint::EpochForward => Some(self.epoch),
         }
     }
 
+    /// The new end and sign of life of the lease.
     pub(super) fn extend(&self, rules: &Rules<V>) -> Extend<V> {
         let beat = match rules.design.expiry {
             Expiry::WallClock => false,
             Expiry::Observer => true,
         };
-        Extend { until: self.told.plus(rules.lease), beat }
+        Extend { until: self.clock.plus(rules.lease), beat }
     }
 
-    pub(super) fn look(&self) -> Request<V> {
+    pub(super) fn read_lease(&self) -> Request<V> {
         Request::ReadLease { group: self.group.clone(), partition: self.partition.clone() }
     }
 
-    pub(super) fn set(&self, rules: &Rules<V>, epoch: Epoch) -> Request<V> {
+    pub(super) fn set_lease(&self, rules: &Rules<V>, epoch: Epoch) -> Request<V> {
         Request::SetLease {
             group: self.group.clone(),
             partition: self.partition.clone(),
             owner: self.owner.clone(),
             epoch,
-            until: self.told.plus(rules.lease),
+            until: self.clock.plus(rules.lease),
         }
     }
 
     pub(super) fn acquire(&self, rules: &Rules<V>, seen: Option<Sign>) -> Request<V> {
         let free = match (rules.design.expiry, seen) {
-            // L2: its owner's clock may be behind this one by as much as the bound.
-            (Expiry::WallClock, _) => Free::EndedBy(self.told.minus(rules.skew)),
+            // L2: the owner's clock may be behind this one by as much as the bound.
+            (Expiry::WallClock, _) => Free::EndedBy(self.clock.minus(rules.skew)),
             (Expiry::Observer, None) => Free::Inactive,
             (Expiry::Observer, Some(Sign { epoch, beat })) => Free::Unchanged { epoch, beat },
         };
@@ -51,16 +52,16 @@ impl<V: Vocabulary> Consume<V> {
             group: self.group.clone(),
             partition: self.partition.clone(),
             owner: self.owner.clone(),
-            until: self.told.plus(rules.lease),
+            until: self.clock.plus(rules.lease),
             free,
         }
     }
 
-    pub(super) fn leave_word(&self) -> Request<V> {
+    pub(super) fn wake(&self) -> Request<V> {
         Request::Wake { group: self.group.clone(), partition: self.partition.clone() }
     }
 
-    pub(super) fn read(&self, consistent: bool) -> Request<V> {
+    pub(super) fn read_events(&self, consistent: bool) -> Request<V> {
         Request::ReadEvents { partition: self.partition.clone(), after: self.cursor, consistent }
     }
 
@@ -77,10 +78,10 @@ impl<V: Vocabulary> Consume<V> {
         }
     }
 
-    pub(super) fn move_to(&self, rules: &Rules<V>, to: Seq) -> Request<V> {
+    pub(super) fn checkpoint(&self, rules: &Rules<V>, to: Seq) -> Request<V> {
         let forward = match rules.design.checkpoint {
             Checkpoint::Unconditional | Checkpoint::Epoch => false,
-            // L3: an earlier checkpoint of its own may come late.
+            // L3: an earlier checkpoint of this turn may arrive late.
             Checkpoint::EpochForward => true,
         };
         Request::Checkpoint {
@@ -95,7 +96,7 @@ impl<V: Vocabulary> Consume<V> {
 
     pub(super) fn release(&self, rules: &Rules<V>, why: Why) -> Request<V> {
         let guard = match (why, rules.design.release) {
-            // P1: what came in since the last read would be nobody's work.
+            // P1: otherwise no worker would see what came in since the last read.
             (Why::CaughtUp, Release::NextEmpty) => Guard::Empty(self.cursor.next()),
             (Why::CaughtUp, Release::Wake) => Guard::Unwoken(self.wake),
             (Why::CaughtUp, Release::Unconditional | Release::LookAgain) | (Why::HandOver, _) => {

@@ -1,4 +1,4 @@
-//! What a turn knows: its phase, its lease, its cursor.
+//! The state of a turn: its phase, its lease, its cursor.
 
 use super::turn::Outcome;
 use crate::design::Acquire;
@@ -6,10 +6,12 @@ use crate::ids::{Epoch, Seq};
 use crate::rules::Rules;
 use crate::vocabulary::Vocabulary;
 
-/// One worker's turn: acquire, read, deliver, renew, checkpoint, release, hand over.
+/// One turn of a worker, on one partition for one group: acquire, read, deliver, renew,
+/// checkpoint, release, hand over.
 ///
-/// As with an append, an unknown outcome is not told: the same request is wanted
-/// again, and every reply allows for its having been applied before (scenario 2).
+/// The machine is never told about an unknown outcome; it keeps wanting the same request. Every
+/// reply that it understands allows for the request having been applied before (scenario 2).
+/// See the [module](super) for its phases. A turn that is dropped keeps its lease until that ends.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Consume<V: Vocabulary> {
     pub(super) group: V::Group,
@@ -18,34 +20,35 @@ pub struct Consume<V: Vocabulary> {
     pub(super) phase: Phase<V>,
     /// The last slot that this turn knows to be finished: the checkpoint, as far as it knows.
     pub(super) cursor: Seq,
+    /// The epoch of the lease that the turn holds.
     pub(super) epoch: Epoch,
-    /// When the lease was asked for that it holds now: it counts from then (L2).
+    /// The time at which the present lease was asked for. It counts from then (L2).
     pub(super) leased: V::Time,
-    /// The last time it was told.
-    pub(super) told: V::Time,
+    /// The latest time that the turn was told.
+    pub(super) clock: V::Time,
     /// The wake counter as last seen.
     pub(super) wake: u64,
-    /// Its time is running out.
+    /// Whether the worker's time is running out.
     pub(super) stopping: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Phase<V: Vocabulary> {
     /// Read the lease before setting it.
-    Look,
-    /// Set the lease that was seen free.
-    Set { epoch: Epoch, checkpoint: Seq },
-    /// Take the lease; it counts as free if it was seen like this and still is.
+    ReadLease,
+    /// Set the lease that was read as free.
+    SetLease { epoch: Epoch, checkpoint: Seq },
+    /// Take the lease. If it was watched, it also counts as free if it still shows `seen`.
     Acquire { seen: Option<Sign> },
-    /// Watch somebody's lease for its whole length.
+    /// Watch another worker's lease for its whole length.
     Watch { since: V::Time, sign: Sign },
-    /// Leave word with the holder.
+    /// Count a trigger on the held lease, so that its holder does not release it unseen.
     Wake,
-    /// Read on.
+    /// Read the next page.
     Read { consistent: bool },
-    /// The handler is at work, or done and waiting for the renewal.
+    /// The handler is at work, or it is done and a renewal is still in flight.
     Deliver { upto: Seq, page: V::Page, handled: bool, renewing: bool },
-    /// An empty slot, with something behind it.
+    /// Wait at an empty slot with something behind it.
     Gap { since: V::Time, renewing: bool },
     /// Void that slot.
     Void,
@@ -53,15 +56,15 @@ pub(super) enum Phase<V: Vocabulary> {
     Checkpoint { upto: Seq },
     /// Give the lease up.
     Release { why: Why },
-    /// Look for what came while the lease was given up.
+    /// Read once more after the release, for events that came meanwhile.
     LookAgain,
-    /// Trigger a successor.
+    /// Send a trigger for a successor.
     Trigger,
     /// The turn is over.
     Done(Outcome),
 }
 
-/// A lease's epoch and sign of life, as an observer saw them.
+/// A lease's epoch and beat, as a watching worker saw them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Sign {
     pub(super) epoch: Epoch,
@@ -71,12 +74,15 @@ pub(super) struct Sign {
 /// Why a lease is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Why {
+    /// The turn saw nothing behind its cursor.
     CaughtUp,
+    /// The worker's time runs out.
     HandOver,
 }
 
 impl<V: Vocabulary> Consume<V> {
-    /// A worker begins a turn, at `now`.
+    /// Begins a turn at `now`, by the driver's clock. `owner` names this run of the worker: no
+    /// other run may use it.
     #[must_use]
     pub fn new(
         rules: &Rules<V>,
@@ -93,7 +99,7 @@ impl<V: Vocabulary> Consume<V> {
             cursor: Seq::ZERO,
             epoch: Epoch::ZERO,
             leased: now,
-            told: now,
+            clock: now,
             wake: 0,
             stopping: false,
         }
@@ -101,13 +107,14 @@ impl<V: Vocabulary> Consume<V> {
 
     pub(super) fn first_phase(rules: &Rules<V>) -> Phase<V> {
         match rules.design.acquire {
-            Acquire::ReadThenSet => Phase::Look,
+            Acquire::ReadThenSet => Phase::ReadLease,
             Acquire::Conditional => Phase::Acquire { seen: None },
         }
     }
 
-    /// Whether it is active: it acts on what it took the lease for (L2). One that has
-    /// asked for its release does nothing more, unless it hears that it was refused.
+    /// Returns whether the turn is active in the sense of L2: it acts as the owner of the lease.
+    ///
+    /// A turn that asks for its release is not: it does nothing more unless the release is refused.
     #[must_use]
     pub fn is_active(&self) -> bool {
         match self.phase {
@@ -116,7 +123,7 @@ impl<V: Vocabulary> Consume<V> {
         }
     }
 
-    /// Whether it has a lease to lose, as far as it knows.
+    /// Returns whether the turn holds the lease, as far as it knows.
     #[must_use]
     pub fn holds_lease(&self) -> bool {
         match self.phase {
@@ -126,10 +133,10 @@ impl<V: Vocabulary> Consume<V> {
             | Phase::Void
             | Phase::Checkpoint { .. }
             | Phase::Release { .. } => true,
-            // The first draft's way to hand over may trigger while it still holds the lease.
+            // A design may send the trigger before the release.
             Phase::Trigger => self.epoch != Epoch::ZERO,
-            Phase::Look
-            | Phase::Set { .. }
+            Phase::ReadLease
+            | Phase::SetLease { .. }
             | Phase::Acquire { .. }
             | Phase::Watch { .. }
             | Phase::Wake
@@ -138,7 +145,8 @@ impl<V: Vocabulary> Consume<V> {
         }
     }
 
-    /// Whether telling it to stop would be news: it holds the lease and is not on its way out.
+    /// Returns whether [`News::Stop`](super::News::Stop) would change anything: the turn holds the
+    /// lease, was not told to stop before, and is not giving the lease up.
     #[must_use]
     pub fn may_stop(&self) -> bool {
         match self.phase {
@@ -147,8 +155,8 @@ impl<V: Vocabulary> Consume<V> {
             | Phase::Gap { .. }
             | Phase::Void
             | Phase::Checkpoint { .. } => !self.stopping,
-            Phase::Look
-            | Phase::Set { .. }
+            Phase::ReadLease
+            | Phase::SetLease { .. }
             | Phase::Acquire { .. }
             | Phase::Watch { .. }
             | Phase::Wake
@@ -159,7 +167,7 @@ impl<V: Vocabulary> Consume<V> {
         }
     }
 
-    /// Whether it watches a lease that showed this epoch and sign of life.
+    /// Returns whether the turn watches a lease that showed this epoch and beat.
     #[must_use]
     pub fn watches(&self, epoch: Epoch, beat: u64) -> bool {
         match self.phase {
@@ -168,25 +176,26 @@ impl<V: Vocabulary> Consume<V> {
         }
     }
 
-    /// The fencing token of the lease it holds or held last; [`Epoch::ZERO`] before that.
+    /// Returns the epoch of the lease that the turn holds or lost; [`Epoch::ZERO`] before it has
+    /// one and after it released it.
     #[must_use]
     pub fn epoch(&self) -> Epoch {
         self.epoch
     }
 
-    /// The last slot it knows to be finished.
+    /// Returns the last slot that the turn knows to be finished.
     #[must_use]
     pub fn cursor(&self) -> Seq {
         self.cursor
     }
 
-    /// Moves the machine to another clock, or shifts its own: every time it holds becomes `now`.
+    /// Sets every time that the turn remembers to `now`.
     ///
-    /// The checker uses it to keep times relative, so that states which differ
-    /// only in how late it is are one state.
+    /// The checker does this after each step, so that states which differ only in how late it is
+    /// are one state. In production it would extend the lease without asking the store.
     pub fn rebase(&mut self, now: V::Time) {
         self.leased = now;
-        self.told = now;
+        self.clock = now;
         match &mut self.phase {
             Phase::Watch { since, .. } | Phase::Gap { since, .. } => *since = now,
             _ => {}

@@ -1,24 +1,24 @@
-//! What a consumer asks for, and how its turn can end.
+//! What a turn asks of its driver, and how it can end.
 
 use crate::ids::{Epoch, Seq};
 use crate::store::Request;
 use crate::vocabulary::Vocabulary;
 
-/// Everything a consumer asks for now. Several at once are possible: a delivery
-/// that is under way and a renewal that keeps its lease meanwhile.
+/// What a turn asks of its driver now. It can ask for several things at once, such as a delivery
+/// and the renewal that keeps the lease meanwhile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wants<'a, V: Vocabulary> {
-    /// Send this request and tell the reply. Never more than one is in flight for
-    /// a lease, so a renewal and a checkpoint never race (scenario 6).
+    /// Send this request and tell the reply. At most one is in flight for a lease, so a renewal
+    /// and a checkpoint never race (scenario 6).
     pub store: Option<Request<V>>,
-    /// Hand these events to the handler and tell when it is done.
+    /// Pass these events to the handler, and tell when it is done.
     pub deliver: Option<Delivery<'a, V>>,
-    /// Trigger a successor and tell when that is done.
+    /// Send a trigger for a successor, and tell when that is done.
     pub trigger: bool,
-    /// Tell the time then, at the latest. Tell it also before acting on any other
-    /// want, so that a worker looks at its clock before it acts (L2).
+    /// Tell the time at this time at the latest. The driver also tells it before acting on any
+    /// other want, so that a worker looks at its clock before it acts (L2).
     pub wake: Option<V::Time>,
-    /// The turn is over.
+    /// The turn is over, and this is how. It wants nothing else any more.
     pub done: Option<Outcome>,
 }
 
@@ -27,30 +27,32 @@ impl<V: Vocabulary> Wants<'_, V> {
         Wants { store: None, deliver: None, trigger: false, wake: None, done: None };
 }
 
-/// Events for the handler: those of the slots after `after` up to `upto`.
+/// Events for the handler: those in the slots after `after`, up to and including `upto`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery<'a, V: Vocabulary> {
-    /// The slots before were delivered.
+    /// The last slot before this delivery. It and all before it are finished.
     pub after: Seq,
-    /// The last slot of this delivery. Every slot up to here is settled, unless the design skips gaps.
+    /// The last slot of this delivery. Every slot up to here is settled, unless the design skips
+    /// gaps.
     pub upto: Seq,
-    /// The fencing token under which the handler acts.
+    /// The epoch of the lease: the fencing token under which the handler acts.
     pub epoch: Epoch,
-    /// Where the events are.
+    /// The page that shows the events.
     pub page: &'a V::Page,
 }
 
-/// How a turn ended, and so what becomes of the trigger that began it.
+/// How a turn ended, which decides what becomes of the trigger that began it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// Nothing is left to do: the trigger is finished.
+    /// Nothing is left to do. The trigger is finished.
     CaughtUp,
-    /// Somebody else holds the lease: the design says whether the trigger comes back.
+    /// Another worker holds the lease. The design's [`Busy`](crate::design::Busy) axis decides
+    /// whether the trigger comes back.
     Busy,
-    /// The lease was lost on the way: likewise.
+    /// The turn lost its lease. The same axis decides.
     Lost,
-    /// The worker's time ran out. The trigger is given back at once.
+    /// The worker's time ran out. The trigger comes back at once.
     GivenBack,
-    /// The worker's time ran out. It triggered a successor, and its own trigger is finished.
+    /// The worker's time ran out, and it triggered a successor. Its own trigger is finished.
     HandedOver,
 }

@@ -1,4 +1,4 @@
-//! Numbers and names: sequence numbers, epochs, and partition ids.
+//! Sequence numbers, epochs, producers' numbers and partition ids.
 
 mod number;
 mod partition;

@@ -1,13 +1,13 @@
-//! The numbers of the protocol, each a type of its own: a sequence number never
-//! stands where an epoch is meant.
+//! The numbers of the protocol. Each has a type of its own, so that a sequence number cannot
+//! be used as an epoch.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A slot's place in its partition. Slots count from 1; [`Seq::ZERO`] is "before the first".
+/// A sequence number: a slot's place in its partition, counted from 1.
 ///
-/// A sequence number counts slots, not events: a batch of events is one slot.
+/// It counts slots, not events: a batch fills one slot. [`Seq::ZERO`] stands before the first slot.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -15,10 +15,11 @@ use serde::{Deserialize, Serialize};
 pub struct Seq(pub u64);
 
 impl Seq {
-    /// Before the first slot: the head of an empty partition, the checkpoint of a new group.
+    /// The place before the first slot: the head of an empty partition, and the checkpoint of a
+    /// new group.
     pub const ZERO: Seq = Seq(0);
 
-    /// The slot after this one.
+    /// Returns the number of the next slot.
     #[must_use]
     pub const fn next(self) -> Seq {
         Seq(self.0 + 1)
@@ -31,7 +32,9 @@ impl fmt::Display for Seq {
     }
 }
 
-/// A generation of a lease, or of a named producer: the fencing token. Epochs only grow (L1).
+/// An epoch: the generation of a lease or of a named producer, and its fencing token.
+///
+/// Epochs only grow (L1). The first owner has epoch 1.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -39,10 +42,10 @@ impl fmt::Display for Seq {
 pub struct Epoch(pub u64);
 
 impl Epoch {
-    /// Before the first owner.
+    /// The epoch before the first owner.
     pub const ZERO: Epoch = Epoch(0);
 
-    /// The generation after this one.
+    /// Returns the next generation.
     #[must_use]
     pub const fn next(self) -> Epoch {
         Epoch(self.0 + 1)
@@ -55,7 +58,7 @@ impl fmt::Display for Epoch {
     }
 }
 
-/// A named producer's own number for an event of its input, from 1; 0 is "none yet".
+/// A named producer's own number for an event of its input, counted from 1; 0 means "none yet".
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]

@@ -1,36 +1,37 @@
 //! Partition ids: prefixes of a key's hash, in binary digits.
 //!
-//! `p` is the root, which every key belongs to; `p0` and `p1` are its halves, as
-//! users of Kinesis would expect a split to make them. Where every key has a
-//! partition of its own, the id is the whole hash, a colon, and the key. So
-//! `begins_with(id)` is the whole family of a partition, and plain string order
-//! puts parents before their children. (DynamoDB takes no empty key, hence the `p`.)
+//! `p` is the root, to which every key belongs; `p0` and `p1` are its halves. Where every key
+//! has a partition of its own, the id is the whole hash, a colon and the key. So
+//! `begins_with(id)` finds a partition and everything below it, and plain string order puts a
+//! parent before its children. The `p` is there because DynamoDB accepts no empty key.
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// How many binary digits a key's hash has.
+/// The number of binary digits in the hash of a key.
 pub const HASH_BITS: u8 = 64;
 
-/// Names a partition.
+/// The id of a partition, such as `p01`: the leading binary digits of the hashes that it covers.
+///
+/// It is valid by construction. Cloning it copies a reference.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PartitionId(Arc<str>);
 
-/// Why a text is no partition's id.
+/// The error for a text that is not the id of a partition.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` is not a partition: an id is `p` and binary digits, such as `p01`, \
-     and, where every key has its own, a colon and the key"
+    "`{text}` is not a partition id: an id is `p` and up to {HASH_BITS} binary digits, such as \
+     `p01`; the partition of a single key has all {HASH_BITS} digits, a colon and the key"
 )]
 pub struct NoPartition {
     text: String,
 }
 
 impl PartitionId {
-    /// The partition that covers all hashes which begin with the first `bits` digits of `hash`.
+    /// Returns the partition of all hashes that begin with the first `bits` digits of `hash`.
     ///
     /// # Panics
     /// If `bits` is more than [`HASH_BITS`].
@@ -41,26 +42,26 @@ impl PartitionId {
         PartitionId(std::iter::once('p').chain((0..bits).map(digit)).collect::<String>().into())
     }
 
-    /// The partition of one key alone.
+    /// Returns the partition of a single key, which has the given hash.
     #[must_use]
     pub fn of_key(hash: u64, key: &str) -> PartitionId {
         PartitionId(format!("{}:{key}", PartitionId::covering(hash, HASH_BITS)).into())
     }
 
-    /// As it stands in the tables.
+    /// Returns the id as it is stored in the tables.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// How many digits of a hash it fixes.
+    /// Returns how many leading digits of a hash the partition fixes: 0 for the root.
     #[must_use]
     pub fn bits(&self) -> u8 {
         let digits = self.0.bytes().skip(1).take_while(|byte| matches!(byte, b'0' | b'1'));
         digits.count().try_into().unwrap_or(HASH_BITS)
     }
 
-    /// The key, where every key has a partition of its own.
+    /// Returns the key, if this is the partition of a single key.
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         self.0.split_once(':').map(|(_, key)| key)
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_id_is_refused() {
+    fn a_text_that_is_no_id_is_refused() {
         for text in ["", "0", "p2", "q0", "p0:key", "#stream", &format!("p{}", "0".repeat(65))] {
             assert!(text.parse::<PartitionId>().is_err(), "{text}");
         }

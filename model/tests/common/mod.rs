@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use gapless_model::Invariant;
-use gapless_model::check::{Bounds, Clocks, Progress, Report, Tamper, Task, Verdict, check};
+use gapless_model::check::{Bounds, Clocks, Progress, Report, Task, Verdict, check};
 use gapless_model::design::Design;
+use gapless_model::{Invariant, Mutant};
 
 /// A check of a design under the clocks that allow every invariant to hold.
 pub fn task(design: Design, bounds: Bounds) -> Task {
@@ -13,8 +13,8 @@ pub fn task(design: Design, bounds: Bounds) -> Task {
 }
 
 /// The same with a protection taken out of the traffic.
-pub fn tampered(design: Design, bounds: Bounds, tamper: Tamper) -> Task {
-    Task { tamper: Some(tamper), ..task(design, bounds) }
+pub fn mutated(design: Design, bounds: Bounds, mutant: Mutant) -> Task {
+    Task { mutant: Some(mutant), ..task(design, bounds) }
 }
 
 /// Runs a check to its end.

@@ -14,34 +14,34 @@ pub(crate) fn reply(request: &Request<Live>, status: u16, answer: &Value) -> Opt
     let kind = answer.get("__type").and_then(Value::as_str).unwrap_or_default();
     let kind = kind.rsplit('#').next().unwrap_or_default();
     match (status, kind) {
-        (200, _) => done(request, answer),
-        (400, "ConditionalCheckFailedException") => refused(request, answer.get("Item")),
-        (400, "TransactionCanceledException") => cancelled(request, answer),
+        (200, _) => reply_to_success(request, answer),
+        (400, "ConditionalCheckFailedException") => reply_to_refusal(request, answer.get("Item")),
+        (400, "TransactionCanceledException") => reply_to_cancellation(request, answer),
         _ => None,
     }
 }
 
-fn attribute(name: &ProducerName) -> String {
+fn record_attribute(name: &ProducerName) -> String {
     format!("{RECORD}{name}")
 }
 
-fn record_of(request: &Request<Live>) -> Option<String> {
+fn record_attribute_of(request: &Request<Live>) -> Option<String> {
     match request {
-        Request::ReadHead { name, .. } => name.as_ref().map(attribute),
-        other => other.producer().map(attribute),
+        Request::ReadHead { name, .. } => name.as_ref().map(record_attribute),
+        other => other.producer().map(record_attribute),
     }
 }
 
-fn done(request: &Request<Live>, answer: &Value) -> Option<Reply<Live>> {
+fn reply_to_success(request: &Request<Live>, answer: &Value) -> Option<Reply<Live>> {
     let empty = Value::Object(serde_json::Map::new());
     let attributes = answer.get("Attributes").unwrap_or(&empty);
     let item = answer.get("Item");
     Some(match request {
         Request::ReadHead { .. } => {
-            Reply::Head(head(item.unwrap_or(&empty), record_of(request).as_deref())?)
+            Reply::Head(head(item.unwrap_or(&empty), record_attribute_of(request).as_deref())?)
         }
         Request::Raise(_) => Reply::Raised(head(attributes, None)?.head),
-        Request::Claim { name, .. } => Reply::Claimed(record(attributes, &attribute(name))?),
+        Request::Claim { name, .. } => Reply::Claimed(record(attributes, &record_attribute(name))?),
         Request::ReadTail { .. } => {
             let first = answer.get("Items")?.as_array()?.first();
             Reply::Tail(match first {
@@ -81,14 +81,14 @@ fn filled(slot: Slot<Live>) -> Option<Filled> {
     }
 }
 
-fn refused(request: &Request<Live>, old: Option<&Value>) -> Option<Reply<Live>> {
+fn reply_to_refusal(request: &Request<Live>, old: Option<&Value>) -> Option<Reply<Live>> {
     let empty = Value::Object(serde_json::Map::new());
     Some(match request {
         Request::Raise(_) => {
-            Reply::NotRaised(head(old.unwrap_or(&empty), record_of(request).as_deref())?)
+            Reply::NotRaised(head(old.unwrap_or(&empty), record_attribute_of(request).as_deref())?)
         }
         Request::Claim { name, .. } => {
-            Reply::NotClaimed(record(old.unwrap_or(&empty), &attribute(name)))
+            Reply::NotClaimed(record(old.unwrap_or(&empty), &record_attribute(name)))
         }
         Request::Write(_) | Request::Void { .. } => Reply::Taken(slot(old?)?),
         Request::Acquire { .. }
@@ -113,7 +113,7 @@ fn refused(request: &Request<Live>, old: Option<&Value>) -> Option<Reply<Live>> 
 }
 
 /// Which items of a transaction failed their conditions, and what they held.
-fn cancelled(request: &Request<Live>, answer: &Value) -> Option<Reply<Live>> {
+fn reply_to_cancellation(request: &Request<Live>, answer: &Value) -> Option<Reply<Live>> {
     let reasons = answer.get("CancellationReasons")?.as_array()?;
     let [first, second] = reasons.as_slice() else { return None };
     let failed = |reason: &Value| match reason.get("Code").and_then(Value::as_str) {
@@ -126,7 +126,7 @@ fn cancelled(request: &Request<Live>, answer: &Value) -> Option<Reply<Live>> {
     match request {
         Request::RaiseAndWrite { .. } => {
             let empty = Value::Object(serde_json::Map::new());
-            let record = record_of(request);
+            let record = record_attribute_of(request);
             let head = match first {
                 None => None,
                 Some(item) => Some(head(&item.unwrap_or(empty), record.as_deref())?),

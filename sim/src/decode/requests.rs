@@ -14,17 +14,17 @@ pub(super) const RECORD: &str = "producer:";
 pub(crate) fn request(tables: &TableNames, operation: &str, call: &Value) -> Option<Request<Live>> {
     let table = call.get("TableName").and_then(Value::as_str);
     match (operation, table) {
-        ("GetItem", Some(table)) => get(tables, table, call.get("Key")?),
-        ("PutItem", Some(table)) if table == tables.events => put(call),
+        ("GetItem", Some(table)) => read_item(tables, table, call.get("Key")?),
+        ("PutItem", Some(table)) if table == tables.events => write_slot(call),
         ("UpdateItem", Some(table)) if table == tables.partitions => update_partition(call),
         ("UpdateItem", Some(table)) if table == tables.consumers => update_lease(call),
-        ("Query", Some(table)) if table == tables.events => query(call),
+        ("Query", Some(table)) if table == tables.events => read_slots(call),
         ("TransactWriteItems", _) => transaction(tables, call),
         _ => None,
     }
 }
 
-fn get(tables: &TableNames, table: &str, key: &Value) -> Option<Request<Live>> {
+fn read_item(tables: &TableNames, table: &str, key: &Value) -> Option<Request<Live>> {
     let partition = partition(key)?;
     if table == tables.partitions {
         return Some(Request::ReadHead { partition, name: None });
@@ -36,7 +36,7 @@ fn get(tables: &TableNames, table: &str, key: &Value) -> Option<Request<Live>> {
     Some(Request::ReadLease { group, partition })
 }
 
-fn put(call: &Value) -> Option<Request<Live>> {
+fn write_slot(call: &Value) -> Option<Request<Live>> {
     let item = call.get("Item")?;
     let (partition, slot) = slot_key(item)?;
     if item.get("void").is_some() {
@@ -51,11 +51,11 @@ fn values(call: &Value) -> &Value {
     call.get("ExpressionAttributeValues").unwrap_or(&Value::Null)
 }
 
-fn named<'a>(call: &'a Value, placeholder: &str) -> Option<&'a str> {
+fn name_of<'a>(call: &'a Value, placeholder: &str) -> Option<&'a str> {
     call.get("ExpressionAttributeNames")?.get(placeholder)?.as_str()
 }
 
-fn seen(values: &Value) -> Option<Record> {
+fn record_seen(values: &Value) -> Option<Record> {
     Some(Record {
         epoch: Epoch(number(values, ":epoch")?),
         number: Number(number(values, ":number")?),
@@ -64,23 +64,27 @@ fn seen(values: &Value) -> Option<Record> {
     })
 }
 
-fn producer(call: &Value) -> Option<ProducerName> {
-    named(call, "#record")?.strip_prefix(RECORD).map(ProducerName::from)
+fn producer_of(call: &Value) -> Option<ProducerName> {
+    name_of(call, "#record")?.strip_prefix(RECORD).map(ProducerName::from)
 }
 
 fn update_partition(call: &Value) -> Option<Request<Live>> {
     let partition = partition(call.get("Key")?)?;
     let values = values(call);
     if values.get(":record").is_some() {
-        return Some(Request::Claim { partition, name: producer(call)?, seen: seen(values) });
+        return Some(Request::Claim {
+            partition,
+            name: producer_of(call)?,
+            seen: record_seen(values),
+        });
     }
     // A partition that is only entered into the index is nobody's request.
-    named(call, "#head")?;
+    name_of(call, "#head")?;
     let record = match number(values, ":newNumber") {
         None => None,
         Some(last) => Some(Keep {
-            name: producer(call)?,
-            seen: seen(values)?,
+            name: producer_of(call)?,
+            seen: record_seen(values)?,
             number: Number(last),
             count: number(values, ":newCount")?,
         }),
@@ -138,7 +142,7 @@ fn update_lease(call: &Value) -> Option<Request<Live>> {
     counts.then_some(Request::Wake { group, partition })
 }
 
-fn query(call: &Value) -> Option<Request<Live>> {
+fn read_slots(call: &Value) -> Option<Request<Live>> {
     let values = values(call);
     let partition = text(values, ":partition")?.parse().ok()?;
     match number(values, ":after") {
@@ -157,7 +161,7 @@ fn transaction(tables: &TableNames, call: &Value) -> Option<Request<Live>> {
     let update = first.get("Update")?;
     if update.get("TableName")?.as_str()? == tables.partitions {
         let Request::Raise(raise) = update_partition(update)? else { return None };
-        let Request::Write(write) = put(second.get("Put")?)? else { return None };
+        let Request::Write(write) = write_slot(second.get("Put")?)? else { return None };
         return Some(Request::RaiseAndWrite { raise, write });
     }
     let (group, partition) = lease_key(update)?;

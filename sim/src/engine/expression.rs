@@ -9,15 +9,15 @@ use serde_json::{Map, Value};
 pub(super) type Item = Map<String, Value>;
 
 /// Attributes' names, one within the other; `#` placeholders as they were written.
-pub(super) type Path = Vec<String>;
+pub(super) type AttributePath = Vec<String>;
 
 /// A condition.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Condition {
     And(Vec<Condition>),
     Or(Vec<Condition>),
-    Exists(Path),
-    NotExists(Path),
+    Exists(AttributePath),
+    NotExists(AttributePath),
     Compare(Operand, Comparison, Operand),
 }
 
@@ -32,17 +32,17 @@ pub(super) enum Comparison {
 /// What stands for a value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Operand {
-    Path(Path),
+    AttributePath(AttributePath),
     Value(String),
-    IfNotExists(Path, Box<Operand>),
+    IfNotExists(AttributePath, Box<Operand>),
     Sum(Box<Operand>, Box<Operand>),
 }
 
 /// An update.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Update {
-    pub(super) set: Vec<(Path, Operand)>,
-    pub(super) remove: Vec<Path>,
+    pub(super) set: Vec<(AttributePath, Operand)>,
+    pub(super) remove: Vec<AttributePath>,
 }
 
 /// What a call's placeholders stand for.
@@ -61,7 +61,7 @@ impl Placeholders<'_> {
         }
     }
 
-    fn find<'b>(&self, item: &'b Item, path: &Path) -> Option<&'b Value> {
+    fn find<'b>(&self, item: &'b Item, path: &AttributePath) -> Option<&'b Value> {
         let (first, rest) = path.split_first()?;
         let mut found = item.get(self.name(first))?;
         for name in rest {
@@ -72,7 +72,7 @@ impl Placeholders<'_> {
 
     fn value(&self, item: &Item, operand: &Operand) -> Option<Value> {
         match operand {
-            Operand::Path(path) => self.find(item, path).cloned(),
+            Operand::AttributePath(path) => self.find(item, path).cloned(),
             Operand::Value(name) => self.values.get(name).cloned(),
             Operand::IfNotExists(path, otherwise) => {
                 self.find(item, path).cloned().or_else(|| self.value(item, otherwise))
@@ -142,33 +142,33 @@ fn compares(left: &Value, comparison: Comparison, right: &Value) -> bool {
 /// Reads a condition.
 pub(super) fn condition(text: &str) -> Option<Condition> {
     let mut parser = Parser { tokens: tokens(text), next: 0 };
-    let condition = parser.any()?;
-    parser.is_done().then_some(condition)
+    let condition = parser.disjunction()?;
+    parser.is_at_end().then_some(condition)
 }
 
 /// Reads an update.
 pub(super) fn update(text: &str) -> Option<Update> {
     let mut parser = Parser { tokens: tokens(text), next: 0 };
     let mut update = Update::default();
-    if parser.takes("SET") {
+    if parser.accept("SET") {
         loop {
             let path = parser.path()?;
             parser.expect("=")?;
             update.set.push((path, parser.sum()?));
-            if !parser.takes(",") {
+            if !parser.accept(",") {
                 break;
             }
         }
     }
-    if parser.takes("REMOVE") {
+    if parser.accept("REMOVE") {
         loop {
             update.remove.push(parser.path()?);
-            if !parser.takes(",") {
+            if !parser.accept(",") {
                 break;
             }
         }
     }
-    parser.is_done().then_some(update)
+    parser.is_at_end().then_some(update)
 }
 
 fn tokens(text: &str) -> Vec<&str> {
@@ -193,53 +193,53 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    fn is_done(&self) -> bool {
+    fn is_at_end(&self) -> bool {
         self.next == self.tokens.len()
     }
 
-    fn takes(&mut self, token: &str) -> bool {
+    fn accept(&mut self, token: &str) -> bool {
         let found = self.tokens.get(self.next) == Some(&token);
         self.next += usize::from(found);
         found
     }
 
     fn expect(&mut self, token: &str) -> Option<()> {
-        self.takes(token).then_some(())
+        self.accept(token).then_some(())
     }
 
-    fn word(&mut self) -> Option<&'a str> {
+    fn next_token(&mut self) -> Option<&'a str> {
         let token = self.tokens.get(self.next).copied()?;
         self.next += 1;
         Some(token)
     }
 
-    fn any(&mut self) -> Option<Condition> {
-        let mut any = vec![self.all()?];
-        while self.takes("OR") {
-            any.push(self.all()?);
+    fn disjunction(&mut self) -> Option<Condition> {
+        let mut any = vec![self.conjunction()?];
+        while self.accept("OR") {
+            any.push(self.conjunction()?);
         }
         if any.len() == 1 { any.pop() } else { Some(Condition::Or(any)) }
     }
 
-    fn all(&mut self) -> Option<Condition> {
-        let mut all = vec![self.one()?];
-        while self.takes("AND") {
-            all.push(self.one()?);
+    fn conjunction(&mut self) -> Option<Condition> {
+        let mut all = vec![self.term()?];
+        while self.accept("AND") {
+            all.push(self.term()?);
         }
         if all.len() == 1 { all.pop() } else { Some(Condition::And(all)) }
     }
 
-    fn one(&mut self) -> Option<Condition> {
-        if self.takes("(") {
-            let inner = self.any()?;
+    fn term(&mut self) -> Option<Condition> {
+        if self.accept("(") {
+            let inner = self.disjunction()?;
             self.expect(")")?;
             return Some(inner);
         }
         for (function, made) in [
-            ("attribute_exists", Condition::Exists as fn(Path) -> Condition),
+            ("attribute_exists", Condition::Exists as fn(AttributePath) -> Condition),
             ("attribute_not_exists", Condition::NotExists),
         ] {
-            if self.takes(function) {
+            if self.accept(function) {
                 self.expect("(")?;
                 let path = self.path()?;
                 self.expect(")")?;
@@ -247,7 +247,7 @@ impl<'a> Parser<'a> {
             }
         }
         let left = self.operand()?;
-        let comparison = match self.word()? {
+        let comparison = match self.next_token()? {
             "=" => Comparison::Equal,
             "<" => Comparison::Below,
             "<=" => Comparison::AtMost,
@@ -259,14 +259,14 @@ impl<'a> Parser<'a> {
 
     fn sum(&mut self) -> Option<Operand> {
         let left = self.operand()?;
-        if !self.takes("+") {
+        if !self.accept("+") {
             return Some(left);
         }
         Some(Operand::Sum(Box::new(left), Box::new(self.operand()?)))
     }
 
     fn operand(&mut self) -> Option<Operand> {
-        if self.takes("if_not_exists") {
+        if self.accept("if_not_exists") {
             self.expect("(")?;
             let path = self.path()?;
             self.expect(",")?;
@@ -275,15 +275,15 @@ impl<'a> Parser<'a> {
             return Some(Operand::IfNotExists(path, Box::new(otherwise)));
         }
         if self.tokens.get(self.next)?.starts_with(':') {
-            return Some(Operand::Value(self.word()?.to_owned()));
+            return Some(Operand::Value(self.next_token()?.to_owned()));
         }
-        Some(Operand::Path(self.path()?))
+        Some(Operand::AttributePath(self.path()?))
     }
 
-    fn path(&mut self) -> Option<Path> {
-        let mut path = vec![self.word()?.to_owned()];
-        while self.takes(".") {
-            path.push(self.word()?.to_owned());
+    fn path(&mut self) -> Option<AttributePath> {
+        let mut path = vec![self.next_token()?.to_owned()];
+        while self.accept(".") {
+            path.push(self.next_token()?.to_owned());
         }
         Some(path)
     }

@@ -14,13 +14,13 @@ use super::expression::{self, Condition, Item, Placeholders, Update};
 
 /// A range key, in its order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Range {
+enum RangeKey {
     None,
     Number(u64),
     Text(String),
 }
 
-type Key = (String, Range);
+type ItemKey = (String, RangeKey);
 
 /// A table.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ struct Table {
     /// The hash key of the index over the table's own hash key, if it has one.
     index: Option<String>,
     description: Value,
-    items: BTreeMap<Key, Item>,
+    items: BTreeMap<ItemKey, Item>,
 }
 
 /// The engine.
@@ -38,7 +38,7 @@ struct Table {
 pub(crate) struct Light {
     tables: HashMap<String, Table>,
     /// Transactions that were done, by their tokens: DynamoDB does none of them twice.
-    done: HashSet<String>,
+    committed: HashSet<String>,
     conditions: Expressions<Condition>,
     updates: Expressions<Update>,
 }
@@ -47,19 +47,19 @@ pub(crate) struct Light {
 #[derive(Debug)]
 struct Expressions<T> {
     parse: fn(&str) -> Option<T>,
-    read: HashMap<String, Arc<T>>,
+    known: HashMap<String, Arc<T>>,
 }
 
 impl<T> Expressions<T> {
-    fn read(&mut self, text: &str) -> Result<Arc<T>, Refusal> {
-        if let Some(known) = self.read.get(text) {
+    fn parsed(&mut self, text: &str) -> Result<Arc<T>, Refusal> {
+        if let Some(known) = self.known.get(text) {
             return Ok(Arc::clone(known));
         }
         let Some(parsed) = (self.parse)(text) else {
             return invalid(format!("no expression: {text}"));
         };
         let parsed = Arc::new(parsed);
-        self.read.insert(text.to_owned(), Arc::clone(&parsed));
+        self.known.insert(text.to_owned(), Arc::clone(&parsed));
         Ok(parsed)
     }
 }
@@ -68,17 +68,14 @@ impl Default for Light {
     fn default() -> Light {
         Light {
             tables: HashMap::new(),
-            done: HashSet::new(),
-            conditions: Expressions { parse: expression::condition, read: HashMap::new() },
-            updates: Expressions { parse: expression::update, read: HashMap::new() },
+            committed: HashSet::new(),
+            conditions: Expressions { parse: expression::condition, known: HashMap::new() },
+            updates: Expressions { parse: expression::update, known: HashMap::new() },
         }
     }
 }
 
-/// What a call comes to.
-type Answer = Result<Value, Refusal>;
-
-/// Why a call is refused.
+/// Why a call is error_response.
 #[derive(Debug)]
 enum Refusal {
     Invalid(String),
@@ -90,7 +87,7 @@ enum Refusal {
     Cancelled(Vec<Option<Option<Item>>>),
 }
 
-fn refused(refusal: Refusal) -> (u16, Value) {
+fn error_response(refusal: Refusal) -> (u16, Value) {
     let space = "com.amazonaws.dynamodb.v20120810#";
     let error = |kind: &str, message: String| json!({ "__type": format!("{space}{kind}"), "message": message });
     let answer = match refusal {
@@ -136,19 +133,21 @@ fn invalid<T>(what: impl Into<String>) -> Result<T, Refusal> {
 }
 
 impl Table {
-    fn key(&self, of: &Value) -> Result<Key, Refusal> {
+    fn key_in(&self, of: &Value) -> Result<ItemKey, Refusal> {
         let text = |name: &str| of.get(name)?.get("S")?.as_str().map(str::to_owned);
         let number = |name: &str| of.get(name)?.get("N")?.as_str()?.parse().ok();
         let Some(hash) = text(&self.hash) else { return invalid("a key lacks its hash") };
         let range = match &self.range {
-            None => Some(Range::None),
-            Some(name) => number(name).map(Range::Number).or_else(|| text(name).map(Range::Text)),
+            None => Some(RangeKey::None),
+            Some(name) => {
+                number(name).map(RangeKey::Number).or_else(|| text(name).map(RangeKey::Text))
+            }
         };
         range.map_or_else(|| invalid("a key lacks its range"), |range| Ok((hash, range)))
     }
 
     /// The key of an item, as an answer says where it stopped.
-    fn key_of(&self, item: &Item) -> Value {
+    fn last_evaluated_key(&self, item: &Item) -> Value {
         let names = [Some(&self.hash), self.range.as_ref()];
         let named = names.into_iter().flatten();
         named.filter_map(|name| Some((name.clone(), item.get(name)?.clone()))).collect()
@@ -157,8 +156,8 @@ impl Table {
 
 /// A change that a call asks for, once its condition holds.
 enum Change {
-    Put(Key, Item),
-    Delete(Key),
+    Put(ItemKey, Item),
+    Delete(ItemKey),
     None,
 }
 
@@ -175,7 +174,7 @@ impl Light {
             "TransactWriteItems" => self.transact(call),
             other => invalid(format!("the light engine does not know {other}")),
         };
-        answer.map_or_else(refused, |answer| (200, answer))
+        answer.map_or_else(error_response, |answer| (200, answer))
     }
 
     fn table(&self, call: &Value) -> Result<&Table, Refusal> {
@@ -183,7 +182,7 @@ impl Light {
         self.tables.get(name).ok_or(Refusal::NoTable)
     }
 
-    fn create(&mut self, call: &Value) -> Answer {
+    fn create(&mut self, call: &Value) -> Result<Value, Refusal> {
         let name = call["TableName"].as_str().unwrap_or_default().to_owned();
         if self.tables.contains_key(&name) {
             return Err(Refusal::Exists);
@@ -211,25 +210,25 @@ impl Light {
         Ok(answer)
     }
 
-    fn describe(&self, call: &Value) -> Answer {
+    fn describe(&self, call: &Value) -> Result<Value, Refusal> {
         Ok(json!({ "Table": self.table(call)?.description }))
     }
 
-    fn get(&self, call: &Value) -> Answer {
+    fn get(&self, call: &Value) -> Result<Value, Refusal> {
         let table = self.table(call)?;
-        let found = table.items.get(&table.key(&call["Key"])?);
+        let found = table.items.get(&table.key_in(&call["Key"])?);
         Ok(found.map_or_else(|| json!({}), |item| json!({ "Item": item })))
     }
 
     /// What a write would change, if its condition holds; the old item if it does not.
     fn prepare(&mut self, operation: &str, call: &Value) -> Result<Change, Refusal> {
         let condition = call["ConditionExpression"].as_str();
-        let condition = condition.map(|text| self.conditions.read(text)).transpose()?;
+        let condition = condition.map(|text| self.conditions.parsed(text)).transpose()?;
         let update = call["UpdateExpression"].as_str();
-        let update = update.map(|text| self.updates.read(text)).transpose()?;
+        let update = update.map(|text| self.updates.parsed(text)).transpose()?;
         let table = self.table(call)?;
         let whole = if operation == "PutItem" { &call["Item"] } else { &call["Key"] };
-        let key = table.key(whole)?;
+        let key = table.key_in(whole)?;
         let old = table.items.get(&key);
         let placeholders = Placeholders {
             names: &call["ExpressionAttributeNames"],
@@ -274,7 +273,7 @@ impl Light {
         }
     }
 
-    fn write(&mut self, operation: &str, call: &Value) -> Answer {
+    fn write(&mut self, operation: &str, call: &Value) -> Result<Value, Refusal> {
         let change = self.prepare(operation, call)?;
         let answer = match &change {
             Change::Put(_, item) if call["ReturnValues"] == "ALL_NEW" => {
@@ -286,9 +285,9 @@ impl Light {
         Ok(answer)
     }
 
-    fn transact(&mut self, call: &Value) -> Answer {
+    fn transact(&mut self, call: &Value) -> Result<Value, Refusal> {
         let token = call["ClientRequestToken"].as_str().unwrap_or_default();
-        if self.done.contains(token) {
+        if self.committed.contains(token) {
             return Ok(json!({}));
         }
         let mut prepared = Vec::new();
@@ -313,11 +312,11 @@ impl Light {
         for (part, change) in prepared {
             self.commit(part, change);
         }
-        self.done.insert(token.to_owned());
+        self.committed.insert(token.to_owned());
         Ok(json!({}))
     }
 
-    fn query(&self, call: &Value) -> Answer {
+    fn query(&self, call: &Value) -> Result<Value, Refusal> {
         let table = self.table(call)?;
         let values = &call["ExpressionAttributeValues"];
         let condition = call["KeyConditionExpression"].as_str().unwrap_or_default();
@@ -332,11 +331,11 @@ impl Light {
             return Ok(self.query_index(table, hash, call));
         }
         let start = match call.get("ExclusiveStartKey").filter(|key| !key.is_null()) {
-            Some(key) => Some(table.key(key)?.1),
-            None => after.map(Range::Number),
+            Some(key) => Some(table.key_in(key)?.1),
+            None => after.map(RangeKey::Number),
         };
         let forward = call["ScanIndexForward"] != false;
-        let start = start.unwrap_or(Range::None);
+        let start = start.unwrap_or(RangeKey::None);
         let from = Bound::Excluded((hash.to_owned(), start));
         let of_hash = table.items.range((from, Bound::Unbounded));
         let of_hash = of_hash.take_while(|((id, _), _)| id == hash);
@@ -350,7 +349,7 @@ impl Light {
         let mut answer =
             json!({ "Count": items.len(), "ScannedCount": items.len(), "Items": items });
         if let (true, Some(last)) = (more, items.last()) {
-            answer["LastEvaluatedKey"] = table.key_of(last);
+            answer["LastEvaluatedKey"] = table.last_evaluated_key(last);
         }
         Ok(answer)
     }
@@ -369,12 +368,12 @@ impl Light {
         json!({ "Count": keys.len(), "ScannedCount": keys.len(), "Items": keys })
     }
 
-    fn scan(&self, call: &Value) -> Answer {
+    fn scan(&self, call: &Value) -> Result<Value, Refusal> {
         let items: Vec<&Item> = self.table(call)?.items.values().collect();
         Ok(json!({ "Count": items.len(), "ScannedCount": items.len(), "Items": items }))
     }
 
-    fn batch_get(&self, call: &Value) -> Answer {
+    fn batch_get(&self, call: &Value) -> Result<Value, Refusal> {
         let mut responses = Item::new();
         for (name, wanted) in call["RequestItems"].as_object().into_iter().flatten() {
             let table = self.tables.get(name).ok_or(Refusal::NoTable)?;
@@ -385,7 +384,7 @@ impl Light {
                 .map(|text| text.split(',').map(|name| placeholders.name(name.trim())).collect());
             let mut items = Vec::new();
             for key in wanted["Keys"].as_array().into_iter().flatten() {
-                let Some(item) = table.items.get(&table.key(key)?) else { continue };
+                let Some(item) = table.items.get(&table.key_in(key)?) else { continue };
                 let mut item = item.clone();
                 if let Some(names) = &projected {
                     item.retain(|name, _| names.contains(&name.as_str()));

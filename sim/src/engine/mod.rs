@@ -11,7 +11,7 @@ use dynoxide::storage_backend::Clock;
 use gapless::embedded::Engine as Dynoxide;
 use serde_json::Value;
 
-use crate::world::{BEGINNING, lock, now};
+use crate::moment::{BEGINNING, lock, now};
 use light::Light;
 
 /// Which engine stores.
@@ -40,7 +40,7 @@ impl std::str::FromStr for EngineKind {
 }
 
 /// An engine in memory.
-pub(crate) enum Engine {
+pub(crate) enum StorageEngine {
     Light(Box<Mutex<Light>>),
     Dynoxide(Dynoxide),
     Both(Box<Mutex<Light>>, Dynoxide),
@@ -64,12 +64,12 @@ fn dynoxide() -> Dynoxide {
     Dynoxide::over(database.expect("a database in memory can be had"))
 }
 
-impl Engine {
-    pub(crate) fn new(kind: EngineKind) -> Engine {
+impl StorageEngine {
+    pub(crate) fn new(kind: EngineKind) -> StorageEngine {
         match kind {
-            EngineKind::Light => Engine::Light(Box::default()),
-            EngineKind::Dynoxide => Engine::Dynoxide(dynoxide()),
-            EngineKind::Both => Engine::Both(Box::default(), dynoxide()),
+            EngineKind::Light => StorageEngine::Light(Box::default()),
+            EngineKind::Dynoxide => StorageEngine::Dynoxide(dynoxide()),
+            EngineKind::Both => StorageEngine::Both(Box::default(), dynoxide()),
         }
     }
 
@@ -79,11 +79,11 @@ impl Engine {
     /// How two engines differ.
     pub(crate) fn call(&self, operation: &str, call: &Value) -> Result<(u16, Value), String> {
         match self {
-            Engine::Light(light) => Ok(in_light(light, operation, call)),
-            Engine::Dynoxide(dynoxide) => Ok(in_dynoxide(dynoxide, operation, call)),
-            Engine::Both(light, dynoxide) => {
+            StorageEngine::Light(light) => Ok(call_light(light, operation, call)),
+            StorageEngine::Dynoxide(dynoxide) => Ok(call_dynoxide(dynoxide, operation, call)),
+            StorageEngine::Both(light, dynoxide) => {
                 let (first, second) =
-                    (in_light(light, operation, call), in_dynoxide(dynoxide, operation, call));
+                    (call_light(light, operation, call), call_dynoxide(dynoxide, operation, call));
                 if alike(operation, &first, &second) {
                     return Ok(first);
                 }
@@ -95,11 +95,11 @@ impl Engine {
     }
 }
 
-fn in_light(light: &Mutex<Light>, operation: &str, call: &Value) -> (u16, Value) {
+fn call_light(light: &Mutex<Light>, operation: &str, call: &Value) -> (u16, Value) {
     lock(light).call(operation, call)
 }
 
-fn in_dynoxide(dynoxide: &Dynoxide, operation: &str, call: &Value) -> (u16, Value) {
+fn call_dynoxide(dynoxide: &Dynoxide, operation: &str, call: &Value) -> (u16, Value) {
     let body = serde_json::to_vec(call).unwrap_or_default();
     let (status, answer) = dynoxide.call(operation, &body);
     (status, serde_json::from_slice(&answer).unwrap_or_default())
@@ -152,7 +152,7 @@ mod tests {
     use madsim::runtime::Runtime;
     use serde_json::{Value, json};
 
-    use super::{Engine, EngineKind, alike, in_light};
+    use super::{EngineKind, StorageEngine, alike, call_light};
 
     fn put(value: &str) -> Value {
         json!({ "TableName": "table", "Item": { "id": { "S": "a" }, "is": { "S": value } } })
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn a_write_that_only_one_of_two_engines_has_is_told_by_the_next_read() {
         Runtime::new().block_on(async {
-            let engine = Engine::new(EngineKind::Both);
+            let engine = StorageEngine::new(EngineKind::Both);
             let table = json!({
                 "TableName": "table",
                 "AttributeDefinitions": [{ "AttributeName": "id", "AttributeType": "S" }],
@@ -172,8 +172,8 @@ mod tests {
             engine.call("PutItem", &put("one")).expect("both write it");
             let read = json!({ "TableName": "table", "Key": { "id": { "S": "a" } } });
             engine.call("GetItem", &read).expect("both read the same");
-            let Engine::Both(light, _) = &engine else { panic!("both were asked for") };
-            in_light(light, "PutItem", &put("another"));
+            let StorageEngine::Both(light, _) = &engine else { panic!("both were asked for") };
+            call_light(light, "PutItem", &put("another"));
             let differ = engine.call("GetItem", &read).expect_err("they differ");
             assert!(differ.contains("GetItem"), "{differ}");
         });

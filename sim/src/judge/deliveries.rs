@@ -7,14 +7,14 @@ use gapless::{Group, Live};
 use gapless_model::store::Lease;
 use gapless_model::{Epoch, Invariant, PartitionId, Seq};
 
-use super::{Handed, Slots, Verdict, broken};
-
-type Key = (Group, PartitionId);
+use super::evidence::{LeaseKey, ObservedDelivery, SlotKey};
+use super::judgement::{Judgement, broken};
+use super::slots::SlotContents;
 
 /// What one group has seen of one partition.
 #[derive(Debug, Default)]
 struct Track {
-    /// The last slot that was handed to a handler under the current epoch.
+    /// The last slot that was delivery to a handler under the current epoch.
     begun: Seq,
     /// The last slot of a delivery that was finished, by anybody.
     finished: Seq,
@@ -32,28 +32,32 @@ struct Track {
 /// The deliveries of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Deliveries {
-    tracks: BTreeMap<Key, Track>,
+    tracks: BTreeMap<LeaseKey, Track>,
     /// The events that each group has finished.
-    seen: HashMap<Group, BTreeSet<String>>,
+    delivered: HashMap<Group, BTreeSet<String>>,
 }
 
 impl Deliveries {
-    pub(crate) fn has_seen(&self, group: &Group, event: &str) -> bool {
-        self.seen.get(group).is_some_and(|seen| seen.contains(event))
+    pub(crate) fn has_delivered(&self, group: &Group, event: &str) -> bool {
+        self.delivered.get(group).is_some_and(|seen| seen.contains(event))
     }
 
     /// A worker takes a turn.
-    pub(crate) fn turned(&mut self, group: &Group, partition: &PartitionId) {
+    pub(crate) fn note_turn(&mut self, group: &Group, partition: &PartitionId) {
         let track = self.tracks.entry((group.clone(), partition.clone())).or_default();
         track.turned = true;
     }
 
     /// A handler got a delivery.
-    pub(crate) fn begun(&mut self, handed: &Handed, slots: &Slots) -> Verdict {
-        let Handed { group, partition, epoch, upto, attempt, events, .. } = handed;
+    pub(crate) fn judge_start(
+        &mut self,
+        delivery: &ObservedDelivery,
+        slots: &SlotContents,
+    ) -> Judgement {
+        let ObservedDelivery { group, partition, epoch, upto, attempt, events, .. } = delivery;
         let whose = format!("{group} on {partition}");
         for (slot, event) in events {
-            let place = slots.place(event);
+            let place = slots.position_of(event);
             if place.as_ref() != Some(&(partition.clone(), *slot)) {
                 return broken(
                     Invariant::D1,
@@ -94,7 +98,7 @@ impl Deliveries {
         // Everything between what was delivered and this delivery holds no event.
         let mut between = track.begun.next();
         while between < first {
-            let skipped = slots.events(&(partition.clone(), between));
+            let skipped = slots.events_in(&(partition.clone(), between));
             if let Some(event) = skipped.first() {
                 return broken(
                     Invariant::D2,
@@ -110,22 +114,22 @@ impl Deliveries {
     }
 
     /// A handler finished a delivery.
-    pub(crate) fn finished(&mut self, handed: &Handed) {
-        let seen = self.seen.entry(handed.group.clone()).or_default();
-        seen.extend(handed.events.iter().map(|(_, event)| event.clone()));
-        let key = (handed.group.clone(), handed.partition.clone());
+    pub(crate) fn note_finish(&mut self, delivery: &ObservedDelivery) {
+        let seen = self.delivered.entry(delivery.group.clone()).or_default();
+        seen.extend(delivery.events.iter().map(|(_, event)| event.clone()));
+        let key = (delivery.group.clone(), delivery.partition.clone());
         let track = self.tracks.entry(key).or_default();
-        track.finished = track.finished.max(handed.upto);
+        track.finished = track.finished.max(delivery.upto);
     }
 
     /// A lease changed: everything at or below its checkpoint must have been delivered.
-    pub(crate) fn lease_written(
+    pub(crate) fn judge_lease(
         &mut self,
-        key: &Key,
+        key: &LeaseKey,
         before: Option<&Lease<Live>>,
         lease: &Lease<Live>,
-        slots: &Slots,
-    ) -> Verdict {
+        slots: &SlotContents,
+    ) -> Judgement {
         let (group, partition) = key;
         let from = before.map_or(Seq::ZERO, |before| before.checkpoint);
         let mut slot = from.next();
@@ -141,7 +145,7 @@ impl Deliveries {
                 );
             }
             let missed =
-                slots.events(&place).into_iter().find(|event| !self.has_seen(group, event));
+                slots.events_in(&place).into_iter().find(|event| !self.has_delivered(group, event));
             if let Some(event) = missed {
                 return broken(
                     Invariant::D3,
@@ -164,10 +168,10 @@ impl Deliveries {
     }
 
     /// A slot was written: no checkpoint may be at or behind it already.
-    pub(crate) fn slot_written(&self, key: &(PartitionId, Seq), events: Vec<String>) -> Verdict {
+    pub(crate) fn judge_slot(&self, key: &SlotKey, events: Vec<String>) -> Judgement {
         let (partition, slot) = key;
         for ((group, _), track) in self.tracks.iter().filter(|((_, id), _)| id == partition) {
-            let missed = events.iter().find(|event| !self.has_seen(group, event));
+            let missed = events.iter().find(|event| !self.has_delivered(group, event));
             if track.checkpoint >= *slot
                 && let Some(event) = missed
             {

@@ -3,45 +3,44 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use gapless::{Group, Live, Owner};
+use gapless::{Live, Owner};
 use gapless_model::store::{Lease, Request};
-use gapless_model::{Epoch, Invariant, PartitionId};
+use gapless_model::{Epoch, Invariant};
 use serde_json::Value;
 
-use super::{Applied, Breach, broken};
+use super::evidence::{AppliedCall, LeaseKey};
+use super::judgement::{Breach, broken};
 use crate::decode;
-use crate::plan::Process;
-
-type Key = (Group, PartitionId);
+use crate::plan::Node;
 
 /// The leases, as the engine holds them.
 #[derive(Debug, Default)]
 pub(crate) struct Leases {
-    leases: BTreeMap<Key, Lease<Live>>,
-    owners: HashMap<(Key, Epoch), Owner>,
-    processes: HashMap<Owner, Process>,
+    leases: BTreeMap<LeaseKey, Lease<Live>>,
+    owners: HashMap<(LeaseKey, Epoch), Owner>,
+    nodes: HashMap<Owner, Node>,
 }
 
 impl Leases {
     /// A worker's run has a name.
-    pub(crate) fn named(&mut self, owner: &Owner, process: Process) {
-        self.processes.insert(owner.clone(), process);
+    pub(crate) fn register_owner(&mut self, owner: &Owner, node: Node) {
+        self.nodes.insert(owner.clone(), node);
     }
 
-    pub(crate) fn current(&self, key: &Key) -> Option<&Lease<Live>> {
+    pub(crate) fn current(&self, key: &LeaseKey) -> Option<&Lease<Live>> {
         self.leases.get(key)
     }
 
-    pub(crate) fn all(&self) -> impl Iterator<Item = (&Key, &Lease<Live>)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&LeaseKey, &Lease<Live>)> {
         self.leases.iter()
     }
 
     /// A lease's item after a write that may have changed it.
-    pub(crate) fn written(
+    pub(crate) fn judge_write(
         &mut self,
-        key: &Key,
+        key: &LeaseKey,
         item: &Value,
-        applied: &Applied<'_>,
+        applied: &AppliedCall<'_>,
     ) -> Result<Lease<Live>, (Breach, String)> {
         let Some(lease) = decode::lease(item) else {
             return Err((Breach::Refinement, format!("a lease is no lease: {item}")));
@@ -71,16 +70,16 @@ impl Leases {
             )?;
         }
         if lease.checkpoint != old.checkpoint {
-            self.by_current_epoch(&whose, &old, applied)?;
+            self.judge_checkpoint(&whose, &old, applied)?;
         }
         Ok(lease)
     }
 
-    fn by_current_epoch(
+    fn judge_checkpoint(
         &self,
         whose: &str,
         old: &Lease<Live>,
-        applied: &Applied<'_>,
+        applied: &AppliedCall<'_>,
     ) -> Result<(), (Breach, String)> {
         let fence = match applied.request {
             Request::Checkpoint { fence, .. } => *fence,
@@ -89,7 +88,7 @@ impl Leases {
         let by_owner = match fence {
             Some(epoch) => epoch == old.epoch,
             // Without a fence it is the sender that tells.
-            None => self.processes.get(&old.owner) == Some(&applied.process),
+            None => self.nodes.get(&old.owner) == Some(&applied.node),
         };
         if by_owner {
             return Ok(());

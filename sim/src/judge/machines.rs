@@ -13,22 +13,25 @@ use gapless_model::consume::{Consume, News};
 use gapless_model::store::{Reply, Request};
 use gapless_model::{PartitionId, Rules};
 
-use super::{Breach, Life, Verdict};
-use crate::plan::Process;
+use super::judgement::{Breach, Judgement};
+use crate::plan::Node;
 
-type Turn = (Owner, Group, PartitionId);
+/// An append's token, and how often its process had died when it began.
+type AppendKey = (Token, u32);
+
+type TurnKey = (Owner, Group, PartitionId);
 
 /// The copies.
 pub(crate) struct Machines {
     rules: Rules<Live>,
-    appends: HashMap<(Process, Life), Append<Live>>,
-    turns: HashMap<Turn, Consume<Live>>,
+    appends: HashMap<(Node, AppendKey), Append<Live>>,
+    turns: HashMap<TurnKey, Consume<Live>>,
     /// What the store answered to each process's requests.
-    answers: HashMap<Process, HashMap<Request<Live>, Vec<Reply<Live>>>>,
-    seen: BTreeSet<&'static str>,
+    replies: HashMap<Node, HashMap<Request<Live>, Vec<Reply<Live>>>>,
+    marks: BTreeSet<&'static str>,
 }
 
-fn machine(what: String) -> Verdict {
+fn broken(what: String) -> Judgement {
     Err((Breach::Machine, what))
 }
 
@@ -38,36 +41,31 @@ impl Machines {
             rules,
             appends: HashMap::new(),
             turns: HashMap::new(),
-            answers: HashMap::new(),
-            seen: BTreeSet::new(),
+            replies: HashMap::new(),
+            marks: BTreeSet::new(),
         }
     }
 
     /// What machines were seen to do, for the coverage marks.
-    pub(crate) fn seen(&self) -> &BTreeSet<&'static str> {
-        &self.seen
+    pub(crate) fn marks(&self) -> &BTreeSet<&'static str> {
+        &self.marks
     }
 
     /// The store answered a request of a process, whether the answer arrives or not.
-    pub(crate) fn answered(
-        &mut self,
-        process: Process,
-        request: &Request<Live>,
-        reply: &Reply<Live>,
-    ) {
-        let answers = self.answers.entry(process).or_default().entry(request.clone()).or_default();
+    pub(crate) fn note_reply(&mut self, node: Node, request: &Request<Live>, reply: &Reply<Live>) {
+        let answers = self.replies.entry(node).or_default().entry(request.clone()).or_default();
         if !answers.contains(reply) {
             answers.push(reply.clone());
         }
     }
 
     /// A machine takes up its work, or goes on with it.
-    pub(crate) fn began(&mut self, process: Process, life: u32, began: Machine<'_>) -> Verdict {
+    pub(crate) fn judge_start(&mut self, node: Node, life: u32, began: Machine<'_>) -> Judgement {
         match began {
             Machine::Append { token, machine: now } => {
-                let key = (process, (token.clone(), life));
+                let key = (node, (token.clone(), life));
                 match self.appends.get(&key) {
-                    Some(copy) if copy != now => machine(format!(
+                    Some(copy) if copy != now => broken(format!(
                         "append {token} goes on in another state than it was left in"
                     )),
                     Some(_) => Ok(()),
@@ -82,45 +80,47 @@ impl Machines {
                 self.turns.insert(key, now.clone());
                 Ok(())
             }
+            other => broken(format!("no copy stands beside {other:?}")),
         }
     }
 
     /// A machine, as it is now, is told this next.
-    pub(crate) fn told(
+    pub(crate) fn judge_news(
         &mut self,
-        process: Process,
+        node: Node,
         life: u32,
         whose: Machine<'_>,
         news: Told<'_>,
-    ) -> Verdict {
+    ) -> Judgement {
         match whose {
             Machine::Append { token, machine: now } => {
-                self.append_told(process, (token.clone(), life), now, news)
+                self.judge_append_news(node, (token.clone(), life), now, news)
             }
             Machine::Turn { owner, group, partition, machine: now } => {
                 let key = (owner.clone(), group.clone(), partition.clone());
-                self.turn_told(process, &key, now, news)
+                self.judge_turn_news(node, &key, now, news)
             }
+            other => broken(format!("no copy stands beside {other:?}")),
         }
     }
 
-    fn append_told(
+    fn judge_append_news(
         &mut self,
-        process: Process,
-        life: Life,
+        node: Node,
+        life: AppendKey,
         now: &Append<Live>,
         news: Told<'_>,
-    ) -> Verdict {
-        let Some(copy) = self.appends.get_mut(&(process, life.clone())) else {
-            return machine(format!("append {} was never begun", life.0));
+    ) -> Judgement {
+        let Some(copy) = self.appends.get_mut(&(node, life.clone())) else {
+            return broken(format!("append {} was never begun", life.0));
         };
         if copy != now {
-            return machine(format!("append {} is in another state than it was told into", life.0));
+            return broken(format!("append {} is in another state than it was told into", life.0));
         }
         match (news, copy.wants(&self.rules)) {
             (Told::Answer(reply), Want::Store(request)) => {
-                truthful(&self.answers, process, &request, reply)?;
-                self.seen.extend(marked(&request, reply));
+                judge_reply(&self.replies, node, &request, reply)?;
+                self.marks.extend(mark_of(&request, reply));
                 copy.tell(&self.rules, reply.clone());
                 Ok(())
             }
@@ -129,35 +129,35 @@ impl Machines {
                 Ok(())
             }
             (news, wants) => {
-                machine(format!("append {} wants {wants:?} and is told {news:?}", life.0))
+                broken(format!("append {} wants {wants:?} and is told {news:?}", life.0))
             }
         }
     }
 
-    fn turn_told(
+    fn judge_turn_news(
         &mut self,
-        process: Process,
-        key: &Turn,
+        node: Node,
+        key: &TurnKey,
         now: &Consume<Live>,
         news: Told<'_>,
-    ) -> Verdict {
+    ) -> Judgement {
         let (owner, _, partition) = key;
         let whose = format!("the turn of {owner} on {partition}");
         let Some(copy) = self.turns.get_mut(key) else {
-            return machine(format!("{whose} was never begun"));
+            return broken(format!("{whose} was never begun"));
         };
         if copy != now {
-            return machine(format!("{whose} is in another state than it was told into"));
+            return broken(format!("{whose} is in another state than it was told into"));
         }
         let Told::News(at, news) = news else {
-            return machine(format!("{whose} is told what only an append is told"));
+            return broken(format!("{whose} is told what only an append is told"));
         };
         let wants = copy.wants(&self.rules);
         let wanted = match news {
             News::Reply(reply) => match wants.store {
                 Some(request) => {
-                    truthful(&self.answers, process, &request, reply)?;
-                    self.seen.extend(marked(&request, reply));
+                    judge_reply(&self.replies, node, &request, reply)?;
+                    self.marks.extend(mark_of(&request, reply));
                     true
                 }
                 None => false,
@@ -168,51 +168,51 @@ impl Machines {
             News::Stop => copy.may_stop(),
         };
         if !wanted {
-            return machine(format!("{whose} is told {news:?}, which it does not wait for"));
+            return broken(format!("{whose} is told {news:?}, which it does not wait for"));
         }
         copy.tell(&self.rules, at, news.clone());
         Ok(())
     }
 
     /// A process sent a request and heard of it, or gave up: its machine must want it.
-    pub(crate) fn decided(
+    pub(crate) fn judge_decision(
         &self,
-        process: Process,
+        node: Node,
         life: u32,
         who: &str,
         request: &Request<Live>,
-    ) -> Verdict {
-        if let Some(copy) = self.appends.get(&(process, (Token::from(who), life))) {
+    ) -> Judgement {
+        if let Some(copy) = self.appends.get(&(node, (Token::from(who), life))) {
             return match copy.wants(&self.rules) {
                 Want::Store(wanted) if wanted == *request => Ok(()),
-                wanted => machine(format!("append {who} sent {request:?} and wants {wanted:?}")),
+                wanted => broken(format!("append {who} sent {request:?} and wants {wanted:?}")),
             };
         }
         let owner = Owner::from(who);
-        let of_partition = |turn: &Turn| turn.0 == owner && turn.2 == *request.partition();
+        let of_partition = |turn: &TurnKey| turn.0 == owner && turn.2 == *request.partition();
         let Some((_, copy)) = self.turns.iter().find(|(turn, _)| of_partition(turn)) else {
             // A claim, an audit: nothing that a copy stands beside.
             return match request.group() {
                 None => Ok(()),
-                Some(_) => machine(format!("{who} sent {request:?} outside of any turn")),
+                Some(_) => broken(format!("{who} sent {request:?} outside of any turn")),
             };
         };
         match copy.wants(&self.rules).store {
             Some(wanted) if wanted == *request => Ok(()),
-            wanted => machine(format!("{who} sent {request:?}, and its turn wants {wanted:?}")),
+            wanted => broken(format!("{who} sent {request:?}, and its turn wants {wanted:?}")),
         }
     }
 }
 
 /// Whether the store ever gave this answer to that request.
-fn truthful(
-    answers: &HashMap<Process, HashMap<Request<Live>, Vec<Reply<Live>>>>,
-    process: Process,
+fn judge_reply(
+    answers: &HashMap<Node, HashMap<Request<Live>, Vec<Reply<Live>>>>,
+    node: Node,
     request: &Request<Live>,
     reply: &Reply<Live>,
-) -> Verdict {
+) -> Judgement {
     let given = |request: &Request<Live>| {
-        let replies = answers.get(&process).and_then(|answers| answers.get(request));
+        let replies = answers.get(&node).and_then(|answers| answers.get(request));
         replies.is_some_and(|replies| replies.contains(reply))
     };
     // A page that was read ahead is consistent, also where the design does not ask for that.
@@ -227,11 +227,11 @@ fn truthful(
     if given(request) || consistent.as_ref().is_some_and(given) {
         return Ok(());
     }
-    machine(format!("{request:?} is told to be answered {reply:?}, and the store never said so"))
+    broken(format!("{request:?} is told to be answered {reply:?}, and the store never said so"))
 }
 
 /// Places that some run must reach.
-fn marked(request: &Request<Live>, reply: &Reply<Live>) -> Option<&'static str> {
+fn mark_of(request: &Request<Live>, reply: &Reply<Live>) -> Option<&'static str> {
     match (request, reply) {
         (Request::Write(write), Reply::Taken(gapless_model::store::Slot::Events { token, .. }))
             if *token == write.token =>

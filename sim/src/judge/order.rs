@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use gapless_model::{Invariant, PartitionId, Seq};
 
-use super::{Verdict, broken};
+use super::judgement::{Judgement, broken};
 
 /// What is known of the order of appends.
 #[derive(Debug, Default)]
@@ -20,19 +20,19 @@ pub(crate) struct Order {
 
 impl Order {
     /// An append of this event begins.
-    pub(crate) fn began(&mut self, event: &str) {
+    pub(crate) fn note_start(&mut self, event: &str) {
         if !self.floors.contains_key(event) {
             self.floors.insert(event.to_owned(), self.acknowledged.clone());
         }
     }
 
     /// It was acknowledged.
-    pub(crate) fn acknowledged(
+    pub(crate) fn judge_acknowledgement(
         &mut self,
         event: &str,
         partition: &PartitionId,
         slot: Seq,
-    ) -> Verdict {
+    ) -> Judgement {
         if !self.events.insert(event.to_owned()) {
             return Ok(());
         }
@@ -51,7 +51,7 @@ impl Order {
     }
 
     /// The events that were acknowledged.
-    pub(crate) fn events(&self) -> &BTreeSet<String> {
+    pub(crate) fn acknowledged_events(&self) -> &BTreeSet<String> {
         &self.events
     }
 }

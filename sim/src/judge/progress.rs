@@ -3,12 +3,16 @@
 
 use gapless::Group;
 
-use super::{Deliveries, Order};
+use super::deliveries::Deliveries;
+use super::order::Order;
 
 /// What a group still lacks.
-pub(crate) fn missing(order: &Order, deliveries: &Deliveries, groups: &[Group]) -> Vec<String> {
+pub(crate) fn undelivered(order: &Order, deliveries: &Deliveries, groups: &[Group]) -> Vec<String> {
     let lacks = |group: &Group| {
-        let unseen = order.events().iter().filter(|event| !deliveries.has_seen(group, event));
+        let unseen = order
+            .acknowledged_events()
+            .iter()
+            .filter(|event| !deliveries.has_delivered(group, event));
         unseen.map(|event| format!("{event} for {group}")).collect::<Vec<_>>()
     };
     groups.iter().flat_map(lacks).collect()

@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use gapless::Live;
 use gapless_model::store::{MemoryTables, Reply, Request, View, apply};
 
-use super::{Applied, Breach};
+use super::evidence::AppliedCall;
+use super::judgement::Breach;
 
 /// The abstract store beside the engine.
 ///
@@ -31,11 +32,11 @@ impl Refinement {
     }
 
     /// What the specification answers; the engine must have answered the same.
-    pub(crate) fn applied(
+    pub(crate) fn judge_reply(
         &mut self,
-        applied: &Applied<'_>,
+        applied: &AppliedCall<'_>,
     ) -> Result<Reply<Live>, (Breach, String)> {
-        let Applied { request, view, reply, status, answer, token, .. } = applied;
+        let AppliedCall { request, view, reply, status, answer, token, .. } = applied;
         let done = token.and_then(|token| self.transactions.get(token)).cloned();
         let specified = done.unwrap_or_else(|| apply(&mut self.tables, request, *view));
         if let (Some(token), 200) = (token, status) {

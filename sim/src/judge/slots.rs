@@ -5,26 +5,27 @@ use std::collections::{BTreeMap, HashMap};
 use gapless_model::{Invariant, PartitionId, Seq};
 use serde_json::Value;
 
-use super::{Verdict, broken};
+use super::evidence::SlotKey;
+use super::judgement::{Judgement, broken};
 
 /// What stands in the slots, as the engine holds them.
 #[derive(Debug, Default)]
-pub(crate) struct Slots {
-    items: HashMap<(PartitionId, Seq), Value>,
-    places: HashMap<String, (PartitionId, Seq)>,
+pub(crate) struct SlotContents {
+    items: HashMap<SlotKey, Value>,
+    positions: HashMap<String, SlotKey>,
     tails: BTreeMap<PartitionId, Seq>,
 }
 
 /// The names of the events in a slot's item.
-fn names(item: &Value) -> Vec<String> {
+fn event_names(item: &Value) -> Vec<String> {
     let parts = item.get("events").and_then(|list| list.get("L")).and_then(Value::as_array);
     let data = parts.into_iter().flatten().skip(1).step_by(2);
     data.filter_map(|data| data.get("S").and_then(Value::as_str).map(str::to_owned)).collect()
 }
 
-impl Slots {
+impl SlotContents {
     /// A slot's item after a write that may have changed it: what is to be said of S1 and of S2.
-    pub(crate) fn written(&mut self, key: &(PartitionId, Seq), item: &Value) -> [Verdict; 2] {
+    pub(crate) fn judge_write(&mut self, key: &SlotKey, item: &Value) -> [Judgement; 2] {
         let (partition, slot) = key;
         let before = self.items.insert(key.clone(), item.clone());
         let changed = match before {
@@ -37,8 +38,8 @@ impl Slots {
             None => Ok(()),
         };
         let mut twice = Ok(());
-        for name in names(item) {
-            let place = self.places.insert(name.clone(), key.clone());
+        for name in event_names(item) {
+            let place = self.positions.insert(name.clone(), key.clone());
             if let Some((other, first)) = place.filter(|place| place != key) {
                 twice = broken(
                     Invariant::S2,
@@ -54,17 +55,17 @@ impl Slots {
     }
 
     /// Where an event stands.
-    pub(crate) fn place(&self, event: &str) -> Option<(PartitionId, Seq)> {
-        self.places.get(event).cloned()
+    pub(crate) fn position_of(&self, event: &str) -> Option<SlotKey> {
+        self.positions.get(event).cloned()
     }
 
     /// The events of a slot; nothing while it is empty.
-    pub(crate) fn events(&self, key: &(PartitionId, Seq)) -> Vec<String> {
-        self.items.get(key).map(names).unwrap_or_default()
+    pub(crate) fn events_in(&self, key: &SlotKey) -> Vec<String> {
+        self.items.get(key).map(event_names).unwrap_or_default()
     }
 
     /// Whether something stands in a slot.
-    pub(crate) fn is_settled(&self, key: &(PartitionId, Seq)) -> bool {
+    pub(crate) fn is_settled(&self, key: &SlotKey) -> bool {
         self.items.contains_key(key)
     }
 

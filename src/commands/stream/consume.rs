@@ -69,7 +69,7 @@ fn consume(args: &ConsumeArgs, attempts: u32, handler: impl Handler) -> Result<S
 }
 
 fn say(summary: Summary, args: &ConsumeArgs) -> Result<(), Failure> {
-    let Summary { events, turns } = summary;
+    let Summary { events, turns, .. } = summary;
     // Standard output is for events.
     let mut out = std::io::stderr().lock();
     if args.place.json {

@@ -190,6 +190,7 @@ fn unopened(error: SetupError, place: &Place) -> Failure {
             Some(url) => format!("is anything listening at {url}? `gapless serve` would"),
             None => "is the network up, and may you use DynamoDB?".to_owned(),
         },
+        _ => "see `gapless init --help`".to_owned(),
     };
     Failure::Stream { doing: "the stream cannot be opened", help, source: error.into() }
 }

@@ -1,0 +1,302 @@
+//! Appending one batch, from taking a number to its receipt.
+
+use std::time::Duration;
+
+use gapless_model::append::{Answer, Append, Identity, Session, Want};
+use gapless_model::{PartitionId, Seq};
+
+use crate::observe::{Machine, Told};
+use crate::stream::{Shared, Stream};
+use crate::vocabulary::{Backoff, Event, EventBatch, Live, Position, StoreError, Token};
+use crate::wire::check_event;
+
+/// The proof that events are in the log for good, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Receipt {
+    /// The partition.
+    pub partition: PartitionId,
+    /// The position of the first event. The others follow in the same slot.
+    pub position: Position,
+    /// How many events there are.
+    pub events: u32,
+}
+
+/// Why an append has no receipt.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppendError {
+    /// The head was not where the caller expected it. Nothing was appended, and nothing
+    /// will be: read the events in between, and decide again.
+    #[error("expected the head of {partition} at {expected} and found it at {found}")]
+    Conflict {
+        /// The partition.
+        partition: PartitionId,
+        /// The head that the caller expected.
+        expected: Seq,
+        /// The head that was found.
+        found: Seq,
+    },
+    /// A later run of the same named producer has claimed the partition, and settles what
+    /// this run began there. Stop this run.
+    #[error("a later run of the same producer has claimed {partition}: stop this run")]
+    Fenced {
+        /// The partition.
+        partition: PartitionId,
+    },
+    /// The store did not answer for as long as patience lasted. The events may be in the
+    /// log, or get there. [`Unsettled::settle`] finishes the append without appending
+    /// anything twice; a new append of the same events can append them twice.
+    #[error("the append's outcome is unknown, and it can still be settled: {}", .0.why)]
+    Unsettled(Box<Unsettled>),
+    /// The store refused a request for good. A batch that is too large was not sent.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The batch is empty, or its events belong to different partitions. Nothing was sent.
+    #[error("{0}")]
+    Batch(String),
+}
+
+/// An append whose outcome is unknown, ready to be settled.
+///
+/// Dropping it leaves the outcome as it is: the events are in the log at most once.
+#[derive(Debug)]
+pub struct Unsettled {
+    stream: Stream,
+    append: PendingAppend,
+    why: StoreError,
+}
+
+impl Unsettled {
+    /// Returns why the outcome is unknown: the last error of the store.
+    #[must_use]
+    pub fn why(&self) -> &StoreError {
+        &self.why
+    }
+
+    /// Goes on with the append. It recognises what it wrote before.
+    ///
+    /// Dropping the future leaves the outcome unknown.
+    ///
+    /// # Errors
+    /// Returns the errors of [`Stream::append`], and [`AppendError::Unsettled`] if patience
+    /// runs out again.
+    pub async fn settle(self) -> Result<Receipt, AppendError> {
+        self.append.into_receipt(&self.stream).await
+    }
+}
+
+impl Stream {
+    /// Appends an event to the partition of its key.
+    ///
+    /// In the default design this takes two requests and two write units: one raises the
+    /// head, one writes the slot (a write unit for each KB). A partition's first append
+    /// costs one more, for the index.
+    ///
+    /// Dropping the future leaves open whether the event gets into the log; it gets there
+    /// at most once. If a number was taken and its slot is not written, consumers void the
+    /// slot after the grace period.
+    ///
+    /// # Errors
+    /// Returns [`AppendError::Unsettled`] if the store does not answer for as long as
+    /// patience lasts, and [`AppendError::Store`] if it refuses a request or the event is
+    /// too large for an item.
+    pub async fn append(&self, event: Event) -> Result<Receipt, AppendError> {
+        self.append_batch(vec![event]).await
+    }
+
+    /// Appends events of one partition into one slot: all of them or none, in the given
+    /// order, with nothing in between.
+    ///
+    /// The batch takes as many requests as one event, and a write unit for each KB of it.
+    /// It must fit into one item of 400 KB. Dropping the future is as in
+    /// [`Stream::append`].
+    ///
+    /// # Errors
+    /// Returns [`AppendError::Batch`] if there is no event, or if two belong to different
+    /// partitions, and otherwise the errors of [`Stream::append`].
+    pub async fn append_batch(&self, events: Vec<Event>) -> Result<Receipt, AppendError> {
+        self.append_anonymous(events, None).await
+    }
+
+    /// Appends events if the partition's head is where the caller expects it: at the slot
+    /// of the last event that it read, or at [`Seq::ZERO`] in an empty partition.
+    ///
+    /// Of several callers that decide on the same history one succeeds. The costs are those
+    /// of [`Stream::append_batch`]; a conflict costs one write unit. Dropping the future is
+    /// as in [`Stream::append`].
+    ///
+    /// The head can be ahead of the last event, where a number was taken and its slot is
+    /// void or empty. Then [`AppendError::Conflict`] says where the head is.
+    ///
+    /// # Errors
+    /// Returns [`AppendError::Conflict`] if the head is elsewhere, and otherwise the errors
+    /// of [`Stream::append_batch`].
+    pub async fn append_expecting(
+        &self,
+        expected: Seq,
+        events: Vec<Event>,
+    ) -> Result<Receipt, AppendError> {
+        self.append_anonymous(events, Some(expected)).await
+    }
+
+    async fn append_anonymous(
+        &self,
+        events: Vec<Event>,
+        expected: Option<Seq>,
+    ) -> Result<Receipt, AppendError> {
+        let (partition, batch) = self.batch_of_one_partition(events)?;
+        let identity = Identity::Anonymous;
+        let append = PendingAppend::new(self, partition, Token::fresh(), batch, identity, expected);
+        append.into_receipt(self).await
+    }
+
+    /// Makes a batch of events that have a partition in common, and returns both.
+    fn batch_of_one_partition(
+        &self,
+        events: Vec<Event>,
+    ) -> Result<(PartitionId, EventBatch), AppendError> {
+        let Some(first) = events.first() else {
+            return Err(empty_batch());
+        };
+        let partition = self.route(&first.key);
+        if let Some(other) = events.iter().find(|event| self.route(&event.key) != partition) {
+            return Err(AppendError::Batch(format!(
+                "the keys `{}` and `{}` belong to different partitions: append their events in \
+                 separate batches",
+                first.key, other.key
+            )));
+        }
+        for event in &events {
+            check_event(event)?;
+        }
+        let batch = EventBatch::new(events).ok_or_else(empty_batch)?;
+        Ok((partition, batch))
+    }
+}
+
+fn empty_batch() -> AppendError {
+    AppendError::Batch("a batch needs at least one event".to_owned())
+}
+
+/// An append under way: its machine, and what its receipt will say.
+#[derive(Debug)]
+pub(super) struct PendingAppend {
+    machine: Append<Live>,
+    partition: PartitionId,
+    token: Token,
+    events: u32,
+    expected: Option<Seq>,
+}
+
+impl PendingAppend {
+    pub(super) fn new(
+        stream: &Stream,
+        partition: PartitionId,
+        token: Token,
+        batch: EventBatch,
+        identity: Identity<Live>,
+        expected: Option<Seq>,
+    ) -> PendingAppend {
+        let events = count(&batch);
+        let rules = &stream.0.rules;
+        let machine =
+            Append::new(rules, partition.clone(), token.clone(), batch, identity, expected);
+        PendingAppend { machine, partition, token, events, expected }
+    }
+
+    /// The append that an earlier run of a named producer left unfinished.
+    pub(super) fn resume(
+        partition: PartitionId,
+        token: Token,
+        batch: EventBatch,
+        session: Session<Live>,
+    ) -> PendingAppend {
+        let events = count(&batch);
+        let machine = Append::resume(partition.clone(), token.clone(), batch, session);
+        PendingAppend { machine, partition, token, events, expected: None }
+    }
+
+    /// Who appends; for a named producer, with its record after this append.
+    pub(super) fn identity(&self) -> &Identity<Live> {
+        self.machine.identity()
+    }
+
+    /// Drives the append to its receipt.
+    #[tracing::instrument(
+        name = "append",
+        level = "debug",
+        skip_all,
+        fields(partition = %self.partition, token = %self.token)
+    )]
+    async fn into_receipt(mut self, stream: &Stream) -> Result<Receipt, AppendError> {
+        match self.advance(&stream.0).await {
+            Ok(answer) => self.receipt(answer),
+            Err(why) if why.is_transient() => {
+                let stream = stream.clone();
+                Err(AppendError::Unsettled(Box::new(Unsettled { stream, append: self, why })))
+            }
+            Err(refused) => Err(refused.into()),
+        }
+    }
+
+    /// Drives the append as far as the store answers. After a failure, or when the future
+    /// was dropped, the append goes on from where it was.
+    pub(super) async fn advance(&mut self, shared: &Shared) -> Result<Answer, StoreError> {
+        // A race for the head is lost to another producer. Coming back at once would meet all
+        // the others again.
+        let mut backoff = Backoff::new(Duration::from_millis(1));
+        let mut raised_before = false;
+        shared.show_start(self.observed());
+        loop {
+            if let Some(answer) = self.machine.answer(&shared.rules) {
+                if self.machine.wants(&shared.rules) == Want::Trigger {
+                    self.notify(shared);
+                }
+                return Ok(answer);
+            }
+            match self.machine.wants(&shared.rules) {
+                Want::Store(request) => {
+                    let raises = request.slot().is_none() && request.writes();
+                    if raises && std::mem::replace(&mut raised_before, true) {
+                        shared.clock.sleep(backoff.next()).await;
+                    }
+                    let reply = shared.send_until_answered(self.token.as_str(), &request).await?;
+                    shared.show_told(self.observed(), Told::Answer(&reply));
+                    self.machine.tell(&shared.rules, reply);
+                }
+                Want::Trigger => self.notify(shared),
+                Want::Nothing => {}
+            }
+        }
+    }
+
+    fn notify(&mut self, shared: &Shared) {
+        shared.notices.notify(&self.partition);
+        shared.show_told(self.observed(), Told::Notified);
+        self.machine.notified();
+    }
+
+    fn observed(&self) -> Machine<'_> {
+        Machine::Append { token: &self.token, machine: &self.machine }
+    }
+
+    /// The receipt or the error that the machine's answer means.
+    pub(super) fn receipt(self, answer: Answer) -> Result<Receipt, AppendError> {
+        let PendingAppend { partition, events, expected, .. } = self;
+        match answer {
+            Answer::Appended(slot) => {
+                Ok(Receipt { partition, position: Position { slot, index: 0 }, events })
+            }
+            Answer::Conflict { head } => {
+                let expected = expected.unwrap_or(head);
+                Err(AppendError::Conflict { partition, expected, found: head })
+            }
+            Answer::Fenced => Err(AppendError::Fenced { partition }),
+        }
+    }
+}
+
+fn count(batch: &EventBatch) -> u32 {
+    u32::try_from(batch.events().len()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,43 @@
+//! How a worker's run ends.
+
+use gapless_model::PartitionId;
+
+use super::handler::{Fence, HandlerError};
+use crate::vocabulary::StoreError;
+
+/// What a worker did in one run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Summary {
+    /// How many events its handler finished.
+    pub events: u64,
+    /// How many turns it took, those that found the lease held included.
+    pub turns: u64,
+}
+
+/// Why a worker ended before it was asked to stop.
+///
+/// The worker's other turns finished the deliveries in hand and released their leases.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WorkerError {
+    /// The handler failed as often as it may. The reason is stored on the consumer's item,
+    /// where `Stream::status` shows it. The checkpoint stays before the delivery, and its
+    /// lease ends by itself; the next worker then tries the same events. Mend the handler,
+    /// or the data.
+    #[error("the handler failed {attempts} times on {partition} up to slot {}: {why}", .at.upto)]
+    Handler {
+        /// The partition.
+        partition: PartitionId,
+        /// The fence of the delivery.
+        at: Fence,
+        /// How often the delivery was tried.
+        attempts: u32,
+        /// The last failure.
+        why: HandlerError,
+    },
+    /// The store refused a request for good, or did not answer for as long as patience
+    /// lasts. If the error is transient, run the worker again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,119 @@
+//! What a worker gives to the application: events in order, under a fence.
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+
+use gapless_model::{Epoch, PartitionId, Seq};
+
+use crate::vocabulary::{Group, Recorded, Slots, recorded};
+
+/// The error with which a handler refuses a delivery. Its text is logged, and stored on the
+/// consumer's item when the worker gives up.
+pub type HandlerError = Box<dyn Error + Send + Sync>;
+
+/// The fencing token under which a handler acts. It only grows.
+///
+/// A resource outside that remembers the highest fence it has seen, and refuses lower ones,
+/// is safe from a worker that lost its lease and does not know it yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fence {
+    /// The epoch of the worker's lease.
+    pub epoch: Epoch,
+    /// The last slot of the delivery.
+    pub upto: Seq,
+}
+
+impl fmt::Display for Fence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.epoch, self.upto)
+    }
+}
+
+/// Consecutive events of one partition, for a [`Handler`].
+///
+/// A delivery holds the events of at most one page: 100 slots, 1 MB. Cloning is cheap.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    group: Group,
+    partition: PartitionId,
+    fence: Fence,
+    after: Seq,
+    page: Slots,
+    attempt: u32,
+}
+
+impl Delivery {
+    pub(super) fn new(
+        group: Group,
+        partition: PartitionId,
+        fence: Fence,
+        after: Seq,
+        page: Slots,
+    ) -> Delivery {
+        Delivery { group, partition, fence, after, page, attempt: 1 }
+    }
+
+    /// The same delivery, as another attempt.
+    pub(super) fn again(&self, attempt: u32) -> Delivery {
+        Delivery { attempt, ..self.clone() }
+    }
+
+    /// Returns the group that consumes.
+    #[must_use]
+    pub fn group(&self) -> &Group {
+        &self.group
+    }
+
+    /// Returns the partition of the events.
+    #[must_use]
+    pub fn partition(&self) -> &PartitionId {
+        &self.partition
+    }
+
+    /// Returns the fence under which the handler acts.
+    #[must_use]
+    pub fn fence(&self) -> Fence {
+        self.fence
+    }
+
+    /// Returns which attempt of this turn at the delivery this is, from 1. A redelivery by
+    /// another turn begins at 1 again.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// Returns the events, in order. There is at least one.
+    pub fn events(&self) -> impl Iterator<Item = Recorded> + use<'_> {
+        recorded(&self.partition, self.page.between(self.after, self.fence.upto))
+    }
+}
+
+/// Handles deliveries. Any `async` closure that takes a [`Delivery`] is a handler.
+///
+/// A delivery is repeated after a crash, a lost lease or a failed handler, and at no other
+/// time. A handler that must not repeat an effect remembers the position with it.
+pub trait Handler: Send + Sync {
+    /// Handles the events of a delivery. When it returns `Ok`, the checkpoint moves behind
+    /// them.
+    ///
+    /// The future is dropped wherever it awaits when the worker loses its lease, or is
+    /// dropped itself. The lease is renewed while the handler works, so it may take longer
+    /// than a lease; it must not block its thread for that long.
+    ///
+    /// # Errors
+    /// An error has the delivery handled again, after a pause, as often as
+    /// `Worker::attempts` says. Then the worker ends with `WorkerError::Handler`.
+    fn handle(&self, delivery: Delivery) -> impl Future<Output = Result<(), HandlerError>> + Send;
+}
+
+impl<F, R> Handler for F
+where
+    F: Fn(Delivery) -> R + Send + Sync,
+    R: Future<Output = Result<(), HandlerError>> + Send,
+{
+    fn handle(&self, delivery: Delivery) -> impl Future<Output = Result<(), HandlerError>> + Send {
+        self(delivery)
+    }
+}

@@ -1,0 +1,53 @@
+//! Asking a worker to stop.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Poll, Waker};
+
+/// A request to stop, made once and seen by every clone.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    asked: bool,
+    waiting: Vec<Waker>,
+}
+
+impl Stop {
+    /// Creates a request that is not made yet.
+    #[must_use]
+    pub fn new() -> Stop {
+        Stop::default()
+    }
+
+    /// Makes the request, and wakes every task that waits for it. It cannot be taken back.
+    pub fn ask(&self) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.asked = true;
+        for waker in state.waiting.drain(..) {
+            waker.wake();
+        }
+    }
+
+    /// Whether the request was made.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).asked
+    }
+
+    /// Waits until the request is made. Dropping the future changes nothing.
+    pub async fn wait(&self) {
+        poll_fn(|context| {
+            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if state.asked {
+                return Poll::Ready(());
+            }
+            if !state.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
+                state.waiting.push(context.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+}

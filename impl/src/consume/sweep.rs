@@ -1,0 +1,119 @@
+//! Sweeps over the tables: the durable trigger.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+
+use futures_util::future::{Either, select};
+use gapless_model::design::Increment;
+use gapless_model::store::{Reply, Request};
+use gapless_model::{Page, PartitionId, Seq, Time};
+
+use crate::stream::Stream;
+use crate::vocabulary::{Group, StoreError, Timestamp};
+use crate::wire::Consistency;
+
+/// One sweep for a group.
+pub(super) struct Sweep<'a> {
+    pub(super) stream: &'a Stream,
+    pub(super) group: &'a Group,
+    /// Partitions that are looked into before they count as work, as their head was ahead of
+    /// their last slot.
+    pub(super) quiet: BTreeSet<PartitionId>,
+    /// How heads and slots are read.
+    pub(super) reads: Consistency,
+}
+
+/// What a sweep found.
+#[derive(Debug, Default)]
+pub(super) struct Swept {
+    /// Partitions to take a turn on.
+    pub(super) ready: Vec<PartitionId>,
+    /// Partitions whose lease is held, and when that lease counts as free.
+    pub(super) held: Vec<(PartitionId, Timestamp)>,
+}
+
+impl Sweep<'_> {
+    /// Finds the partitions that lag, and those of them that are held. It takes at most as
+    /// long as ten attempts at a request.
+    pub(super) async fn run(self) -> Result<Swept, StoreError> {
+        let shared = &self.stream.0;
+        let most = shared.attempt * 10;
+        let found = pin!(self.find_work());
+        let limit = pin!(shared.clock.sleep(most));
+        match select(found, limit).await {
+            Either::Left((swept, _)) => swept,
+            Either::Right(((), _)) => Err(StoreError::Unknown {
+                table: shared.wire.tables().consumers.clone(),
+                why: format!("a sweep had no answer within {most:?}").into(),
+            }),
+        }
+    }
+
+    async fn find_work(&self) -> Result<Swept, StoreError> {
+        let Sweep { stream, group, quiet, .. } = self;
+        let shared = &stream.0;
+        let partitions = stream.partitions().await?;
+        let last_slots = self.last_slots(&partitions).await?;
+        let standings = shared.wire.standings(group).await?;
+        let now = shared.clock.now();
+        let mut swept = Swept::default();
+        for partition in partitions {
+            let lease = standings.get(&partition).map(|standing| &standing.lease);
+            let last = last_slots.get(&partition).copied().unwrap_or(Seq::ZERO);
+            let checkpoint = lease.map_or(Seq::ZERO, |lease| lease.checkpoint);
+            // P1: every partition that lags is found, whatever trigger was lost.
+            if last <= checkpoint {
+                continue;
+            }
+            // Before that the store refuses the lease to other workers (L2).
+            let free = lease.map(|lease| lease.until.plus(shared.rules.skew));
+            match (lease, free) {
+                (Some(lease), Some(free)) if lease.active && free > now => {
+                    // This worker's own lease too: a turn that lost it by its clock left it active.
+                    swept.held.push((partition, free));
+                }
+                _ => {
+                    if !quiet.contains(&partition) || self.has_slots(&partition, checkpoint).await?
+                    {
+                        swept.ready.push(partition);
+                    }
+                }
+            }
+        }
+        Ok(swept)
+    }
+
+    /// The last slot of each partition that may hold something.
+    async fn last_slots(
+        &self,
+        partitions: &[PartitionId],
+    ) -> Result<BTreeMap<PartitionId, Seq>, StoreError> {
+        let shared = &self.stream.0;
+        let wire = &shared.wire;
+        match shared.rules.design.increment {
+            Increment::CompareAndSet | Increment::Add | Increment::Transaction => {
+                wire.heads(partitions, self.reads).await
+            }
+            Increment::None => {
+                let mut tails = BTreeMap::new();
+                for partition in partitions {
+                    let request = Request::ReadTail { partition: partition.clone() };
+                    if let Reply::Tail(tail) = wire.send(&request).await? {
+                        tails.insert(partition.clone(), tail);
+                    }
+                }
+                Ok(tails)
+            }
+        }
+    }
+
+    /// Whether a slot after the checkpoint is written.
+    async fn has_slots(&self, partition: &PartitionId, after: Seq) -> Result<bool, StoreError> {
+        let consistent = self.reads.is_strong();
+        let request = Request::ReadEvents { partition: partition.clone(), after, consistent };
+        match self.stream.0.wire.send(&request).await? {
+            Reply::Page(page) => Ok(page.last().is_some()),
+            _ => Ok(false),
+        }
+    }
+}

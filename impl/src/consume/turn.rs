@@ -1,0 +1,307 @@
+//! One turn on one partition: drives the consume machine, with the handler beside it.
+//!
+//! While a request is in flight, the machine is told nothing but its outcome. The lease
+//! counts from the time at which a request was sent, and the machine takes the last time
+//! that it was told for that (L2). The end of the handler's work waits until then.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::select;
+use gapless_model::consume::{Consume, News, Outcome};
+use gapless_model::store::{Reply, Request};
+use gapless_model::{Page, PartitionId, Seq};
+
+use super::beside::{Beside, Handled};
+use super::handler::{Delivery, Fence, Handler, HandlerError};
+use super::stop::Stop;
+use crate::observe::{Machine, Told};
+use crate::stream::Shared;
+use crate::vocabulary::{Backoff, Group, Live, Owner, Slots, StoreError, Timestamp};
+
+/// What a turn works with.
+pub(super) struct TurnSetting<'a, H> {
+    pub(super) shared: &'a Shared,
+    pub(super) group: &'a Group,
+    pub(super) partition: &'a PartitionId,
+    pub(super) owner: &'a Owner,
+    pub(super) handler: &'a H,
+    pub(super) retries: Retries,
+    pub(super) stop: &'a Stop,
+}
+
+/// How often a handler that fails is tried again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Retries {
+    pub(super) most: u32,
+    pub(super) first: Duration,
+}
+
+/// How a turn ended.
+#[derive(Debug)]
+pub(super) struct TurnEnd {
+    pub(super) outcome: Outcome,
+    pub(super) delivered: u64,
+}
+
+/// Why a turn could not go on.
+#[derive(Debug)]
+pub(super) enum TurnError {
+    /// The store refused a request for good, or did not answer.
+    Store(StoreError),
+    /// The handler failed once too often.
+    Handler { at: Fence, attempts: u32, why: HandlerError },
+}
+
+impl From<StoreError> for TurnError {
+    fn from(error: StoreError) -> TurnError {
+        TurnError::Store(error)
+    }
+}
+
+/// A turn under way.
+pub(super) struct Turn<'a, H> {
+    setting: TurnSetting<'a, H>,
+    machine: Consume<Live>,
+    beside: Beside<'a>,
+    /// How many events the handler finished, and how many it has in hand.
+    delivered: u64,
+    in_hand: u64,
+    /// Which attempt at the delivery in hand this is, and how long to rest after it.
+    attempt: u32,
+    rest: Backoff,
+    /// Since when the store has not answered, and how long to wait before the next attempt.
+    silent_since: Option<Timestamp>,
+    backoff: Backoff,
+}
+
+impl<'a, H: Handler> Turn<'a, H> {
+    /// Begins a turn, now.
+    pub(super) fn new(setting: TurnSetting<'a, H>) -> Turn<'a, H> {
+        let TurnSetting { shared, group, partition, owner, .. } = setting;
+        let (group, partition, owner) = (group.clone(), partition.clone(), owner.clone());
+        let machine = Consume::new(&shared.rules, group, partition, owner, shared.clock.now());
+        let rest = Backoff::new(setting.retries.first);
+        Turn {
+            setting,
+            machine,
+            beside: Beside::default(),
+            delivered: 0,
+            in_hand: 0,
+            attempt: 1,
+            rest,
+            silent_since: None,
+            backoff: Backoff::default(),
+        }
+    }
+
+    /// Runs the turn to its end.
+    pub(super) async fn run(mut self) -> Result<TurnEnd, TurnError> {
+        let TurnSetting { shared, partition, stop, .. } = self.setting;
+        shared.show_start(self.observed());
+        loop {
+            // L2: a worker looks at its clock before it acts.
+            let now = shared.clock.now();
+            self.tell(now, News::Time);
+            if stop.is_asked() && self.machine.may_stop() {
+                self.tell(now, News::Stop);
+            }
+            if let Some((fence, handled)) = self.beside.take_handled() {
+                self.handler_ended(now, fence, handled).await?;
+            }
+            let wants = self.machine.wants(&shared.rules);
+            if let Some(outcome) = wants.done {
+                tracing::debug!(%partition, ?outcome, "the turn is over");
+                return Ok(TurnEnd { outcome, delivered: self.delivered });
+            }
+            if wants.trigger {
+                shared.notices.notify(partition);
+                self.tell(now, News::Triggered);
+                continue;
+            }
+            let (store, wake) = (wants.store, wants.wake);
+            // D2: one delivery at a time, in order.
+            if let Some(delivery) = &wants.deliver
+                && !self.beside.is_handling()
+            {
+                let fence = Fence { epoch: delivery.epoch, upto: delivery.upto };
+                let (after, page) = (delivery.after, delivery.page.clone());
+                self.deliver(fence, after, page);
+            }
+            match store {
+                Some(request) => self.exchange(now, &request, wake).await?,
+                None => self.wait(wake).await,
+            }
+        }
+    }
+
+    fn observed(&self) -> Machine<'_> {
+        let TurnSetting { owner, group, partition, .. } = self.setting;
+        Machine::Turn { owner, group, partition, machine: &self.machine }
+    }
+
+    fn tell(&mut self, now: Timestamp, news: News<Live>) {
+        let shared = self.setting.shared;
+        shared.show_told(self.observed(), Told::News(now, &news));
+        self.machine.tell(&shared.rules, now, news);
+    }
+
+    /// Gives a delivery to the handler, and reads ahead meanwhile.
+    fn deliver(&mut self, fence: Fence, after: Seq, page: Slots) {
+        let TurnSetting { group, partition, handler, .. } = self.setting;
+        if self.attempt == 1 {
+            self.read_ahead(&page, fence.upto);
+        }
+        let delivery = Delivery::new(group.clone(), partition.clone(), fence, after, page);
+        self.in_hand = delivery.events().count() as u64;
+        let handling = handler.handle(delivery.again(self.attempt));
+        let handled =
+            handling.map(|ended| ended.map_or_else(Handled::Failed, |()| Handled::Finished));
+        self.beside.handle(fence, handled.boxed());
+    }
+
+    /// The handler finished, failed, or has rested after a failure.
+    async fn handler_ended(
+        &mut self,
+        now: Timestamp,
+        fence: Fence,
+        handled: Handled,
+    ) -> Result<(), TurnError> {
+        let TurnSetting { shared, partition, retries, .. } = self.setting;
+        match handled {
+            Handled::Finished => {
+                // D3: only what the handler finished lets the checkpoint move.
+                self.delivered += self.in_hand;
+                (self.attempt, self.rest) = (1, Backoff::new(retries.first));
+                // If the lease ended meanwhile, the machine no longer waits for the handler.
+                if self.machine.wants(&shared.rules).deliver.is_some() {
+                    self.tell(now, News::Handled);
+                }
+            }
+            Handled::Failed(why) if self.attempt >= retries.most => {
+                self.note_failure(fence, &why).await;
+                return Err(TurnError::Handler { at: fence, attempts: self.attempt, why });
+            }
+            Handled::Failed(why) => {
+                let attempt = self.attempt;
+                tracing::warn!(%partition, %fence, attempt, %why, "the handler failed");
+                let resting = shared.clock.sleep(self.rest.next()).map(|()| Handled::Rested);
+                self.beside.handle(fence, resting.boxed());
+            }
+            // L2: the machine was told the time before this, as the lease may have ended.
+            Handled::Rested => self.attempt += 1,
+        }
+        Ok(())
+    }
+
+    /// Sends the request that the machine wants, and tells it the reply. Without a reply it
+    /// pauses, and the machine still wants the same request.
+    async fn exchange(
+        &mut self,
+        now: Timestamp,
+        request: &Request<Live>,
+        wake: Option<Timestamp>,
+    ) -> Result<(), TurnError> {
+        let shared = self.setting.shared;
+        match self.send(request, wake).await {
+            Ok(reply) => {
+                (self.silent_since, self.backoff) = (None, Backoff::default());
+                self.tell(shared.clock.now(), News::Reply(reply));
+                Ok(())
+            }
+            Err(error) if error.is_transient() => {
+                let since = *self.silent_since.get_or_insert(now);
+                if shared.clock.now().since(since) > shared.patience {
+                    return Err(error.into());
+                }
+                let pause = self.backoff.next();
+                let pause = self.within_lease(wake, pause);
+                self.beside.during(shared.clock.sleep(pause)).await;
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Sends a request, or takes what was read ahead.
+    async fn send(
+        &mut self,
+        request: &Request<Live>,
+        wake: Option<Timestamp>,
+    ) -> Result<Reply<Live>, StoreError> {
+        let TurnSetting { shared, owner, .. } = self.setting;
+        if let Request::ReadEvents { after, .. } = request {
+            if self.beside.is_reading(*after) {
+                let limit = pin!(shared.clock.sleep(shared.attempt));
+                let read = pin!(self.beside.page_read());
+                select(read, limit).map(|_| ()).await;
+            }
+            if let Some(page) = self.beside.take_page(*after) {
+                return Ok(Reply::Page(page));
+            }
+            self.beside.stop_reading();
+        }
+        let most = self.within_lease(wake, shared.attempt);
+        self.beside.during(shared.send_once(owner.as_str(), request, most)).await
+    }
+
+    /// Waits until the time for which the machine asked, the end of the handler's work, or a
+    /// request to stop.
+    async fn wait(&mut self, wake: Option<Timestamp>) {
+        let TurnSetting { shared, stop, .. } = self.setting;
+        let woken = async {
+            match wake {
+                Some(then) => shared.clock.sleep_until(then).await,
+                None => std::future::pending().await,
+            }
+        };
+        // Once it was told to stop, it waits for the handler and not for the request again.
+        if self.machine.may_stop() {
+            let stopped = stop.wait();
+            self.beside.until(select(pin!(woken), pin!(stopped)).map(|_| ())).await;
+        } else {
+            self.beside.until(woken).await;
+        }
+    }
+
+    /// A span, cut where the lease ends.
+    fn within_lease(&self, wake: Option<Timestamp>, span: Duration) -> Duration {
+        match wake {
+            // L2: when the lease ends, the request is given up, and the handler with it.
+            Some(ends) if self.machine.holds_lease() => {
+                span.min(ends.since(self.setting.shared.clock.now()))
+            }
+            Some(_) | None => span,
+        }
+    }
+
+    /// Reads what comes after a delivery while it is handled.
+    fn read_ahead(&mut self, page: &Slots, upto: Seq) {
+        // A page that is not full ends at the tail: nothing comes after it yet.
+        let more =
+            page.last().is_some_and(|last| last > upto) || page.shown().len() >= Slots::LIMIT;
+        if !more {
+            self.beside.forget_page();
+            return;
+        }
+        let TurnSetting { shared, partition, .. } = self.setting;
+        let partition = partition.clone();
+        let reading = async move {
+            let request = Request::ReadEvents { partition, after: upto, consistent: true };
+            shared.wire.send(&request).await
+        };
+        self.beside.read(upto, reading.boxed());
+    }
+
+    /// Stores on the consumer's item why the worker stops. The lease is left to end by
+    /// itself: until then the next worker does not try the same events.
+    async fn note_failure(&mut self, fence: Fence, why: &HandlerError) {
+        let TurnSetting { shared, group, partition, .. } = self.setting;
+        let note = format!("slot {}: {why}", fence.upto);
+        let noted = shared.wire.note_failure(group, partition, self.machine.epoch(), &note).await;
+        if let Err(error) = noted {
+            tracing::warn!(%partition, %error, "the handler's failure could not be stored on the consumer's item");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! A worker for a group: how it is configured, and run.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gapless_model::Time;
+
+use super::end::{Summary, WorkerError};
+use super::handler::Handler;
+use super::stop::Stop;
+use super::turn::Retries;
+use super::work::{Until, WorkLoop, WorkerSetting};
+use crate::stream::Stream;
+use crate::trigger::Trigger;
+use crate::vocabulary::{Group, Owner, Timestamp};
+
+/// Consumes a stream for a group, together with any number of other workers.
+///
+/// Nothing runs until [`Worker::run`] or [`Worker::until_caught_up`] is awaited. Dropping
+/// that future is like a crash: the handlers are dropped, and the leases end by themselves.
+/// To stop in an orderly way, use [`Worker::stopper`].
+///
+/// With the default design, a turn that delivers one page costs one write unit to acquire
+/// the lease, one for each checkpoint, four to release the lease, and a read unit for each 4
+/// KB of slots and one at the end; while a handler works, one write unit for each third of a
+/// lease. Sweeps cost what [`Worker::sweep_every`] says.
+#[derive(Debug)]
+pub struct Worker<H>(WorkerSetting<H>);
+
+impl Stream {
+    /// Creates a worker for a group, with the defaults of [`Worker`]'s methods.
+    ///
+    /// A group exists once a worker has taken a lease for it. It begins at the first event
+    /// of every partition.
+    #[must_use]
+    pub fn worker<H: Handler>(&self, group: impl Into<Group>, handler: H) -> Worker<H> {
+        let group = group.into();
+        Worker(WorkerSetting {
+            stream: self.clone(),
+            owner: Owner::fresh("worker"),
+            group,
+            handler,
+            concurrency: 16,
+            sweep: Duration::from_millis(500),
+            retries: Retries { most: 5, first: Duration::from_millis(200) },
+            deadline: None,
+            trigger: None,
+            stop: Stop::new(),
+        })
+    }
+}
+
+impl<H: Handler> Worker<H> {
+    /// Sets the worker's name, as `Stream::status` shows it. Default: `worker`. Random
+    /// digits are added, so that two runs never share an owner's name.
+    #[must_use]
+    pub fn name(mut self, name: &str) -> Self {
+        self.0.owner = Owner::fresh(name);
+        self
+    }
+
+    /// Sets how many partitions to consume at once. Default: 16. Zero counts as one.
+    #[must_use]
+    pub fn concurrency(mut self, partitions: usize) -> Self {
+        self.0.concurrency = partitions.max(1);
+        self
+    }
+
+    /// Sets the pause between two sweeps, in which the worker looks for work in the tables.
+    /// Default: 500 ms.
+    ///
+    /// Sweeps are the durable trigger: if a notice or a hint is lost, the next sweep finds
+    /// the work. A sweep costs half a read unit for each partition, in requests of 100, and
+    /// a read unit for each 4 KB of the group's items; for [`Worker::until_caught_up`] a
+    /// whole read unit for each partition.
+    #[must_use]
+    pub fn sweep_every(mut self, interval: Duration) -> Self {
+        self.0.sweep = interval;
+        self
+    }
+
+    /// Sets how often a delivery is tried when its handler fails, and the pause before the
+    /// second attempt. Default: 5 and 200 ms. Zero attempts count as one.
+    ///
+    /// The pause doubles with each attempt, up to 2 s, and is shortened at random by up to a
+    /// half.
+    #[must_use]
+    pub fn attempts(mut self, most: u32, first: Duration) -> Self {
+        self.0.retries = Retries { most: most.max(1), first };
+        self
+    }
+
+    /// Sets when this process ends at the latest, as in Lambda. The worker stops `before`
+    /// that, so that a delivery in hand can finish. Default: never.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Timestamp, before: Duration) -> Self {
+        self.0.deadline = Some(deadline.minus(before));
+        self
+    }
+
+    /// Sets a source of hints beside the stream's own notices, so that work is found before
+    /// the next sweep. Default: none.
+    #[must_use]
+    pub fn trigger(mut self, trigger: Arc<dyn Trigger>) -> Self {
+        self.0.trigger = Some(trigger);
+        self
+    }
+
+    /// Returns the request to stop this worker.
+    ///
+    /// Once it is made, the worker takes no new turn, finishes the deliveries in hand, moves
+    /// the checkpoints and releases the leases, so that another worker takes over at once.
+    #[must_use]
+    pub fn stopper(&self) -> Stop {
+        self.0.stop.clone()
+    }
+
+    /// Returns the name under which this worker holds its leases.
+    #[must_use]
+    pub fn owner(&self) -> &Owner {
+        &self.0.owner
+    }
+
+    /// Consumes until the worker is asked to stop, or its deadline comes.
+    ///
+    /// # Errors
+    /// Returns the first [`WorkerError`], after the other turns have ended in an orderly way.
+    pub async fn run(&self) -> Result<Summary, WorkerError> {
+        WorkLoop::new(&self.0, Until::Stopped).run().await
+    }
+
+    /// Consumes until the group has finished everything that was acknowledged before.
+    ///
+    /// That includes what other workers hold, so it waits for them. It reads heads and slots
+    /// strongly consistently. Where each key has its own partition, their list comes from an
+    /// index that may not show the newest partitions yet.
+    ///
+    /// It also returns when the worker is asked to stop, or its deadline comes.
+    ///
+    /// # Errors
+    /// Returns the errors of [`Worker::run`].
+    pub async fn until_caught_up(&self) -> Result<Summary, WorkerError> {
+        WorkLoop::new(&self.0, Until::CaughtUp).run().await
+    }
+}

@@ -1,0 +1,126 @@
+//! What an audit can find.
+
+use std::fmt;
+
+use gapless_model::{PartitionId, Seq};
+use serde::Serialize;
+
+use crate::vocabulary::Group;
+
+/// Something that the protocol never leaves behind: a fault of this crate, of a clock, or of
+/// another program that wrote into the tables.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "finding", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Finding {
+    /// D3: a group has finished a slot that is empty. An event that is written there is
+    /// skipped.
+    EmptyBelowCheckpoint {
+        /// The partition.
+        partition: PartitionId,
+        /// The group.
+        group: Group,
+        /// The empty slot.
+        slot: Seq,
+        /// The group's checkpoint.
+        checkpoint: Seq,
+    },
+    /// A slot above the head is filled: its number was never handed out.
+    HeadBelowSlot {
+        /// The partition.
+        partition: PartitionId,
+        /// The head.
+        head: Seq,
+        /// The slot.
+        slot: Seq,
+    },
+    /// D3: a group has finished a slot whose number was never handed out.
+    CheckpointAboveHead {
+        /// The partition.
+        partition: PartitionId,
+        /// The group.
+        group: Group,
+        /// The group's checkpoint.
+        checkpoint: Seq,
+        /// The head.
+        head: Seq,
+    },
+    /// L1: a lease has no epoch.
+    LeaseWithoutEpoch {
+        /// The partition.
+        partition: PartitionId,
+        /// The group.
+        group: Group,
+    },
+    /// L2: a lease ends later than any lease that is taken now. A clock is wrong, or a program
+    /// writes times in another unit.
+    LeaseTooLong {
+        /// The partition.
+        partition: PartitionId,
+        /// The group.
+        group: Group,
+        /// How much later it ends, in milliseconds.
+        beyond_ms: u64,
+    },
+    /// There are events or leases of a partition that the layout does not have.
+    StrayPartition {
+        /// The partition.
+        partition: PartitionId,
+    },
+    /// S3: an event is in a partition that is not its key's.
+    StrayEvent {
+        /// The partition.
+        partition: PartitionId,
+        /// The slot.
+        slot: Seq,
+        /// The event's key.
+        key: String,
+    },
+    /// S2: one append is in two slots.
+    Twice {
+        /// The partition.
+        partition: PartitionId,
+        /// The append's token.
+        token: String,
+        /// The slots.
+        slots: (Seq, Seq),
+    },
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Finding::EmptyBelowCheckpoint { partition, group, slot, checkpoint } => write!(
+                f,
+                "D3: {partition}: slot {slot} is empty, and group {group} has its checkpoint at {checkpoint}"
+            ),
+            Finding::HeadBelowSlot { partition, head, slot } => {
+                write!(f, "{partition}: slot {slot} is filled, and the head is {head}")
+            }
+            Finding::CheckpointAboveHead { partition, group, checkpoint, head } => write!(
+                f,
+                "D3: {partition}: group {group} has its checkpoint at {checkpoint}, above the head {head}"
+            ),
+            Finding::LeaseWithoutEpoch { partition, group } => {
+                write!(f, "L1: {partition}: the lease of group {group} has no epoch")
+            }
+            Finding::LeaseTooLong { partition, group, beyond_ms } => write!(
+                f,
+                "L2: {partition}: the lease of group {group} ends {beyond_ms} ms later than any lease \
+                 taken now would: a clock or a unit is wrong"
+            ),
+            Finding::StrayPartition { partition } => {
+                write!(f, "{partition} is not a partition of this stream's layout")
+            }
+            Finding::StrayEvent { partition, slot, key } => {
+                write!(
+                    f,
+                    "S3: {partition}: slot {slot} holds an event of key `{key}`, which belongs elsewhere"
+                )
+            }
+            Finding::Twice { partition, token, slots } => {
+                write!(f, "S2: {partition}: append {token} is in slots {} and {}", slots.0, slots.1)
+            }
+        }
+    }
+}

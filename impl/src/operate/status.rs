@@ -1,0 +1,83 @@
+//! Heads, checkpoints and leases, as the tables show them.
+
+use std::collections::BTreeMap;
+
+use gapless_model::{PartitionId, Seq};
+use serde::Serialize;
+
+use crate::stream::Stream;
+use crate::vocabulary::{Group, StoreError};
+use crate::wire::{Consistency, Standing};
+
+/// A partition, and every group's standing in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct PartitionStatus {
+    /// The partition.
+    pub partition: PartitionId,
+    /// The highest sequence number that was handed out. Always zero in a design without a
+    /// counter.
+    pub head: Seq,
+    /// The standings of the groups that ever took a lease there.
+    pub groups: Vec<Standing>,
+}
+
+impl Stream {
+    /// Reads the heads of partitions, eventually consistently.
+    ///
+    /// It takes one request and 50 read units for each 100 partitions. A partition without
+    /// an item is not in the answer, and in a design without a counter every head is zero.
+    ///
+    /// # Errors
+    /// Returns [`StoreError`] if a request fails. Nothing is retried beyond the SDK's own
+    /// retries.
+    pub async fn heads(
+        &self,
+        partitions: &[PartitionId],
+    ) -> Result<BTreeMap<PartitionId, Seq>, StoreError> {
+        self.0.wire.heads(partitions, Consistency::Eventual).await
+    }
+
+    /// Reads a group's standing in every partition where it ever took the lease.
+    ///
+    /// It is one strongly consistent query, page by page, and costs a read unit for each 4
+    /// KB of the group's items: some 20 partitions.
+    ///
+    /// # Errors
+    /// Returns [`StoreError`] if a request fails. Nothing is retried beyond the SDK's own
+    /// retries.
+    pub async fn standings(
+        &self,
+        group: &Group,
+    ) -> Result<BTreeMap<PartitionId, Standing>, StoreError> {
+        self.0.wire.standings(group).await
+    }
+
+    /// Reads every partition's head, and every group's standing there.
+    ///
+    /// It scans the whole Consumers table, a read unit for each 4 KB, and reads the heads as
+    /// [`Stream::heads`] does, so it is for people and not for programs that ask often.
+    /// Dropping the future changes nothing.
+    ///
+    /// # Errors
+    /// Returns [`StoreError`] if a request fails. Nothing is retried beyond the SDK's own
+    /// retries.
+    pub async fn status(&self) -> Result<Vec<PartitionStatus>, StoreError> {
+        let partitions = self.partitions().await?;
+        let heads = self.heads(&partitions).await?;
+        let mut groups = self.0.wire.all_standings().await?;
+        let known = partitions.into_iter().map(|partition| PartitionStatus {
+            head: heads.get(&partition).copied().unwrap_or(Seq::ZERO),
+            groups: groups.remove(&partition).unwrap_or_default(),
+            partition,
+        });
+        let mut status: Vec<_> = known.collect();
+        // Partitions that the layout does not have, and that have leases all the same.
+        status.extend(groups.into_iter().map(|(partition, groups)| PartitionStatus {
+            partition,
+            head: Seq::ZERO,
+            groups,
+        }));
+        Ok(status)
+    }
+}

@@ -1,0 +1,230 @@
+//! Reading without a group: to load an aggregate, to rebuild a view, to look.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use futures_util::stream::{Stream as Futures, unfold};
+use gapless_model::store::{Reply, Request};
+use gapless_model::{Page, PartitionId, Seen, Seq};
+
+use crate::append::Receipt;
+use crate::stream::Stream;
+use crate::vocabulary::{Position, Recorded, Slots, StoreError, recorded};
+
+/// What to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Target {
+    /// The events of one key. The whole partition of the key is read and paid for.
+    Key(String),
+    /// The events of one partition.
+    Partition(PartitionId),
+    /// All events, one partition after another.
+    Everything,
+}
+
+/// Reads events without a group; created by [`Stream::read`].
+///
+/// A reader holds one page at a time, at most 1 MB. It takes no lease, moves no checkpoint
+/// and voids no gap.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    stream: Stream,
+    target: Target,
+    from: Position,
+    follow: Option<Duration>,
+}
+
+impl Stream {
+    /// Creates a reader, from the beginning up to the first slot that is not settled.
+    ///
+    /// Every page is strongly consistent: the reader returns each event that was
+    /// acknowledged before it began, unless a slot before that event is still empty. A
+    /// page is one query, of at most 100 slots and 1 MB, and costs a read unit for each 4
+    /// KB. The end of a partition costs one more.
+    #[must_use]
+    pub fn read(&self, target: Target) -> Reader {
+        Reader { stream: self.clone(), target, from: Position::START, follow: None }
+    }
+
+    /// Waits until a receipt's event can be read: until every slot before it is settled.
+    ///
+    /// It reads the partition from its beginning, and then again every 50 ms while a slot
+    /// stays empty. Dropping the future changes nothing.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Unknown`] if a slot stays empty for longer than patience
+    /// lasts: its writer is gone, and no consumer has voided the slot yet. Returns the
+    /// store's error if a page cannot be read.
+    pub async fn settled(&self, receipt: &Receipt) -> Result<(), StoreError> {
+        let began = self.now();
+        let (partition, wanted) = (&receipt.partition, receipt.position.slot);
+        let mut after = Seq::ZERO;
+        loop {
+            let page = self.page(partition, after).await?;
+            let end = last_settled(&page, after);
+            if end >= wanted {
+                return Ok(());
+            }
+            if end == after {
+                if self.now().since(began) > self.0.patience {
+                    return Err(StoreError::Unknown {
+                        table: self.0.wire.tables().events.clone(),
+                        why: format!("slot {} of {partition} stays empty", end.next()).into(),
+                    });
+                }
+                self.0.clock.sleep(Duration::from_millis(50)).await;
+            }
+            after = end;
+        }
+    }
+
+    async fn page(&self, partition: &PartitionId, after: Seq) -> Result<Slots, StoreError> {
+        let request = Request::ReadEvents { partition: partition.clone(), after, consistent: true };
+        match self.0.send_until_answered("reader", &request).await? {
+            Reply::Page(page) => Ok(page),
+            _ => Ok(Slots::default()),
+        }
+    }
+}
+
+/// The last slot that can be reached from `after` without stepping over an empty one.
+fn last_settled(page: &Slots, after: Seq) -> Seq {
+    let mut end = after;
+    while page.seen(end.next()) != Seen::Nothing {
+        end = end.next();
+    }
+    end
+}
+
+/// A reader's progress.
+struct Cursor {
+    reader: Reader,
+    /// The partitions that are still to be read, each with the last slot that was read. A
+    /// reader that follows goes round them.
+    partitions: VecDeque<(PartitionId, Seq)>,
+    /// Events that were read and not returned yet.
+    events: VecDeque<Recorded>,
+    /// How many partitions in a row had nothing new.
+    idle: usize,
+    begun: bool,
+}
+
+impl Reader {
+    /// Begins at a position, in each partition that is read. Default: [`Position::START`].
+    #[must_use]
+    pub fn from(mut self, position: Position) -> Reader {
+        self.from = position;
+        self
+    }
+
+    /// Never ends, and looks for new events this often while there are none. Default: ends.
+    ///
+    /// A look costs one read unit for each partition.
+    #[must_use]
+    pub fn follow(mut self, interval: Duration) -> Reader {
+        self.follow = Some(interval);
+        self
+    }
+
+    /// Returns the events as an asynchronous stream, in order within each partition.
+    ///
+    /// A request that fails transiently is sent again for as long as patience lasts. After
+    /// an error the stream ends; read again from the last position. Dropping the stream
+    /// changes nothing.
+    pub fn events(self) -> impl Futures<Item = Result<Recorded, StoreError>> + Send {
+        let cursor = Cursor {
+            reader: self,
+            partitions: VecDeque::new(),
+            events: VecDeque::new(),
+            idle: 0,
+            begun: false,
+        };
+        unfold(Some(cursor), async |cursor| {
+            let mut cursor = cursor?;
+            match cursor.next().await {
+                Ok(event) => event.map(|event| (Ok(event), Some(cursor))),
+                Err(error) => Some((Err(error), None)),
+            }
+        })
+    }
+
+    /// Returns the events in a vector. With [`Reader::follow`] it never returns.
+    ///
+    /// # Errors
+    /// Returns [`StoreError`] if a page cannot be read for as long as patience lasts.
+    pub async fn collect(self) -> Result<Vec<Recorded>, StoreError> {
+        use futures_util::TryStreamExt as _;
+        self.events().try_collect().await
+    }
+
+    async fn partitions(&self) -> Result<VecDeque<(PartitionId, Seq)>, StoreError> {
+        // The slot of the position is read as well; the events before the position are left out.
+        let after = Seq(self.from.slot.0.saturating_sub(1));
+        let partitions = match &self.target {
+            Target::Key(key) => vec![self.stream.route(key)],
+            Target::Partition(partition) => vec![partition.clone()],
+            Target::Everything => self.stream.partitions().await?,
+        };
+        Ok(partitions.into_iter().map(|partition| (partition, after)).collect())
+    }
+
+    fn includes(&self, event: &Recorded) -> bool {
+        let of_key = match &self.target {
+            Target::Key(key) => event.event.key == *key,
+            Target::Partition(_) | Target::Everything => true,
+        };
+        of_key && event.position >= self.from
+    }
+}
+
+impl Cursor {
+    async fn next(&mut self) -> Result<Option<Recorded>, StoreError> {
+        if !self.begun {
+            (self.partitions, self.begun) = (self.reader.partitions().await?, true);
+        }
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Ok(Some(event));
+            }
+            let Some((partition, after)) = self.partitions.pop_front() else {
+                let Some(interval) = self.reader.follow else { return Ok(None) };
+                // There is no partition yet. Where each key has its own, the first may come.
+                self.reader.stream.0.clock.sleep(interval).await;
+                self.partitions = self.reader.partitions().await?;
+                continue;
+            };
+            let page = self.reader.stream.page(&partition, after).await?;
+            let end = last_settled(&page, after);
+            let events = recorded(&partition, page.between(after, end));
+            self.events.extend(events.filter(|event| self.reader.includes(event)));
+            match (end > after, self.reader.follow) {
+                // A page at a time to the end, then the next partition.
+                (true, None) => self.partitions.push_front((partition, end)),
+                (false, None) => {}
+                (moved, Some(interval)) => {
+                    self.partitions.push_back((partition, end));
+                    self.idle = if moved { 0 } else { self.idle + 1 };
+                    if self.idle >= self.partitions.len() {
+                        self.idle = 0;
+                        self.reader.stream.0.clock.sleep(interval).await;
+                        self.add_new_partitions().await?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds partitions that came since: where each key has its own, new ones come.
+    async fn add_new_partitions(&mut self) -> Result<(), StoreError> {
+        if self.reader.stream.layout().all().is_some() || self.reader.target != Target::Everything {
+            return Ok(());
+        }
+        for (partition, after) in self.reader.partitions().await? {
+            if !self.partitions.iter().any(|(known, _)| *known == partition) {
+                self.partitions.push_back((partition, after));
+            }
+        }
+        Ok(())
+    }
+}

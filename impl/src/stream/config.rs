@@ -1,0 +1,151 @@
+//! How a stream is used: its tables, its protocol, and how long things take.
+
+use std::time::Duration;
+
+use gapless_model::Rules;
+use gapless_model::design::{Design, NAMED, Trigger};
+
+use super::founding::Founding;
+use super::layout::Layout;
+use crate::vocabulary::{Live, SetupError};
+
+/// What to know of a stream before it is created or opened.
+///
+/// The layout, the lease, the grace and the skew are chosen when the stream is created,
+/// and stored with it. Opening the stream takes what is stored and ignores these four.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(super) prefix: String,
+    pub(super) founding: Founding,
+    pub(super) design: Design,
+    pub(super) patience: Duration,
+    pub(super) attempt: Duration,
+    #[cfg(feature = "refuted-designs")]
+    refuted: bool,
+}
+
+impl Config {
+    /// Configures a stream in the tables `{prefix}partitions`, `{prefix}events` and
+    /// `{prefix}consumers`, with the defaults of the methods below.
+    #[must_use]
+    pub fn new(prefix: impl Into<String>) -> Config {
+        Config {
+            prefix: prefix.into(),
+            founding: Founding {
+                layout: Layout::Fixed { bits: 0 },
+                lease: Duration::from_secs(10),
+                grace: Duration::from_secs(1),
+                skew: Duration::from_millis(500),
+            },
+            // P1: outside Lambda no queue brings a trigger back, so the sweep over the tables is
+            // the durable trigger. Notices make it fast.
+            design: Design { trigger: Trigger::Sweep, ..Design::RECOMMENDED },
+            patience: Duration::from_secs(30),
+            attempt: Duration::from_secs(3),
+            #[cfg(feature = "refuted-designs")]
+            refuted: false,
+        }
+    }
+
+    /// Sets how keys are divided among partitions. Default: one partition for all keys.
+    /// Stored with the stream.
+    #[must_use]
+    pub fn layout(mut self, layout: Layout) -> Config {
+        self.founding.layout = layout;
+        self
+    }
+
+    /// Sets how long a worker may be silent before another takes over. Default: 10 s. At
+    /// least 100 ms, and longer than the skew. Stored with the stream.
+    ///
+    /// A worker renews its lease after a third of this time. After a crash the next worker
+    /// waits for the lease's end and the skew.
+    #[must_use]
+    pub fn lease(mut self, lease: Duration) -> Config {
+        self.founding.lease = lease;
+        self
+    }
+
+    /// Sets how long an empty slot may stand before a consumer voids it. Default: 1 s.
+    /// Stored with the stream.
+    ///
+    /// Choose a time that is longer than a producer usually takes from its number to its
+    /// write. A producer that is slower finds its slot voided and takes a new number.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Config {
+        self.founding.grace = grace;
+        self
+    }
+
+    /// Sets the most by which two workers' clocks may differ. Default: 500 ms. Stored
+    /// with the stream.
+    ///
+    /// Within it at most one worker is active. Beyond it two may deliver at once, but a
+    /// checkpoint still moves only forward and only by the current epoch.
+    #[must_use]
+    pub fn skew(mut self, skew: Duration) -> Config {
+        self.founding.skew = skew;
+        self
+    }
+
+    /// Sets how long an append, a read or a worker goes on trying while the store does not
+    /// answer. Default: 30 s.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Config {
+        self.patience = patience;
+        self
+    }
+
+    /// Sets how long to wait for one answer, the SDK's own retries included, before the
+    /// outcome counts as unknown and the request is sent again. Default: 3 s.
+    #[must_use]
+    pub fn attempt(mut self, attempt: Duration) -> Config {
+        self.attempt = attempt;
+        self
+    }
+
+    /// Sets the protocol. Default: the recommended design, triggered by sweeps.
+    ///
+    /// Only designs whose declared verdict is that everything holds can be created or
+    /// opened; `gapless designs` lists them. The design is not stored with the stream, so
+    /// every process that uses it must choose the same one.
+    #[must_use]
+    pub fn design(mut self, design: Design) -> Config {
+        self.design = design;
+        self
+    }
+
+    /// Returns the rules that machines obey in a stream that is created with this
+    /// configuration.
+    ///
+    /// # Errors
+    /// Returns [`SetupError::Config`] if there can be no such stream.
+    pub fn rules(&self) -> Result<Rules<Live>, SetupError> {
+        self.founding.rules(self.design)
+    }
+
+    /// Sets any protocol, even one that is known to lose events. For simulations alone.
+    #[cfg(feature = "refuted-designs")]
+    #[must_use]
+    pub fn refuted_design(mut self, design: Design) -> Config {
+        self.design = design;
+        self.refuted = true;
+        self
+    }
+
+    /// Refuses designs that are refuted, or that were never declared to hold.
+    pub(super) fn check_design(&self) -> Result<(), SetupError> {
+        #[cfg(feature = "refuted-designs")]
+        if self.refuted {
+            return Ok(());
+        }
+        let mut known = NAMED.iter().filter(|named| named.breaks.is_empty());
+        if known.any(|named| named.design == self.design) {
+            return Ok(());
+        }
+        Err(SetupError::Config(
+            "the design is refuted, or was never declared to hold: `gapless check` says how it breaks"
+                .to_owned(),
+        ))
+    }
+}

@@ -1,0 +1,156 @@
+//! The `Stream` handle: creating and opening a stream, and what it is made of.
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+use gapless_model::PartitionId;
+
+use super::config::Config;
+use super::founding::Founding;
+use super::layout::Layout;
+use super::requests::Shared;
+use super::tables;
+use crate::notices::Notices;
+use crate::observe::Observer;
+use crate::vocabulary::{Clock, SetupError, StoreError, Timestamp};
+use crate::wire::{TableNames, Wire};
+
+/// An ordered event stream in DynamoDB: the entry point for everything else.
+///
+/// Cloning is cheap; clones share the client and the notices.
+///
+/// A stream starts no task and calls no runtime: time and sleep are those of the SDK
+/// client's configuration, and everything that takes time is a future to await.
+#[derive(Clone, Debug)]
+pub struct Stream(pub(crate) Arc<Shared>);
+
+impl Stream {
+    /// Opens a stream that exists, and verifies its tables.
+    ///
+    /// It sends three `DescribeTable` requests and reads one item (one read unit). Dropping
+    /// the future changes nothing.
+    ///
+    /// # Errors
+    /// Returns [`SetupError::NoTable`] or [`SetupError::NoStream`] if there is no stream,
+    /// [`SetupError::Schema`] if the tables are others, [`SetupError::Config`] if the design
+    /// is refuted or impossible, [`SetupError::Client`] if the client cannot sleep, and
+    /// [`SetupError::Store`] if a request failed.
+    pub async fn open(client: Client, config: Config) -> Result<Stream, SetupError> {
+        config.check_design()?;
+        let clock = Clock::of(&client)?;
+        let wire = Wire::new(client, TableNames::prefixed(&config.prefix));
+        tables::verify(&wire).await?;
+        let founding = Founding::read(&wire).await?.ok_or(SetupError::NoStream)?;
+        Stream::from_parts(wire, clock, founding, &config)
+    }
+
+    /// Creates a stream, or opens the one that was created with the same settings.
+    ///
+    /// It creates the tables that do not exist (billed on demand) and waits until they are
+    /// active, which takes some seconds on AWS. Then it writes one item for the stream and
+    /// one for each partition of a fixed layout, one after another: a write unit each, and
+    /// another for the index. Calling it again is safe, even from several processes at once,
+    /// and completes what a dropped future or a crash left half done.
+    ///
+    /// # Errors
+    /// Returns [`SetupError::Founding`] if the stream exists with other settings,
+    /// [`SetupError::Schema`] if the tables are others, [`SetupError::Config`] if the
+    /// configuration is refuted or impossible, [`SetupError::Client`] if the client cannot
+    /// sleep, and [`SetupError::Store`] if a request failed.
+    pub async fn create(client: Client, config: Config) -> Result<Stream, SetupError> {
+        config.check_design()?;
+        config.rules()?;
+        let clock = Clock::of(&client)?;
+        let wire = Wire::new(client, TableNames::prefixed(&config.prefix));
+        tables::create(&wire, &clock).await?;
+        let founding = config.founding.write(&wire).await?;
+        if founding != config.founding {
+            let (exists, asked) = (founding.to_string(), config.founding.to_string());
+            return Err(SetupError::Founding { exists, asked });
+        }
+        for partition in founding.layout.all().unwrap_or_default() {
+            wire.enter_partition(&partition).await?;
+        }
+        Stream::from_parts(wire, clock, founding, &config)
+    }
+
+    fn from_parts(
+        wire: Wire,
+        clock: Clock,
+        founding: Founding,
+        config: &Config,
+    ) -> Result<Stream, SetupError> {
+        let (rules, layout) = (founding.rules(config.design)?, founding.layout);
+        let (patience, attempt) = (config.patience, config.attempt);
+        let (notices, observer) = (Notices::default(), None);
+        let shared = Shared { wire, clock, rules, layout, patience, attempt, notices, observer };
+        Ok(Stream(Arc::new(shared)))
+    }
+
+    /// Returns the same stream with every request, and everything its machines are told,
+    /// shown to `observer`. It replaces an observer that was set before.
+    #[must_use]
+    pub fn observed(&self, observer: Arc<dyn Observer>) -> Stream {
+        let Shared { wire, clock, rules, layout, patience, attempt, notices, observer: _ } =
+            &*self.0;
+        Stream(Arc::new(Shared {
+            wire: wire.clone(),
+            clock: clock.clone(),
+            rules: *rules,
+            layout: *layout,
+            patience: *patience,
+            attempt: *attempt,
+            notices: notices.clone(),
+            observer: Some(observer),
+        }))
+    }
+
+    /// Returns how keys are divided among partitions.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        self.0.layout
+    }
+
+    /// Returns the partition of a key.
+    #[must_use]
+    pub fn route(&self, key: &str) -> PartitionId {
+        self.0.layout.route(key)
+    }
+
+    /// Returns the wire, for sending typed requests past the protocol. Tests and repairs
+    /// need it; anything else can break the stream's promises with it.
+    #[must_use]
+    pub fn wire(&self) -> &Wire {
+        &self.0.wire
+    }
+
+    /// Returns the notices of this process: each partition that an append has written, or
+    /// that a worker hands over.
+    ///
+    /// A subscriber can carry them to other processes, such as by a queue.
+    #[must_use]
+    pub fn notices(&self) -> &Notices {
+        &self.0.notices
+    }
+
+    /// Returns the time of this process's clock, as the SDK client's configuration gives it.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// Returns every partition, in order.
+    ///
+    /// A fixed layout costs nothing. Where each key has its own partition, the list is
+    /// read from an index, half a read unit for each 4 KB; the index is eventually
+    /// consistent and may not show the newest partitions yet.
+    ///
+    /// # Errors
+    /// Returns [`StoreError`] if the index cannot be read.
+    pub async fn partitions(&self) -> Result<Vec<PartitionId>, StoreError> {
+        match self.0.layout.all() {
+            Some(all) => Ok(all),
+            None => self.0.wire.partitions().await,
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What a stream's clones share, and how they send requests: once, or until the store
+//! answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use gapless_model::Rules;
+use gapless_model::store::{Reply, Request};
+
+use super::layout::Layout;
+use crate::notices::Notices;
+use crate::observe::{Decision, Machine, Observer, Told};
+use crate::vocabulary::{Backoff, Clock, Live, StoreError};
+use crate::wire::Wire;
+
+/// What a stream's clones share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) wire: Wire,
+    pub(crate) clock: Clock,
+    pub(crate) rules: Rules<Live>,
+    pub(crate) layout: Layout,
+    pub(crate) patience: Duration,
+    pub(crate) attempt: Duration,
+    pub(crate) notices: Notices,
+    pub(super) observer: Option<Arc<dyn Observer>>,
+}
+
+impl Shared {
+    /// Shows the observer a machine that starts, or goes on.
+    pub(crate) fn show_start(&self, machine: Machine<'_>) {
+        if let Some(observer) = &self.observer {
+            observer.on_start(machine);
+        }
+    }
+
+    /// Shows the observer what a machine is about to be told.
+    pub(crate) fn show_told(&self, machine: Machine<'_>, told: Told<'_>) {
+        if let Some(observer) = &self.observer {
+            observer.on_tell(machine, told);
+        }
+    }
+
+    /// Sends a request once. An answer that does not come within `most` is unknown.
+    pub(crate) async fn send_once(
+        &self,
+        who: &str,
+        request: &Request<Live>,
+        most: Duration,
+    ) -> Result<Reply<Live>, StoreError> {
+        let sent_at = self.clock.now();
+        let sent = std::pin::pin!(self.wire.send(request));
+        let limit = std::pin::pin!(self.clock.sleep(most));
+        let answer = match select(sent, limit).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(((), _)) => Err(StoreError::Unknown {
+                table: String::from("DynamoDB"),
+                why: format!("no answer within {most:?}").into(),
+            }),
+        };
+        if let Some(observer) = &self.observer {
+            let answered_at = self.clock.now();
+            let answer = &answer;
+            observer.on_decision(&Decision { sent_at, answered_at, who, request, answer });
+        }
+        if let Err(error) = &answer
+            && error.is_transient()
+        {
+            tracing::debug!(who, %error, "no answer from the store; the same request will be sent again");
+        }
+        answer
+    }
+
+    /// Sends a request until the store answers it, or patience runs out.
+    pub(crate) async fn send_until_answered(
+        &self,
+        who: &str,
+        request: &Request<Live>,
+    ) -> Result<Reply<Live>, StoreError> {
+        let began = self.clock.now();
+        let mut backoff = Backoff::default();
+        loop {
+            match self.send_once(who, request, self.attempt).await {
+                Err(error)
+                    if error.is_transient() && self.clock.now().since(began) < self.patience =>
+                {
+                    self.clock.sleep(backoff.next()).await;
+                }
+                answered => return answered,
+            }
+        }
+    }
+}

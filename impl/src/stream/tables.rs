@@ -1,0 +1,38 @@
+//! The three tables: created where they are missing, and verified.
+
+use std::time::Duration;
+
+use crate::vocabulary::{Backoff, Clock, SetupError};
+use crate::wire::Wire;
+
+/// Creates the tables that do not exist, waits until all three are active, and verifies them.
+pub(super) async fn create(wire: &Wire, clock: &Clock) -> Result<(), SetupError> {
+    for schema in wire.schemas() {
+        if wire.describe_table(&schema).await?.is_none() {
+            wire.create_table(&schema).await?;
+        }
+    }
+    for schema in wire.schemas() {
+        let mut backoff = Backoff::new(Duration::from_millis(100));
+        loop {
+            match wire.describe_table(&schema).await? {
+                Some(table) if table.is_active() => {
+                    table.verify(&schema)?;
+                    break;
+                }
+                Some(_) | None => clock.sleep(backoff.next()).await,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Verifies the schemas of the three tables.
+pub(super) async fn verify(wire: &Wire) -> Result<(), SetupError> {
+    for schema in wire.schemas() {
+        let table = wire.describe_table(&schema).await?;
+        let missing = || SetupError::NoTable { table: schema.table().to_owned() };
+        table.ok_or_else(missing)?.verify(&schema)?;
+    }
+    Ok(())
+}

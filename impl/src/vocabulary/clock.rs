@@ -1,0 +1,75 @@
+//! Time and sleep, as the SDK client's configuration provides them, and the waits
+//! between attempts.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, default_async_sleep};
+use aws_smithy_async::time::SharedTimeSource;
+
+use super::error::SetupError;
+use super::time::Timestamp;
+
+/// A process's clock.
+#[derive(Clone, Debug)]
+pub(crate) struct Clock {
+    time: SharedTimeSource,
+    sleep: SharedAsyncSleep,
+}
+
+impl Clock {
+    /// The clock of a client.
+    pub(crate) fn of(client: &Client) -> Result<Clock, SetupError> {
+        // As in the SDK: the configuration's, or the one that the SDK's features bring.
+        let sleep = client.config().sleep_impl().or_else(default_async_sleep);
+        let sleep = sleep.ok_or(SetupError::Client {
+            what: "way to sleep",
+            help: "enable the SDK's feature `rt-tokio`, or give its configuration a `sleep_impl`",
+        })?;
+        // The SDK falls back to the system's clock as well.
+        let time = client.config().time_source().unwrap_or_default();
+        Ok(Clock { time, sleep })
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.time.now().into()
+    }
+
+    pub(crate) async fn sleep(&self, length: Duration) {
+        if !length.is_zero() {
+            self.sleep.sleep(length).await;
+        }
+    }
+
+    /// Sleeps until a time of this clock.
+    pub(crate) async fn sleep_until(&self, then: Timestamp) {
+        self.sleep(then.since(self.now())).await;
+    }
+}
+
+/// Waits that double up to two seconds. Each is drawn at random between its half and its
+/// whole, so that callers who were refused together do not come back together.
+#[derive(Clone, Debug)]
+pub(crate) struct Backoff {
+    next: Duration,
+}
+
+impl Backoff {
+    const MOST: Duration = Duration::from_secs(2);
+
+    pub(crate) fn new(first: Duration) -> Backoff {
+        Backoff { next: first }
+    }
+
+    pub(crate) fn next(&mut self) -> Duration {
+        let now = self.next;
+        self.next = (now * 2).min(Backoff::MOST);
+        now.mul_f64(0.5 + 0.5 * fastrand::f64())
+    }
+}
+
+impl Default for Backoff {
+    fn default() -> Backoff {
+        Backoff::new(Duration::from_millis(20))
+    }
+}

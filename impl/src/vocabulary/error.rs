@@ -1,0 +1,128 @@
+//! What can go wrong between the caller and the tables.
+
+use std::error::Error;
+
+/// Why the store did not do what one request asked for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The request was not applied, and can be sent again: it was throttled, or was in
+    /// conflict with a transaction. Wait and retry; raise the table's capacity if it lasts.
+    #[error("{table}: the request was turned away: {why}")]
+    Busy {
+        /// The table.
+        table: String,
+        /// The store's code and message.
+        why: String,
+    },
+    /// The request may or may not have been applied: a timeout, a broken connection, an
+    /// internal error. Retry through this crate, which recognises what was applied;
+    /// to append the same events anew can append them twice.
+    #[error("{table}: no answer that tells whether the request was applied: {why}")]
+    Unknown {
+        /// The table.
+        table: String,
+        /// What happened.
+        #[source]
+        why: Box<dyn Error + Send + Sync>,
+    },
+    /// The request was refused for good: there is no such table, the caller has no
+    /// permission, or the request is invalid. To retry does not help; `why` says what to fix.
+    #[error("{table}: refused: {why}")]
+    Refused {
+        /// The table.
+        table: String,
+        /// The store's code and message.
+        why: String,
+    },
+    /// An item is not as this version writes it: another version, or another program,
+    /// wrote it. Nothing was changed; use the release that wrote it, or repair the item.
+    #[error("{table}: {item}: {what}")]
+    Malformed {
+        /// The table.
+        table: String,
+        /// The item's key.
+        item: String,
+        /// What is wrong, and what is expected.
+        what: String,
+    },
+    /// An item would be larger than DynamoDB allows. Nothing was sent; make the event
+    /// smaller, or the batch.
+    #[error("{what} has {size} bytes, and DynamoDB allows {limit} in one item")]
+    TooLarge {
+        /// What is too large.
+        what: String,
+        /// Its size in bytes.
+        size: usize,
+        /// The largest size in bytes.
+        limit: usize,
+    },
+}
+
+impl StoreError {
+    /// Whether the same request can be sent again.
+    ///
+    /// Every machine understands the answers of a request that had been applied before.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            StoreError::Busy { .. } | StoreError::Unknown { .. } => true,
+            StoreError::Refused { .. }
+            | StoreError::Malformed { .. }
+            | StoreError::TooLarge { .. } => false,
+        }
+    }
+}
+
+/// Why a stream cannot be created or opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// A request failed. [`StoreError::is_transient`] says whether to try again: opening
+    /// and creating can be repeated.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A table does not exist. Create the stream, or correct the prefix.
+    #[error("there is no table {table}; `gapless init` or `Stream::create` makes it")]
+    NoTable {
+        /// The table's name.
+        table: String,
+    },
+    /// A table exists with other keys or without its index. Choose another prefix.
+    #[error("table {table} has another schema: {what}; choose another table prefix")]
+    Schema {
+        /// The table's name.
+        table: String,
+        /// What the schema is, and what it should be.
+        what: String,
+    },
+    /// The stream exists with other settings than the configuration asks for. They are
+    /// chosen once: open the stream with `Stream::open`, which takes what
+    /// exists, or choose another prefix.
+    #[error(
+        "the stream exists with {exists}, and the configuration asks for {asked}: these are \
+         chosen once, when a stream is created"
+    )]
+    Founding {
+        /// The settings of the stream that exists.
+        exists: String,
+        /// The settings that were asked for.
+        asked: String,
+    },
+    /// The tables exist and hold no stream yet: an earlier creation did not finish.
+    /// Create the stream again.
+    #[error("the tables exist but hold no stream; `gapless init` or `Stream::create` completes it")]
+    NoStream,
+    /// The SDK client lacks something. `help` says how to provide it.
+    #[error("the SDK client has no {what}: {help}")]
+    Client {
+        /// What the client lacks.
+        what: &'static str,
+        /// How to provide it.
+        help: &'static str,
+    },
+    /// The configuration is impossible, or asks for a design that production refuses. The
+    /// text says which value, and what is allowed.
+    #[error("{0}")]
+    Config(String),
+}

@@ -1,0 +1,124 @@
+//! Events, batches and positions.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use gapless_model::{Batch, PartitionId, Seq};
+use serde::{Deserialize, Serialize};
+
+/// An event: a key and arbitrary bytes.
+///
+/// Events with the same key are totally ordered. An event must fit into one item of
+/// DynamoDB; `gapless::wire::check_event` says whether it does.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Event {
+    /// What the event is about, such as an order, a customer or a device. The key
+    /// decides the partition.
+    pub key: String,
+    /// What happened. Bytes that are UTF-8 are stored as a string, so that they can be
+    /// read in the table; everything else is stored as binary.
+    pub data: Vec<u8>,
+}
+
+impl Event {
+    /// Creates an event about `key`.
+    #[must_use]
+    pub fn new(key: impl Into<String>, data: impl Into<Vec<u8>>) -> Event {
+        Event { key: key.into(), data: data.into() }
+    }
+
+    /// Returns the data as text, or `None` if it is not UTF-8.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.data).ok()
+    }
+}
+
+/// What one append writes into its slot: one or more events.
+///
+/// Cloning is cheap: clones share the events.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EventBatch(Arc<[Event]>);
+
+impl EventBatch {
+    /// Creates a batch; `None` if there is no event.
+    #[must_use]
+    pub fn new(events: Vec<Event>) -> Option<EventBatch> {
+        (!events.is_empty()).then(|| EventBatch(events.into()))
+    }
+
+    /// Returns the events in their order. There is at least one.
+    #[must_use]
+    pub fn events(&self) -> &[Event] {
+        &self.0
+    }
+}
+
+impl From<Event> for EventBatch {
+    fn from(event: Event) -> EventBatch {
+        EventBatch([event].into())
+    }
+}
+
+impl Batch for EventBatch {
+    fn events(&self) -> u64 {
+        self.0.len() as u64
+    }
+}
+
+/// An event's place in its partition: a slot, and an index in the slot's batch.
+///
+/// Positions of one partition are ordered as its events are. The text form is the slot,
+/// a dot and the index, such as `17.0`; a slot alone stands for its first event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Position {
+    /// The slot's sequence number, from 1.
+    pub slot: Seq,
+    /// The index in the slot's batch, from 0.
+    pub index: u32,
+}
+
+impl Position {
+    /// The position before every event.
+    pub const START: Position = Position { slot: Seq::ZERO, index: 0 };
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.slot, self.index)
+    }
+}
+
+/// The error of parsing a text that is not a [`Position`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not a position: write a slot such as `17`, or a slot and an index such as `17.0`"
+)]
+pub struct NoPosition(String);
+
+impl FromStr for Position {
+    type Err = NoPosition;
+
+    fn from_str(text: &str) -> Result<Position, NoPosition> {
+        let (slot, index) = text.split_once('.').unwrap_or((text, "0"));
+        match (slot.parse(), index.parse()) {
+            (Ok(slot), Ok(index)) => Ok(Position { slot: Seq(slot), index }),
+            _ => Err(NoPosition(text.to_owned())),
+        }
+    }
+}
+
+/// An event in the log, with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Recorded {
+    /// The partition.
+    pub partition: PartitionId,
+    /// The position in the partition.
+    pub position: Position,
+    /// The event.
+    pub event: Event,
+}

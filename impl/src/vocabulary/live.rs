@@ -1,0 +1,73 @@
+//! The machines' vocabulary as production fills it.
+
+use gapless_model::store::{FromSlots, Slot, Spoken};
+use gapless_model::{PartitionId, Seq, Vocabulary};
+use serde::{Deserialize, Serialize};
+
+use super::event::{Event, EventBatch};
+use super::names::{Group, Owner, ProducerName, Token};
+use super::page::{Filled, Slots};
+use super::time::Timestamp;
+
+/// The vocabulary of production: the types that fill the machines' generic ids, times,
+/// batches and pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Live;
+
+impl Vocabulary for Live {
+    type Partition = PartitionId;
+    type Group = Group;
+    type Owner = Owner;
+    type Name = ProducerName;
+    type Token = Token;
+    type Time = Timestamp;
+    type Batch = EventBatch;
+    type Page = Slots;
+}
+
+impl FromSlots<Live> for Slots {
+    fn from_slots(_after: Seq, slots: impl Iterator<Item = (Seq, Slot<Live>)>) -> Self {
+        let filled = slots.filter_map(|(seq, slot)| match slot {
+            Slot::Empty => None,
+            Slot::Void => Some((seq, Filled::Void)),
+            Slot::Events { token, batch } => Some((seq, Filled::Events { token, batch })),
+        });
+        filled.take(Slots::LIMIT).collect()
+    }
+}
+
+impl Spoken for Live {
+    fn events(token: &Token, batch: &EventBatch) -> String {
+        let short = |event: &Event| event.text().filter(|text| text.len() <= 16).map(str::to_owned);
+        let texts: Option<Vec<String>> = batch.events().iter().take(5).map(short).collect();
+        match texts {
+            Some(texts) if batch.events().len() <= 4 => texts.join(" "),
+            Some(_) | None => format!("{} events of {token}", batch.events().len()),
+        }
+    }
+
+    fn owner(owner: &Owner) -> String {
+        // The worker's name, and enough of the random digits to tell two runs apart.
+        let mark = owner.as_str().rfind('#').map_or(0, |at| at + 5);
+        owner.as_str().get(..mark).unwrap_or(owner.as_str()).to_owned()
+    }
+
+    fn producer(name: &ProducerName) -> String {
+        name.to_string()
+    }
+
+    fn ending(_until: Timestamp) -> String {
+        // A lease's end means something only beside a clock, and there is none here.
+        String::new()
+    }
+
+    fn page(page: &Slots) -> String {
+        let shown = page.shown();
+        let voids = shown.iter().filter(|(_, filled)| *filled == Filled::Void).count();
+        match (shown.first(), shown.last()) {
+            (Some((first, _)), Some((last, _))) if voids == 0 => format!("slots {first} to {last}"),
+            (Some((first, _)), Some((last, _))) => format!("slots {first} to {last}, {voids} void"),
+            _ => "nothing".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! What everything else is said in: events, names, times, pages of slots, errors and a clock.
+
+mod clock;
+mod error;
+mod event;
+mod live;
+mod names;
+mod page;
+mod time;
+
+pub(crate) use clock::{Backoff, Clock};
+pub use error::{SetupError, StoreError};
+pub use event::{Event, EventBatch, NoPosition, Position, Recorded};
+pub use live::Live;
+pub use names::{Group, Owner, ProducerName, Token};
+pub(crate) use page::recorded;
+pub use page::{Filled, Slots};
+pub use time::Timestamp;

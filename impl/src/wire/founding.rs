@@ -1,0 +1,78 @@
+//! The item with a stream's founding, and the entries of its partitions in the index.
+//!
+//! The founding is an item of Partitions, under an id that no partition has.
+
+use std::time::Duration;
+
+use gapless_model::PartitionId;
+
+use super::attributes::{Item, number, text};
+use super::connection::Wire;
+use super::edit::{Edit, GetItem, reader};
+use super::names;
+use crate::vocabulary::StoreError;
+
+/// The founding item, with the layout as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FoundingItem {
+    pub(crate) layout: String,
+    pub(crate) lease: Duration,
+    pub(crate) grace: Duration,
+    pub(crate) skew: Duration,
+}
+
+fn founding_key() -> Item {
+    Item::from([(names::PARTITION.to_owned(), text(names::STREAM))])
+}
+
+impl Wire {
+    /// Reads the founding item, if the stream is founded.
+    pub(crate) async fn read_founding(&self) -> Result<Option<FoundingItem>, StoreError> {
+        let table = &self.tables.partitions;
+        let item = GetItem { client: &self.client, table }.by(founding_key()).await?;
+        let Some(item) = item else { return Ok(None) };
+        let read = reader(table, &item);
+        read.version()?;
+        let layout = read.text(names::LAYOUT)?.to_owned();
+        let millis = |name| read.number(name).map(Duration::from_millis);
+        let (lease, grace) = (millis(names::LEASE)?, millis(names::GRACE)?);
+        Ok(Some(FoundingItem { layout, lease, grace, skew: millis(names::SKEW)? }))
+    }
+
+    /// Writes the founding item unless the stream is founded. Returns whether it was written.
+    pub(crate) async fn write_founding(&self, founding: &FoundingItem) -> Result<bool, StoreError> {
+        let millis = |span: Duration| number(u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
+        let edit = Edit::of(&self.tables.partitions, [(names::PARTITION, text(names::STREAM))])
+            .name("#layout", names::LAYOUT)
+            .name("#lease", names::LEASE)
+            .name("#grace", names::GRACE)
+            .name("#skew", names::SKEW)
+            .name("#v", names::VERSION)
+            .value(":layout", text(&founding.layout))
+            .value(":lease", millis(founding.lease))
+            .value(":grace", millis(founding.grace))
+            .value(":skew", millis(founding.skew))
+            .value(":v", number(names::THIS_VERSION))
+            .set("#layout = :layout, #lease = :lease, #grace = :grace, #skew = :skew, #v = :v")
+            .only_if("attribute_not_exists(#layout)");
+        edit.send(&self.client).await.map(|written| written.is_ok())
+    }
+
+    /// The error of a founding item that this version cannot read.
+    pub(crate) fn malformed_founding(&self, what: impl Into<String>) -> StoreError {
+        reader(&self.tables.partitions, &founding_key()).wrong(what)
+    }
+
+    /// Enters a partition into the index, as open, unless it is there.
+    pub(crate) async fn enter_partition(&self, partition: &PartitionId) -> Result<(), StoreError> {
+        let key = [(names::PARTITION, text(partition.as_str()))];
+        let edit = Edit::of(&self.tables.partitions, key)
+            .name("#bucket", names::BUCKET)
+            .name("#status", names::STATUS)
+            .value(":bucket", text(names::ONLY_BUCKET))
+            .value(":open", text(names::OPEN))
+            .set("#bucket = :bucket, #status = :open")
+            .only_if("attribute_not_exists(#bucket)");
+        edit.send(&self.client).await.map(drop)
+    }
+}

@@ -1,0 +1,185 @@
+//! Requests about many items at once: all partitions, their heads, and leases.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+use gapless_model::store::Lease;
+use gapless_model::{PartitionId, Seq};
+use serde::Serialize;
+
+use super::attributes::{Item, text};
+use super::connection::Wire;
+use super::edit::reader;
+use super::failure::failure;
+use super::names;
+use crate::vocabulary::{Group, Live, StoreError};
+
+/// What a read may miss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Consistency {
+    /// Recent writes, at half the price.
+    Eventual,
+    /// Nothing that was acknowledged before the read began.
+    Strong,
+}
+
+impl Consistency {
+    /// Whether DynamoDB is asked for a strongly consistent read.
+    pub(crate) fn is_strong(self) -> bool {
+        match self {
+            Consistency::Eventual => false,
+            Consistency::Strong => true,
+        }
+    }
+}
+
+/// A group's standing in a partition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Standing {
+    /// The group.
+    pub group: Group,
+    /// The lease and the checkpoint.
+    pub lease: Lease<Live>,
+    /// Why a worker stopped at the slot after the checkpoint, if its handler failed there. A
+    /// later checkpoint removes it.
+    pub failure: Option<String>,
+}
+
+impl Wire {
+    /// Lists every partition in the index, in order. The index is eventually consistent.
+    pub(crate) async fn partitions(&self) -> Result<Vec<PartitionId>, StoreError> {
+        let table = &self.tables.partitions;
+        let mut partitions = Vec::new();
+        let mut from = None;
+        loop {
+            let answer = self
+                .client
+                .query()
+                .table_name(table)
+                .index_name(names::BY_ID)
+                .key_condition_expression("#bucket = :bucket")
+                .expression_attribute_names("#bucket", names::BUCKET)
+                .expression_attribute_values(":bucket", text(names::ONLY_BUCKET))
+                .set_exclusive_start_key(from)
+                .send()
+                .await
+                .map_err(|error| failure(table, error))?;
+            for item in answer.items() {
+                partitions.push(self.partition_id(table, item)?);
+            }
+            from = answer.last_evaluated_key;
+            if from.is_none() {
+                return Ok(partitions);
+            }
+        }
+    }
+
+    /// Reads the heads of partitions, up to 100 in a request. A partition without an item is
+    /// not in the answer.
+    pub(crate) async fn heads(
+        &self,
+        partitions: &[PartitionId],
+        consistency: Consistency,
+    ) -> Result<BTreeMap<PartitionId, Seq>, StoreError> {
+        let table = &self.tables.partitions;
+        let mut heads = BTreeMap::new();
+        for chunk in partitions.chunks(100) {
+            let key =
+                |id: &PartitionId| Item::from([(names::PARTITION.to_owned(), text(id.as_str()))]);
+            let mut keys: Vec<Item> = chunk.iter().map(key).collect();
+            while !keys.is_empty() {
+                let wanted = KeysAndAttributes::builder()
+                    .set_keys(Some(keys))
+                    // P1: "caught up" must not rest on a head that is behind.
+                    .consistent_read(consistency.is_strong())
+                    .projection_expression("#partition, #head")
+                    .expression_attribute_names("#partition", names::PARTITION)
+                    .expression_attribute_names("#head", names::SEQ)
+                    .build()
+                    .map_err(|error| StoreError::Refused {
+                        table: table.clone(),
+                        why: error.to_string(),
+                    })?;
+                let call = self.client.batch_get_item().request_items(table, wanted);
+                let answer = call.send().await.map_err(|error| failure(table, error))?;
+                let items = answer.responses.unwrap_or_default().remove(table).unwrap_or_default();
+                for item in &items {
+                    let head = Seq(reader(table, item).number_or_zero(names::SEQ)?);
+                    heads.insert(self.partition_id(table, item)?, head);
+                }
+                // The next request asks for what this one left out.
+                let left = answer.unprocessed_keys.unwrap_or_default().remove(table);
+                keys = left.map(|left| left.keys).unwrap_or_default();
+            }
+        }
+        Ok(heads)
+    }
+
+    /// Reads a group's standing in every partition where it ever took the lease.
+    pub(crate) async fn standings(
+        &self,
+        group: &Group,
+    ) -> Result<BTreeMap<PartitionId, Standing>, StoreError> {
+        let table = &self.tables.consumers;
+        let mut standings = BTreeMap::new();
+        let mut from = None;
+        loop {
+            let answer = self
+                .client
+                .query()
+                .table_name(table)
+                .key_condition_expression("#group = :group")
+                .expression_attribute_names("#group", names::GROUP)
+                .expression_attribute_values(":group", text(group.as_str()))
+                .consistent_read(true)
+                .set_exclusive_start_key(from)
+                .send()
+                .await
+                .map_err(|error| failure(table, error))?;
+            for item in answer.items() {
+                let (partition, standing) = self.standing(item)?;
+                standings.insert(partition, standing);
+            }
+            from = answer.last_evaluated_key;
+            if from.is_none() {
+                return Ok(standings);
+            }
+        }
+    }
+
+    /// Scans every group's standing in every partition where it ever took the lease.
+    pub(crate) async fn all_standings(
+        &self,
+    ) -> Result<BTreeMap<PartitionId, Vec<Standing>>, StoreError> {
+        let table = &self.tables.consumers;
+        let mut standings: BTreeMap<PartitionId, Vec<Standing>> = BTreeMap::new();
+        let mut from = None;
+        loop {
+            let scan = self.client.scan().table_name(table).consistent_read(true);
+            let answer = scan.set_exclusive_start_key(from).send().await;
+            let answer = answer.map_err(|error| failure(table, error))?;
+            for item in answer.items() {
+                let (partition, standing) = self.standing(item)?;
+                standings.entry(partition).or_default().push(standing);
+            }
+            from = answer.last_evaluated_key;
+            if from.is_none() {
+                return Ok(standings);
+            }
+        }
+    }
+
+    fn standing(&self, item: &Item) -> Result<(PartitionId, Standing), StoreError> {
+        let table = &self.tables.consumers;
+        let partition = self.partition_id(table, item)?;
+        let failure = item.get(names::FAILURE).and_then(|why| why.as_s().ok()).cloned();
+        let group = Group::from(reader(table, item).text(names::GROUP)?);
+        Ok((partition, Standing { group, lease: self.lease(item)?, failure }))
+    }
+
+    fn partition_id(&self, table: &str, item: &Item) -> Result<PartitionId, StoreError> {
+        let read = reader(table, item);
+        read.text(names::PARTITION)?.parse().map_err(|error| read.wrong(format!("{error}")))
+    }
+}

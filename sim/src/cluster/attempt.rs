@@ -1,0 +1,105 @@
+//! A call on its way from a process to the store, and what comes back.
+
+use gapless::{Live, TableNames};
+use gapless_model::store::{Request, request_words};
+use madsim::net::rpc;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::decode;
+use crate::plan::{CallKind, Fault, Node};
+
+/// One attempt at one call, on its way.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Attempt {
+    pub(super) node: Node,
+    /// Which of the node's attempts, counted over all its lives.
+    pub(super) number: u32,
+    pub(super) operation: String,
+    pub(super) body: Vec<u8>,
+    pub(super) fault: Option<Fault>,
+    /// Whether the network made it out of another.
+    pub(super) copy: bool,
+}
+
+/// What comes back.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct HttpReply {
+    pub(super) status: u16,
+    pub(super) body: Vec<u8>,
+}
+
+impl rpc::Request for Attempt {
+    type Response = HttpReply;
+    const ID: u64 = 0x6761_7031;
+}
+
+impl Attempt {
+    /// A call in words, and whether it only looks.
+    pub(super) fn describe(&self, tables: &TableNames) -> (String, bool) {
+        let json: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        match decode::request(tables, &self.operation, &json) {
+            Some(request) => (describe_request(&request), false),
+            None => (format!("{} {}", self.operation, table_name(&json)), true),
+        }
+    }
+}
+
+impl HttpReply {
+    /// An error as DynamoDB words it.
+    pub(super) fn error(status: u16, kind: &str, message: &str) -> HttpReply {
+        let space = "com.amazonaws.dynamodb.v20120810";
+        let body = serde_json::json!({ "__type": format!("{space}#{kind}"), "message": message });
+        HttpReply { status, body: body.to_string().into_bytes() }
+    }
+
+    pub(super) fn conflict(operation: &str) -> HttpReply {
+        if operation != "TransactWriteItems" {
+            let message = "Transaction is ongoing for the item";
+            return HttpReply::error(400, "TransactionConflictException", message);
+        }
+        let message =
+            "Transaction cancelled, please refer cancellation reasons for specific reasons";
+        let body = serde_json::json!({
+            "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+            "message": message,
+            "CancellationReasons": [
+                { "Code": "TransactionConflict", "Message": "Transaction is ongoing for the item" },
+                { "Code": "None" },
+            ],
+        });
+        HttpReply { status: 400, body: body.to_string().into_bytes() }
+    }
+}
+
+/// What kind of call it is.
+pub(super) fn call_kind(operation: &str, body: &[u8]) -> CallKind {
+    let consistent = || contains(body, "\"ConsistentRead\":true");
+    match operation {
+        "PutItem" | "UpdateItem" | "TransactWriteItems" => CallKind::Write,
+        "BatchGetItem" if consistent() => CallKind::Batch,
+        "BatchGetItem" => CallKind::EventualBatch,
+        "GetItem" | "Query" | "Scan" if consistent() => CallKind::Read,
+        "GetItem" | "Query" | "Scan" => CallKind::EventualRead,
+        _ => CallKind::Other,
+    }
+}
+
+/// Whether a call's body has this text in it.
+pub(super) fn contains(body: &[u8], text: &str) -> bool {
+    body.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+pub(super) fn describe_request(request: &Request<Live>) -> String {
+    let id = request.partition();
+    match request.group() {
+        Some(group) => format!("{group}/{id}: {}", request_words(request)),
+        None => format!("{id}: {}", request_words(request)),
+    }
+}
+
+pub(super) fn table_name(call: &Value) -> &str {
+    let named = call["TableName"].as_str();
+    let batch = || call["RequestItems"].as_object().and_then(|tables| tables.keys().next());
+    named.or_else(|| batch().map(String::as_str)).unwrap_or_default()
+}

@@ -1,0 +1,236 @@
+//! What a mutant does to the traffic between adapter and engine: which requests it bends,
+//! and which answers.
+
+use gapless_model::Mutant;
+use serde_json::{Value, json};
+
+/// A mutant at work in the traffic.
+pub(super) trait Bend {
+    /// Whether reads of events miss what was written lately, whatever they ask for.
+    fn makes_reads_stale(self) -> bool;
+
+    /// Whether a write that never arrives is reported as done.
+    fn fakes_success(self) -> bool;
+
+    /// What the engine is asked instead.
+    fn bend_request(self, operation: &str, call: &mut Value) -> Bent;
+
+    /// What the adapter hears instead.
+    fn bend_answer(self, operation: &str, call: &Value, status: &mut u16, answer: &mut Value);
+}
+
+impl Bend for Mutant {
+    fn makes_reads_stale(self) -> bool {
+        self == Mutant::StaleReads
+    }
+
+    fn fakes_success(self) -> bool {
+        self == Mutant::UnknownAsDone
+    }
+
+    fn bend_request(self, operation: &str, call: &mut Value) -> Bent {
+        match (self, operation) {
+            (Mutant::BlindWrites, "PutItem") if !is_void(call) => loosen_all(call),
+            (Mutant::BlindVoids, "PutItem") if is_void(call) => loosen_all(call),
+            (Mutant::LeaseTakenAnyway, "UpdateItem") if has(call, ":owner") => loosen_all(call),
+            (Mutant::LeaseTakenEarly, "UpdateItem") if has(call, ":now") => {
+                add(call, ":now", 1_000_000);
+            }
+            (Mutant::EpochStandsStill, "UpdateItem") if has(call, ":owner") => {
+                let value = &mut call["ExpressionAttributeValues"][":one"];
+                *value = json!({"N": "0"});
+            }
+            (Mutant::CheckpointUnfenced, "UpdateItem") if has(call, ":to") => {
+                loosen(call, "#epoch = :epoch");
+            }
+            (Mutant::CheckpointBackwards, "UpdateItem") if has(call, ":to") => {
+                loosen(call, "#checkpoint < :to");
+            }
+            (Mutant::CheckpointAhead, "UpdateItem") if has(call, ":to") => add(call, ":to", 1),
+            (Mutant::CheckpointForgotten, "UpdateItem") if has(call, ":to") => {
+                return Bent::Pretend;
+            }
+            // That a renewal never shortens a lease keeps most late ones out as well, so
+            // both protections go; with that one in place the checks would see next to nothing.
+            (Mutant::RenewalUnfenced, "UpdateItem") if is_renewal(call) => {
+                loosen(call, "#epoch = :epoch");
+                loosen(call, "#expiry <= :until");
+            }
+            (Mutant::RenewalRevives, "UpdateItem") if is_renewal(call) => {
+                loosen(call, "#active = :true");
+                loosen(call, "#expiry <= :until");
+                set(call, "#active = :true");
+            }
+            (Mutant::RenewalShortens, "UpdateItem") if is_renewal(call) => {
+                loosen(call, "#expiry <= :until");
+            }
+            (Mutant::ReleaseUnfenced, "TransactWriteItems") => {
+                if let Some(update) = release_update(call) {
+                    loosen(update, "#epoch = :epoch");
+                }
+            }
+            (Mutant::ReleaseForgotten, "TransactWriteItems") => {
+                if let Some(update) = release_update(call) {
+                    update["ExpressionAttributeValues"][":false"] = json!({"BOOL": true});
+                }
+            }
+            (Mutant::AcquireForgotten, "UpdateItem") if has(call, ":owner") => {
+                return Bent::Pretend;
+            }
+            (Mutant::ExpiryInSeconds, "UpdateItem") if has(call, ":until") => {
+                divide(call, ":until", 1000);
+                // Otherwise the store itself refuses to shorten it.
+                loosen(call, "#expiry <= :until");
+            }
+            (Mutant::HeadStandsStill, "UpdateItem") if is_raise(call) => {
+                call["ExpressionAttributeValues"][":one"] = json!({"N": "0"});
+            }
+            (Mutant::IncrementTwice, "UpdateItem") if is_raise(call) => return Bent::Twice,
+            (Mutant::RecordUnguarded, "UpdateItem") if has(call, ":newNumber") => loosen_all(call),
+            (Mutant::RecordForgotten, "UpdateItem") if has(call, ":newNumber") => {
+                let seen = call["ExpressionAttributeValues"][":number"].clone();
+                call["ExpressionAttributeValues"][":newNumber"] = seen;
+            }
+            (Mutant::TransactionHalved, "TransactWriteItems") => {
+                let items = call["TransactItems"].as_array_mut();
+                if let Some(items) = items.filter(|items| items.len() == 2) {
+                    items.truncate(1);
+                    return Bent::Half;
+                }
+            }
+            _ => {}
+        }
+        Bent::Sent
+    }
+
+    fn bend_answer(self, operation: &str, call: &Value, status: &mut u16, answer: &mut Value) {
+        match (self, operation) {
+            (Mutant::StaleRecovery, "GetItem") if call["Key"].get("sequenceNumber").is_some() => {
+                *answer = json!({});
+            }
+            (Mutant::EventHidden, "Query") => {
+                if let Some(items) = answer["Items"].as_array_mut()
+                    && let Some(place) = items.iter().position(|item| item.get("events").is_some())
+                    && place + 1 < items.len()
+                {
+                    items.remove(place);
+                }
+            }
+            (Mutant::VoidsHidden, "Query") => {
+                if let Some(items) = answer["Items"].as_array_mut() {
+                    items.retain(|item| item.get("void").is_none());
+                }
+            }
+            (Mutant::RefusalAsDone, "PutItem") if *status == 400 => {
+                (*status, *answer) = (200, json!({}));
+            }
+            (Mutant::TokenReused, "PutItem") if answer.get("Item").is_some() => {
+                let token = call["Item"]["token"].clone();
+                if answer["Item"].get("token").is_some() && !token.is_null() {
+                    answer["Item"]["token"] = token;
+                }
+            }
+            (Mutant::UnprocessedDropped, "BatchGetItem") => {
+                if let Some(tables) = answer["Responses"].as_object_mut() {
+                    tables.values_mut().for_each(|items| {
+                        items.as_array_mut().map(Vec::pop);
+                    });
+                }
+            }
+            (Mutant::NumbersSwapped, "UpdateItem") if is_raise(call) => {
+                let given = &mut answer["Attributes"]["sequenceNumber"]["N"];
+                if let Some(number) = given.as_str().and_then(|text| text.parse::<u64>().ok()) {
+                    let swapped = if number % 2 == 1 { number + 1 } else { number - 1 };
+                    *given = swapped.to_string().into();
+                }
+            }
+            (Mutant::ForeignVersion, "UpdateItem")
+                if answer["Attributes"].get("owner").is_some() =>
+            {
+                answer["Attributes"]["v"] = json!({ "N": "2" });
+            }
+            (Mutant::EventsSwapped, "Query") => {
+                if let Some(items) = answer["Items"].as_array_mut() {
+                    let full: Vec<usize> = (0..items.len())
+                        .filter(|place| items[*place].get("events").is_some())
+                        .collect();
+                    if let [first, second, ..] = full[..] {
+                        let events = items[first]["events"].take();
+                        items[first]["events"] = items[second]["events"].take();
+                        items[second]["events"] = events;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What becomes of a bent call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bent {
+    /// It is sent, as it is now.
+    Sent,
+    /// It is sent twice.
+    Twice,
+    /// It is not sent, and answered as if it had been.
+    Pretend,
+    /// It was a transaction of two and is one of one.
+    Half,
+}
+
+fn has(call: &Value, placeholder: &str) -> bool {
+    call["ExpressionAttributeValues"].get(placeholder).is_some()
+}
+
+fn is_void(call: &Value) -> bool {
+    call["Item"].get("void").is_some()
+}
+
+fn is_renewal(call: &Value) -> bool {
+    has(call, ":until") && !has(call, ":owner") && !has(call, ":to")
+}
+
+fn is_raise(call: &Value) -> bool {
+    call["ExpressionAttributeNames"].get("#head").is_some() && !has(call, ":record")
+}
+
+fn release_update(call: &mut Value) -> Option<&mut Value> {
+    let update = call["TransactItems"].get_mut(0)?.get_mut("Update")?;
+    has(update, ":false").then_some(update)
+}
+
+/// Makes a condition true whatever the item holds; its names and values stay in use,
+/// or the engine would refuse the call, as it would refuse parentheses too many.
+fn loosen_all(call: &mut Value) {
+    let Some(condition) = call["ConditionExpression"].as_str() else { return };
+    let always = "attribute_exists(partitionId) OR attribute_not_exists(partitionId)";
+    call["ConditionExpression"] = format!("{condition} OR {always}").into();
+}
+
+/// Makes one comparison in a condition true whatever the item holds.
+fn loosen(call: &mut Value, comparison: &str) {
+    let Some(condition) = call["ConditionExpression"].as_str() else { return };
+    let name = comparison.split(' ').next().unwrap_or_default();
+    let always = format!("({comparison} OR attribute_exists({name}))");
+    call["ConditionExpression"] = condition.replace(&format!("({comparison})"), &always).into();
+}
+
+fn set(call: &mut Value, clause: &str) {
+    let Some(update) = call["UpdateExpression"].as_str() else { return };
+    call["UpdateExpression"] = update.replacen("SET ", &format!("SET {clause}, "), 1).into();
+}
+
+fn change(call: &mut Value, placeholder: &str, change: impl FnOnce(u64) -> u64) {
+    let value = &mut call["ExpressionAttributeValues"][placeholder]["N"];
+    let Some(number) = value.as_str().and_then(|text| text.parse().ok()) else { return };
+    *value = change(number).to_string().into();
+}
+
+fn add(call: &mut Value, placeholder: &str, more: u64) {
+    change(call, placeholder, |number| number + more);
+}
+
+fn divide(call: &mut Value, placeholder: &str, by: u64) {
+    change(call, placeholder, |number| number / by);
+}

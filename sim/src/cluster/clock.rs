@@ -1,0 +1,76 @@
+//! Each process's clock: off by an offset, drifting, and set now and then.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_smithy_async::rt::sleep::{AsyncSleep, Sleep};
+use aws_smithy_async::time::TimeSource;
+
+use crate::moment::{BEGINNING, lock, now};
+use crate::plan::{ClockPlan, Millis, Node};
+
+/// What the clocks are off by.
+pub(super) struct ClockOffsets(Vec<Mutex<ClockOffset>>);
+
+#[derive(Clone, Copy)]
+struct ClockOffset {
+    millis: i64,
+    /// How much it gains in a million.
+    drift: i64,
+    since: Millis,
+}
+
+impl ClockOffsets {
+    pub(super) fn new(plans: &[ClockPlan]) -> ClockOffsets {
+        let offset = |plan: &ClockPlan| {
+            Mutex::new(ClockOffset { millis: plan.offset, drift: plan.drift, since: Millis(0) })
+        };
+        ClockOffsets(plans.iter().map(offset).collect())
+    }
+
+    pub(super) fn set(&self, node: Node, millis: i64, at: Millis) {
+        let mut offset = lock(&self.0[usize::from(node.0)]);
+        (offset.millis, offset.since) = (millis, at);
+    }
+
+    fn read(&self, node: Node) -> i64 {
+        let offset = *lock(&self.0[usize::from(node.0)]);
+        let running = now().0.saturating_sub(offset.since.0) as i64;
+        offset.millis + running * offset.drift / 1_000_000
+    }
+
+    fn drift(&self, node: Node) -> i64 {
+        lock(&self.0[usize::from(node.0)]).drift
+    }
+}
+
+/// A process's clock and its way to sleep, as the SDK takes them.
+#[derive(Clone)]
+pub(super) struct NodeClock {
+    pub(super) offsets: Arc<ClockOffsets>,
+    pub(super) node: Node,
+}
+
+impl std::fmt::Debug for NodeClock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("NodeClock").field(&self.node).finish()
+    }
+}
+
+impl TimeSource for NodeClock {
+    fn now(&self) -> SystemTime {
+        let millis = BEGINNING.as_millis() as i64 + now().0 as i64;
+        let shown = (millis + self.offsets.read(self.node)).max(0) as u64;
+        UNIX_EPOCH + Duration::from_millis(shown)
+    }
+}
+
+impl AsyncSleep for NodeClock {
+    fn sleep(&self, duration: Duration) -> Sleep {
+        // A clock that runs fast wakes its process early.
+        let drift = self.offsets.drift(self.node);
+        let nanos = duration.as_nanos() as i128;
+        let truly = nanos * 1_000_000 / i128::from(1_000_000 + drift);
+        Sleep::new(madsim::time::sleep(Duration::from_nanos(truly.max(0) as u64)))
+    }
+}

@@ -1,0 +1,148 @@
+//! The wire between a process and the store: where messages are lost, repeated, cut and late.
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::config::{HttpClient, RuntimeComponents};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use gapless::TableNames;
+use gapless::embedded::{http_response, operation_and_body};
+use madsim::net::Endpoint;
+use madsim::time::{sleep, timeout};
+
+use super::addresses::{address, dynamo_address};
+use super::attempt::{Attempt, HttpReply, call_kind};
+use super::bend::Bend as _;
+use super::shared::Cluster;
+use crate::moment::now;
+use crate::plan::{Dice, Fault, Millis, Node, PREFIX};
+
+/// A process's way to the store.
+#[derive(Clone)]
+pub(super) struct Connector {
+    cluster: Arc<Cluster>,
+    node: Node,
+    endpoint: Arc<Endpoint>,
+}
+
+impl std::fmt::Debug for Connector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Connector").field(&self.node).finish()
+    }
+}
+
+impl Connector {
+    pub(super) async fn new(cluster: Arc<Cluster>, node: Node) -> Connector {
+        let endpoint = Endpoint::bind((address(node), 0)).await;
+        let endpoint = Arc::new(endpoint.expect("a port of its own is free on every node"));
+        Connector { cluster, node, endpoint }
+    }
+
+    /// Sends a call, under whatever strikes it.
+    async fn exchange(self, operation: String, body: Vec<u8>) -> Result<HttpReply, ConnectorError> {
+        let cluster = &self.cluster;
+        let number = cluster.injector.next_attempt(self.node);
+        // How often a call draws on its way here depends on the SDK's features, and so on
+        // who else is in the build: from here on that makes no difference.
+        let path = [6, u64::from(self.node.0), u64::from(number)];
+        fastrand::seed(Dice::at(cluster.plan.seed, &path).draw());
+        let kind = call_kind(&operation, &body);
+        let fault = cluster.draw_fault(self.node, number, kind);
+        let call = Attempt { node: self.node, number, operation, body, fault, copy: false };
+        let gives_up = cluster.plan.read_timeout.duration();
+        match fault {
+            Some(Fault::LoseRequest) => {
+                let did = call.describe(&TableNames::prefixed(PREFIX));
+                cluster.recorder().note_lost(
+                    now(),
+                    &cluster.plan.name(self.node),
+                    did,
+                    "lose-request",
+                );
+                let made_up = cluster.plan.mutant.is_some_and(|mutant| mutant.fakes_success());
+                if made_up && call.operation == "PutItem" {
+                    return Ok(HttpReply { status: 200, body: b"{}".to_vec() });
+                }
+                sleep(gives_up).await;
+                return Err(timeout_error());
+            }
+            Some(Fault::Late { after }) => {
+                self.send_copy(&call, after);
+                sleep(gives_up).await;
+                return Err(timeout_error());
+            }
+            Some(Fault::Duplicate { after }) => self.send_copy(&call, after),
+            Some(Fault::Slow { by }) => sleep(by.duration()).await,
+            Some(
+                Fault::LoseReply
+                | Fault::CutReply
+                | Fault::Throttle
+                | Fault::Conflict
+                | Fault::InternalBefore
+                | Fault::InternalAfter
+                | Fault::Unprocessed
+                | Fault::Stale { .. },
+            )
+            | None => {}
+        }
+        let answered = timeout(gives_up, self.endpoint.call(dynamo_address(), call)).await;
+        let Ok(Ok(mut answer)) = answered else { return Err(timeout_error()) };
+        match fault {
+            Some(Fault::LoseReply) => {
+                sleep(gives_up).await;
+                Err(timeout_error())
+            }
+            Some(Fault::CutReply) => {
+                answer.body.truncate(answer.body.len() / 2);
+                Ok(answer)
+            }
+            _ => Ok(answer),
+        }
+    }
+
+    /// The network delivers the same call again, or late: whatever became of its sender.
+    fn send_copy(&self, call: &Attempt, after: Millis) {
+        let call = Attempt { copy: true, ..call.clone() };
+        let Some(network) = self.cluster.network() else { return };
+        drop(network.spawn(async move {
+            sleep(after.duration()).await;
+            if let Ok(endpoint) = Endpoint::bind("0.0.0.0:0").await {
+                // Nobody waits for the answer.
+                let _ = timeout(
+                    std::time::Duration::from_secs(60),
+                    endpoint.call(dynamo_address(), call),
+                )
+                .await;
+            }
+        }));
+    }
+}
+
+fn timeout_error() -> ConnectorError {
+    ConnectorError::timeout("no answer in time".into())
+}
+
+impl HttpClient for Connector {
+    fn http_connector(
+        &self,
+        _settings: &HttpConnectorSettings,
+        _components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (operation, body) = operation_and_body(&request);
+        let (operation, body) = (operation.to_owned(), body.to_vec());
+        let connector = self.clone();
+        HttpConnectorFuture::new(async move {
+            let answer = connector.exchange(operation, body).await?;
+            Ok(http_response(answer.status, answer.body))
+        })
+    }
+}

@@ -1,0 +1,89 @@
+//! The handler: where the simulation sees deliveries.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use gapless::{Delivery, Handler, HandlerError};
+use madsim::time::sleep;
+
+use super::shared::Cluster;
+use crate::judge::ObservedDelivery;
+use crate::moment::now;
+use crate::plan::{Dice, Node, WorkerPlan};
+
+/// The application's handler.
+pub(super) struct DeliveryHandler {
+    cluster: Arc<Cluster>,
+    node: Node,
+    plan: WorkerPlan,
+    handled: AtomicU64,
+}
+
+impl DeliveryHandler {
+    pub(super) fn new(cluster: Arc<Cluster>, node: Node, plan: WorkerPlan) -> DeliveryHandler {
+        let handled = AtomicU64::new(u64::from(cluster.life(node)) << 32);
+        DeliveryHandler { cluster, node, plan, handled }
+    }
+}
+
+/// A delivery in hand: dropped where it awaits, it is no longer active.
+struct ActiveDelivery<'a> {
+    cluster: &'a Cluster,
+    observed: ObservedDelivery,
+    number: u64,
+}
+
+impl Drop for ActiveDelivery<'_> {
+    fn drop(&mut self) {
+        self.cluster.recorder().judge.activity.leave(&self.observed, self.number);
+    }
+}
+
+impl Handler for DeliveryHandler {
+    async fn handle(&self, delivery: Delivery) -> Result<(), HandlerError> {
+        let events = delivery.events().map(|recorded| {
+            let name = recorded.event.text().unwrap_or_default().to_owned();
+            (recorded.position.slot, name)
+        });
+        let observed = ObservedDelivery {
+            node: self.node,
+            group: delivery.group().clone(),
+            partition: delivery.partition().clone(),
+            epoch: delivery.fence().epoch,
+            upto: delivery.fence().upto,
+            attempt: delivery.attempt(),
+            events: events.collect(),
+        };
+        let name = self.cluster.plan.name(self.node);
+        let names: Vec<&str> = observed.events.iter().map(|(_, name)| name.as_str()).collect();
+        let what = format!(
+            "{}/{}: {} under epoch {}",
+            observed.group,
+            observed.partition,
+            names.join(" "),
+            observed.epoch
+        );
+        let at = now();
+        let (judgement, number) = {
+            let mut recorder = self.cluster.recorder();
+            recorder.note(at, &name, format!("handles {what}"), None);
+            let timely = self.cluster.plan.timely;
+            let judgement = recorder.judge.judge_delivery(at, &observed, timely);
+            (judgement, recorder.judge.activity.enter(at, &observed))
+        };
+        self.cluster.record_judgement(judgement);
+        let active = ActiveDelivery { cluster: &self.cluster, observed, number };
+        let count = self.handled.fetch_add(1, Ordering::Relaxed);
+        let mut dice = Dice::at(self.cluster.plan.seed, &[5, u64::from(self.node.0), count]);
+        sleep(self.plan.handling.duration()).await;
+        if dice.percent(u64::from(self.plan.fails)) && !self.cluster.injector.is_healed() {
+            self.cluster.recorder().note(now(), &name, format!("fails at {what}"), Some("handler"));
+            return Err("the handler fails, as planned".into());
+        }
+        let mut recorder = self.cluster.recorder();
+        recorder.note(now(), &name, format!("has handled {what}"), None);
+        recorder.judge.deliveries.note_finish(&active.observed);
+        drop(recorder);
+        Ok(())
+    }
+}

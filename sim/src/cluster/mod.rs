@@ -1,0 +1,35 @@
+//! The cluster of one run: its nodes, the network and the store between them, and the
+//! record of everything that happens.
+
+mod addresses;
+mod attempt;
+mod bend;
+mod client;
+mod clock;
+mod connector;
+mod dynamo;
+mod handler;
+mod history;
+mod injector;
+mod invocation;
+mod operator;
+mod producer;
+mod queue;
+mod recorder;
+mod shared;
+mod store;
+mod stream;
+mod watcher;
+mod worker;
+
+pub(crate) use addresses::{address, service_addresses};
+pub(crate) use client::client;
+pub(crate) use operator::{audit, create};
+pub use recorder::Entry;
+pub(crate) use shared::Cluster;
+pub(crate) use store::Store;
+// What each node runs, again after each crash.
+pub(crate) use dynamo::serve as run_dynamo;
+pub(crate) use producer::run as run_producer;
+pub(crate) use queue::serve as run_queue;
+pub(crate) use worker::run as run_worker;

@@ -1,0 +1,245 @@
+//! Producers: they append what their plan says, under whatever befalls them, and start
+//! again from what they know to be appended.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use gapless::{AppendError, Event, Grouping, ProducerError, Receipt, StoreError, Stream};
+use gapless_model::design::{Increment, Producer as ProducerAxis};
+use gapless_model::store::{Reply, Request};
+use gapless_model::{Number, Seq};
+use madsim::time::sleep;
+
+use super::shared::{Cluster, producer_name};
+use super::watcher::open_stream;
+use crate::moment::now;
+use crate::plan::{Appending, Node, ProducerPlan};
+
+struct ProducerLife {
+    cluster: Arc<Cluster>,
+    index: usize,
+    node: Node,
+    life: u32,
+    stream: Stream,
+}
+
+/// One life of a producer.
+pub(crate) async fn run(cluster: Arc<Cluster>, index: usize) {
+    let node = cluster.plan.producer(index);
+    let life = cluster.begin_life(node);
+    let Some(stream) = open_stream(&cluster, node, life).await else { return };
+    let producer = ProducerLife { cluster, index, node, life, stream };
+    producer.append_all().await;
+}
+
+impl ProducerLife {
+    async fn append_all(&self) {
+        let design = self.cluster.plan.design;
+        let named = design.producer == ProducerAxis::Named && design.increment != Increment::None;
+        let completed = match self.cluster.plan.producers[self.index].appending {
+            Appending::Named if named => self.append_named().await,
+            Appending::Single | Appending::Named => self.append_singly(false).await,
+            Appending::Expecting => self.append_singly(true).await,
+            Appending::Grouped => self.append_grouped().await,
+        };
+        if completed {
+            self.cluster.mark_finished(self.index);
+            let name = self.cluster.plan.name(self.node);
+            self.cluster.recorder().note(now(), &name, "has appended everything".to_owned(), None);
+        }
+    }
+
+    /// The event of that number; every life of an anonymous producer makes new ones.
+    fn event(&self, number: u32, key: u32, named: bool) -> Event {
+        let life = if named { 0 } else { self.life };
+        let name = format!("p{}.{number}.{life}", self.index + 1);
+        let key = format!("k{}", key % u32::from(self.cluster.plan.keys.max(1)));
+        self.cluster.recorder().judge.order.note_start(&name);
+        Event::new(key, name)
+    }
+
+    fn plan(&self) -> ProducerPlan {
+        self.cluster.plan.producers[self.index]
+    }
+
+    /// The next events of the input, all of one key.
+    fn batch(&self, from: u32) -> Vec<Event> {
+        let until = (from + u32::from(self.plan().batch)).min(u32::from(self.plan().events));
+        (from..until).map(|number| self.event(number + 1, from, false)).collect()
+    }
+
+    fn acknowledge(&self, event: &Event, position: Option<Seq>) {
+        let name = event.text().unwrap_or_default();
+        let who = self.cluster.plan.name(self.node);
+        let mut recorder = self.cluster.recorder();
+        recorder.note(now(), &who, format!("knows that {name} is appended"), None);
+        let judgement = recorder.judge.judge_acknowledgement(name, position);
+        drop(recorder);
+        self.cluster.record_judgement(judgement);
+    }
+
+    async fn append_singly(&self, expecting: bool) -> bool {
+        while self.cluster.appended(self.index) < u32::from(self.plan().events) {
+            sleep(self.plan().pause.duration()).await;
+            let from = self.cluster.appended(self.index);
+            let events = self.batch(from);
+            let outcome = if expecting {
+                self.append_expecting(&events).await
+            } else {
+                self.settle(self.stream.append_batch(events.clone()).await).await
+            };
+            match outcome {
+                Ok(receipt) => {
+                    for event in &events {
+                        self.acknowledge(event, Some(receipt.position.slot));
+                    }
+                    self.cluster.set_appended(self.index, from + events.len() as u32);
+                }
+                Err(error) => {
+                    self.cluster
+                        .record_unexplained(self.node, format!("an append failed: {error}"));
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Goes on where patience ran out.
+    async fn settle(
+        &self,
+        mut outcome: Result<Receipt, AppendError>,
+    ) -> Result<Receipt, AppendError> {
+        loop {
+            match outcome {
+                Err(AppendError::Unsettled(unsettled)) => {
+                    self.cluster
+                        .recorder()
+                        .mark("patience runs out, and the append is settled later");
+                    sleep(Duration::from_millis(300)).await;
+                    outcome = unsettled.settle().await;
+                }
+                settled => return settled,
+            }
+        }
+    }
+
+    async fn append_expecting(&self, events: &[Event]) -> Result<Receipt, AppendError> {
+        let partition = self.stream.route(&events[0].key);
+        let request = Request::ReadHead { partition: partition.clone(), name: None };
+        let mut expected = loop {
+            match self.stream.wire().send(&request).await {
+                Ok(Reply::Head(head)) => break head.head,
+                Ok(_) => break Seq::ZERO,
+                Err(error) if error.is_transient() => sleep(Duration::from_millis(100)).await,
+                Err(error) => return Err(error.into()),
+            }
+        };
+        loop {
+            let outcome = self.stream.append_expecting(expected, events.to_vec()).await;
+            match self.settle(outcome).await {
+                Err(AppendError::Conflict { found, .. }) => {
+                    self.cluster.recorder().mark("an expected head was passed");
+                    // What was told about the head is where to expect it next.
+                    expected = found;
+                    sleep(Duration::from_millis(20)).await;
+                }
+                settled => return settled,
+            }
+        }
+    }
+
+    async fn append_grouped(&self) -> bool {
+        let linger = Duration::from_millis(5);
+        let appender = self.stream.appender(Grouping::default().linger(linger));
+        while self.cluster.appended(self.index) < u32::from(self.plan().events) {
+            sleep(self.plan().pause.duration()).await;
+            let from = self.cluster.appended(self.index);
+            let events = self.batch(from);
+            let outcomes =
+                join_all(events.iter().cloned().map(|event| appender.append(event))).await;
+            for (event, outcome) in events.iter().zip(outcomes) {
+                match outcome {
+                    Ok(receipt) => self.acknowledge(event, Some(receipt.position.slot)),
+                    // It may be in the log, or get there: nobody can tell by now.
+                    Err(error) if is_unknown(error.reason()) => {
+                        self.cluster.recorder().mark("a group's outcome stays unknown");
+                    }
+                    Err(error) => {
+                        self.cluster
+                            .record_unexplained(self.node, format!("a group failed: {error}"));
+                        return false;
+                    }
+                }
+            }
+            self.cluster.set_appended(self.index, from + events.len() as u32);
+        }
+        true
+    }
+
+    /// Under a name: fed from the beginning in every life.
+    async fn append_named(&self) -> bool {
+        let plan = self.plan();
+        let mut producer =
+            self.stream.producer(producer_name(self.index)).batches_of(usize::from(plan.batch));
+        let mut fed: Vec<Event> = Vec::new();
+        let mut known = 0;
+        for number in 1..=u32::from(plan.events) {
+            sleep(plan.pause.duration()).await;
+            let event = self.event(number, number, true);
+            loop {
+                match producer.push(Number(u64::from(number)), event.clone()).await {
+                    // Taken before the flush that failed: it waits.
+                    Ok(_) | Err(ProducerError::Order { .. }) => break,
+                    Err(error) => {
+                        if !self.waits_out(&error).await {
+                            return false;
+                        }
+                    }
+                }
+            }
+            fed.push(event);
+            if number % u32::from(plan.batch) != 0 && number != u32::from(plan.events) {
+                continue;
+            }
+            while let Err(error) = producer.flush().await {
+                if !self.waits_out(&error).await {
+                    return false;
+                }
+            }
+            // What an earlier life appended is known when this one has come that far.
+            if producer.waiting() == 0 && number == u32::from(plan.events) {
+                for event in &fed[known..] {
+                    self.acknowledge(event, None);
+                }
+                known = fed.len();
+            }
+        }
+        if producer.skipped() > 0 {
+            self.cluster.recorder().mark("a named producer skips what is in the log");
+        }
+        true
+    }
+
+    async fn waits_out(&self, error: &ProducerError) -> bool {
+        let transient = match error {
+            ProducerError::Append(error) => is_unknown(error),
+            _ => false,
+        };
+        if transient {
+            sleep(Duration::from_millis(200)).await;
+        } else {
+            self.cluster.record_unexplained(self.node, format!("a named producer failed: {error}"));
+        }
+        transient
+    }
+}
+
+fn is_unknown(error: &AppendError) -> bool {
+    match error {
+        AppendError::Unsettled(_) => true,
+        AppendError::Store(error) => StoreError::is_transient(error),
+        _ => false,
+    }
+}

@@ -1,0 +1,147 @@
+//! What is written down of a run: the decision log, what struck, what was reached, what was broken.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+
+use gapless::Live;
+use gapless_model::Rules;
+use gapless_model::log::{FORMAT, Line, VERSION};
+use serde::{Deserialize, Serialize};
+
+use crate::judge::{
+    Activity, Breach, Deliveries, Judge, Leases, Machines, Order, Refinement, SlotContents,
+    Violation,
+};
+use crate::plan::{FAULTS, HAPPENINGS, Incident, Millis, Plan, Strike};
+
+/// A line of the decision log after its header.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Who did what, and what came of it.
+    #[serde(flatten)]
+    pub line: Line,
+    /// When, in milliseconds of simulated time.
+    pub at: Millis,
+    /// Whether it only looked, outside of any machine: drawings leave it out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub looks: bool,
+}
+
+/// The record of one run.
+pub(crate) struct Recorder {
+    pub(crate) judge: Judge,
+    log: Vec<u8>,
+    steps: usize,
+    pub(crate) strikes: Vec<Strike>,
+    pub(crate) faults: [u64; FAULTS.len()],
+    pub(crate) happenings: [u64; HAPPENINGS.len()],
+    pub(crate) marks: BTreeSet<&'static str>,
+    pub(crate) requests: u64,
+    pub(crate) violation: Option<Violation>,
+}
+
+impl Recorder {
+    pub(crate) fn new(plan: &Plan, rules: Rules<Live>) -> Recorder {
+        let judge = Judge {
+            slots: SlotContents::default(),
+            leases: Leases::default(),
+            deliveries: Deliveries::default(),
+            activity: Activity::default(),
+            order: Order::default(),
+            refinement: Refinement::new(),
+            machines: Machines::new(rules),
+            invariants_only: plan.invariants_only,
+            watched: plan.watched,
+        };
+        let mut log = Vec::with_capacity(64 * 1024);
+        let header = serde_json::json!({
+            "format": FORMAT,
+            "version": VERSION,
+            "source": "sim",
+            "plan": plan,
+        });
+        let _ = writeln!(log, "{header}");
+        Recorder {
+            judge,
+            log,
+            steps: 0,
+            strikes: Vec::new(),
+            faults: [0; FAULTS.len()],
+            happenings: [0; HAPPENINGS.len()],
+            marks: BTreeSet::new(),
+            requests: 0,
+            violation: None,
+        }
+    }
+
+    /// Writes a line. After a violation nothing more is written: it ends the story.
+    pub(crate) fn write(&mut self, mut entry: Entry) {
+        if self.violation.is_some() {
+            return;
+        }
+        self.steps += 1;
+        entry.line.step = self.steps;
+        // Writing to memory does not fail, and an entry is plain data.
+        let _ = serde_json::to_writer(&mut self.log, &entry);
+        self.log.push(b'\n');
+    }
+
+    /// A line of somebody who acts by himself.
+    pub(crate) fn note(&mut self, at: Millis, who: &str, did: String, fault: Option<&str>) {
+        let (who, fault) = (who.to_owned(), fault.map(str::to_owned));
+        let line = Line { step: 0, who, did, answer: None, heard: true, fault };
+        self.write(Entry { line, at, looks: false });
+    }
+
+    /// A request that was never applied.
+    pub(crate) fn note_lost(&mut self, at: Millis, who: &str, did: (String, bool), fault: &str) {
+        let (did, looks) = did;
+        let (who, answer) = (who.to_owned(), Some("not applied".to_owned()));
+        let fault = Some(fault.to_owned());
+        self.write(Entry {
+            line: Line { step: 0, who, did, answer, heard: false, fault },
+            at,
+            looks,
+        });
+    }
+
+    pub(crate) fn record_strike(&mut self, strike: Strike) {
+        self.faults[strike.fault.kind()] += 1;
+        self.strikes.push(strike);
+    }
+
+    pub(crate) fn record_incident(&mut self, at: Millis, incident: &Incident, plan: &Plan) {
+        let happening = incident.happening;
+        self.happenings[happening.kind()] += 1;
+        let who = match happening.node() {
+            Some(node) => plan.name(node),
+            None => "world".to_owned(),
+        };
+        let did = serde_json::to_value(happening).unwrap_or_default();
+        let what = did.as_object().and_then(|map| map.values().next()).cloned();
+        let lasts = |name: &str| what.as_ref()?.get(name)?.as_u64().map(Millis);
+        let span = lasts("down").or_else(|| lasts("span"));
+        let did = match span {
+            Some(span) => format!("{} for {span}", happening.name()),
+            None => happening.name().to_owned(),
+        };
+        self.note(at, &who, did, Some(happening.name()));
+    }
+
+    pub(crate) fn mark(&mut self, mark: &'static str) {
+        self.marks.insert(mark);
+    }
+
+    pub(crate) fn record_violation(&mut self, at: Millis, breach: Breach, what: String) {
+        let minds = self.judge.watched.is_none_or(|watched| breach == Breach::Invariant(watched));
+        if minds && self.violation.is_none() {
+            self.note(at, "judge", format!("{breach} is broken: {what}"), None);
+            self.violation = Some(Violation { breach, at, what });
+        }
+    }
+
+    /// The log as it stands.
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&self.log).into_owned()
+    }
+}

@@ -1,0 +1,157 @@
+//! What the nodes of one run share: the plan, what is injected, what is written down,
+//! and what a process keeps outside of itself.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+
+use gapless::{Group, ProducerName, Stop};
+use madsim::runtime::NodeHandle;
+
+use super::clock::ClockOffsets;
+use super::injector::Injector;
+use super::recorder::Recorder;
+use crate::judge::{Breach, Judgement};
+use crate::moment::{lock, now};
+use crate::plan::{CallKind, Fault, Incident, Millis, Node, Plan, Strike};
+
+/// Everything that the nodes of a run share, as the outside of a process is shared.
+pub(crate) struct Cluster {
+    pub(crate) plan: Plan,
+    pub(super) producers: Vec<ProducerName>,
+    pub(crate) injector: Injector,
+    pub(super) offsets: Arc<ClockOffsets>,
+    lives: Vec<AtomicU32>,
+    /// How many events of each producer's input are appended, as it would be kept outside of it.
+    appended: Vec<AtomicU32>,
+    finished: Vec<AtomicBool>,
+    stops: Mutex<HashMap<Node, (Stop, Millis)>>,
+    network: OnceLock<NodeHandle>,
+    recorder: Mutex<Recorder>,
+}
+
+impl Cluster {
+    pub(crate) fn new(plan: &Plan) -> Cluster {
+        let nodes = usize::from(plan.nodes());
+        let rules = plan.config().rules().expect("a plan is validated before it is run");
+        let counters = || (0..nodes).map(|_| AtomicU32::new(0)).collect();
+        Cluster {
+            producers: (0..plan.producers.len()).map(producer_name).collect(),
+            injector: Injector::new(plan),
+            offsets: Arc::new(ClockOffsets::new(&plan.clocks)),
+            lives: counters(),
+            appended: counters(),
+            finished: (0..nodes).map(|_| AtomicBool::new(false)).collect(),
+            stops: Mutex::default(),
+            network: OnceLock::new(),
+            recorder: Mutex::new(Recorder::new(plan, rules)),
+            plan: plan.clone(),
+        }
+    }
+
+    pub(crate) fn recorder(&self) -> MutexGuard<'_, Recorder> {
+        lock(&self.recorder)
+    }
+
+    pub(super) fn group(&self, index: u8) -> Group {
+        Group::from(Plan::group_name(index))
+    }
+
+    pub(crate) fn groups(&self) -> Vec<Group> {
+        (0..self.plan.groups).map(|index| self.group(index)).collect()
+    }
+
+    /// A process begins a life.
+    pub(super) fn begin_life(&self, node: Node) -> u32 {
+        self.lives[usize::from(node.0)].fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(super) fn life(&self, node: Node) -> u32 {
+        self.lives[usize::from(node.0)].load(Ordering::Relaxed)
+    }
+
+    pub(super) fn appended(&self, producer: usize) -> u32 {
+        self.appended[producer].load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_appended(&self, producer: usize, events: u32) {
+        self.appended[producer].store(events, Ordering::Relaxed);
+    }
+
+    pub(super) fn mark_finished(&self, producer: usize) {
+        self.finished[producer].store(true, Ordering::Relaxed);
+    }
+
+    /// The producers that have not appended everything yet.
+    pub(crate) fn unfinished(&self) -> Vec<String> {
+        let all = 0..self.plan.producers.len();
+        let open = all.filter(|index| !self.finished[*index].load(Ordering::Relaxed));
+        open.map(|index| self.plan.name(self.plan.producer(index))).collect()
+    }
+
+    /// What strikes this attempt, on the record.
+    pub(super) fn draw_fault(&self, node: Node, attempt: u32, kind: CallKind) -> Option<Fault> {
+        let fault = self.injector.fault_for(node, attempt, kind)?;
+        self.recorder().record_strike(Strike { node, attempt, fault });
+        Some(fault)
+    }
+
+    pub(crate) fn slow_down(&self, partition: u8, by: Millis, until: Millis) {
+        let all = self.plan.layout().all().unwrap_or_default();
+        if let Some(id) = all.get(usize::from(partition) % all.len().max(1)) {
+            self.injector.slow_down(id.to_string(), by, until);
+        }
+    }
+
+    pub(crate) fn set_clock(&self, node: Node, offset: i64) {
+        self.offsets.set(node, offset, now());
+    }
+
+    /// A worker can be asked to stop from now on.
+    pub(super) fn register_stop(&self, node: Node, stop: Stop) {
+        lock(&self.stops).insert(node, (stop, Millis(0)));
+    }
+
+    /// Asks a worker to stop, and to stay away for a while.
+    pub(crate) fn ask_to_stop(&self, node: Node, down: Millis) {
+        if let Some((stop, away)) = lock(&self.stops).get_mut(&node) {
+            stop.ask();
+            *away = down;
+        }
+    }
+
+    pub(super) fn time_away(&self, node: Node) -> Millis {
+        lock(&self.stops).get(&node).map(|(_, away)| *away).unwrap_or_default()
+    }
+
+    pub(super) fn network(&self) -> Option<&NodeHandle> {
+        self.network.get()
+    }
+
+    pub(crate) fn set_network(&self, node: NodeHandle) {
+        let _ = self.network.set(node);
+    }
+
+    /// A checker's verdict, on the record.
+    pub(crate) fn record_judgement(&self, judgement: Judgement) {
+        if let Err((breach, what)) = judgement {
+            self.recorder().record_violation(now(), breach, what);
+        }
+    }
+
+    /// A process met what no fault explains.
+    pub(super) fn record_unexplained(&self, node: Node, what: String) {
+        let name = self.plan.name(node);
+        self.record_judgement(Err((Breach::Error, format!("{name}: {what}"))));
+    }
+
+    /// Something that befell somebody.
+    pub(crate) fn record_incident(&self, incident: &Incident) {
+        self.recorder().record_incident(now(), incident, &self.plan);
+    }
+}
+
+/// What a named producer is called.
+pub(super) fn producer_name(index: usize) -> ProducerName {
+    ProducerName::from(format!("p{}", index + 1))
+}

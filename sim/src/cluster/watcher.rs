@@ -1,0 +1,87 @@
+//! A process's decisions, as its own observer sees them, shown to the checkers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gapless::{Decision, Machine, Observer, SetupError, Stream, Told};
+use madsim::time::sleep;
+
+use super::client::client;
+use super::shared::Cluster;
+use crate::plan::Node;
+
+/// Watches one life of a process.
+struct Watcher {
+    cluster: Arc<Cluster>,
+    node: Node,
+    life: u32,
+}
+
+impl std::fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Watcher").field(&self.node).field(&self.life).finish()
+    }
+}
+
+impl Watcher {
+    fn is_enabled(&self) -> bool {
+        !self.cluster.plan.invariants_only
+    }
+}
+
+impl Observer for Watcher {
+    fn on_decision(&self, decision: &Decision<'_>) {
+        if self.is_enabled() {
+            let judgement = self.cluster.recorder().judge.machines.judge_decision(
+                self.node,
+                self.life,
+                decision.who,
+                decision.request,
+            );
+            self.cluster.record_judgement(judgement);
+        }
+    }
+
+    fn on_start(&self, machine: Machine<'_>) {
+        if let Machine::Turn { group, partition, .. } = machine {
+            self.cluster.recorder().judge.deliveries.note_turn(group, partition);
+        }
+        if self.is_enabled() {
+            let judgement =
+                self.cluster.recorder().judge.machines.judge_start(self.node, self.life, machine);
+            self.cluster.record_judgement(judgement);
+        }
+    }
+
+    fn on_tell(&self, machine: Machine<'_>, news: Told<'_>) {
+        if self.is_enabled() {
+            let judgement = self
+                .cluster
+                .recorder()
+                .judge
+                .machines
+                .judge_news(self.node, self.life, machine, news);
+            self.cluster.record_judgement(judgement);
+        }
+    }
+}
+
+/// Opens the stream for one life of a process, and watches it; tries as often as it takes.
+pub(super) async fn open_stream(cluster: &Arc<Cluster>, node: Node, life: u32) -> Option<Stream> {
+    loop {
+        let client = client(cluster, node).await;
+        match Stream::open(client, cluster.plan.config()).await {
+            Ok(stream) => {
+                let watcher = Watcher { cluster: Arc::clone(cluster), node, life };
+                return Some(stream.observed(Arc::new(watcher)));
+            }
+            Err(SetupError::Store(error)) if error.is_transient() => {
+                sleep(Duration::from_millis(200)).await;
+            }
+            Err(error) => {
+                cluster.record_unexplained(node, format!("cannot open the stream: {error}"));
+                return None;
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Workers: they consume for a group, standing or invoked, and their handlers are
+//! where deliveries are seen.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gapless::trigger::{TableStream, Trigger};
+use gapless::{Group, Stream, WorkerError};
+use gapless_model::Time as _;
+use madsim::time::{sleep, timeout};
+
+use super::client::streams_client;
+use super::handler::DeliveryHandler;
+use super::invocation::{Invocation, QueueTrigger};
+use super::queue::{Queue, QueueRequest};
+use super::shared::Cluster;
+use super::watcher::open_stream;
+use crate::moment::now;
+use crate::plan::{HintSource, Lifetime, Node, WorkerPlan};
+
+struct WorkerLife {
+    cluster: Arc<Cluster>,
+    node: Node,
+    plan: WorkerPlan,
+    group: Group,
+    stream: Stream,
+    queue: Queue,
+}
+
+/// One life of a worker.
+pub(crate) async fn run(cluster: Arc<Cluster>, index: usize) {
+    let node = cluster.plan.worker(index);
+    let life = cluster.begin_life(node);
+    let plan = cluster.plan.workers[index];
+    let group = cluster.group(plan.group);
+    let queue = Queue::new(node).await;
+    let Some(stream) = open_stream(&cluster, node, life).await else { return };
+    let worker = WorkerLife { cluster, node, plan, group, stream, queue };
+    drop(madsim::task::spawn(forward_notices(
+        worker.stream.clone(),
+        worker.queue.clone(),
+        worker.group.clone(),
+    )));
+    match plan.life {
+        Lifetime::Standing => worker.run_standing().await,
+        Lifetime::Lambda { limit } => worker.run_invoked(limit.duration()).await,
+    }
+}
+
+/// What this process announces (a hand-over), other processes hear by the queue.
+async fn forward_notices(stream: Stream, queue: Queue, group: Group) {
+    let notices = stream.notices().subscribe();
+    loop {
+        for partition in notices.next().await {
+            let request = QueueRequest::Send {
+                group: Some(group.to_string()),
+                partition: partition.to_string(),
+            };
+            queue.call(request).await;
+        }
+    }
+}
+
+impl WorkerLife {
+    fn handler(&self) -> DeliveryHandler {
+        DeliveryHandler::new(Arc::clone(&self.cluster), self.node, self.plan)
+    }
+
+    fn worker(&self) -> gapless::Worker<DeliveryHandler> {
+        let worker = self
+            .stream
+            .worker(self.group.clone(), self.handler())
+            .name(&format!("w{}", self.node.0))
+            .concurrency(3)
+            .sweep_every(self.plan.sweep.duration())
+            .attempts(3, Duration::from_millis(40));
+        self.cluster.recorder().judge.leases.register_owner(worker.owner(), self.node);
+        worker
+    }
+
+    async fn run_standing(&self) {
+        loop {
+            let mut worker = self.worker();
+            match self.plan.hints {
+                HintSource::None => {}
+                HintSource::Queue => {
+                    let trigger = QueueTrigger::new(self.queue.clone(), &self.group);
+                    worker = worker.trigger(Arc::new(trigger));
+                }
+                HintSource::TableStream => {
+                    let client = streams_client(&self.cluster, self.node).await;
+                    let trigger = TableStream::new(client, &self.stream);
+                    let trigger = trigger.expect("the stream's client can sleep");
+                    worker = worker.trigger(Arc::new(trigger));
+                }
+            }
+            self.cluster.register_stop(self.node, worker.stopper());
+            match worker.run().await {
+                Ok(_) => {
+                    self.cluster.recorder().mark("a worker stops as it was asked to");
+                    self.note("stops".to_owned());
+                    sleep(self.cluster.time_away(self.node).duration()).await;
+                }
+                Err(error) => self.recover_from(error).await,
+            }
+        }
+    }
+
+    async fn run_invoked(&self, limit: Duration) {
+        loop {
+            let messages =
+                self.queue.call(QueueRequest::Receive { group: self.group.to_string() }).await;
+            let messages = messages.unwrap_or_default();
+            if messages.is_empty() {
+                sleep(Duration::from_millis(200)).await;
+                continue;
+            }
+            self.note(format!("is invoked by {} triggers", messages.len()));
+            let invocation = Invocation::new(&messages);
+            let deadline = self.stream.now().plus(limit);
+            let before = self.plan.handling.duration() * 2 + Duration::from_millis(300);
+            let worker = self.worker().deadline(deadline, before);
+            let worker = worker.trigger(Arc::new(invocation.clone()));
+            self.cluster.register_stop(self.node, worker.stopper());
+            // At its limit an invocation is ended, wherever it is.
+            match timeout(limit + Duration::from_millis(200), worker.until_caught_up()).await {
+                Err(_) => self.note("is ended at its limit".to_owned()),
+                Ok(Err(error)) => self.recover_from(error).await,
+                Ok(Ok(_)) if worker.stopper().is_asked() => {
+                    // Its time ran out: the triggers come back by themselves.
+                    self.cluster
+                        .recorder()
+                        .mark("a short-lived worker hands over before its deadline");
+                }
+                Ok(Ok(_)) => {}
+            }
+            // Only what a turn found to be caught up; the others come back by themselves (P1).
+            let receipts = invocation.take_finished();
+            if !receipts.is_empty() {
+                self.queue.call(QueueRequest::Delete { receipts }).await;
+            }
+        }
+    }
+
+    fn note(&self, did: String) {
+        let name = self.cluster.plan.name(self.node);
+        self.cluster.recorder().note(now(), &name, did, None);
+    }
+
+    /// A supervisor starts it again, unless what it met must never be.
+    async fn recover_from(&self, error: WorkerError) {
+        match &error {
+            WorkerError::Handler { .. } => {
+                self.cluster.recorder().mark("a handler fails for good");
+            }
+            WorkerError::Store(error) if error.is_transient() => {
+                self.cluster.recorder().mark("a worker's patience runs out");
+            }
+            _ => {
+                self.cluster.record_unexplained(self.node, format!("a worker ended: {error}"));
+            }
+        }
+        self.note(format!("ends: {error}"));
+        sleep(Duration::from_millis(200)).await;
+    }
+}

@@ -1,0 +1,224 @@
+//! Many seeds: several at a time, until they are done, the time is up, or somebody stops it.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use gapless_model::Mutant;
+use gapless_model::design::Design;
+
+use crate::engine::EngineKind;
+use crate::judge::{Breach, Violation};
+use crate::marks::MARKS;
+use crate::moment::lock;
+use crate::plan::{FAULTS, HAPPENINGS, Millis, Plan, Profile};
+use crate::play::{RunReport, run_on, warm_up};
+
+/// Which seeds to run, and how.
+#[derive(Clone, Debug)]
+pub struct Campaign {
+    /// The protocol.
+    pub design: Design,
+    /// The family of plans.
+    pub profile: Profile,
+    /// The first seed.
+    pub from: u64,
+    /// How many.
+    pub seeds: u64,
+    /// Of so many shards this is the one: every so-manieth seed, beginning with `shard`.
+    pub shards: u64,
+    /// From 0.
+    pub shard: u64,
+    /// How many at a time.
+    pub jobs: usize,
+    /// When to stop at the latest.
+    pub time_budget: Option<Duration>,
+    /// What is broken on purpose.
+    pub mutant: Option<Mutant>,
+    /// Whether only the invariants are watched.
+    pub invariants_only: bool,
+    /// Whether to go on after a violation.
+    pub keep_going: bool,
+    /// What stores.
+    pub engine: EngineKind,
+}
+
+impl Campaign {
+    /// So many seeds of a design, from 0 on.
+    #[must_use]
+    pub fn new(design: Design, profile: Profile, seeds: u64) -> Campaign {
+        Campaign {
+            design,
+            profile,
+            from: 0,
+            seeds,
+            shards: 1,
+            shard: 0,
+            jobs: std::thread::available_parallelism().map_or(1, usize::from),
+            time_budget: None,
+            mutant: None,
+            invariants_only: false,
+            keep_going: false,
+            engine: EngineKind::default(),
+        }
+    }
+
+    /// The plan of a seed.
+    #[must_use]
+    pub fn plan(&self, seed: u64) -> Plan {
+        let mut plan = self.profile.plan(seed, self.design);
+        plan.mutant = self.mutant;
+        plan.invariants_only = self.invariants_only;
+        plan
+    }
+
+    /// Runs it. `watch` is told how far it is, from any thread, and stops it by `false`.
+    pub fn run(&self, watch: &(dyn Fn(&CampaignProgress) -> bool + Sync)) -> CampaignReport {
+        warm_up();
+        let began = Instant::now();
+        let next = AtomicU64::new(self.shard);
+        let stopped = AtomicBool::new(false);
+        let summary = Mutex::new(CampaignReport::default());
+        std::thread::scope(|scope| {
+            for _ in 0..self.jobs.max(1) {
+                scope.spawn(|| {
+                    loop {
+                        let index = next.fetch_add(self.shards.max(1), Ordering::Relaxed);
+                        let late = self.time_budget.is_some_and(|budget| began.elapsed() >= budget);
+                        if index >= self.seeds || stopped.load(Ordering::Relaxed) {
+                            return;
+                        }
+                        let mut progress = {
+                            let mut summary = lock(&summary);
+                            if late {
+                                summary.out_of_time = true;
+                                return;
+                            }
+                            summary.progress()
+                        };
+                        progress.elapsed = began.elapsed();
+                        if !watch(&progress) {
+                            lock(&summary).interrupted = true;
+                            stopped.store(true, Ordering::Relaxed);
+                            return;
+                        }
+                        let seed = self.from + index;
+                        let report = run_on(&self.plan(seed), self.engine);
+                        let failed = report.violation.is_some();
+                        lock(&summary).add(seed, report);
+                        if failed && !self.keep_going {
+                            stopped.store(true, Ordering::Relaxed);
+                        }
+                    }
+                });
+            }
+        });
+        let mut summary = summary.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        summary.elapsed = began.elapsed();
+        summary.failures.sort_by_key(|failure| failure.seed);
+        summary
+    }
+}
+
+/// How far a campaign is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CampaignProgress {
+    /// Seeds that were run.
+    pub seeds: u64,
+    /// Simulated time.
+    pub simulated: Duration,
+    /// Faults that struck.
+    pub faults: u64,
+    /// Seeds that failed.
+    pub failures: usize,
+    /// How long it has taken.
+    pub elapsed: Duration,
+}
+
+/// A seed that failed.
+#[derive(Clone, Debug)]
+pub struct FailedSeed {
+    /// The seed.
+    pub seed: u64,
+    /// What was broken.
+    pub violation: Violation,
+    /// The run.
+    pub report: RunReport,
+}
+
+/// What came of a campaign.
+#[derive(Clone, Debug, Default)]
+pub struct CampaignReport {
+    /// Seeds that were run.
+    pub seeds: u64,
+    /// Calls that the engine answered.
+    pub requests: u64,
+    /// Simulated time.
+    pub simulated: Duration,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// How often each kind of fault struck a message.
+    pub faults: [u64; FAULTS.len()],
+    /// How often each kind of incident happened.
+    pub happenings: [u64; HAPPENINGS.len()],
+    /// The places that were reached.
+    pub marks: BTreeSet<&'static str>,
+    /// The logs' fingerprints: as many as seeds, if no two ran alike.
+    pub digests: BTreeSet<u64>,
+    /// All logs' fingerprints in one, whatever their order: the same seeds have the same
+    /// in every process and every build.
+    pub fingerprint: u64,
+    /// The seeds that failed.
+    pub failures: Vec<FailedSeed>,
+    /// Whether the time was up before all were run.
+    pub out_of_time: bool,
+    /// Whether somebody stopped it.
+    pub interrupted: bool,
+}
+
+impl CampaignReport {
+    fn progress(&self) -> CampaignProgress {
+        CampaignProgress {
+            seeds: self.seeds,
+            simulated: self.simulated,
+            faults: self.faults.iter().chain(&self.happenings).sum(),
+            failures: self.failures.len(),
+            elapsed: Duration::ZERO,
+        }
+    }
+
+    fn add(&mut self, seed: u64, report: RunReport) {
+        self.seeds += 1;
+        self.requests += report.requests;
+        self.simulated += Millis::duration(report.simulated);
+        let digest = report.digest();
+        self.digests.insert(digest);
+        self.fingerprint = self.fingerprint.wrapping_add(digest);
+        let sums = self.faults.iter_mut().zip(report.faults);
+        sums.for_each(|(sum, count)| *sum += count);
+        let sums = self.happenings.iter_mut().zip(report.happenings);
+        sums.for_each(|(sum, count)| *sum += count);
+        self.marks.extend(report.marks.iter().copied());
+        if let Some(violation) = report.violation.clone() {
+            self.failures.push(FailedSeed { seed, violation, report });
+        }
+    }
+
+    /// What each failed seed broke.
+    #[must_use]
+    pub fn breaches(&self) -> Vec<Breach> {
+        self.failures.iter().map(|failed| failed.violation.breach).collect()
+    }
+
+    /// The marks of the profile that no run reached, and the kinds of fault that never struck.
+    #[must_use]
+    pub fn missed(&self) -> Vec<String> {
+        let marks = MARKS.iter().filter(|mark| !self.marks.contains(*mark));
+        let faults = FAULTS.iter().zip(self.faults).filter(|(_, count)| *count == 0);
+        let incidents = HAPPENINGS.iter().zip(self.happenings).filter(|(_, count)| *count == 0);
+        let marks = marks.map(|mark| format!("never reached: {mark}"));
+        let kinds = faults.chain(incidents).map(|(kind, _)| format!("never injected: {kind}"));
+        marks.chain(kinds).collect()
+    }
+}

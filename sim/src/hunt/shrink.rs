@@ -1,0 +1,247 @@
+//! Making a failing plan small: fewer faults, fewer processes, fewer events, still the same violation.
+
+use crate::judge::{Breach, Violation};
+use crate::plan::{ClockPlan, HintSource, Millis, Node, Plan, Strike};
+use crate::play::{RunReport, run};
+
+/// A plan that was made small.
+#[derive(Clone, Debug)]
+pub struct Shrunk {
+    /// The smallest plan that was found to break the same.
+    pub plan: Plan,
+    /// What came of it.
+    pub report: RunReport,
+    /// How many runs it took.
+    pub runs: usize,
+}
+
+/// Shrinks a failing plan, within so many runs. `go_on` is asked before each.
+pub fn shrink(
+    plan: &Plan,
+    failed: &RunReport,
+    most: usize,
+    mut go_on: impl FnMut(usize) -> bool,
+) -> Option<Shrunk> {
+    let breach = failed.violation.as_ref()?.breach;
+    // What struck by chance is written down: from here on nothing is left to chance.
+    let listed = Plan { strikes: Some(failed.strikes.clone()), ..plan.clone() };
+    let best = (plan.clone(), failed.clone());
+    let mut shrinking = Shrinker { breach, most, runs: 0, best };
+    shrinking.keep_if_it_breaks(&listed);
+    loop {
+        let before = size(&shrinking.best.0);
+        for pass in [
+            cut_after_violation,
+            remove_incidents,
+            remove_strikes,
+            remove_nodes,
+            reduce_events,
+            simplify_rest,
+        ] {
+            if !go_on(shrinking.runs) || shrinking.is_exhausted() {
+                break;
+            }
+            pass(&mut shrinking);
+        }
+        let after = size(&shrinking.best.0);
+        if after == before || shrinking.is_exhausted() || !go_on(shrinking.runs) {
+            break;
+        }
+    }
+    let Shrinker { runs, best: (plan, report), .. } = shrinking;
+    Some(Shrunk { plan, report, runs })
+}
+
+/// How much there is to a plan.
+fn size(plan: &Plan) -> (usize, usize, usize, u64) {
+    let faults = plan.incidents.len() + plan.strikes.as_ref().map_or(0, Vec::len);
+    let nodes = plan.producers.len() + plan.workers.len();
+    let events = plan.producers.iter().map(|producer| usize::from(producer.events)).sum();
+    (faults, nodes, events, plan.heals.0)
+}
+
+struct Shrinker {
+    breach: Breach,
+    most: usize,
+    runs: usize,
+    best: (Plan, RunReport),
+}
+
+impl Shrinker {
+    fn is_exhausted(&self) -> bool {
+        self.runs >= self.most
+    }
+
+    fn plan(&self) -> Plan {
+        self.best.0.clone()
+    }
+
+    fn violation(&self) -> Option<Violation> {
+        self.best.1.violation.clone()
+    }
+
+    /// Keeps a candidate if it breaks the same: with its own seed, or with another. What
+    /// is taken away shifts everything behind it, and so a smaller plan may need other
+    /// latencies to go wrong the same way.
+    fn keep_if_it_breaks(&mut self, candidate: &Plan) -> bool {
+        const SEEDS: u64 = 8;
+        (0..SEEDS).any(|other| {
+            let seed = candidate.seed.wrapping_add(other);
+            !self.is_exhausted() && self.breaks_the_same(&Plan { seed, ..candidate.clone() })
+        })
+    }
+
+    fn breaks_the_same(&mut self, candidate: &Plan) -> bool {
+        if candidate.validate().is_err() {
+            return false;
+        }
+        self.runs += 1;
+        let report = run(candidate);
+        let same = report.violation.as_ref().is_some_and(|found| found.breach == self.breach);
+        if same {
+            self.best = (candidate.clone(), report);
+        }
+        same
+    }
+
+    /// Takes parts of a list away, large ones first, as long as the rest breaks the same.
+    fn remove_chunks<T: Clone>(
+        &mut self,
+        list: impl Fn(&Plan) -> Vec<T>,
+        with: impl Fn(&mut Plan, Vec<T>),
+    ) {
+        let mut chunk = list(&self.plan()).len().max(1);
+        while chunk > 0 && !self.is_exhausted() {
+            let mut from = 0;
+            while from < list(&self.plan()).len() && !self.is_exhausted() {
+                let mut plan = self.plan();
+                let mut rest = list(&plan);
+                let until = (from + chunk).min(rest.len());
+                rest.drain(from..until);
+                with(&mut plan, rest);
+                if !self.keep_if_it_breaks(&plan) {
+                    from += chunk;
+                }
+            }
+            chunk /= 2;
+        }
+    }
+}
+
+/// Nothing after the violation matters.
+fn cut_after_violation(shrinking: &mut Shrinker) {
+    let Some(violation) = shrinking.violation() else { return };
+    let mut plan = shrinking.plan();
+    if plan.heals <= violation.at {
+        return;
+    }
+    plan.heals = Millis(violation.at.0 + 1);
+    plan.incidents.retain(|incident| incident.at <= violation.at);
+    shrinking.keep_if_it_breaks(&plan);
+}
+
+fn remove_incidents(shrinking: &mut Shrinker) {
+    shrinking.remove_chunks(|plan| plan.incidents.clone(), |plan, rest| plan.incidents = rest);
+}
+
+fn remove_strikes(shrinking: &mut Shrinker) {
+    let listed = |plan: &Plan| plan.strikes.clone().unwrap_or_default();
+    shrinking.remove_chunks(listed, |plan, rest| plan.strikes = Some(rest));
+}
+
+/// Fewer processes: those behind the one that goes move up, and what befell them with them.
+fn remove_nodes(shrinking: &mut Shrinker) {
+    let count = |plan: &Plan| plan.producers.len() + plan.workers.len();
+    let mut index = count(&shrinking.plan());
+    while index > 0 && !shrinking.is_exhausted() {
+        index -= 1;
+        let plan = shrinking.plan();
+        if index < count(&plan)
+            && let Some(fewer) = without_node(&plan, Node(index as u16))
+        {
+            shrinking.keep_if_it_breaks(&fewer);
+        }
+    }
+}
+
+fn without_node(plan: &Plan, gone: Node) -> Option<Plan> {
+    let mut plan = plan.clone();
+    let index = usize::from(gone.0);
+    if index < plan.producers.len() {
+        plan.producers.remove(index);
+    } else {
+        plan.workers.remove(index - plan.producers.len());
+    }
+    if plan.workers.is_empty() {
+        return None;
+    }
+    // A group that nobody works for any more goes too: it would lack everything.
+    let mut group = 0;
+    while group < plan.groups {
+        if plan.workers.iter().any(|worker| worker.group == group) {
+            group += 1;
+            continue;
+        }
+        plan.groups -= 1;
+        let behind = plan.workers.iter_mut().filter(|worker| worker.group > group);
+        behind.for_each(|worker| worker.group -= 1);
+    }
+    plan.clocks.remove(index);
+    let moved = |node: Node| Node(node.0 - u16::from(node > gone));
+    plan.incidents.retain(|incident| incident.happening.node() != Some(gone));
+    for incident in &mut plan.incidents {
+        incident.happening = incident.happening.renumbered(moved);
+    }
+    if let Some(strikes) = &mut plan.strikes {
+        strikes.retain(|strike| strike.node != gone);
+        for strike in strikes {
+            *strike = Strike { node: moved(strike.node), ..*strike };
+        }
+    }
+    Some(plan)
+}
+
+/// Fewer events of each producer: half of them, or one.
+fn reduce_events(shrinking: &mut Shrinker) {
+    for index in 0..shrinking.plan().producers.len() {
+        loop {
+            let plan = shrinking.plan();
+            let events = plan.producers[index].events;
+            let fewer = [events / 2, events.saturating_sub(1)]
+                .into_iter()
+                .filter(|fewer| *fewer > 0 && *fewer < events);
+            let found = fewer.into_iter().any(|fewer| {
+                let mut plan = plan.clone();
+                plan.producers[index].events = fewer;
+                shrinking.keep_if_it_breaks(&plan)
+            });
+            if !found {
+                break;
+            }
+        }
+    }
+}
+
+/// Less of everything else, where it makes no difference.
+fn simplify_rest(shrinking: &mut Shrinker) {
+    let changes: [fn(&mut Plan); 10] = [
+        |plan| plan.producers.iter_mut().for_each(|producer| producer.batch = 1),
+        |plan| plan.keys = 1,
+        |plan| plan.partition_bits = Some(0),
+        |plan| plan.sdk_retries = false,
+        |plan| plan.workers.iter_mut().for_each(|worker| worker.fails = 0),
+        |plan| plan.workers.iter_mut().for_each(|worker| worker.hints = HintSource::None),
+        |plan| plan.workers.iter_mut().for_each(|worker| worker.handling = Millis(0)),
+        |plan| plan.producers.iter_mut().for_each(|producer| producer.pause = Millis(0)),
+        |plan| plan.clocks.iter_mut().for_each(|clock| *clock = ClockPlan::default()),
+        |plan| plan.trouble.ppm = 0,
+    ];
+    for change in changes {
+        let mut plan = shrinking.plan();
+        let before = plan.clone();
+        change(&mut plan);
+        if plan != before {
+            shrinking.keep_if_it_breaks(&plan);
+        }
+    }
+}

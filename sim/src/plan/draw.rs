@@ -1,0 +1,201 @@
+//! How plans are drawn: each seed switches on a random part of the faults, with random intensity.
+
+use gapless_model::design::{Design, Increment};
+
+use super::dice::Dice;
+use super::fault::{FAULTS, Trouble};
+use super::incident::{Direction, HAPPENINGS, Happening, Incident, OperatorAction};
+use super::participants::{Appending, ClockPlan, HintSource, Lifetime, ProducerPlan, WorkerPlan};
+use super::profile::Profile;
+use super::units::{Millis, Node};
+use super::{PLAN_VERSION, Plan};
+
+impl Profile {
+    /// The plan of a seed.
+    #[must_use]
+    pub fn plan(self, seed: u64, design: Design) -> Plan {
+        let mut dice = Dice::at(seed, &[0, self as u64]);
+        let dice = &mut dice;
+        let producers: Vec<_> = (0..dice.between(1, 3)).map(|_| producer(dice)).collect();
+        let groups = dice.between(1, 2) as u8;
+        let workers: Vec<_> = (0..groups)
+            .flat_map(|group| {
+                let count = dice.between(1, 3);
+                let workers: Vec<_> = (0..count).map(|_| self.worker(group, dice)).collect();
+                workers
+            })
+            .collect();
+        let nodes = (producers.len() + workers.len() + 1) as u16;
+        let skew = Millis(dice.between(100, 500));
+        let timely = !matches!(self, Profile::Hostile);
+        let clocks = (0..nodes).map(|_| self.clock(skew, dice)).collect();
+        let lease = Millis(dice.between(700, 3000).max(skew.0 * 2));
+        let heals = Millis(dice.between(4_000, 15_000));
+        let mut plan = Plan {
+            version: PLAN_VERSION,
+            seed,
+            profile: self,
+            design,
+            partition_bits: partition_bits(&design, dice),
+            keys: dice.between(1, 6) as u8,
+            lease,
+            grace: Millis(dice.between(100, 800)),
+            skew,
+            timely,
+            latency: Millis(dice.between(2, 8)),
+            read_timeout: Millis(dice.between(150, 1200)),
+            sdk_retries: dice.percent(60),
+            groups,
+            producers,
+            workers,
+            clocks,
+            trouble: Trouble::default(),
+            strikes: None,
+            incidents: Vec::new(),
+            heals,
+            patience: Millis(120_000),
+            mutant: None,
+            invariants_only: false,
+            watched: None,
+        };
+        if self != Profile::Calm {
+            plan.trouble = self.trouble(lease, dice);
+            plan.incidents = self.incidents(&plan, dice);
+        }
+        plan
+    }
+
+    fn worker(self, group: u8, dice: &mut Dice) -> WorkerPlan {
+        let lambda = match self {
+            Profile::Lambda => true,
+            Profile::Swarm | Profile::Calm | Profile::Hostile => dice.percent(30),
+        };
+        // Now and then longer than until a renewal is due; and an invocation has the time
+        // for more than one delivery, or it would do nothing but hand over.
+        let handling = if dice.percent(30) { dice.below(1_500) } else { dice.below(200) };
+        let limit = dice.between(1_500, 6_000).max(handling * 4 + 1_500);
+        let fails = if self != Profile::Calm && dice.percent(20) { dice.between(5, 30) } else { 0 };
+        WorkerPlan {
+            group,
+            life: if lambda {
+                Lifetime::Lambda { limit: Millis(limit) }
+            } else {
+                Lifetime::Standing
+            },
+            sweep: Millis(dice.between(200, 1_500)),
+            handling: Millis(handling),
+            fails: fails as u8,
+            hints: hints(lambda, dice),
+        }
+    }
+
+    fn clock(self, skew: Millis, dice: &mut Dice) -> ClockPlan {
+        let (bound, drift) = match self {
+            Profile::Calm => (0, 0),
+            // Half of the bound each, less what drift adds in a run and what rounding takes.
+            Profile::Swarm | Profile::Lambda => ((skew.0 / 2).saturating_sub(30), 100),
+            Profile::Hostile => (skew.0 * 20, 50_000),
+        };
+        ClockPlan { offset: signed(bound, dice), drift: signed(drift, dice) }
+    }
+
+    fn trouble(self, lease: Millis, dice: &mut Dice) -> Trouble {
+        let all = self == Profile::Hostile;
+        let mut weights = [0; FAULTS.len()];
+        for weight in &mut weights {
+            let on = all || dice.percent(50);
+            *weight = if on { dice.between(1, 10) as u8 } else { 0 };
+        }
+        let most = if all { 250_000 } else { 150_000 };
+        let ppm = if dice.percent(15) && !all { 0 } else { dice.between(2_000, most) as u32 };
+        Trouble { ppm, weights, span: Millis(lease.0 * dice.between(1, 3)) }
+    }
+
+    fn incidents(self, plan: &Plan, dice: &mut Dice) -> Vec<Incident> {
+        let on: Vec<usize> = (0..HAPPENINGS.len())
+            .filter(|_| self == Profile::Hostile || dice.percent(50))
+            .collect();
+        if on.is_empty() {
+            return Vec::new();
+        }
+        let count = dice.below(10);
+        let mut incidents: Vec<_> = (0..count)
+            .map(|_| {
+                let at = Millis(dice.between(50, plan.heals.0));
+                let kind = *dice.pick(&on);
+                Incident { at, happening: self.happening(kind, plan, dice) }
+            })
+            .collect();
+        incidents.sort_by_key(|incident| incident.at);
+        incidents
+    }
+
+    fn happening(self, kind: usize, plan: &Plan, dice: &mut Dice) -> Happening {
+        let node = Node(dice.below(u64::from(plan.nodes() - 1)) as u16);
+        let workers = plan.workers.len() as u64;
+        let worker = plan.worker(dice.below(workers) as usize);
+        let mut span = |most: u64| Millis(dice.between(20, most));
+        match kind {
+            0 => Happening::Crash { node, down: span(plan.lease.0 * 2) },
+            // Around the length of a lease, for it is there that it matters.
+            1 => Happening::Freeze { node, span: span(plan.lease.0 * 2) },
+            2 => Happening::Stop { node: worker, down: span(plan.lease.0) },
+            3 => {
+                let span = span(plan.lease.0 * 2);
+                let direction = *dice.pick(&[Direction::In, Direction::Out, Direction::Both]);
+                Happening::Cut { node, direction, span }
+            }
+            4 => Happening::SetClock { node, offset: self.clock(plan.skew, dice).offset },
+            5 => Happening::Storm { span: span(3_000) },
+            6 => {
+                let (by, span) = (span(600), span(4_000));
+                Happening::SlowPartition { partition: dice.below(4) as u8, by, span }
+            }
+            7 => Happening::RestartEngine { down: span(1_500) },
+            _ => Happening::Operate {
+                act: *dice.pick(&[OperatorAction::Audit, OperatorAction::Create]),
+            },
+        }
+    }
+}
+
+/// One in ten has a partition for each key, where the design can: it is the counter that
+/// enters a partition into the index.
+fn partition_bits(design: &Design, dice: &mut Dice) -> Option<u8> {
+    let (each_key, bits) = (dice.percent(10), dice.below(3) as u8);
+    match design.increment {
+        Increment::None => Some(bits),
+        Increment::CompareAndSet | Increment::Add | Increment::Transaction => {
+            (!each_key).then_some(bits)
+        }
+    }
+}
+
+fn producer(dice: &mut Dice) -> ProducerPlan {
+    let appending = *dice.pick(&[
+        Appending::Single,
+        Appending::Grouped,
+        Appending::Named,
+        Appending::Named,
+        Appending::Expecting,
+    ]);
+    ProducerPlan {
+        appending,
+        events: dice.between(2, 12) as u16,
+        batch: dice.between(1, 4) as u8,
+        pause: Millis(dice.below(700)),
+    }
+}
+
+fn signed(bound: u64, dice: &mut Dice) -> i64 {
+    dice.between(0, bound * 2) as i64 - bound as i64
+}
+
+/// A short-lived worker is invoked by the queue.
+fn hints(lambda: bool, dice: &mut Dice) -> HintSource {
+    match (lambda, dice.below(100)) {
+        (true, _) | (false, 0..35) => HintSource::Queue,
+        (false, 35..60) => HintSource::TableStream,
+        (false, _) => HintSource::None,
+    }
+}

@@ -1,0 +1,57 @@
+//! The families of plans, by name. How each draws its plans is in `draw.rs`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A family of plans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// Each seed another part of the faults, with another intensity.
+    Swarm,
+    /// No fault at all.
+    Calm,
+    /// Every fault, and clocks beyond their bound.
+    Hostile,
+    /// Short-lived workers alone, invoked by a queue.
+    Lambda,
+}
+
+impl Profile {
+    /// All of them.
+    pub const ALL: [Profile; 4] =
+        [Profile::Swarm, Profile::Calm, Profile::Hostile, Profile::Lambda];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Profile::Swarm => "swarm",
+            Profile::Calm => "calm",
+            Profile::Hostile => "hostile",
+            Profile::Lambda => "lambda",
+        }
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Why a text is no profile.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a profile: there are swarm, calm, hostile and lambda")]
+pub struct NoProfile(String);
+
+impl FromStr for Profile {
+    type Err = NoProfile;
+
+    fn from_str(text: &str) -> Result<Profile, NoProfile> {
+        let found = Profile::ALL.into_iter().find(|known| known.name() == text);
+        found.ok_or_else(|| NoProfile(text.to_owned()))
+    }
+}

@@ -1,0 +1,338 @@
+//! The stage on which a plan is played: its nodes, and what befalls them.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gapless_model::Invariant;
+use madsim::net::NetSim;
+use madsim::runtime::{Handle, NodeHandle};
+use madsim::time::sleep;
+
+use super::report::RunReport;
+use crate::cluster::{self, Cluster, Store};
+use crate::judge::Breach;
+use crate::moment::now;
+use crate::plan::{Direction, Happening, Incident, Millis, Node, OperatorAction};
+
+/// What ends recovery: a node comes back, a link is whole again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Recovery {
+    Restart(Node),
+    Resume(Node),
+    Mend(Node),
+    RestartEngine,
+}
+
+/// The stage.
+pub(crate) struct Stage {
+    cluster: Arc<Cluster>,
+    handle: Handle,
+    dynamo: NodeHandle,
+    operator: NodeHandle,
+    nodes: Vec<NodeHandle>,
+    recoveries: BinaryHeap<Reverse<(Millis, Recovery)>>,
+    /// Who stands still, and who is down.
+    still: BTreeSet<Node>,
+    down: BTreeSet<Node>,
+    engine_down: bool,
+}
+
+impl Stage {
+    pub(crate) fn build(cluster: &Arc<Cluster>, store: &Arc<Store>) -> Stage {
+        let handle = Handle::current();
+        let [dynamo, queue, network] = cluster::service_addresses();
+        let shared = (Arc::clone(cluster), Arc::clone(store));
+        let builder = handle.create_node().name(dynamo.0).ip(dynamo.1);
+        let dynamo = builder
+            .init(move || cluster::run_dynamo(Arc::clone(&shared.0), Arc::clone(&shared.1)))
+            .build();
+        let shared = (Arc::clone(cluster), Arc::clone(store));
+        let builder = handle.create_node().name(queue.0).ip(queue.1);
+        let queue = builder
+            .init(move || cluster::run_queue(Arc::clone(&shared.0), Arc::clone(&shared.1)))
+            .build();
+        drop(queue);
+        cluster.set_network(handle.create_node().name(network.0).ip(network.1).build());
+        let operator = cluster.plan.operator();
+        let operator = handle.create_node().name("operator").ip(cluster::address(operator)).build();
+        Stage {
+            cluster: Arc::clone(cluster),
+            dynamo,
+            operator,
+            nodes: Vec::new(),
+            recoveries: BinaryHeap::new(),
+            still: BTreeSet::new(),
+            down: BTreeSet::new(),
+            engine_down: false,
+            handle,
+        }
+    }
+
+    pub(crate) fn cluster(&self) -> &Arc<Cluster> {
+        &self.cluster
+    }
+
+    /// Runs this on the operator's node.
+    ///
+    /// # Errors
+    /// What it panicked with.
+    pub(crate) async fn as_operator<T: Send + 'static>(
+        &self,
+        run: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, String> {
+        self.operator.spawn(run).await.map_err(|panic| panic.to_string())
+    }
+
+    /// Creates the stream, then everybody who uses it.
+    pub(crate) async fn set_up(&mut self) -> bool {
+        // The store's node must have bound its port.
+        sleep(Duration::from_millis(1)).await;
+        let cluster = Arc::clone(&self.cluster);
+        let created = self.as_operator(async move { cluster::create(&cluster).await }).await;
+        if !created.unwrap_or(false) || self.has_violation() {
+            return false;
+        }
+        for index in 0..self.cluster.plan.producers.len() {
+            let node = self.cluster.plan.producer(index);
+            let shared = Arc::clone(&self.cluster);
+            self.start(node, move || cluster::run_producer(Arc::clone(&shared), index));
+        }
+        for index in 0..self.cluster.plan.workers.len() {
+            let node = self.cluster.plan.worker(index);
+            let shared = Arc::clone(&self.cluster);
+            self.start(node, move || cluster::run_worker(Arc::clone(&shared), index));
+        }
+        true
+    }
+
+    fn start<F>(&mut self, node: Node, run: impl Fn() -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let name = self.cluster.plan.name(node);
+        let builder = self.handle.create_node().name(name).ip(cluster::address(node));
+        self.nodes.push(builder.init(run).build());
+    }
+
+    fn has_violation(&self) -> bool {
+        self.cluster.recorder().violation.is_some()
+    }
+
+    /// Sleeps until then; ends early where something is broken.
+    async fn sleep_until(&self, then: Millis) -> bool {
+        const LOOK: Millis = Millis(40);
+        while now() < then {
+            if self.has_violation() {
+                return false;
+            }
+            let left = Millis(then.0 - now().0);
+            sleep(left.min(LOOK).duration()).await;
+        }
+        !self.has_violation()
+    }
+
+    /// The fault phase.
+    pub(crate) async fn run_incidents(&mut self) {
+        let plan = self.cluster.plan.clone();
+        let mut incidents = plan.incidents.iter().peekable();
+        loop {
+            let next = incidents.peek().map_or(plan.heals, |incident| incident.at.min(plan.heals));
+            let next = self.recoveries.peek().map_or(next, |Reverse((at, _))| (*at).min(next));
+            let next = next.min(Millis(now().0 + 250));
+            if !self.sleep_until(next).await {
+                return;
+            }
+            while let Some(Reverse((at, recovery))) = self.recoveries.peek().copied()
+                && at <= now()
+            {
+                self.recoveries.pop();
+                self.recover(recovery);
+            }
+            while let Some(incident) = incidents.next_if(|incident| incident.at <= now()) {
+                self.inject(incident);
+            }
+            if now() >= plan.heals {
+                return;
+            }
+            // With nothing left to do or to break, there is nothing to wait for.
+            if incidents.peek().is_none() && self.recoveries.is_empty() && self.is_complete() {
+                return;
+            }
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        let groups = self.cluster.groups();
+        self.cluster.unfinished().is_empty()
+            && self.cluster.recorder().judge.undelivered(&groups).is_empty()
+    }
+
+    fn handle_of(&self, node: Node) -> Option<&NodeHandle> {
+        self.nodes.get(usize::from(node.0))
+    }
+
+    fn schedule(&mut self, span: Millis, recovery: Recovery) {
+        self.recoveries.push(Reverse((Millis(now().0 + span.0), recovery)));
+    }
+
+    fn inject(&mut self, incident: &Incident) {
+        let cluster = Arc::clone(&self.cluster);
+        match incident.happening {
+            Happening::Crash { node, down } => {
+                let Some(id) = self.handle_of(node).map(NodeHandle::id) else { return };
+                if !self.down.insert(node) {
+                    return;
+                }
+                cluster.record_incident(incident);
+                self.still.remove(&node);
+                self.handle.kill(id);
+                self.schedule(down, Recovery::Restart(node));
+            }
+            Happening::Freeze { node, span } => {
+                let Some(id) = self.handle_of(node).map(NodeHandle::id) else { return };
+                if self.down.contains(&node) || !self.still.insert(node) {
+                    return;
+                }
+                cluster.record_incident(incident);
+                let until = Millis(now().0 + span.0);
+                cluster.recorder().judge.activity.suspend(node, until);
+                self.handle.pause(id);
+                self.schedule(span, Recovery::Resume(node));
+            }
+            Happening::Stop { node, down } => {
+                cluster.record_incident(incident);
+                cluster.ask_to_stop(node, down);
+            }
+            Happening::Cut { node, direction, span } => {
+                let Some(id) = self.handle_of(node).map(NodeHandle::id) else { return };
+                cluster.record_incident(incident);
+                let network = NetSim::current();
+                match direction {
+                    Direction::In => network.clog_node_in(id),
+                    Direction::Out => network.clog_node_out(id),
+                    Direction::Both => network.clog_node(id),
+                }
+                self.schedule(span, Recovery::Mend(node));
+            }
+            Happening::SetClock { node, offset } => {
+                cluster.record_incident(incident);
+                cluster.set_clock(node, offset);
+            }
+            Happening::Storm { span } => {
+                cluster.record_incident(incident);
+                cluster.injector.begin_storm(Millis(now().0 + span.0));
+            }
+            Happening::SlowPartition { partition, by, span } => {
+                cluster.record_incident(incident);
+                cluster.slow_down(partition, by, Millis(now().0 + span.0));
+            }
+            Happening::RestartEngine { down } => {
+                if std::mem::replace(&mut self.engine_down, true) {
+                    return;
+                }
+                cluster.record_incident(incident);
+                self.handle.kill(self.dynamo.id());
+                self.schedule(down, Recovery::RestartEngine);
+            }
+            Happening::Operate { act } => {
+                cluster.record_incident(incident);
+                drop(self.operator.spawn(async move {
+                    match act {
+                        OperatorAction::Audit => cluster::audit(&cluster).await,
+                        OperatorAction::Create => drop(cluster::create(&cluster).await),
+                    }
+                }));
+            }
+        }
+    }
+
+    fn recover(&mut self, recovery: Recovery) {
+        match recovery {
+            Recovery::Restart(node) => {
+                if self.down.remove(&node)
+                    && let Some(id) = self.handle_of(node).map(NodeHandle::id)
+                {
+                    self.handle.restart(id);
+                }
+            }
+            Recovery::Resume(node) => {
+                if self.still.remove(&node)
+                    && let Some(id) = self.handle_of(node).map(NodeHandle::id)
+                {
+                    self.handle.resume(id);
+                }
+            }
+            Recovery::Mend(node) => {
+                if let Some(id) = self.handle_of(node).map(NodeHandle::id) {
+                    NetSim::current().unclog_node(id);
+                }
+            }
+            Recovery::RestartEngine => {
+                if std::mem::replace(&mut self.engine_down, false) {
+                    self.handle.restart(self.dynamo.id());
+                }
+            }
+        }
+    }
+
+    /// All trouble ends: what is down comes back, what is cut is whole again.
+    pub(crate) fn heal(&mut self) {
+        self.cluster.injector.heal();
+        for Reverse((_, recovery)) in std::mem::take(&mut self.recoveries) {
+            self.recover(recovery);
+        }
+        self.cluster.recorder().note(now(), "world", "all trouble ends".to_owned(), None);
+    }
+
+    /// P1: everything acknowledged is delivered to every group, within the bound.
+    pub(crate) async fn await_progress(&mut self) {
+        let plan = self.cluster.plan.clone();
+        let until = Millis(now().0 + plan.patience.0);
+        while !self.is_complete() {
+            if now() >= until {
+                let missing = self.cluster.recorder().judge.undelivered(&self.cluster.groups());
+                let unfinished = self.cluster.unfinished();
+                let what = format!(
+                    "{} after all trouble ended: undelivered [{}], not done [{}]",
+                    plan.patience,
+                    missing.join(", "),
+                    unfinished.join(", "),
+                );
+                self.cluster.record_judgement(Err((Breach::Invariant(Invariant::P1), what)));
+                return;
+            }
+            let next = Millis(now().0 + 100);
+            if !self.sleep_until(next).await {
+                return;
+            }
+        }
+        // Late copies may still be under way: what is settled must stand them too.
+        let quiet = Millis(now().0 + plan.trouble.span.0);
+        if plan.trouble.ppm > 0 && !self.sleep_until(quiet).await {
+            return;
+        }
+        let cluster = Arc::clone(&self.cluster);
+        // An audit that panics is told by the run's end.
+        let _ = self.as_operator(async move { cluster::audit(&cluster).await }).await;
+    }
+
+    pub(crate) fn report(&self) -> RunReport {
+        let simulated = now();
+        let mut recorder = self.cluster.recorder();
+        let standing = recorder.judge.describe_tables();
+        recorder.note(simulated, "world", format!("the end: {standing}"), None);
+        let seen = recorder.judge.machines.marks().clone();
+        RunReport {
+            violation: recorder.violation.clone(),
+            log: recorder.log(),
+            strikes: recorder.strikes.clone(),
+            faults: recorder.faults,
+            happenings: recorder.happenings,
+            marks: recorder.marks.union(&seen).copied().collect(),
+            requests: recorder.requests,
+            simulated,
+        }
+    }
+}

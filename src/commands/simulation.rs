@@ -1,0 +1,41 @@
+//! What simulates: three commands, and a part of the main job.
+
+use std::io::Write;
+
+use gapless_model::design::Design;
+use gapless_sim::{Campaign, Profile};
+
+use super::{mutants, replay, sim};
+use crate::cli::sim::SimulationCommand;
+use crate::failure::Failure;
+use crate::report::simulation;
+use crate::status::Status;
+
+/// How many seeds the main job runs.
+const SEEDS: u64 = 300;
+
+/// Runs one of the commands.
+pub fn run(command: &SimulationCommand) -> Result<Status, Failure> {
+    match command {
+        SimulationCommand::Sim(args) => sim::run(args),
+        SimulationCommand::Replay(args) => replay::run(args),
+        SimulationCommand::Mutants(args) => mutants::run(args),
+    }
+}
+
+/// The main job's part: the recommended design under a swarm of faults.
+pub fn showcase(out: &mut impl Write) -> Result<Status, Failure> {
+    writeln!(out, "\nAnd whole clusters in simulation, under faults drawn from {SEEDS} seeds:\n")?;
+    let campaign = Campaign::new(Design::RECOMMENDED, Profile::Swarm, SEEDS);
+    let simulated = sim::watched(&campaign, "recommended");
+    writeln!(out, "{}", simulation::summary("recommended", &campaign, &simulated))?;
+    for failed in &simulated.failures {
+        let (seed, violation) = (failed.seed, &failed.violation);
+        writeln!(out, "seed {seed} breaks {}: {}", violation.breach, violation.what)?;
+    }
+    Ok(match (simulated.failures.is_empty(), simulated.interrupted) {
+        (false, _) => Status::Violated,
+        (true, true) => Status::Unfinished,
+        (true, false) => Status::Holds,
+    })
+}

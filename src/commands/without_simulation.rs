@@ -1,0 +1,21 @@
+//! What simulates, in a build without the simulation: it says so.
+
+use std::io::Write;
+
+use crate::cli::sim::SimulationCommand;
+use crate::failure::Failure;
+use crate::status::Status;
+
+const ABSENT: &str = "this build has no simulation";
+const INSTEAD: &str = "build in the repository, or set RUSTFLAGS=\"--cfg madsim\"";
+
+/// Refuses each of the commands.
+pub fn run(_command: &SimulationCommand) -> Result<Status, Failure> {
+    Err(Failure::Option(ABSENT.to_owned(), INSTEAD.to_owned()))
+}
+
+/// The main job's part is left out, which violates nothing.
+pub fn showcase(out: &mut impl Write) -> Result<Status, Failure> {
+    writeln!(out, "\nThe simulation is skipped: {ABSENT}; {INSTEAD}")?;
+    Ok(Status::Holds)
+}
