@@ -42,6 +42,7 @@ const PLANS: [Plan; 4] = [
             "design",
             "vocabulary",
             "invariant",
+            "mutant",
             "ids",
         ],
         knots: &[(
