@@ -12,10 +12,10 @@ pub(super) trait Bend {
     /// Whether a write that never arrives is reported as done.
     fn fakes_success(self) -> bool;
 
-    /// What the engine is asked instead.
+    /// Bends a call before the engine sees it.
     fn bend_request(self, operation: &str, call: &mut Value) -> Bent;
 
-    /// What the adapter hears instead.
+    /// Bends the engine's answer before the adapter sees it.
     fn bend_answer(self, operation: &str, call: &Value, status: &mut u16, answer: &mut Value);
 }
 
@@ -29,78 +29,18 @@ impl Bend for Mutant {
     }
 
     fn bend_request(self, operation: &str, call: &mut Value) -> Bent {
-        match (self, operation) {
-            (Mutant::BlindWrites, "PutItem") if !is_void(call) => loosen_all(call),
-            (Mutant::BlindVoids, "PutItem") if is_void(call) => loosen_all(call),
-            (Mutant::LeaseTakenAnyway, "UpdateItem") if has(call, ":owner") => loosen_all(call),
-            (Mutant::LeaseTakenEarly, "UpdateItem") if has(call, ":now") => {
-                add(call, ":now", 1_000_000);
-            }
-            (Mutant::EpochStandsStill, "UpdateItem") if has(call, ":owner") => {
-                let value = &mut call["ExpressionAttributeValues"][":one"];
-                *value = json!({"N": "0"});
-            }
-            (Mutant::CheckpointUnfenced, "UpdateItem") if has(call, ":to") => {
-                loosen(call, "#epoch = :epoch");
-            }
-            (Mutant::CheckpointBackwards, "UpdateItem") if has(call, ":to") => {
-                loosen(call, "#checkpoint < :to");
-            }
-            (Mutant::CheckpointAhead, "UpdateItem") if has(call, ":to") => add(call, ":to", 1),
-            (Mutant::CheckpointForgotten, "UpdateItem") if has(call, ":to") => {
-                return Bent::Pretend;
-            }
-            // That a renewal never shortens a lease keeps most late ones out as well, so
-            // both protections go; with that one in place the checks would see next to nothing.
-            (Mutant::RenewalUnfenced, "UpdateItem") if is_renewal(call) => {
-                loosen(call, "#epoch = :epoch");
-                loosen(call, "#expiry <= :until");
-            }
-            (Mutant::RenewalRevives, "UpdateItem") if is_renewal(call) => {
-                loosen(call, "#active = :true");
-                loosen(call, "#expiry <= :until");
-                set(call, "#active = :true");
-            }
-            (Mutant::RenewalShortens, "UpdateItem") if is_renewal(call) => {
-                loosen(call, "#expiry <= :until");
-            }
-            (Mutant::ReleaseUnfenced, "TransactWriteItems") => {
-                if let Some(update) = release_update(call) {
-                    loosen(update, "#epoch = :epoch");
-                }
-            }
-            (Mutant::ReleaseForgotten, "TransactWriteItems") => {
-                if let Some(update) = release_update(call) {
-                    update["ExpressionAttributeValues"][":false"] = json!({"BOOL": true});
-                }
-            }
-            (Mutant::AcquireForgotten, "UpdateItem") if has(call, ":owner") => {
-                return Bent::Pretend;
-            }
-            (Mutant::ExpiryInSeconds, "UpdateItem") if has(call, ":until") => {
-                divide(call, ":until", 1000);
-                // Otherwise the store itself refuses to shorten it.
-                loosen(call, "#expiry <= :until");
-            }
-            (Mutant::HeadStandsStill, "UpdateItem") if is_raise(call) => {
-                call["ExpressionAttributeValues"][":one"] = json!({"N": "0"});
-            }
-            (Mutant::IncrementTwice, "UpdateItem") if is_raise(call) => return Bent::Twice,
-            (Mutant::RecordUnguarded, "UpdateItem") if has(call, ":newNumber") => loosen_all(call),
-            (Mutant::RecordForgotten, "UpdateItem") if has(call, ":newNumber") => {
-                let seen = call["ExpressionAttributeValues"][":number"].clone();
-                call["ExpressionAttributeValues"][":newNumber"] = seen;
-            }
-            (Mutant::TransactionHalved, "TransactWriteItems") => {
-                let items = call["TransactItems"].as_array_mut();
-                if let Some(items) = items.filter(|items| items.len() == 2) {
-                    items.truncate(1);
-                    return Bent::Half;
-                }
-            }
-            _ => {}
+        match operation {
+            "PutItem" => bend_slot_write(self, call),
+            "UpdateItem" => match self {
+                Mutant::HeadStandsStill
+                | Mutant::IncrementTwice
+                | Mutant::RecordUnguarded
+                | Mutant::RecordForgotten => bend_raise(self, call),
+                _ => bend_lease_update(self, call),
+            },
+            "TransactWriteItems" => bend_transaction(self, call),
+            _ => Bent::Sent,
         }
-        Bent::Sent
     }
 
     fn bend_answer(self, operation: &str, call: &Value, status: &mut u16, answer: &mut Value) {
@@ -108,17 +48,9 @@ impl Bend for Mutant {
             (Mutant::StaleRecovery, "GetItem") if call["Key"].get("sequenceNumber").is_some() => {
                 *answer = json!({});
             }
-            (Mutant::EventHidden, "Query") => {
-                if let Some(items) = answer["Items"].as_array_mut()
-                    && let Some(place) = items.iter().position(|item| item.get("events").is_some())
-                    && place + 1 < items.len()
-                {
-                    items.remove(place);
-                }
-            }
-            (Mutant::VoidsHidden, "Query") => {
+            (Mutant::EventHidden | Mutant::VoidsHidden | Mutant::EventsSwapped, "Query") => {
                 if let Some(items) = answer["Items"].as_array_mut() {
-                    items.retain(|item| item.get("void").is_none());
+                    bend_page(self, items);
                 }
             }
             (Mutant::RefusalAsDone, "PutItem") if *status == 400 => {
@@ -149,20 +81,115 @@ impl Bend for Mutant {
             {
                 answer["Attributes"]["v"] = json!({ "N": "2" });
             }
-            (Mutant::EventsSwapped, "Query") => {
-                if let Some(items) = answer["Items"].as_array_mut() {
-                    let full: Vec<usize> = (0..items.len())
-                        .filter(|place| items[*place].get("events").is_some())
-                        .collect();
-                    if let [first, second, ..] = full[..] {
-                        let events = items[first]["events"].take();
-                        items[first]["events"] = items[second]["events"].take();
-                        items[second]["events"] = events;
-                    }
-                }
-            }
             _ => {}
         }
+    }
+}
+
+fn bend_slot_write(mutant: Mutant, call: &mut Value) -> Bent {
+    match mutant {
+        Mutant::BlindWrites if !is_void(call) => loosen_all(call),
+        Mutant::BlindVoids if is_void(call) => loosen_all(call),
+        _ => {}
+    }
+    Bent::Sent
+}
+
+fn bend_raise(mutant: Mutant, call: &mut Value) -> Bent {
+    match mutant {
+        Mutant::HeadStandsStill if is_raise(call) => {
+            call["ExpressionAttributeValues"][":one"] = json!({"N": "0"});
+        }
+        Mutant::IncrementTwice if is_raise(call) => return Bent::Twice,
+        Mutant::RecordUnguarded if has(call, ":newNumber") => loosen_all(call),
+        Mutant::RecordForgotten if has(call, ":newNumber") => {
+            let seen = call["ExpressionAttributeValues"][":number"].clone();
+            call["ExpressionAttributeValues"][":newNumber"] = seen;
+        }
+        _ => {}
+    }
+    Bent::Sent
+}
+
+fn bend_lease_update(mutant: Mutant, call: &mut Value) -> Bent {
+    match mutant {
+        Mutant::LeaseTakenAnyway if has(call, ":owner") => loosen_all(call),
+        Mutant::LeaseTakenEarly if has(call, ":now") => add(call, ":now", 1_000_000),
+        Mutant::EpochStandsStill if has(call, ":owner") => {
+            call["ExpressionAttributeValues"][":one"] = json!({"N": "0"});
+        }
+        Mutant::AcquireForgotten if has(call, ":owner") => return Bent::Pretend,
+        Mutant::CheckpointUnfenced if has(call, ":to") => loosen(call, "#epoch = :epoch"),
+        Mutant::CheckpointBackwards if has(call, ":to") => loosen(call, "#checkpoint < :to"),
+        Mutant::CheckpointAhead if has(call, ":to") => add(call, ":to", 1),
+        Mutant::CheckpointForgotten if has(call, ":to") => return Bent::Pretend,
+        // That a renewal never shortens a lease keeps most late ones out as well, so
+        // both protections go; with that one in place the checks would see next to nothing.
+        Mutant::RenewalUnfenced if is_renewal(call) => {
+            loosen(call, "#epoch = :epoch");
+            loosen(call, "#expiry <= :until");
+        }
+        Mutant::RenewalRevives if is_renewal(call) => {
+            loosen(call, "#active = :true");
+            loosen(call, "#expiry <= :until");
+            set(call, "#active = :true");
+        }
+        Mutant::RenewalShortens if is_renewal(call) => loosen(call, "#expiry <= :until"),
+        Mutant::ExpiryInSeconds if has(call, ":until") => {
+            divide(call, ":until", 1000);
+            // Otherwise the store itself refuses to shorten it.
+            loosen(call, "#expiry <= :until");
+        }
+        _ => {}
+    }
+    Bent::Sent
+}
+
+fn bend_transaction(mutant: Mutant, call: &mut Value) -> Bent {
+    match mutant {
+        Mutant::ReleaseUnfenced => {
+            if let Some(update) = release_update(call) {
+                loosen(update, "#epoch = :epoch");
+            }
+        }
+        Mutant::ReleaseForgotten => {
+            if let Some(update) = release_update(call) {
+                update["ExpressionAttributeValues"][":false"] = json!({"BOOL": true});
+            }
+        }
+        Mutant::TransactionHalved => {
+            let items = call["TransactItems"].as_array_mut();
+            if let Some(items) = items.filter(|items| items.len() == 2) {
+                items.truncate(1);
+                return Bent::Half;
+            }
+        }
+        _ => {}
+    }
+    Bent::Sent
+}
+
+fn bend_page(mutant: Mutant, items: &mut Vec<Value>) {
+    let holds_events = |item: &Value| item.get("events").is_some();
+    match mutant {
+        Mutant::EventHidden => {
+            if let Some(place) = items.iter().position(holds_events)
+                && place + 1 < items.len()
+            {
+                items.remove(place);
+            }
+        }
+        Mutant::VoidsHidden => items.retain(|item| item.get("void").is_none()),
+        Mutant::EventsSwapped => {
+            let full: Vec<usize> =
+                (0..items.len()).filter(|place| holds_events(&items[*place])).collect();
+            if let [first, second, ..] = full[..] {
+                let events = items[first]["events"].take();
+                items[first]["events"] = items[second]["events"].take();
+                items[second]["events"] = events;
+            }
+        }
+        _ => {}
     }
 }
 

@@ -43,28 +43,13 @@ impl Connector {
 
     /// Sends a call, under whatever strikes it.
     async fn exchange(self, operation: String, body: Vec<u8>) -> Result<HttpReply, ConnectorError> {
-        let cluster = &self.cluster;
-        let number = cluster.injector.next_attempt(self.node);
-        // How often a call draws on its way here depends on the SDK's features, and so on
-        // who else is in the build: from here on that makes no difference.
-        let path = [6, u64::from(self.node.0), u64::from(number)];
-        fastrand::seed(Dice::at(cluster.plan.seed, &path).draw());
-        let kind = call_kind(&operation, &body);
-        let fault = cluster.draw_fault(self.node, number, kind);
-        let call = Attempt { node: self.node, number, operation, body, fault, copy: false };
-        let gives_up = cluster.plan.read_timeout.duration();
+        let call = self.begin_attempt(operation, body);
+        let fault = call.fault;
+        let gives_up = self.cluster.plan.read_timeout.duration();
         match fault {
             Some(Fault::LoseRequest) => {
-                let did = call.describe(&TableNames::prefixed(PREFIX));
-                cluster.recorder().note_lost(
-                    now(),
-                    &cluster.plan.name(self.node),
-                    did,
-                    "lose-request",
-                );
-                let made_up = cluster.plan.mutant.is_some_and(|mutant| mutant.fakes_success());
-                if made_up && call.operation == "PutItem" {
-                    return Ok(HttpReply { status: 200, body: b"{}".to_vec() });
+                if let Some(reply) = self.lose(&call) {
+                    return Ok(reply);
                 }
                 sleep(gives_up).await;
                 return Err(timeout_error());
@@ -101,6 +86,28 @@ impl Connector {
             }
             _ => Ok(answer),
         }
+    }
+
+    /// Numbers an attempt, and draws what strikes it.
+    fn begin_attempt(&self, operation: String, body: Vec<u8>) -> Attempt {
+        let number = self.cluster.injector.next_attempt(self.node);
+        // How often a call draws on its way here depends on the SDK's features, and so on
+        // who else is in the build: from here on that makes no difference.
+        let path = [6, u64::from(self.node.0), u64::from(number)];
+        fastrand::seed(Dice::at(self.cluster.plan.seed, &path).draw());
+        let kind = call_kind(&operation, &body);
+        let fault = self.cluster.draw_fault(self.node, number, kind);
+        Attempt { node: self.node, number, operation, body, fault, copy: false }
+    }
+
+    /// Writes down a call that never arrives; the answer that a mutant makes up for it, if any.
+    fn lose(&self, call: &Attempt) -> Option<HttpReply> {
+        let did = call.describe(&TableNames::prefixed(PREFIX));
+        let name = self.cluster.plan.name(self.node);
+        self.cluster.recorder().note_lost(now(), &name, did, "lose-request");
+        let made_up = self.cluster.plan.mutant.is_some_and(|mutant| mutant.fakes_success());
+        (made_up && call.operation == "PutItem")
+            .then(|| HttpReply { status: 200, body: b"{}".to_vec() })
     }
 
     /// The network delivers the same call again, or late: whatever became of its sender.

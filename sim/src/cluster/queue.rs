@@ -69,7 +69,7 @@ impl QueueState {
         }
         for delay in copies {
             self.next += 1;
-            let visible = Millis(now().0 + delay);
+            let visible = now().plus(Millis(delay));
             let message =
                 StoredMessage { group: group.to_owned(), partition: partition.to_owned(), visible };
             self.messages.insert(self.next, message);
@@ -83,7 +83,7 @@ impl QueueState {
             .iter_mut()
             .filter(|(_, message)| message.group == group && message.visible <= now);
         let taken = due.take(10).map(|(receipt, message)| {
-            message.visible = Millis(now.0 + VISIBILITY.0);
+            message.visible = now.plus(VISIBILITY);
             QueueMessage { receipt: *receipt, partition: message.partition.clone() }
         });
         taken.collect()

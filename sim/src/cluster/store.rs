@@ -108,7 +108,7 @@ impl Store {
             _ if staggered => (Millis(500), false),
             _ => return View::Latest,
         };
-        let since = Millis(now().0.saturating_sub(by.0));
+        let since = now().minus(by);
         lock(&self.history).view_since(partition, *after, since, one)
     }
 
@@ -121,13 +121,13 @@ impl Store {
         }
         match (call.operation.as_str(), call.fault) {
             ("BatchGetItem", Some(Fault::Stale { by, .. })) => {
-                let then = Millis(now().0.saturating_sub(by.0));
+                let then = now().minus(by);
                 if let Some(items) = answer["Responses"][&self.names.partitions].as_array_mut() {
                     lock(&self.history).backdate(items, then);
                 }
             }
             ("Query", Some(Fault::Stale { by, .. })) if contains(&call.body, "\"IndexName\"") => {
-                let then = Millis(now().0.saturating_sub(by.0));
+                let then = now().minus(by);
                 if let Some(items) = answer["Items"].as_array_mut() {
                     // An index that lags does not show the newest partitions.
                     let history = lock(&self.history);

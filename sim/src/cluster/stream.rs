@@ -212,7 +212,7 @@ impl ShardIterator {
 fn expiry(cluster: &Cluster) -> Millis {
     let troubled = cluster.injector.is_troubled() && !cluster.injector.is_healed();
     let span = if troubled { Duration::from_secs(1) } else { Duration::from_secs(900) };
-    Millis(now().0 + Millis::from(span).0)
+    now().plus(span.into())
 }
 
 fn error(kind: &str, message: &str) -> (u16, Value) {

@@ -29,6 +29,66 @@ struct Track {
     released: Option<(Epoch, Seq)>,
 }
 
+impl Track {
+    /// D2: a slot comes again only under a new epoch or in a new turn, and not where its
+    /// epoch was given back after it.
+    fn judge_redelivery(
+        &mut self,
+        whose: &str,
+        delivery: &ObservedDelivery,
+        first: Seq,
+    ) -> Judgement {
+        let ObservedDelivery { epoch, attempt, .. } = delivery;
+        if *epoch > self.epoch || std::mem::take(&mut self.turned) {
+            if let Some((released, finished)) = self.released
+                && released == self.epoch
+                && first <= finished
+            {
+                return broken(
+                    Invariant::D2,
+                    format!(
+                        "{whose}: slot {first} comes again, though epoch {released} was given back after {finished}"
+                    ),
+                );
+            }
+            (self.epoch, self.begun) = (*epoch, self.checkpoint);
+        } else if *attempt == 1 && first <= self.begun {
+            return broken(
+                Invariant::D2,
+                format!(
+                    "{whose}: slot {first} comes after {} under the same epoch {epoch}",
+                    self.begun
+                ),
+            );
+        }
+        Ok(())
+    }
+
+    /// D2: everything between what was delivered and this delivery holds no event.
+    fn judge_skipped(
+        &self,
+        whose: &str,
+        partition: &PartitionId,
+        first: Seq,
+        slots: &SlotContents,
+    ) -> Judgement {
+        let mut between = self.begun.next();
+        while between < first {
+            let skipped = slots.events_in(&(partition.clone(), between));
+            if let Some(event) = skipped.first() {
+                return broken(
+                    Invariant::D2,
+                    format!(
+                        "{whose}: {event} in slot {between} is stepped over, slot {first} comes first"
+                    ),
+                );
+            }
+            between = between.next();
+        }
+        Ok(())
+    }
+}
+
 /// The deliveries of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Deliveries {
@@ -54,7 +114,7 @@ impl Deliveries {
         delivery: &ObservedDelivery,
         slots: &SlotContents,
     ) -> Judgement {
-        let ObservedDelivery { group, partition, epoch, upto, attempt, events, .. } = delivery;
+        let ObservedDelivery { group, partition, epoch, upto, events, .. } = delivery;
         let whose = format!("{group} on {partition}");
         for (slot, event) in events {
             let place = slots.position_of(event);
@@ -73,42 +133,8 @@ impl Deliveries {
             // Whether an old owner may still be active is L2's to say.
             return Ok(());
         }
-        if *epoch > track.epoch || std::mem::take(&mut track.turned) {
-            if let Some((released, finished)) = track.released
-                && released == track.epoch
-                && first <= finished
-            {
-                return broken(
-                    Invariant::D2,
-                    format!(
-                        "{whose}: slot {first} comes again, though epoch {released} was given back after {finished}"
-                    ),
-                );
-            }
-            (track.epoch, track.begun) = (*epoch, track.checkpoint);
-        } else if *attempt == 1 && first <= track.begun {
-            return broken(
-                Invariant::D2,
-                format!(
-                    "{whose}: slot {first} comes after {} under the same epoch {epoch}",
-                    track.begun
-                ),
-            );
-        }
-        // Everything between what was delivered and this delivery holds no event.
-        let mut between = track.begun.next();
-        while between < first {
-            let skipped = slots.events_in(&(partition.clone(), between));
-            if let Some(event) = skipped.first() {
-                return broken(
-                    Invariant::D2,
-                    format!(
-                        "{whose}: {event} in slot {between} is stepped over, slot {first} comes first"
-                    ),
-                );
-            }
-            between = between.next();
-        }
+        track.judge_redelivery(&whose, delivery, first)?;
+        track.judge_skipped(&whose, partition, first, slots)?;
         track.begun = track.begun.max(*upto);
         Ok(())
     }

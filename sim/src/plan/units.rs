@@ -18,6 +18,18 @@ impl Millis {
     pub const fn duration(self) -> Duration {
         Duration::from_millis(self.0)
     }
+
+    /// This long after `self`.
+    #[must_use]
+    pub(crate) const fn plus(self, span: Millis) -> Millis {
+        Millis(self.0 + span.0)
+    }
+
+    /// This long before `self`, or 0.
+    #[must_use]
+    pub(crate) const fn minus(self, span: Millis) -> Millis {
+        Millis(self.0.saturating_sub(span.0))
+    }
 }
 
 impl From<Duration> for Millis {

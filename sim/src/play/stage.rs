@@ -8,6 +8,7 @@ use std::time::Duration;
 use gapless_model::Invariant;
 use madsim::net::NetSim;
 use madsim::runtime::{Handle, NodeHandle};
+use madsim::task::NodeId;
 use madsim::time::sleep;
 
 use super::report::RunReport;
@@ -140,7 +141,7 @@ impl Stage {
         loop {
             let next = incidents.peek().map_or(plan.heals, |incident| incident.at.min(plan.heals));
             let next = self.recoveries.peek().map_or(next, |Reverse((at, _))| (*at).min(next));
-            let next = next.min(Millis(now().0 + 250));
+            let next = next.min(now().plus(Millis(250)));
             if !self.sleep_until(next).await {
                 return;
             }
@@ -169,75 +170,36 @@ impl Stage {
             && self.cluster.recorder().judge.undelivered(&groups).is_empty()
     }
 
-    fn handle_of(&self, node: Node) -> Option<&NodeHandle> {
-        self.nodes.get(usize::from(node.0))
+    fn id_of(&self, node: Node) -> Option<NodeId> {
+        self.nodes.get(usize::from(node.0)).map(NodeHandle::id)
     }
 
     fn schedule(&mut self, span: Millis, recovery: Recovery) {
-        self.recoveries.push(Reverse((Millis(now().0 + span.0), recovery)));
+        self.recoveries.push(Reverse((now().plus(span), recovery)));
     }
 
     fn inject(&mut self, incident: &Incident) {
         let cluster = Arc::clone(&self.cluster);
+        if !self.can_happen(incident.happening) {
+            return;
+        }
+        cluster.record_incident(incident);
         match incident.happening {
-            Happening::Crash { node, down } => {
-                let Some(id) = self.handle_of(node).map(NodeHandle::id) else { return };
-                if !self.down.insert(node) {
-                    return;
-                }
-                cluster.record_incident(incident);
-                self.still.remove(&node);
-                self.handle.kill(id);
-                self.schedule(down, Recovery::Restart(node));
-            }
-            Happening::Freeze { node, span } => {
-                let Some(id) = self.handle_of(node).map(NodeHandle::id) else { return };
-                if self.down.contains(&node) || !self.still.insert(node) {
-                    return;
-                }
-                cluster.record_incident(incident);
-                let until = Millis(now().0 + span.0);
-                cluster.recorder().judge.activity.suspend(node, until);
-                self.handle.pause(id);
-                self.schedule(span, Recovery::Resume(node));
-            }
-            Happening::Stop { node, down } => {
-                cluster.record_incident(incident);
-                cluster.ask_to_stop(node, down);
-            }
-            Happening::Cut { node, direction, span } => {
-                let Some(id) = self.handle_of(node).map(NodeHandle::id) else { return };
-                cluster.record_incident(incident);
-                let network = NetSim::current();
-                match direction {
-                    Direction::In => network.clog_node_in(id),
-                    Direction::Out => network.clog_node_out(id),
-                    Direction::Both => network.clog_node(id),
-                }
-                self.schedule(span, Recovery::Mend(node));
-            }
-            Happening::SetClock { node, offset } => {
-                cluster.record_incident(incident);
-                cluster.set_clock(node, offset);
-            }
-            Happening::Storm { span } => {
-                cluster.record_incident(incident);
-                cluster.injector.begin_storm(Millis(now().0 + span.0));
-            }
+            Happening::Crash { node, down } => self.crash(node, down),
+            Happening::Freeze { node, span } => self.freeze(node, span),
+            Happening::Stop { node, down } => cluster.ask_to_stop(node, down),
+            Happening::Cut { node, direction, span } => self.cut(node, direction, span),
+            Happening::SetClock { node, offset } => cluster.set_clock(node, offset),
+            Happening::Storm { span } => cluster.injector.begin_storm(now().plus(span)),
             Happening::SlowPartition { partition, by, span } => {
-                cluster.record_incident(incident);
-                cluster.slow_down(partition, by, Millis(now().0 + span.0));
+                cluster.slow_down(partition, by, now().plus(span));
             }
             Happening::RestartEngine { down } => {
-                if std::mem::replace(&mut self.engine_down, true) {
-                    return;
-                }
-                cluster.record_incident(incident);
+                self.engine_down = true;
                 self.handle.kill(self.dynamo.id());
                 self.schedule(down, Recovery::RestartEngine);
             }
             Happening::Operate { act } => {
-                cluster.record_incident(incident);
                 drop(self.operator.spawn(async move {
                     match act {
                         OperatorAction::Audit => cluster::audit(&cluster).await,
@@ -248,24 +210,72 @@ impl Stage {
         }
     }
 
+    /// Whether an incident changes anything: what is down already does not crash.
+    fn can_happen(&self, happening: Happening) -> bool {
+        match happening {
+            Happening::Crash { node, .. } => {
+                self.id_of(node).is_some() && !self.down.contains(&node)
+            }
+            Happening::Freeze { node, .. } => {
+                self.id_of(node).is_some()
+                    && !self.down.contains(&node)
+                    && !self.still.contains(&node)
+            }
+            Happening::Cut { node, .. } => self.id_of(node).is_some(),
+            Happening::RestartEngine { .. } => !self.engine_down,
+            Happening::Stop { .. }
+            | Happening::SetClock { .. }
+            | Happening::Storm { .. }
+            | Happening::SlowPartition { .. }
+            | Happening::Operate { .. } => true,
+        }
+    }
+
+    fn crash(&mut self, node: Node, down: Millis) {
+        let Some(id) = self.id_of(node) else { return };
+        self.down.insert(node);
+        self.still.remove(&node);
+        self.handle.kill(id);
+        self.schedule(down, Recovery::Restart(node));
+    }
+
+    fn freeze(&mut self, node: Node, span: Millis) {
+        let Some(id) = self.id_of(node) else { return };
+        self.still.insert(node);
+        self.cluster.recorder().judge.activity.suspend(node, now().plus(span));
+        self.handle.pause(id);
+        self.schedule(span, Recovery::Resume(node));
+    }
+
+    fn cut(&mut self, node: Node, direction: Direction, span: Millis) {
+        let Some(id) = self.id_of(node) else { return };
+        let network = NetSim::current();
+        match direction {
+            Direction::In => network.clog_node_in(id),
+            Direction::Out => network.clog_node_out(id),
+            Direction::Both => network.clog_node(id),
+        }
+        self.schedule(span, Recovery::Mend(node));
+    }
+
     fn recover(&mut self, recovery: Recovery) {
         match recovery {
             Recovery::Restart(node) => {
                 if self.down.remove(&node)
-                    && let Some(id) = self.handle_of(node).map(NodeHandle::id)
+                    && let Some(id) = self.id_of(node)
                 {
                     self.handle.restart(id);
                 }
             }
             Recovery::Resume(node) => {
                 if self.still.remove(&node)
-                    && let Some(id) = self.handle_of(node).map(NodeHandle::id)
+                    && let Some(id) = self.id_of(node)
                 {
                     self.handle.resume(id);
                 }
             }
             Recovery::Mend(node) => {
-                if let Some(id) = self.handle_of(node).map(NodeHandle::id) {
+                if let Some(id) = self.id_of(node) {
                     NetSim::current().unclog_node(id);
                 }
             }
@@ -289,7 +299,7 @@ impl Stage {
     /// P1: everything acknowledged is delivered to every group, within the bound.
     pub(crate) async fn await_progress(&mut self) {
         let plan = self.cluster.plan.clone();
-        let until = Millis(now().0 + plan.patience.0);
+        let until = now().plus(plan.patience);
         while !self.is_complete() {
             if now() >= until {
                 let missing = self.cluster.recorder().judge.undelivered(&self.cluster.groups());
@@ -303,13 +313,13 @@ impl Stage {
                 self.cluster.record_judgement(Err((Breach::Invariant(Invariant::P1), what)));
                 return;
             }
-            let next = Millis(now().0 + 100);
+            let next = now().plus(Millis(100));
             if !self.sleep_until(next).await {
                 return;
             }
         }
         // Late copies may still be under way: what is settled must stand them too.
-        let quiet = Millis(now().0 + plan.trouble.span.0);
+        let quiet = now().plus(plan.trouble.span);
         if plan.trouble.ppm > 0 && !self.sleep_until(quiet).await {
             return;
         }
