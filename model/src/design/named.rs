@@ -225,7 +225,7 @@ pub const NAMED: &[Named] = &[
     },
     Named {
         name: "no-counter",
-        about: "conditional puts behind the tail: half the write units, no gaps, no names, contention",
+        about: "conditional puts at the tail: half the write units, no gaps, no names, contention",
         design: Design { increment: Increment::None, producer: Producer::Anonymous, ..R },
         breaks: &[],
     },
