@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gapless_model::check::{Observer, Progress};
+use gapless_model::check::{Progress, Watch};
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 
 use crate::interrupt;
@@ -31,7 +31,7 @@ impl Bar {
     }
 }
 
-impl Observer for Bar {
+impl Watch for Bar {
     fn proceed(&mut self, progress: Progress) -> bool {
         let elapsed = self.bar.elapsed();
         let (since, count) = self.last;

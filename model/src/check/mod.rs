@@ -26,7 +26,7 @@ pub use coverage::Coverage;
 pub use describe::{Actor, Words};
 pub use packed::Packed;
 pub use protocol::Protocol;
-pub use search::{Ended, Observer, Progress, Report, Task, Verdict, check, explore};
+pub use search::{Ended, Progress, Report, Task, Verdict, Watch, check, explore};
 pub use small::{
     Count, GroupNo, PartitionNo, ProducerNo, Run, Small, Tick, Token, Window, WorkerNo,
 };

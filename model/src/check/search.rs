@@ -1,4 +1,5 @@
-//! One check: an exhaustive search, and the shortest way to whatever it found.
+//! One check: an exhaustive search, and then a search for the shortest counterexample of each
+//! violated invariant.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -16,33 +17,33 @@ use crate::design::Design;
 use crate::invariant::Invariant;
 use crate::mutant::Mutant;
 
-/// What to check, and how much it may take.
+/// What to check, and the limits of the search.
 #[derive(Clone, Debug)]
 pub struct Task {
     /// The name to report.
     pub name: String,
     /// The protocol.
     pub design: Design,
-    /// How much of everything there is.
+    /// The size of the world and the faults that may strike it.
     pub bounds: Bounds,
     /// What clocks may do.
     pub clocks: Clocks,
-    /// The invariants to check; [`Task::applicable`] tells which make sense.
+    /// The invariants to check; see [`Task::applicable`]. Default: all of those.
     pub checked: Vec<Invariant>,
-    /// What is broken on purpose.
+    /// The protection that is taken out, if one is. Default: none.
     pub mutant: Option<Mutant>,
-    /// Whether to leave out orders of steps that make no difference.
+    /// Whether to leave out orders of steps that make no difference to any verdict. Default: yes.
     pub reduced: bool,
-    /// How many threads search.
+    /// The number of threads of the exhaustive search. Default: the machine's parallelism.
     pub threads: NonZeroUsize,
-    /// How long it may take.
+    /// The time after which the search ends early. Default: no limit.
     pub timeout: Option<Duration>,
-    /// How much memory the process may hold, in bytes.
+    /// The memory of the process, in bytes, beyond which the search ends early. Default: no limit.
     pub max_memory: Option<usize>,
 }
 
 impl Task {
-    /// A check of every invariant that the clocks allow to hold.
+    /// Returns a check of every applicable invariant, with the defaults of each field.
     #[must_use]
     pub fn new(name: &str, design: Design, bounds: Bounds, clocks: Clocks) -> Task {
         Task {
@@ -59,8 +60,8 @@ impl Task {
         }
     }
 
-    /// The invariants that can be asked for: where clocks are unbounded nobody can
-    /// promise that only one worker is active (L2).
+    /// Returns the invariants that a design can keep under these clocks: all of them, but under
+    /// unbounded clocks not L2, since no design can promise one active worker there.
     #[must_use]
     pub fn applicable(clocks: Clocks) -> Vec<Invariant> {
         let all = Invariant::ALL.iter().copied();
@@ -68,37 +69,38 @@ impl Task {
     }
 }
 
-/// What a check found.
+/// The result of a check.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// What was checked.
     pub task: Task,
-    /// Different states reached.
+    /// The number of different states that were reached.
     pub unique: usize,
-    /// States generated, those reached again included.
+    /// The number of states that were generated, including those reached again.
     pub generated: usize,
-    /// The longest path followed.
+    /// The number of steps on the longest path.
     pub depth: usize,
-    /// How long it took, the search for short counterexamples included.
+    /// The duration of the check, including the search for short counterexamples.
     pub elapsed: Duration,
-    /// The most memory that the process held, in bytes.
+    /// The largest amount of memory that the process held, in bytes.
     pub peak_memory: usize,
-    /// What is known of each invariant.
+    /// The verdict on each invariant that was checked.
     pub verdicts: BTreeMap<Invariant, Verdict>,
-    /// How many kinds of step and outcome the bounds allow.
+    /// The number of kinds of step and outcome that can occur under the design and the bounds.
     pub reachable_marks: usize,
-    /// Those that no path exercised.
+    /// The kinds among those that occurred on no path. If there are any, a verdict rests on less
+    /// than it seems to.
     pub missed_marks: Vec<&'static str>,
-    /// Why the search ended.
+    /// Why the exhaustive search ended.
     pub ended: Ended,
 }
 
-/// What is known of an invariant.
+/// The verdict on an invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It holds in every state within the bounds.
+    /// The invariant holds in every state within the bounds.
     Holds,
-    /// It does not hold at the end of this trace.
+    /// The invariant does not hold at the end of this trace.
     Violated(Trace),
     /// The search ended before it was exhaustive, and met no violation.
     Unknown,
@@ -108,20 +110,20 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ended {
-    /// There was nothing left to search.
+    /// Every state within the bounds was searched.
     Exhausted,
-    /// Time was up.
+    /// The time limit was reached.
     Timeout,
-    /// Memory was up.
+    /// The memory limit was reached.
     Memory,
-    /// Somebody asked it to end.
+    /// The [`Watch`] ended the search.
     Interrupted,
-    /// A sequence number outgrew the world, so that some paths were cut short.
+    /// A sequence number or an epoch outgrew the world, so some paths were cut short.
     Outgrown,
 }
 
 impl Report {
-    /// The invariants that are violated, the shortest counterexample first.
+    /// Returns the violated invariants with their counterexamples, the shortest first.
     #[must_use]
     pub fn violated(&self) -> Vec<(Invariant, &Trace)> {
         let mut found: Vec<_> = self
@@ -136,15 +138,15 @@ impl Report {
         found
     }
 
-    /// Whether everything that was asked is known.
+    /// Returns whether the search covered every state within the bounds and every verdict is known.
     #[must_use]
     pub fn is_exhaustive(&self) -> bool {
         self.verdicts.values().all(|verdict| *verdict != Verdict::Unknown)
             && self.ended == Ended::Exhausted
     }
 
-    /// The probability that two different states had the same fingerprint, so that
-    /// one of them was never looked at: Stateright keeps 64 bits of each.
+    /// Estimates the probability, from 0 to 1, that two different states had the same fingerprint,
+    /// so that one of them was never searched. Stateright keeps 64 bits of each state.
     #[must_use]
     pub fn collision_probability(&self) -> f64 {
         let states = self.unique as f64;
@@ -152,36 +154,36 @@ impl Report {
     }
 }
 
-/// How far a search is.
+/// How far a search has come.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
-    /// Different states reached.
+    /// The number of different states that were reached so far.
     pub unique: usize,
-    /// States generated.
+    /// The number of states that were generated so far, including those reached again.
     pub generated: usize,
-    /// The longest path followed.
+    /// The number of steps on the longest path so far.
     pub depth: usize,
-    /// Memory held by the process, in bytes.
+    /// The memory that the process holds, in bytes.
     pub memory: usize,
     /// Whether this is the search for a short counterexample.
     pub shortening: bool,
 }
 
-/// Watches a search, and may end it.
-pub trait Observer {
-    /// Called several times a second. Returns whether the search should go on.
+/// Watches a search, and may end it. Closures from [`Progress`] to `bool` are watches.
+pub trait Watch {
+    /// Returns whether the search is to go on. It is called several times a second.
     fn proceed(&mut self, progress: Progress) -> bool;
 }
 
-impl<F: FnMut(Progress) -> bool> Observer for F {
+impl<F: FnMut(Progress) -> bool> Watch for F {
     fn proceed(&mut self, progress: Progress) -> bool {
         self(progress)
     }
 }
 
-/// Runs `$body` with `$protocol` bound to a constructor for the smallest world that holds the bounds.
+/// Calls `$function` for the smallest world that holds the bounds.
 ///
-/// A world of fixed size is what makes a state cheap; a few sizes are enough.
+/// A world of fixed size makes a state cheap to copy and to hash. A few sizes are enough.
 macro_rules! in_world_of {
     ($bounds:expr, $function:ident($($argument:expr),*)) => {{
         let bounds: &Bounds = $bounds;
@@ -204,11 +206,15 @@ macro_rules! in_world_of {
 }
 pub(super) use in_world_of;
 
-/// Checks a design.
-pub fn check(task: &Task, observer: &mut dyn Observer) -> Report {
-    in_world_of!(&task.bounds, check_in(task, observer))
+/// Checks a design for every invariant of the task.
+///
+/// It blocks until the search is exhausted, a limit is reached or the `watch` ends it. Then it
+/// searches for the shortest counterexample of each violated invariant.
+pub fn check(task: &Task, watch: &mut dyn Watch) -> Report {
+    in_world_of!(&task.bounds, check_in(task, watch))
 }
 
+/// The protocol to search for a task.
 pub(super) fn protocol<
     const P: usize,
     const W: usize,
@@ -228,12 +234,12 @@ pub(super) fn protocol<
 
 fn check_in<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
     task: &Task,
-    observer: &mut dyn Observer,
+    watch: &mut dyn Watch,
 ) -> Report {
-    let mut watch = Watch::new(task, observer);
+    let mut supervisor = Supervisor::new(task, watch);
     let searched = protocol::<P, W, G, S, L>(task, task.bounds, task.checked.clone());
     let checker = searched.checker().threads(task.threads.get()).spawn_dfs();
-    let ended = watch.until_done(&checker, false);
+    let ended = supervisor.wait(&checker, false);
     let checker = checker.join();
 
     let model = checker.model();
@@ -248,7 +254,8 @@ fn check_in<const P: usize, const W: usize, const G: usize, const S: usize, cons
     let depth = checker.max_depth();
     drop(checker);
 
-    let shortest = shorten::<P, W, G, S, L>(task, &mut watch, found.keys().copied().collect());
+    let violated = found.keys().copied().collect();
+    let shortest = shorten::<P, W, G, S, L>(task, &mut supervisor, violated);
     let mut verdicts = BTreeMap::new();
     for &invariant in &task.checked {
         let verdict = match (found.remove(&invariant), shortest.get(&invariant), ended) {
@@ -269,8 +276,8 @@ fn check_in<const P: usize, const W: usize, const G: usize, const S: usize, cons
         unique,
         generated,
         depth,
-        elapsed: watch.began.elapsed(),
-        peak_memory: watch.peak,
+        elapsed: supervisor.began.elapsed(),
+        peak_memory: supervisor.peak,
         verdicts,
         reachable_marks,
         missed_marks,
@@ -278,8 +285,8 @@ fn check_in<const P: usize, const W: usize, const G: usize, const S: usize, cons
     }
 }
 
-/// What a search found, and the way there. The way is walked again, so the states of a
-/// search that was ended early must have successors once more.
+/// The violations that a search found, each with the path to it. Stateright replays the paths, so
+/// after a search that was ended early, states must have successors again.
 fn discoveries<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
     checker: &impl Checker<Protocol<P, W, G, S, L>>,
 ) -> impl Iterator<Item = (Invariant, Vec<Action>)> {
@@ -288,15 +295,15 @@ fn discoveries<const P: usize, const W: usize, const G: usize, const S: usize, c
     found.filter_map(|(name, path)| Some((Invariant::named(name)?, path.into_actions())))
 }
 
-/// How much memory the search for the shortest counterexample may take, in bytes.
+/// The memory that the search for the shortest counterexample may take, in bytes.
 const SHORTENING_MEMORY: usize = 2 << 30;
 
-/// Finds, for each violated invariant, a counterexample with the fewest faults,
-/// and of those one with the fewest steps: one search in breadth for each number
-/// of faults, on one thread, so that what it finds first is nearest.
+/// Finds, for each violated invariant, a counterexample with the fewest faults, and among those
+/// one with the fewest steps. For each number of faults it searches in breadth, on one thread, so
+/// that the first violation it finds is a nearest one.
 fn shorten<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
     task: &Task,
-    watch: &mut Watch<'_>,
+    supervisor: &mut Supervisor<'_>,
     mut open: Vec<Invariant>,
 ) -> BTreeMap<Invariant, (Vec<Action>, Bounds)> {
     let mut shortest = BTreeMap::new();
@@ -305,13 +312,14 @@ fn shorten<const P: usize, const W: usize, const G: usize, const S: usize, const
             break;
         }
         let bounds = Bounds { faults, ..task.bounds };
-        // A search in breadth keeps whole states: it is not worth all the memory there is.
-        let spare = watch.peak + SHORTENING_MEMORY;
-        let given = watch.max_memory.replace(task.max_memory.map_or(spare, |most| most.min(spare)));
+        // A search in breadth keeps whole states, and is not worth all of the machine's memory.
+        let spare = supervisor.peak + SHORTENING_MEMORY;
+        let most = task.max_memory.map_or(spare, |most| most.min(spare));
+        let given = supervisor.max_memory.replace(most);
         let searched = protocol::<P, W, G, S, L>(task, bounds, open.clone()).shortest();
         let checker = searched.checker().threads(1).spawn_bfs();
-        let ended = watch.until_done(&checker, true);
-        watch.max_memory = given;
+        let ended = supervisor.wait(&checker, true);
+        supervisor.max_memory = given;
         let checker = checker.join();
         for (invariant, actions) in discoveries(&checker) {
             open.retain(|&wanted| wanted != invariant);
@@ -324,28 +332,23 @@ fn shorten<const P: usize, const W: usize, const G: usize, const S: usize, const
     shortest
 }
 
-/// Waits for a search, and ends it where a limit says so.
-struct Watch<'a> {
+/// Waits for searches, and ends them when a limit is reached.
+struct Supervisor<'a> {
     began: Instant,
     peak: usize,
     timeout: Option<Duration>,
     max_memory: Option<usize>,
-    observer: &'a mut dyn Observer,
+    watch: &'a mut dyn Watch,
 }
 
-impl<'a> Watch<'a> {
-    fn new(task: &Task, observer: &'a mut dyn Observer) -> Self {
+impl<'a> Supervisor<'a> {
+    fn new(task: &Task, watch: &'a mut dyn Watch) -> Self {
         let (timeout, max_memory) = (task.timeout, task.max_memory);
-        Watch { began: Instant::now(), peak: 0, timeout, max_memory, observer }
+        Supervisor { began: Instant::now(), peak: 0, timeout, max_memory, watch }
     }
 
-    fn until_done<
-        const P: usize,
-        const W: usize,
-        const G: usize,
-        const S: usize,
-        const L: usize,
-    >(
+    /// Waits until the search is done. Returns why it ended.
+    fn wait<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
         &mut self,
         checker: &impl Checker<Protocol<P, W, G, S, L>>,
         shortening: bool,
@@ -365,7 +368,7 @@ impl<'a> Watch<'a> {
                 memory,
                 shortening,
             };
-            let limit = if !self.observer.proceed(progress) {
+            let limit = if !self.watch.proceed(progress) {
                 Some(Ended::Interrupted)
             } else if self.timeout.is_some_and(|most| self.began.elapsed() > most) {
                 Some(Ended::Timeout)
@@ -375,7 +378,7 @@ impl<'a> Watch<'a> {
                 None
             };
             if let Some(limit) = limit {
-                // The search drains: from now on no state has successors.
+                // From now on no state has successors, so the search runs dry.
                 checker.model().stop.store(true, Ordering::Relaxed);
                 ended = limit;
             }
@@ -385,10 +388,10 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// Serves Stateright's Explorer for a design at `address`, until the process ends.
+/// Serves Stateright's Explorer for a design at `address`. It does not return.
 ///
 /// # Panics
-/// If it cannot listen there.
+/// If it cannot listen at the address.
 pub fn explore(task: &Task, address: std::net::SocketAddr) {
     in_world_of!(&task.bounds, explore_in(task, address));
 }

@@ -21,10 +21,10 @@ macro_rules! axes {
             }
 
             impl $axis {
-                /// Every choice on this axis, the first draft's first.
+                /// Every choice on this axis. The first draft's comes first.
                 pub const ALL: &'static [$axis] = &[$($axis::$value),+];
 
-                /// The name in design files and on the command line.
+                /// Returns the name in design files and on the command line.
                 #[must_use]
                 pub const fn name(self) -> &'static str {
                     match self { $($axis::$value => $value_name),+ }
@@ -38,14 +38,17 @@ macro_rules! axes {
             }
         )+
 
-        /// One choice on each axis: a protocol.
+        /// A protocol: one choice on each axis.
+        ///
+        /// Any combination can be checked. Production accepts only named designs that are
+        /// declared to hold.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case")]
         pub struct Design {
             $( $(#[doc = $axis_doc])+ pub $field: $axis ),+
         }
 
-        /// Every axis, in the order of the design page.
+        /// Every axis, from appending to consuming.
         pub const AXES: &[Axis] = &[$(
             Axis {
                 name: $name,
@@ -58,40 +61,41 @@ macro_rules! axes {
     };
 }
 
-/// One axis, as data: for files, listings and documentation.
+/// One axis as data, for design files, listings and documentation.
 pub struct Axis {
     /// The key in a design file.
     pub name: &'static str,
-    /// What is chosen here.
+    /// What is chosen on this axis: a sentence, which may begin with a space.
     pub doc: &'static str,
-    /// The choices, the first draft's first.
+    /// The choices. The first draft's comes first.
     pub values: &'static [Value],
     get: fn(&Design) -> usize,
     set: fn(&mut Design, usize),
 }
 
-/// One choice on an axis, as data.
+/// One choice on an axis as data.
 pub struct Value {
     /// The value in a design file.
     pub name: &'static str,
-    /// What it means.
+    /// What the choice means: a sentence, which may begin with a space.
     pub doc: &'static str,
 }
 
 impl Axis {
-    /// The axis of that name.
+    /// Returns the axis of that name, if there is one.
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Axis> {
         AXES.iter().find(|axis| axis.name == name)
     }
 
-    /// What `design` chooses here.
+    /// Returns what `design` chooses on this axis.
     #[must_use]
     pub fn of(&self, design: &Design) -> &'static Value {
         &self.values[(self.get)(design)]
     }
 
-    /// Makes `design` choose `value` here; `false` if this axis has no such value.
+    /// Makes `design` choose `value` on this axis. Returns `false`, and changes nothing, if the
+    /// axis has no such value.
     #[must_use]
     pub fn choose(&self, design: &mut Design, value: &str) -> bool {
         match self.values.iter().position(|known| known.name == value) {
@@ -107,120 +111,120 @@ impl Axis {
 axes! {
     /// How an append gets its sequence number.
     increment: Increment = "increment" {
-        /// Read the head, then raise it if it still has that value.
+        /// Reads the head, then raises it if it still has that value.
         CompareAndSet = "compare-and-set",
-        /// Raise the head in one round trip.
+        /// Raises the head in one round trip.
         Add = "add",
-        /// Raise the head and write the slot in one transaction.
+        /// Raises the head and writes the slot in one transaction.
         Transaction = "transaction",
-        /// No counter: put into the first free slot after the tail.
+        /// Keeps no counter: writes into the first empty slot behind the tail.
         None = "none",
     }
-    /// What a slot's write demands of the slot.
+    /// What the write of a slot demands.
     slot_write: SlotWrite = "slot-write" {
-        /// Nothing: it overwrites what is there.
+        /// A write overwrites whatever the slot holds.
         Blind = "blind",
-        /// The slot is empty; who finds a void, or another's event, takes a new number.
+        /// A write demands an empty slot; if the slot is taken, the append takes a new number.
         IfAbsent = "if-absent",
     }
-    /// What a writer makes of its own token in a taken slot.
+    /// What a writer concludes from its own token in a taken slot.
     own_token: OwnToken = "own-token" {
-        /// A taken slot is lost, whoever took it.
+        /// A taken slot counts as lost, even if it holds the writer's own token.
         Ignore = "ignore",
-        /// Its own token there means that its write was applied.
+        /// The writer's own token in a taken slot shows that its write was applied.
         Recognise = "recognise",
     }
-    /// What a producer is after a crash.
+    /// What a producer is after a restart.
     producer: Producer = "producer" {
-        /// A new one: killed and rerun, it may append an event anew.
+        /// A restarted producer is a new one, and may append an event again.
         Anonymous = "anonymous",
-        /// The same one: the partition's item keeps a record under its name.
+        /// A restarted producer is the same: the partition's item keeps a record under its name.
         Named = "named",
     }
-    /// What a reader does at an empty slot with something behind it.
+    /// What a reader does at an empty slot with a filled or voided one behind it.
     gap: Gap = "gap" {
-        /// Step over it.
+        /// A reader steps over the slot.
         Skip = "skip",
-        /// Wait until it is written.
+        /// A reader waits until the slot is written.
         Wait = "wait",
-        /// After a grace period, void it by a conditional put.
+        /// A reader voids the slot after a grace period, by a conditional put.
         Void = "void",
     }
     /// How a worker takes a lease.
     acquire: Acquire = "acquire" {
-        /// Read the item, then write it.
+        /// Reads the lease, then writes it without a condition.
         ReadThenSet = "read-then-set",
-        /// One conditional update that also raises the epoch.
+        /// Takes the lease and raises its epoch in one conditional update.
         Conditional = "conditional",
     }
-    /// What moving the checkpoint demands; releasing and renewing follow its fence.
+    /// What a checkpoint demands. Renewals and releases demand the epoch if it does.
     checkpoint: Checkpoint = "checkpoint" {
-        /// Nothing.
+        /// A checkpoint demands nothing.
         Unconditional = "unconditional",
-        /// The writer's epoch is the lease's.
+        /// A checkpoint demands that the lease has the worker's epoch.
         Epoch = "epoch",
-        /// That, and that the checkpoint moves forward.
+        /// A checkpoint demands the worker's epoch, and that it moves forward.
         EpochForward = "epoch-forward",
     }
-    /// How a consumer reads events.
+    /// How a worker reads events.
     read: Read = "read" {
-        /// Strongly consistent.
+        /// Reads are strongly consistent.
         Consistent = "consistent",
-        /// Eventually consistent, at half the price.
+        /// Reads are eventually consistent, at half the price.
         Eventual = "eventual",
-        /// Eventually consistent, but what looks like the tail is read once more, consistently.
+        /// Reads are eventually consistent; what looks like the tail is read again, consistently.
         EventualConfirmed = "eventual-confirmed",
     }
     /// What a release at the tail demands.
     release: Release = "release" {
-        /// Nothing.
+        /// A release demands nothing.
         Unconditional = "unconditional",
-        /// Nothing, but look for new events afterwards.
+        /// A release demands nothing; the worker looks for new events afterwards.
         LookAgain = "look-again",
-        /// The slot after the checkpoint is empty (a transaction).
+        /// A release demands that the slot after the checkpoint is empty (a transaction).
         NextEmpty = "next-empty",
-        /// No trigger came since the worker last looked (a counter on the lease's item).
+        /// A release demands that no trigger came since the worker last looked (a counter).
         Wake = "wake",
     }
-    /// How others see that a lease has ended.
+    /// How other workers know that a lease has ended.
     expiry: Expiry = "expiry" {
-        /// By the time its owner wrote into it, allowing for a bound on skew.
+        /// A lease has ended at the time that its owner wrote into it, plus the bound on skew.
         WallClock = "wall-clock",
-        /// By having watched it unchanged for its whole length.
+        /// A lease has ended once another worker has watched it unchanged for its whole length.
         Observer = "observer",
     }
-    /// How a consumer learns of work.
+    /// How a worker learns of work.
     trigger: Trigger = "trigger" {
-        /// One attempt after the write.
+        /// A trigger is sent once after the write, and may be lost.
         BestEffort = "best-effort",
-        /// A durable queue, written after the event and before the append is acknowledged.
+        /// A trigger goes to a durable queue before the append is acknowledged.
         Queue = "queue",
-        /// The table's own stream: durable, and there with the write.
+        /// The table's own stream is the trigger: durable, and there with the write.
         Stream = "stream",
-        /// One attempt after the write, and a sweep over the tables now and then.
+        /// A trigger is sent once after the write, and a sweep looks at the tables now and then.
         Sweep = "sweep",
     }
-    /// What becomes of a trigger that meets a held lease.
+    /// What happens to a trigger that meets a held lease.
     busy: Busy = "busy" {
-        /// It is dropped.
+        /// The trigger is dropped.
         Drop = "drop",
-        /// It comes back when the lease can have ended.
+        /// The trigger comes back when the lease can have ended.
         ComeBack = "come-back",
     }
-    /// How a worker near its time limit hands over.
+    /// How a worker hands over when its time runs out.
     handover: Handover = "handover" {
-        /// Release, then trigger a successor.
+        /// Releases the lease, then triggers a successor.
         ReleaseThenTrigger = "release-then-trigger",
-        /// Trigger a successor, then release.
+        /// Triggers a successor, then releases the lease.
         TriggerThenRelease = "trigger-then-release",
-        /// Release, and give its own trigger back.
+        /// Releases the lease and gives its own trigger back.
         GiveBack = "give-back",
     }
     /// The key order of the Consumers table: one protocol, two prices of catching up.
     consumers_table: ConsumersTable = "consumers-table" {
-        /// By partition first.
+        /// Partition first, then consumer.
         PartitionFirst = "partition-first",
-        /// By consumer first: what a group lags in is one query below a prefix.
+        /// Consumer first, so that one query lists a group's checkpoints below a prefix.
         ConsumerFirst = "consumer-first",
     }
 }

@@ -1,4 +1,4 @@
-//! A user's own design: a base, and what differs from it.
+//! Design files: a base, and the choices that differ from it.
 //!
 //! ```
 //! use gapless_model::design::{Design, Gap, parse};
@@ -15,48 +15,48 @@ use toml::de::{DeTable, DeValue};
 use super::axes::{AXES, Axis, Design, Increment, Producer};
 use super::named::{NAMED, named};
 
-/// Why a design file cannot be used: where, and what would be right.
+/// The first mistake in a design file, with its place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {mistake}")]
 pub struct DesignError {
-    /// The line, from 1.
+    /// The line, counted from 1.
     pub line: usize,
-    /// The bytes of the file that are meant.
+    /// The place in the file, in bytes.
     pub span: Range<usize>,
-    /// What is wrong there.
+    /// What is wrong there, and what would be right.
     pub mistake: Mistake,
 }
 
 /// What can be wrong with a design file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Mistake {
-    /// It is not TOML.
+    /// The file is not TOML.
     #[error("not TOML: {0}")]
     Syntax(String),
-    /// There is no such axis.
+    /// The key is neither `base` nor the name of an axis.
     #[error("there is no axis `{key}`; the keys are base, {}", names(AXES.iter().map(|axis| axis.name)))]
     UnknownAxis {
-        /// The key as written.
+        /// The key in the file.
         key: String,
     },
-    /// The axis has no such value.
+    /// The axis has no such value, or there is no such base.
     #[error("`{key}` cannot be `{value}`; it is one of {allowed}")]
     UnknownValue {
-        /// The axis.
+        /// The axis, or `base`.
         key: String,
-        /// The value as written.
+        /// The value in the file.
         value: String,
-        /// What it may be.
+        /// The possible values, with commas.
         allowed: String,
     },
     /// The value is not a string.
-    #[error("`{key}` takes a string, not a {found}; it is one of {allowed}")]
+    #[error("`{key}` takes a string, and this is of type {found}; it is one of {allowed}")]
     NotAString {
-        /// The axis.
+        /// The axis, or `base`.
         key: String,
-        /// What was found.
+        /// The TOML type in the file.
         found: &'static str,
-        /// What it may be.
+        /// The possible values, with commas.
         allowed: String,
     },
     /// The choices contradict one another.
@@ -68,10 +68,10 @@ fn names(names: impl Iterator<Item = &'static str>) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// Reads a design file.
+/// Reads a design file. Its base is `recommended` unless it names another.
 ///
 /// # Errors
-/// The first mistake in it, with its place.
+/// The first mistake in the file, with its place.
 pub fn parse(text: &str) -> Result<Design, DesignError> {
     let at = |span: Range<usize>, mistake| {
         let line = text[..span.start.min(text.len())].matches('\n').count() + 1;
@@ -81,7 +81,7 @@ pub fn parse(text: &str) -> Result<Design, DesignError> {
         let span = error.span().unwrap_or(0..0);
         at(span, Mistake::Syntax(error.message().to_owned()))
     })?;
-    // A table keeps its keys in the order of their names; mistakes are told in the order of the file.
+    // A table keeps its keys in the order of their names. Mistakes come in the order of the file.
     let mut entries: Vec<_> = table.get_ref().iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
 
@@ -126,19 +126,19 @@ fn string<'a>(
     })
 }
 
-/// Why the choices of a design cannot go together, if they cannot.
+/// Why the choices of a design contradict one another, if they do.
 fn contradiction(design: &Design) -> Option<&'static str> {
     match (design.increment, design.producer) {
         (Increment::None, Producer::Named) => Some(
-            "`increment = \"none\"` has no update of the head that could keep a named producer's \
+            "`increment = \"none\"` never updates the item in which a named producer keeps its \
              record; choose `producer = \"anonymous\"` with it",
         ),
         _ => None,
     }
 }
 
-/// The design as a file: its base, and every axis in which it differs from that,
-/// the others as comments, so that the file shows the whole space.
+/// Writes a design as a file: its base, and every axis on which it differs from the base. The
+/// other axes are there as comments, so that the file shows the whole design space.
 #[must_use]
 pub fn to_toml(base: &super::Named, design: &Design) -> String {
     let mut text = format!("base = \"{}\"\n", base.name);
@@ -215,7 +215,7 @@ mod tests {
         let (_, mistake) = mistake("gap = 3\n");
         assert_eq!(
             mistake.to_string(),
-            "`gap` takes a string, not a integer; it is one of skip, wait, void"
+            "`gap` takes a string, and this is of type integer; it is one of skip, wait, void"
         );
     }
 

@@ -1,5 +1,4 @@
-//! The design space: what can be chosen, the designs that have names, and the
-//! designs that users write.
+//! The design space: its axes, the named designs, and design files.
 
 mod axes;
 mod file;

@@ -1,4 +1,4 @@
-//! The designs that have names, each with the verdict that it is declared to have.
+//! The named designs, each with its declared verdict. A test checks every declaration.
 
 use super::axes::{
     Acquire, Busy, Checkpoint, ConsumersTable, Design, Expiry, Gap, Handover, Increment, OwnToken,
@@ -9,21 +9,21 @@ use crate::invariant::Invariant;
 /// A design with a name.
 #[derive(Clone, Copy, Debug)]
 pub struct Named {
-    /// Its name on the command line and as a base of design files.
+    /// The name, on the command line and as a base of design files.
     pub name: &'static str,
-    /// What it differs in, and what that does.
+    /// How the design differs from the recommended one, and what comes of it: half a sentence.
     pub about: &'static str,
     /// The design.
     pub design: Design,
-    /// The invariants that can be the first to break, within [`Bounds::DEFAULT`] and
-    /// timely clocks; none for a design that production accepts.
+    /// The invariants that can be the first to break, within [`Bounds::DEFAULT`] and under timely
+    /// clocks. Production accepts only designs for which this is empty.
     ///
     /// [`Bounds::DEFAULT`]: crate::check::Bounds::DEFAULT
     pub breaks: &'static [Invariant],
 }
 
 impl Design {
-    /// The protocol as first drafted.
+    /// The protocol as first drafted. It breaks most invariants.
     pub const SEED: Design = Design {
         increment: Increment::CompareAndSet,
         slot_write: SlotWrite::Blind,
@@ -41,7 +41,7 @@ impl Design {
         consumers_table: ConsumersTable::PartitionFirst,
     };
 
-    /// The protocol as it ships.
+    /// The protocol as it ships. Every invariant holds.
     pub const RECOMMENDED: Design = Design {
         increment: Increment::Add,
         slot_write: SlotWrite::IfAbsent,
@@ -62,8 +62,8 @@ impl Design {
 
 const R: Design = Design::RECOMMENDED;
 
-/// Every design that has a name: the draft, the recommendation, and the
-/// recommendation with one mechanism turned back.
+/// Every named design: the first draft, the recommended design, and the recommended design with
+/// one mechanism disabled or replaced.
 pub const NAMED: &[Named] = &[
     Named {
         name: "seed",
@@ -81,31 +81,31 @@ pub const NAMED: &[Named] = &[
     Named { name: "recommended", about: "the protocol as it ships", design: R, breaks: &[] },
     Named {
         name: "blind-slots",
-        about: "slots are written blind: a voided slot is overwritten",
+        about: "slots are written without a condition: a late write overwrites a void",
         design: Design { slot_write: SlotWrite::Blind, ..R },
         breaks: &[Invariant::S1, Invariant::S2, Invariant::D3, Invariant::P1],
     },
     Named {
         name: "own-token-ignored",
-        about: "a writer does not know its own token in a taken slot: it appends again",
+        about: "a writer that finds its own event in its slot appends it again",
         design: Design { own_token: OwnToken::Ignore, ..R },
         breaks: &[Invariant::S2],
     },
     Named {
         name: "anonymous",
-        about: "producers have no name: killed and rerun, they append anew; no record is kept",
+        about: "producers have no name and keep no record: a rerun appends its input again",
         design: Design { producer: Producer::Anonymous, ..R },
         breaks: &[],
     },
     Named {
         name: "skip-gaps",
-        about: "empty slots are skipped: a slow writer's event is never delivered",
+        about: "readers step over empty slots: a slow writer's event is never delivered",
         design: Design { gap: Gap::Skip, ..R },
         breaks: &[Invariant::D2, Invariant::D3, Invariant::P1],
     },
     Named {
         name: "wait-at-gaps",
-        about: "readers wait at an empty slot: one dead writer strands everything behind it",
+        about: "readers wait at an empty slot: a dead writer strands everything behind it",
         design: Design { gap: Gap::Wait, ..R },
         breaks: &[Invariant::P1],
     },
@@ -117,49 +117,49 @@ pub const NAMED: &[Named] = &[
     },
     Named {
         name: "unfenced-checkpoint",
-        about: "the checkpoint is moved without a condition",
+        about: "the checkpoint has no condition, and renewals and releases demand no epoch",
         design: Design { checkpoint: Checkpoint::Unconditional, ..R },
         breaks: &[Invariant::L2, Invariant::L3],
     },
     Named {
         name: "epoch-only-checkpoint",
-        about: "the checkpoint demands the epoch but not that it moves forward",
+        about: "the checkpoint demands the epoch, but may move back",
         design: Design { checkpoint: Checkpoint::Epoch, ..R },
         breaks: &[Invariant::L3],
     },
     Named {
         name: "eventual-reads",
-        about: "events are read at half the price: a stale read hides what is behind a gap",
+        about: "reads at half the price: a stale read can hide what is behind a gap",
         design: Design { read: Read::Eventual, ..R },
         breaks: &[Invariant::P1],
     },
     Named {
         name: "eventual-reads-confirmed",
-        about: "events are read at half the price, and what looks like the tail once more, consistently",
+        about: "reads at half the price; what looks like the tail is read again, consistently",
         design: Design { read: Read::EventualConfirmed, ..R },
         breaks: &[],
     },
     Named {
         name: "eventual-reads-wake",
-        about: "half the price and a wake counter: nobody wakes a worker that was already there",
+        about: "reads at half the price, and a wake counter: no trigger corrects a stale read",
         design: Design { read: Read::Eventual, release: Release::Wake, ..R },
         breaks: &[Invariant::P1],
     },
     Named {
         name: "plain-release",
-        about: "the release does not look at the next slot: with consistent reads it need not",
+        about: "the release does not check the next slot; with consistent reads it need not",
         design: Design { release: Release::Unconditional, ..R },
         breaks: &[],
     },
     Named {
         name: "plain-release-eventual",
-        about: "a plain release after eventually consistent reads: a stale tail is believed",
+        about: "a plain release after reads at half the price: a worker leaves at a stale tail",
         design: Design { release: Release::Unconditional, read: Read::Eventual, ..R },
         breaks: &[Invariant::P1],
     },
     Named {
         name: "look-again",
-        about: "release, then look again",
+        about: "the release does not check the next slot; the worker looks again afterwards",
         design: Design { release: Release::LookAgain, ..R },
         breaks: &[],
     },
@@ -171,25 +171,25 @@ pub const NAMED: &[Named] = &[
     },
     Named {
         name: "observer",
-        about: "a lease has ended when it was watched unchanged for its whole length",
+        about: "a lease has ended once another worker watched it unchanged for its length",
         design: Design { expiry: Expiry::Observer, ..R },
         breaks: &[],
     },
     Named {
         name: "best-effort-trigger",
-        about: "one attempt to trigger after the write",
+        about: "a trigger is sent once: if it is lost, no worker looks",
         design: Design { trigger: Trigger::BestEffort, ..R },
         breaks: &[Invariant::P1],
     },
     Named {
         name: "queue-trigger",
-        about: "a durable queue, written before the append is acknowledged",
+        about: "a trigger goes to a durable queue before the append is acknowledged",
         design: Design { trigger: Trigger::Queue, ..R },
         breaks: &[],
     },
     Named {
         name: "sweep-trigger",
-        about: "best effort, and a sweep over the tables now and then",
+        about: "a trigger is sent once, and a sweep looks at the tables now and then",
         design: Design { trigger: Trigger::Sweep, ..R },
         breaks: &[],
     },
@@ -201,13 +201,13 @@ pub const NAMED: &[Named] = &[
     },
     Named {
         name: "release-then-trigger",
-        about: "handover: release, then trigger a successor",
+        about: "a worker that hands over releases the lease, then triggers a successor",
         design: Design { handover: Handover::ReleaseThenTrigger, ..R },
         breaks: &[],
     },
     Named {
         name: "trigger-then-release",
-        about: "handover: trigger a successor, then release",
+        about: "a worker that hands over triggers a successor, then releases the lease",
         design: Design { handover: Handover::TriggerThenRelease, ..R },
         breaks: &[],
     },
@@ -219,25 +219,25 @@ pub const NAMED: &[Named] = &[
     },
     Named {
         name: "transaction",
-        about: "increment and write in one transaction: no gaps, at twice the write units",
+        about: "raise and write in one transaction: no gaps, at twice the write units",
         design: Design { increment: Increment::Transaction, ..R },
         breaks: &[],
     },
     Named {
         name: "no-counter",
-        about: "a conditional put at the tail: half the write units, no gaps, no names, contention",
+        about: "conditional puts at the tail: half the write units, no gaps, no names, contention",
         design: Design { increment: Increment::None, producer: Producer::Anonymous, ..R },
         breaks: &[],
     },
     Named {
         name: "partition-first",
-        about: "Consumers keyed by partition first: the same protocol, a dearer catch-up",
+        about: "Consumers keyed by partition first: the same protocol, and catching up costs more",
         design: Design { consumers_table: ConsumersTable::PartitionFirst, ..R },
         breaks: &[],
     },
 ];
 
-/// The design of that name.
+/// Returns the design of that name, if there is one.
 #[must_use]
 pub fn named(name: &str) -> Option<&'static Named> {
     NAMED.iter().find(|known| known.name == name)

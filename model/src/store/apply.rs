@@ -1,5 +1,5 @@
-//! The executable specification of every typed request: one function from a
-//! store and a request to a store and a reply.
+//! The executable specification of every typed request: one function from tables and a request
+//! to tables and a reply.
 
 use super::item::{Lease, Raiser, Record, Slot};
 use super::reply::{Head, Reply};
@@ -8,19 +8,18 @@ use super::tables::Tables;
 use crate::ids::{Epoch, Seq};
 use crate::vocabulary::Vocabulary;
 
-/// What a read sees of the store.
+/// What a read sees of a partition's slots.
 ///
-/// A read without `ConsistentRead` may miss writes that were acknowledged before
-/// it began. DynamoDB promises no more than that what it shows was written, so
-/// both shapes of staleness are here: a replica that lags, and a single item
-/// that does.
+/// A read without `ConsistentRead` may miss writes that were acknowledged before it began.
+/// DynamoDB promises only that what it shows was written, so there are two shapes of staleness:
+/// a replica that lags, and a single item that does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum View {
-    /// Everything that was written.
+    /// The read sees everything that was written.
     Latest,
-    /// Nothing from this slot on.
+    /// The read sees no item from this slot on.
     Before(Seq),
-    /// Everything but this slot.
+    /// The read sees every item but this slot's.
     Without(Seq),
 }
 
@@ -34,8 +33,10 @@ impl View {
     }
 }
 
-/// Applies one request and answers it. A write sees the latest state whatever
-/// the `view`; so does a read that asks for it.
+/// Applies one request to the tables and returns the reply.
+///
+/// Only an eventually consistent [`Request::ReadEvents`] is subject to `view`. Every other request
+/// sees the latest state.
 pub fn apply<V: Vocabulary, T: Tables<V>>(
     tables: &mut T,
     request: &Request<V>,
@@ -43,40 +44,24 @@ pub fn apply<V: Vocabulary, T: Tables<V>>(
 ) -> Reply<V> {
     match request {
         Request::ReadHead { partition, name } => {
-            Reply::Head(head_of(tables, partition, name.as_ref()))
+            Reply::Head(read_head(tables, partition, name.as_ref()))
         }
-        Request::Raise(raise) => match refuses(tables, raise) {
+        Request::Raise(raise) => match refusing_head(tables, raise) {
             Some(old) => Reply::NotRaised(old),
             None => Reply::Raised(give_out(tables, raise)),
         },
         Request::Claim { partition, name, seen } => claim(tables, partition, name, *seen),
         Request::ReadTail { partition } => Reply::Tail(tables.tail(partition)),
         Request::ReadSlot { partition, slot } => Reply::Slot(tables.slot(partition, *slot)),
-        Request::Write(write) => match occupied(tables, write) {
+        Request::Write(write) => match occupant(tables, write) {
             Some(old) => Reply::Taken(old),
             None => {
-                put(tables, write);
+                put_events(tables, write);
                 Reply::Written
             }
         },
-        Request::Void { partition, slot } => match tables.slot(partition, *slot) {
-            Slot::Empty => {
-                tables.put_slot(partition, *slot, Slot::Void);
-                Reply::Written
-            }
-            // S1: a slot that holds something keeps it.
-            old @ (Slot::Void | Slot::Events { .. }) => Reply::Taken(old),
-        },
-        Request::RaiseAndWrite { raise, write } => {
-            match (refuses(tables, raise), occupied(tables, write)) {
-                (None, None) => {
-                    let head = give_out(tables, raise);
-                    put(tables, write);
-                    Reply::Appended(head)
-                }
-                (head, slot) => Reply::NotAppended { head, slot },
-            }
-        }
+        Request::Void { partition, slot } => void(tables, partition, *slot),
+        Request::RaiseAndWrite { raise, write } => raise_and_write(tables, raise, write),
         Request::ReadEvents { partition, after, consistent } => {
             let view = if *consistent { View::Latest } else { view };
             Reply::Page(tables.page(partition, *after, &|slot| view.hides(slot)))
@@ -84,38 +69,39 @@ pub fn apply<V: Vocabulary, T: Tables<V>>(
         Request::ReadLease { group, partition } => Reply::Lease(tables.lease(group, partition)),
         Request::SetLease { group, partition, owner, epoch, until } => {
             let old = tables.lease(group, partition);
-            let lease = taken(old, owner, *epoch, *until);
+            let lease = taken_lease(old, owner, *epoch, *until);
             tables.put_lease(group, partition, lease.clone());
             Reply::Leased(lease)
         }
         Request::Acquire { group, partition, owner, until, free } => {
-            acquire(tables, (group, partition), owner, *until, free)
+            acquire(tables, group, partition, owner, *until, free)
         }
         Request::Renew { group, partition, fence, extend } => {
-            update(tables, group, partition, |lease| {
+            update_lease(tables, group, partition, |lease| {
                 // L2: a late copy must not shorten what the owner counts on.
-                let held = passes(lease, *fence) && lease.active && lease.until <= extend.until;
-                held.then(|| extended(lease, extend))
+                let held =
+                    passes_fence(lease, *fence) && lease.active && lease.until <= extend.until;
+                held.then(|| extended_lease(lease, extend))
             })
         }
         Request::Checkpoint { group, partition, to, fence, forward, extend } => {
-            update(tables, group, partition, |lease| {
+            update_lease(tables, group, partition, |lease| {
                 // L3: a late checkpoint must not move it back, nor one of an earlier epoch at all.
                 let moves = !*forward || lease.checkpoint < *to;
-                (passes(lease, *fence) && moves)
-                    .then(|| Lease { checkpoint: *to, ..extended(lease, extend) })
+                (passes_fence(lease, *fence) && moves)
+                    .then(|| Lease { checkpoint: *to, ..extended_lease(lease, extend) })
             })
         }
         Request::Release { group, partition, fence, guard } => {
             release(tables, group, partition, *fence, *guard)
         }
-        Request::Wake { group, partition } => update(tables, group, partition, |lease| {
+        Request::Wake { group, partition } => update_lease(tables, group, partition, |lease| {
             lease.active.then(|| Lease { wake: lease.wake + 1, ..lease.clone() })
         }),
     }
 }
 
-fn head_of<V: Vocabulary, T: Tables<V>>(
+fn read_head<V: Vocabulary, T: Tables<V>>(
     tables: &T,
     partition: &V::Partition,
     name: Option<&V::Name>,
@@ -127,16 +113,17 @@ fn head_of<V: Vocabulary, T: Tables<V>>(
     }
 }
 
-/// The item that fails a raise's condition, if it does.
-fn refuses<V: Vocabulary, T: Tables<V>>(tables: &T, raise: &Raise<V>) -> Option<Head<V>> {
+/// The item that refuses a raise; `None` if the raise's conditions are met.
+fn refusing_head<V: Vocabulary, T: Tables<V>>(tables: &T, raise: &Raise<V>) -> Option<Head<V>> {
     let keep = raise.record.as_ref();
-    let old = head_of(tables, &raise.partition, keep.map(|keep| &keep.name));
+    let old = read_head(tables, &raise.partition, keep.map(|keep| &keep.name));
     let head_differs = raise.head.is_some_and(|head| head != old.head);
-    // S2: what an earlier run sent, or a copy, finds another record and takes no second number.
+    // S2: a raise of an earlier run, or a copy, finds another record and takes no second number.
     let record_differs = keep.is_some_and(|keep| Some(keep.seen) != old.record);
     (head_differs || record_differs).then_some(old)
 }
 
+/// Gives out the next number, and keeps what lets its sender recognise the raise.
 fn give_out<V: Vocabulary, T: Tables<V>>(tables: &mut T, raise: &Raise<V>) -> Seq {
     // S3: each number is higher than all that were given out before it.
     let head = tables.head(&raise.partition).next();
@@ -164,15 +151,15 @@ fn claim<V: Vocabulary, T: Tables<V>>(
     }
     let record = match old {
         None => Record::claimed(Epoch::ZERO.next()),
-        // S2: what an earlier run still has under way demands its own epoch, and fails.
+        // S2: a request that an earlier run still has under way demands its own epoch, and fails.
         Some(record) => Record { epoch: record.epoch.next(), ..record },
     };
     tables.set_record(partition, name, record);
     Reply::Claimed(record)
 }
 
-/// What is in a write's slot, if the write minds.
-fn occupied<V: Vocabulary, T: Tables<V>>(tables: &T, write: &Write<V>) -> Option<Slot<V>> {
+/// What refuses a write because it is in the slot already; `None` if the write may go ahead.
+fn occupant<V: Vocabulary, T: Tables<V>>(tables: &T, write: &Write<V>) -> Option<Slot<V>> {
     if !write.if_absent {
         return None;
     }
@@ -183,14 +170,45 @@ fn occupied<V: Vocabulary, T: Tables<V>>(tables: &T, write: &Write<V>) -> Option
     }
 }
 
-fn put<V: Vocabulary, T: Tables<V>>(tables: &mut T, write: &Write<V>) {
+fn put_events<V: Vocabulary, T: Tables<V>>(tables: &mut T, write: &Write<V>) {
     let events = Slot::Events { token: write.token.clone(), batch: write.batch.clone() };
     tables.put_slot(&write.partition, write.slot, events);
 }
 
+fn void<V: Vocabulary, T: Tables<V>>(
+    tables: &mut T,
+    partition: &V::Partition,
+    slot: Seq,
+) -> Reply<V> {
+    match tables.slot(partition, slot) {
+        Slot::Empty => {
+            tables.put_slot(partition, slot, Slot::Void);
+            Reply::Written
+        }
+        // S1: a slot that holds something keeps it.
+        old @ (Slot::Void | Slot::Events { .. }) => Reply::Taken(old),
+    }
+}
+
+fn raise_and_write<V: Vocabulary, T: Tables<V>>(
+    tables: &mut T,
+    raise: &Raise<V>,
+    write: &Write<V>,
+) -> Reply<V> {
+    match (refusing_head(tables, raise), occupant(tables, write)) {
+        (None, None) => {
+            let head = give_out(tables, raise);
+            put_events(tables, write);
+            Reply::Appended(head)
+        }
+        (head, slot) => Reply::NotAppended { head, slot },
+    }
+}
+
 fn acquire<V: Vocabulary, T: Tables<V>>(
     tables: &mut T,
-    (group, partition): (&V::Group, &V::Partition),
+    group: &V::Group,
+    partition: &V::Partition,
     owner: &V::Owner,
     until: V::Time,
     free: &Free<V>,
@@ -202,11 +220,12 @@ fn acquire<V: Vocabulary, T: Tables<V>>(
     }
     // L1: the write that names an owner raises the epoch.
     let epoch = old.as_ref().map_or(Epoch::ZERO, |lease| lease.epoch).next();
-    let lease = taken(old, owner, epoch, until);
+    let lease = taken_lease(old, owner, epoch, until);
     tables.put_lease(group, partition, lease.clone());
     Reply::Leased(lease)
 }
 
+/// Whether a held lease can be taken all the same.
 fn is_free<V: Vocabulary>(lease: &Lease<V>, free: &Free<V>) -> bool {
     match free {
         Free::Inactive => false,
@@ -215,28 +234,31 @@ fn is_free<V: Vocabulary>(lease: &Lease<V>, free: &Free<V>) -> bool {
     }
 }
 
-fn taken<V: Vocabulary>(
+/// The item after its lease was taken.
+fn taken_lease<V: Vocabulary>(
     old: Option<Lease<V>>,
     owner: &V::Owner,
     epoch: Epoch,
     until: V::Time,
 ) -> Lease<V> {
-    // D2: the next owner begins where the last one ended.
+    // D2: the next owner begins behind what the last one finished.
     let (checkpoint, beat) = old.map_or((Seq::ZERO, 0), |lease| (lease.checkpoint, lease.beat));
     Lease { checkpoint, active: true, owner: owner.clone(), epoch, until, beat, wake: 0 }
 }
 
-fn passes<V: Vocabulary>(lease: &Lease<V>, fence: Option<Epoch>) -> bool {
+fn passes_fence<V: Vocabulary>(lease: &Lease<V>, fence: Option<Epoch>) -> bool {
     fence.is_none_or(|epoch| lease.epoch == epoch)
 }
 
-fn extended<V: Vocabulary>(lease: &Lease<V>, extend: &Extend<V>) -> Lease<V> {
+/// The item with a new end and sign of life.
+fn extended_lease<V: Vocabulary>(lease: &Lease<V>, extend: &Extend<V>) -> Lease<V> {
     let beat = lease.beat + u64::from(extend.beat);
     Lease { until: extend.until, beat, ..lease.clone() }
 }
 
-/// Updates an existing lease if `change` agrees; an item that was never there fails every condition.
-fn update<V: Vocabulary, T: Tables<V>>(
+/// Puts what `change` makes of the lease. A change that returns `None` is refused; an item that
+/// was never there fails every condition.
+fn update_lease<V: Vocabulary, T: Tables<V>>(
     tables: &mut T,
     group: &V::Group,
     partition: &V::Partition,
@@ -269,9 +291,9 @@ fn release<V: Vocabulary, T: Tables<V>>(
         Guard::None | Guard::Empty(_) => false,
     };
     match old {
-        // L2: only the current epoch gives the lease up, so nobody else frees it under its owner.
-        Some(lease) if passes(&lease, fence) && lease.active && !woken(&lease) => {
-            // P1: the owner sees what came in behind its checkpoint before it leaves.
+        // L2: only the current epoch gives the lease up, so an earlier owner cannot free it.
+        Some(lease) if passes_fence(&lease, fence) && lease.active && !woken(&lease) => {
+            // P1: the owner has to see what came in behind its checkpoint before it leaves.
             if taken {
                 return Reply::Refused { lease: None, taken };
             }

@@ -1,75 +1,76 @@
-//! What the tables hold.
+//! What the items of the tables hold.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{Epoch, Number, Seq};
 use crate::vocabulary::Vocabulary;
 
-/// What a named producer last did in a partition, kept in the partition's item.
+/// What a named producer last did in a partition. It is kept in the partition's item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Record {
-    /// The producer's generation: a restart raises it.
+    /// The producer's generation, which each claim raises.
     pub epoch: Epoch,
-    /// The last event it took a slot for, in its own count.
+    /// The number of the last event for which the producer was given a slot, in its own count.
     pub number: Number,
-    /// How many events, ending with `number`, went into that slot.
+    /// The number of events in that batch, which ends with `number`.
     pub count: u64,
-    /// That slot.
+    /// The slot that the batch was given.
     pub slot: Seq,
 }
 
 impl Record {
-    /// The record of a producer that claimed its name and has not appended yet.
+    /// Returns the record of a producer that has claimed its name and appended nothing yet.
     #[must_use]
     pub const fn claimed(epoch: Epoch) -> Record {
         Record { epoch, number: Number(0), count: 0, slot: Seq::ZERO }
     }
 }
 
-/// Who last raised a head that it demanded, kept beside the head: an increment
-/// whose condition fails can tell its own effect from a lost race (scenario 2).
+/// The last raise by an anonymous append that expected a head. It is kept beside the head, so that
+/// a refused raise can tell its own effect from a conflict (scenario 2).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Raiser<V: Vocabulary> {
-    /// The append.
+    /// The name of the append.
     pub token: V::Token,
-    /// The number it was given. An append can raise twice, when its first slot was voided.
+    /// The number that the raise gave out. An append raises once more if its slot was voided, so
+    /// the token alone would not tell the raises apart.
     pub slot: Seq,
 }
 
-/// One slot of a partition. Empty, then for ever one of the other two (S1).
+/// What a slot holds: empty at first, and then one of the other two for good (S1).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub enum Slot<V: Vocabulary> {
-    /// No item.
+    /// There is no item.
     Empty,
-    /// Settled without an event.
+    /// The slot was settled without an event.
     Void,
-    /// One append's events.
+    /// The slot holds the events of one append.
     Events {
-        /// The append that wrote it.
+        /// The name of the append.
         token: V::Token,
-        /// What it wrote.
+        /// The batch.
         batch: V::Batch,
     },
 }
 
-/// An item of the Consumers table: a group's lease on a partition, and its checkpoint.
+/// An item of the Consumers table: a group's lease on a partition, with its checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Lease<V: Vocabulary> {
-    /// The last slot the group has finished.
+    /// The last slot that the group has finished.
     pub checkpoint: Seq,
-    /// Whether somebody holds the lease.
+    /// Whether the lease is held. It stays so after its end, until it is released or taken.
     pub active: bool,
-    /// Who holds it, or held it last.
+    /// The worker's run that holds the lease, or held it last.
     pub owner: V::Owner,
-    /// The generation: the fencing token.
+    /// The generation, which each acquire raises: the fencing token.
     pub epoch: Epoch,
-    /// When it ends unless renewed, by its owner's clock.
+    /// The time at which the lease ends unless it is renewed, by its owner's clock.
     pub until: V::Time,
-    /// Signs of life, for observers.
+    /// The count of its owners' signs of life, for workers that watch the lease.
     pub beat: u64,
-    /// Triggers that met it held, in this epoch.
+    /// The count of triggers that met the lease held, in this epoch.
     pub wake: u64,
 }

@@ -1,4 +1,4 @@
-//! The typed replies: what the store answers, conditional failures with the old item included.
+//! The typed replies. A refusal carries the old item.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,72 +8,74 @@ use crate::vocabulary::Vocabulary;
 
 /// The store's answer to one [`Request`](super::Request).
 ///
-/// A failed condition comes with the item that failed it
-/// (`ReturnValuesOnConditionCheckFailure`), which is how a writer recognises its
-/// own effect without another read.
+/// A refusal carries the item whose condition failed (`ReturnValuesOnConditionCheckFailure`), so
+/// that a writer recognises its own effect without another read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub enum Reply<V: Vocabulary> {
-    /// To [`ReadHead`](super::Request::ReadHead).
+    /// Answers [`ReadHead`](super::Request::ReadHead).
     Head(Head<V>),
-    /// To [`Raise`](super::Request::Raise): the number given out.
+    /// Answers [`Raise`](super::Request::Raise) with the number that it gave out.
     Raised(Seq),
-    /// A raise's condition failed against this.
+    /// Refuses a raise, with the partition's item.
     NotRaised(Head<V>),
-    /// To [`Claim`](super::Request::Claim): the record now.
+    /// Answers [`Claim`](super::Request::Claim) with the new record.
     Claimed(Record),
-    /// A claim's condition failed against this.
+    /// Refuses a claim, with the record that is stored, if one is.
     NotClaimed(Option<Record>),
-    /// To [`ReadTail`](super::Request::ReadTail): the last slot that is not empty, or [`Seq::ZERO`].
+    /// Answers [`ReadTail`](super::Request::ReadTail) with the last slot that is not empty, or
+    /// with [`Seq::ZERO`].
     Tail(Seq),
-    /// To [`ReadSlot`](super::Request::ReadSlot).
+    /// Answers [`ReadSlot`](super::Request::ReadSlot).
     Slot(Slot<V>),
-    /// To [`Write`](super::Request::Write) and [`Void`](super::Request::Void).
+    /// Answers [`Write`](super::Request::Write) and [`Void`](super::Request::Void).
     Written,
-    /// The slot was not empty; this is in it.
+    /// Refuses a write or a void, with what the slot holds.
     Taken(Slot<V>),
-    /// To [`RaiseAndWrite`](super::Request::RaiseAndWrite): the number given out and written to.
+    /// Answers [`RaiseAndWrite`](super::Request::RaiseAndWrite) with the number that was given out
+    /// and written to.
     Appended(Seq),
-    /// The transaction failed as a whole; for each item whose condition failed, what it was.
+    /// Refuses the transaction as a whole, with every item whose condition failed.
     NotAppended {
-        /// The increment's item.
+        /// The partition's item, if the raise's condition failed.
         head: Option<Head<V>>,
-        /// The slot.
+        /// What the slot holds, if the write's condition failed.
         slot: Option<Slot<V>>,
     },
-    /// To [`ReadEvents`](super::Request::ReadEvents).
+    /// Answers [`ReadEvents`](super::Request::ReadEvents).
     Page(V::Page),
-    /// To [`ReadLease`](super::Request::ReadLease).
+    /// Answers [`ReadLease`](super::Request::ReadLease).
     Lease(Option<Lease<V>>),
-    /// To every write of a lease but its release: the item now.
+    /// Answers every write of a lease but its release, with the new item.
     Leased(Lease<V>),
-    /// To [`Release`](super::Request::Release), which may be a transaction, and those return nothing.
+    /// Answers [`Release`](super::Request::Release). It carries no item, because a release may be
+    /// a transaction, and a transaction returns none.
     Released,
-    /// A lease's condition failed against this.
+    /// Refuses a write of a lease.
     Refused {
-        /// The lease's item, if its condition failed.
+        /// The lease's item, if it is there and its condition failed.
         lease: Option<Lease<V>>,
-        /// Whether the slot that should be empty was not ([`Guard::Empty`](super::Guard::Empty)).
+        /// Whether the slot of [`Guard::Empty`](super::Guard::Empty) was not empty.
         taken: bool,
     },
 }
 
 impl<V: Vocabulary> Reply<V> {
-    /// Whether a slot was written.
+    /// Returns whether the reply says that a slot was written or voided.
     #[must_use]
     pub fn wrote(&self) -> bool {
         matches!(self, Reply::Written | Reply::Appended(_))
     }
 }
 
-/// A partition's head, as a reader or a refused writer sees it.
+/// A partition's head and what is kept beside it, as a reader or a refused writer sees them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Head<V: Vocabulary> {
     /// The highest sequence number given out.
     pub head: Seq,
-    /// Who raised it last on condition of its value, unnamed.
+    /// The last raise by an anonymous append that expected a head.
     pub raiser: Option<Raiser<V>>,
-    /// The record under the name that was asked for.
+    /// The record of the producer that the request named.
     pub record: Option<Record>,
 }

@@ -1,6 +1,4 @@
-//! The typed requests: everything the protocol ever asks of DynamoDB.
-//!
-//! Each is one call of its API. What each does is said by [`apply`](super::apply).
+//! The typed requests: everything that the protocol asks of DynamoDB.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,149 +6,154 @@ use super::item::Record;
 use crate::ids::{Epoch, Number, Seq};
 use crate::vocabulary::Vocabulary;
 
-/// One call to the store.
+/// One request to the store, which is one call of DynamoDB's API.
+///
+/// [`apply`](super::apply) specifies what each of them does, and when it is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub enum Request<V: Vocabulary> {
-    /// Strongly consistent `GetItem` on Partitions: the head, and one producer's record.
+    /// Reads a head and one producer's record: a strongly consistent `GetItem` on Partitions.
     ReadHead {
-        /// Whose head.
+        /// The partition whose head is read.
         partition: V::Partition,
-        /// Whose record to return with it.
+        /// The producer whose record is returned too, if any.
         name: Option<V::Name>,
     },
-    /// `UpdateItem` on Partitions: gives out the next sequence number.
+    /// Gives out the next sequence number: an `UpdateItem` on Partitions.
     Raise(Raise<V>),
-    /// `UpdateItem` on Partitions: a named producer starts a new epoch, if its
-    /// record is still as it last saw it.
+    /// Starts a new epoch of a named producer, if its record is still as it was seen: an
+    /// `UpdateItem` on Partitions.
     Claim {
-        /// The partition it appends to.
+        /// The partition to which the producer appends.
         partition: V::Partition,
-        /// Who claims.
+        /// The producer.
         name: V::Name,
-        /// The record as last seen; a late copy of this request finds another one and changes nothing.
+        /// The record as last seen. A late copy of this request finds another one and changes
+        /// nothing.
         seen: Option<Record>,
     },
-    /// Strongly consistent `Query` on Events, backwards, limit 1: the last slot that is not empty.
+    /// Reads the last slot that is not empty: a strongly consistent `Query` on Events,
+    /// backwards, with a limit of 1.
     ReadTail {
-        /// Whose tail.
+        /// The partition whose tail is read.
         partition: V::Partition,
     },
-    /// Strongly consistent `GetItem` on Events.
+    /// Reads one slot: a strongly consistent `GetItem` on Events.
     ReadSlot {
         /// The slot's partition.
         partition: V::Partition,
         /// The slot.
         slot: Seq,
     },
-    /// `PutItem` on Events.
+    /// Writes a batch into a slot: a `PutItem` on Events.
     Write(Write<V>),
-    /// `PutItem` on Events: settles an empty slot for ever, if it is still empty (S1).
+    /// Settles a slot for good without an event, if it is still empty (S1): a `PutItem` on Events.
     Void {
         /// The slot's partition.
         partition: V::Partition,
         /// The slot.
         slot: Seq,
     },
-    /// `TransactWriteItems`: both or neither.
+    /// Raises the head and writes the slot, both or neither: a `TransactWriteItems`.
     RaiseAndWrite {
         /// The increment.
         raise: Raise<V>,
         /// The put into the slot that the increment gives out.
         write: Write<V>,
     },
-    /// `Query` on Events from a position on.
+    /// Reads a partition's slots in order, as many as a page takes: a `Query` on Events.
     ReadEvents {
-        /// Whose events.
+        /// The partition.
         partition: V::Partition,
-        /// Only slots after this one.
+        /// The page begins with the slot after this one.
         after: Seq,
-        /// `ConsistentRead`.
+        /// Whether the read is strongly consistent (`ConsistentRead`).
         consistent: bool,
     },
-    /// Strongly consistent `GetItem` on Consumers.
+    /// Reads a lease: a strongly consistent `GetItem` on Consumers.
     ReadLease {
-        /// Whose lease.
+        /// The group.
         group: V::Group,
-        /// On which partition.
+        /// The partition.
         partition: V::Partition,
     },
-    /// `UpdateItem` on Consumers without a condition: the first draft's way to take a lease.
+    /// Takes a lease without a condition, as in the first draft: an `UpdateItem` on Consumers.
     SetLease {
-        /// Whose lease.
+        /// The group.
         group: V::Group,
-        /// On which partition.
+        /// The partition.
         partition: V::Partition,
         /// The new owner.
         owner: V::Owner,
-        /// The epoch it gives itself.
+        /// The epoch that the owner chose.
         epoch: Epoch,
-        /// When the lease ends unless renewed.
+        /// The time at which the lease ends unless it is renewed.
         until: V::Time,
     },
-    /// `UpdateItem` on Consumers: takes a lease that is free, and raises its epoch (L1).
+    /// Takes a lease that is free, and raises its epoch by one (L1): an `UpdateItem` on Consumers.
     Acquire {
-        /// Whose lease.
+        /// The group.
         group: V::Group,
-        /// On which partition.
+        /// The partition.
         partition: V::Partition,
         /// The new owner.
         owner: V::Owner,
-        /// When the lease ends unless renewed.
+        /// The time at which the lease ends unless it is renewed.
         until: V::Time,
-        /// When somebody's lease counts as free.
+        /// When another worker's lease counts as free.
         free: Free<V>,
     },
-    /// `UpdateItem` on Consumers: the owner is alive. Never shortens the lease.
+    /// Extends a held lease, and never shortens it (L2): an `UpdateItem` on Consumers.
     Renew {
-        /// Whose lease.
+        /// The group.
         group: V::Group,
-        /// On which partition.
+        /// The partition.
         partition: V::Partition,
-        /// The fence, if the design has one.
+        /// The epoch that the lease must have, if the design demands one.
         fence: Option<Epoch>,
         /// The new end and sign of life.
         extend: Extend<V>,
     },
-    /// `UpdateItem` on Consumers: everything up to `to` is finished. Renews as well,
-    /// so that a renewal and a checkpoint never race.
+    /// Moves the checkpoint, and extends the lease, so that a renewal and a checkpoint never race
+    /// (scenario 6): an `UpdateItem` on Consumers.
     Checkpoint {
-        /// Whose checkpoint.
+        /// The group.
         group: V::Group,
-        /// In which partition.
+        /// The partition.
         partition: V::Partition,
         /// The last finished slot.
         to: Seq,
-        /// The fence, if the design has one.
+        /// The epoch that the lease must have, if the design demands one (L3).
         fence: Option<Epoch>,
-        /// Refuse to move it back or leave it in place (L3).
+        /// Whether the checkpoint must be lower than `to` (L3).
         forward: bool,
         /// The new end and sign of life.
         extend: Extend<V>,
     },
-    /// `UpdateItem` on Consumers, in a transaction with a `ConditionCheck` on Events
-    /// where the guard is [`Guard::Empty`].
+    /// Gives a held lease up: an `UpdateItem` on Consumers. Where the guard is [`Guard::Empty`], a
+    /// transaction of that and a `ConditionCheck` on Events.
     Release {
-        /// Whose lease.
+        /// The group.
         group: V::Group,
-        /// On which partition.
+        /// The partition.
         partition: V::Partition,
-        /// The fence, if the design has one.
+        /// The epoch that the lease must have, if the design demands one.
         fence: Option<Epoch>,
         /// What else must hold.
         guard: Guard,
     },
-    /// `UpdateItem` on Consumers: a trigger met the lease held and leaves word, if it is still held.
+    /// Increments the wake counter of a held lease, because a trigger met it held: an `UpdateItem`
+    /// on Consumers.
     Wake {
-        /// Whose lease.
+        /// The group.
         group: V::Group,
-        /// On which partition.
+        /// The partition.
         partition: V::Partition,
     },
 }
 
 impl<V: Vocabulary> Request<V> {
-    /// Whether it can change anything.
+    /// Returns whether the request can change the tables.
     #[must_use]
     pub fn writes(&self) -> bool {
         match self {
@@ -173,7 +176,7 @@ impl<V: Vocabulary> Request<V> {
         }
     }
 
-    /// The partition that it is about.
+    /// Returns the partition that the request is about.
     #[must_use]
     pub fn partition(&self) -> &V::Partition {
         match self {
@@ -195,7 +198,7 @@ impl<V: Vocabulary> Request<V> {
         }
     }
 
-    /// The slot that it writes.
+    /// Returns the slot that the request writes, if it writes one.
     #[must_use]
     pub fn slot(&self) -> Option<Seq> {
         match self {
@@ -217,7 +220,7 @@ impl<V: Vocabulary> Request<V> {
         }
     }
 
-    /// The producer whose record it writes.
+    /// Returns the producer whose record the request writes, if it writes one.
     #[must_use]
     pub fn producer(&self) -> Option<&V::Name> {
         match self {
@@ -241,7 +244,7 @@ impl<V: Vocabulary> Request<V> {
         }
     }
 
-    /// The group whose lease it writes.
+    /// Returns the group whose lease the request writes, if it writes one.
     #[must_use]
     pub fn group(&self) -> Option<&V::Group> {
         match self {
@@ -265,36 +268,36 @@ impl<V: Vocabulary> Request<V> {
     }
 }
 
-/// An increment of a partition's head.
+/// The increment of a partition's head, which gives out the next sequence number.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Raise<V: Vocabulary> {
-    /// Whose head.
+    /// The partition whose head is raised.
     pub partition: V::Partition,
-    /// Only if the head is this.
+    /// The head that the raise demands, if it demands one.
     pub head: Option<Seq>,
-    /// Kept beside the head, so that an increment which demands a head can tell
-    /// its own effect from a lost race. Unnamed producers only: a record does the same.
+    /// The append's token, kept as the head's [`Raiser`](super::Raiser). An anonymous append that
+    /// demands the expected head recognises its own raise by it; a named one by its record.
     pub token: Option<V::Token>,
-    /// The record to keep, for a named producer.
+    /// The record to write, for a named producer.
     pub record: Option<Keep<V>>,
 }
 
-/// The record that a raise writes under a producer's name, on condition of the one it saw.
+/// The record that a raise writes under a producer's name, if the old record is as it was seen.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Keep<V: Vocabulary> {
-    /// Whose record.
+    /// The producer.
     pub name: V::Name,
-    /// The record as last seen: the raise is refused if it is another.
+    /// The record as last seen. The raise is refused if the stored one differs (S2).
     pub seen: Record,
-    /// The last event of the batch, in the producer's own count.
+    /// The number of the batch's last event, in the producer's own count.
     pub number: Number,
-    /// How many events the batch holds.
+    /// The number of events in the batch.
     pub count: u64,
 }
 
-/// A put into a slot.
+/// The put of a batch into a slot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Write<V: Vocabulary> {
@@ -302,48 +305,48 @@ pub struct Write<V: Vocabulary> {
     pub partition: V::Partition,
     /// The slot.
     pub slot: Seq,
-    /// Whose append this is.
+    /// The name of the append.
     pub token: V::Token,
-    /// What it appends.
+    /// The batch.
     pub batch: V::Batch,
-    /// Only if the slot is empty (S1).
+    /// Whether the slot must be empty (S1).
     pub if_absent: bool,
 }
 
-/// When somebody's lease counts as free. A lease that is not active, or was never taken, always does.
+/// When a lease counts as free. One that is not active, or was never taken, always does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub enum Free<V: Vocabulary> {
-    /// Never, while it is active.
+    /// An active lease is never free.
     Inactive,
-    /// If it ended at or before this time.
+    /// An active lease is free if it ended at or before this time.
     EndedBy(V::Time),
-    /// If it shows the same epoch and the same sign of life as when it was last looked at.
+    /// An active lease is free if it still shows the epoch and the beat that it showed before.
     Unchanged {
-        /// The epoch seen.
+        /// The epoch as it was seen.
         epoch: Epoch,
-        /// The sign of life seen.
+        /// The beat as it was seen.
         beat: u64,
     },
 }
 
-/// How an owner shows that it is alive.
+/// What an owner writes into its lease to show that it is alive.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Extend<V: Vocabulary> {
-    /// The lease's new end.
+    /// The new end of the lease.
     pub until: V::Time,
-    /// Whether to count a sign of life, for observers.
+    /// Whether to increment the beat, for workers that watch the lease.
     pub beat: bool,
 }
 
-/// What a release demands beyond its fence.
+/// What a release demands besides its fence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Guard {
     /// Nothing.
     None,
-    /// This slot is empty.
+    /// This slot must be empty.
     Empty(Seq),
-    /// The wake counter still has this value.
+    /// The wake counter must have this value.
     Unwoken(u64),
 }

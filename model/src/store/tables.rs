@@ -1,8 +1,7 @@
-//! What a carrier of the tables must offer, and one that holds any number of items.
+//! The interface of the tables, and an implementation of any size.
 //!
-//! The specification, [`apply`](super::apply), is written against [`Tables`]. The
-//! checker carries the tables in a few fixed bytes, [`MemoryTables`] in maps; a
-//! property test holds the two together.
+//! The specification, [`apply`](super::apply), is written against [`Tables`]. The checker keeps
+//! the tables in a few fixed bytes, [`MemoryTables`] in maps. A property test compares the two.
 
 use std::collections::BTreeMap;
 
@@ -10,35 +9,37 @@ use super::item::{Lease, Raiser, Record, Slot};
 use crate::ids::Seq;
 use crate::vocabulary::Vocabulary;
 
-/// The three tables.
+/// The three tables. Every method reads or writes one item without a condition, except for
+/// [`tail`](Tables::tail) and [`page`](Tables::page), which read several.
 pub trait Tables<V: Vocabulary> {
-    /// The highest sequence number given out; [`Seq::ZERO`] for a new partition.
+    /// Returns the highest sequence number that was given out; [`Seq::ZERO`] for a new partition.
     fn head(&self, partition: &V::Partition) -> Seq;
-    /// Sets the head.
+    /// Sets the highest sequence number that was given out.
     fn set_head(&mut self, partition: &V::Partition, head: Seq);
-    /// The last increment that demanded a head.
+    /// Returns what the last raise by an anonymous append that expected a head has left.
     fn raiser(&self, partition: &V::Partition) -> Option<Raiser<V>>;
-    /// Sets it.
+    /// Replaces what [`raiser`](Tables::raiser) returns.
     fn set_raiser(&mut self, partition: &V::Partition, raiser: Raiser<V>);
-    /// A producer's record.
+    /// Returns a producer's record, if it has claimed its name in the partition.
     fn record(&self, partition: &V::Partition, name: &V::Name) -> Option<Record>;
-    /// Sets it.
+    /// Replaces a producer's record.
     fn set_record(&mut self, partition: &V::Partition, name: &V::Name, record: Record);
-    /// One slot.
+    /// Returns what a slot holds.
     fn slot(&self, partition: &V::Partition, slot: Seq) -> Slot<V>;
-    /// Puts an item into a slot, whatever was there.
+    /// Replaces what a slot holds, whatever that was.
     fn put_slot(&mut self, partition: &V::Partition, slot: Seq, content: Slot<V>);
-    /// The last slot that is not empty, or [`Seq::ZERO`].
+    /// Returns the last slot that is not empty, or [`Seq::ZERO`].
     fn tail(&self, partition: &V::Partition) -> Seq;
-    /// The slots after `after` that hold an item, as many as a page takes, without those that `hidden` names.
+    /// Returns the slots after `after` that hold an item, as many as a page takes, without those
+    /// for which `hidden` is true.
     fn page(&self, partition: &V::Partition, after: Seq, hidden: &dyn Fn(Seq) -> bool) -> V::Page;
-    /// A group's lease on a partition, if it ever had one.
+    /// Returns a group's lease on a partition, if it was ever taken.
     fn lease(&self, group: &V::Group, partition: &V::Partition) -> Option<Lease<V>>;
-    /// Puts it.
+    /// Replaces a group's lease on a partition.
     fn put_lease(&mut self, group: &V::Group, partition: &V::Partition, lease: Lease<V>);
 }
 
-/// The tables in maps, for any vocabulary whose ids have an order.
+/// The tables in maps of any size, for a vocabulary whose ids have an order. New tables are empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemoryTables<V: Vocabulary>
 where
@@ -86,9 +87,10 @@ where
     }
 }
 
-/// Builds a page from the slots it shows, in order.
+/// A page that can be built from the slots that it is to show.
 pub trait FromSlots<V: Vocabulary> {
-    /// A page of the slots after `after`; it takes as many as it has room for.
+    /// Builds a page of the slots after `after` from those that hold an item, in order. It shows
+    /// as many as it has room for.
     fn from_slots(after: Seq, slots: impl Iterator<Item = (Seq, Slot<V>)>) -> Self;
 }
 

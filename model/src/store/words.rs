@@ -1,5 +1,7 @@
-//! Requests, replies and items in words: for counterexamples, simulated runs and
-//! production traces alike.
+//! Requests, replies and items in the words of the decision log.
+//!
+//! Replaying a log compares these words, and the simulation hashes them. To reword one is to
+//! change the format: see [`VERSION`](crate::log::VERSION).
 
 use std::fmt::Write as _;
 
@@ -9,21 +11,22 @@ use super::request::{Free, Guard, Keep, Raise, Request};
 use crate::ids::Epoch;
 use crate::vocabulary::Vocabulary;
 
-/// A vocabulary whose names can be read by people.
+/// A vocabulary that has words for its values, as they appear in a decision log.
 pub trait Spoken: Vocabulary {
-    /// What an append wrote.
+    /// Names the events of an append.
     fn events(token: &Self::Token, batch: &Self::Batch) -> String;
-    /// A worker's run.
+    /// Names a run of a worker.
     fn owner(owner: &Self::Owner) -> String;
-    /// A producer.
+    /// Names a producer.
     fn producer(name: &Self::Name) -> String;
-    /// What to add to a held lease with this end.
+    /// Returns what follows the owner of a held lease with this end, such as `, ended`; may be
+    /// empty.
     fn ending(until: Self::Time) -> String;
-    /// The slots that a page shows.
+    /// Lists the slots that a page shows.
     fn page(page: &Self::Page) -> String;
 }
 
-/// What stands in a slot.
+/// Describes what a slot holds; `·` is an empty slot.
 pub fn slot_words<V: Spoken>(slot: &Slot<V>) -> String {
     match slot {
         Slot::Empty => "·".to_owned(),
@@ -32,7 +35,7 @@ pub fn slot_words<V: Spoken>(slot: &Slot<V>) -> String {
     }
 }
 
-/// A lease and its checkpoint.
+/// Describes a lease and its checkpoint.
 pub fn lease_words<V: Spoken>(lease: Option<&Lease<V>>) -> String {
     let Some(lease) = lease else { return "no lease yet".to_owned() };
     let Lease { checkpoint, active, owner, epoch, until, .. } = lease;
@@ -43,7 +46,7 @@ pub fn lease_words<V: Spoken>(lease: Option<&Lease<V>>) -> String {
     format!("checkpoint {checkpoint}, epoch {epoch} {state}")
 }
 
-/// A producer's record.
+/// Describes a producer's record.
 #[must_use]
 pub fn record_words(record: &Record) -> String {
     let Record { epoch, number, slot, .. } = record;
@@ -62,7 +65,7 @@ fn raise_words<V: Spoken>(raise: &Raise<V>) -> String {
     text
 }
 
-/// What is asked of the store.
+/// Describes a request as something to do, such as `read the head`.
 pub fn request_words<V: Spoken>(request: &Request<V>) -> String {
     match request {
         Request::ReadHead { name: None, .. } => "read the head".to_owned(),
@@ -127,7 +130,7 @@ fn head_words<V: Spoken>(head: &Head<V>) -> String {
     }
 }
 
-/// What the store answers.
+/// Describes a reply, such as `given 3` or `refused: …`.
 pub fn reply_words<V: Spoken>(reply: &Reply<V>) -> String {
     match reply {
         Reply::Head(head) => head_words(head),
