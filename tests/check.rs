@@ -45,8 +45,33 @@ fn a_design_that_is_violated_exits_with_1_and_tells_the_story() {
         contains("seed breaks P1")
             .and(contains("seed breaks D3"))
             .and(contains("seed breaks L2"))
-            .and(contains("  1. producer A  read the head -> head 0")),
+            .and(contains("  1. producer A  reads the head -> head 0")),
     );
+}
+
+#[test]
+fn a_counterexample_begins_with_what_went_wrong_and_ends_with_the_state_that_shows_it() {
+    let folder = folder();
+    let checked = ["check", "seed", "--bounds", "tiny", "--property", "D3"];
+    let output = gapless(folder.path()).args(checked).output().expect("it runs");
+    let text = String::from_utf8(output.stdout).expect("text");
+    let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("no `{part}` in {text}"));
+    let places = [
+        "seed breaks D3",
+        "Worker 1 moved group g1's checkpoint to slot 2",
+        "  1. producer A",
+        "slot 1: event A1, acknowledged, not delivered\n",
+        "At the end:",
+        "  worker 1: at work for g1 under epoch 1",
+        "Words:",
+        "  checkpoint ",
+    ];
+    assert!(places.map(place).is_sorted(), "{text}");
+    gapless(folder.path())
+        .args(["check", "wait-at-gaps", "--bounds", "tiny", "--property", "P1"])
+        .assert()
+        .code(1)
+        .stdout(contains("Why it stays so:").and(contains("repeat for ever")));
 }
 
 #[test]
@@ -72,7 +97,7 @@ fn a_limit_ends_the_search_with_3_and_says_so() {
         .args(["check", "recommended", "--faults", "6", "--crashes", "2", "--timeout", "300ms"])
         .assert()
         .code(3)
-        .stdout(contains("not exhaustive: time was up"));
+        .stdout(contains("not exhaustive: the time limit ended the search"));
 }
 
 #[test]
@@ -82,7 +107,7 @@ fn a_memory_limit_does_so_too() {
         .args(["check", "recommended", "--faults", "6", "--crashes", "2", "--max-memory", "30MiB"])
         .assert()
         .code(3)
-        .stdout(contains("not exhaustive: memory was up"));
+        .stdout(contains("not exhaustive: the memory limit ended the search"));
 }
 
 #[test]
@@ -176,14 +201,22 @@ fn results_are_written_for_machines() {
     let text = fs::read_to_string(folder.path().join("r.json")).expect("written");
     let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(json["checks"][0]["properties"]["P1"]["verdict"], "violated");
+    let explanation = &json["checks"][0]["properties"]["P1"]["explanation"];
+    let sentence = explanation["sentence"].as_str().expect("a sentence");
+    assert!(sentence.starts_with("Event A1") && sentence.ends_with('.'), "{sentence}");
+    assert_eq!(explanation["end"][1], "slot 1: empty");
+    assert!(explanation["why"].as_str().is_some_and(|why| why.contains("other states")));
     assert_eq!(json["checks"][1]["properties"]["P1"]["verdict"], "holds");
     assert_eq!(json["checks"][1]["exhaustive"], true);
     let xml = fs::read_to_string(folder.path().join("r.xml")).expect("written");
-    assert!(xml.contains("<testsuite name=\"seed\"") && xml.contains("<failure"), "{xml}");
+    assert!(xml.contains("<testsuite name=\"seed\""), "{xml}");
+    assert!(xml.contains("<failure message=\"Event A1, which is still to be written"), "{xml}");
+    assert!(xml.contains("At the end:"), "{xml}");
     assert_eq!(files(folder.path()), ["pictures", "r.json", "r.xml", "traces"]);
     assert!(files(&folder.path().join("traces")).contains(&"seed-P1.ndjson".to_owned()));
     let svg = fs::read_to_string(folder.path().join("pictures/seed-P1.svg")).expect("written");
     assert!(svg.starts_with("<svg") && svg.contains("producer A"), "{svg}");
+    assert!(svg.contains("Event A1, which is still") && svg.contains("At the end:"), "{svg}");
 }
 
 #[test]
@@ -197,7 +230,7 @@ fn a_trace_replays_to_the_same_violation() {
         .args(["check", "--replay", "skip-gaps-D3.ndjson"])
         .assert()
         .code(1)
-        .stdout(contains("At the end D3 is violated"));
+        .stdout(contains("past the acknowledged event").and(contains("At the end D3 is violated")));
 }
 
 #[test]

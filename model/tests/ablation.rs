@@ -1,4 +1,5 @@
-//! The ablation table: each named design breaks what it is declared to break, and nothing else.
+//! The ablation table: each named design breaks what it is declared to break, and nothing else;
+//! and how it does so, in words that are kept in `testdata/`.
 //!
 //! Two faults are enough to tell every design apart; `gapless check --all` does
 //! the same with three.
@@ -6,19 +7,87 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::LazyLock;
 
-use common::{broken, task};
+use common::{run, task};
 use gapless_model::Invariant;
-use gapless_model::check::Bounds;
-use gapless_model::design::{AXES, Axis, Design, NAMED};
+use gapless_model::check::{Bounds, Report, Task, Trace, glossary, replay};
+use gapless_model::design::{AXES, Axis, Design, NAMED, Named};
+
+/// Every named design, checked once for all these tests.
+static REPORTS: LazyLock<Vec<(&Named, Report)>> = LazyLock::new(|| {
+    let bounds = Bounds { faults: 2, ..Bounds::DEFAULT };
+    let check = |known: &'static Named| {
+        let task = Task { name: known.name.to_owned(), ..task(known.design, bounds) };
+        (known, run(&task))
+    };
+    NAMED.iter().map(check).collect()
+});
+
+/// Every counterexample, by the name of its golden file.
+fn counterexamples() -> impl Iterator<Item = (String, &'static Trace)> {
+    REPORTS.iter().flat_map(|(known, report)| {
+        let named = |(invariant, trace)| (format!("{}-{invariant}", known.name), trace);
+        report.violated().into_iter().map(named)
+    })
+}
 
 #[test]
 fn every_named_design_has_its_declared_verdict() {
-    for known in NAMED {
-        let bounds = Bounds { faults: 2, ..Bounds::DEFAULT };
+    for (known, report) in REPORTS.iter() {
         let declared: BTreeSet<Invariant> = known.breaks.iter().copied().collect();
-        assert_eq!(broken(&task(known.design, bounds)), declared, "{}", known.name);
+        let broken: BTreeSet<Invariant> = report.violated().into_iter().map(|(i, _)| i).collect();
+        assert_eq!(broken, declared, "{}", known.name);
     }
+}
+
+#[test]
+fn every_counterexample_replays_to_the_same_violation() {
+    for (name, trace) in counterexamples() {
+        let replayed = replay(&trace.to_ndjson()).expect("the log is whole");
+        assert!(replayed.violated, "{name}");
+        assert_eq!(replayed.decisions, trace.decisions, "{name}");
+        assert_eq!(replayed.told, trace.told, "{name}");
+        assert_eq!(replayed.explanation.as_ref(), Some(&trace.explanation), "{name}");
+    }
+}
+
+/// `GAPLESS_REWRITE=1 cargo test -p gapless-model --test ablation` writes the files anew.
+#[test]
+fn every_counterexample_is_told_as_in_its_golden_file() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata");
+    let rewrites = std::env::var_os("GAPLESS_REWRITE").is_some_and(|value| value == "1");
+    let told: Vec<(String, String)> =
+        counterexamples().map(|(name, trace)| (format!("{name}.txt"), words(trace))).collect();
+    if rewrites {
+        std::fs::create_dir_all(&folder).expect("the folder can be made");
+        for kept in kept(&folder) {
+            std::fs::remove_file(folder.join(kept)).expect("an old file can be removed");
+        }
+        for (name, words) in &told {
+            std::fs::write(folder.join(name), words).expect("the file can be written");
+        }
+    }
+    let names: BTreeSet<String> = told.iter().map(|(name, _)| name.clone()).collect();
+    assert_eq!(kept(&folder), names, "GAPLESS_REWRITE=1 writes the files anew");
+    for (name, words) in told {
+        let kept = std::fs::read_to_string(folder.join(&name)).expect("a text file");
+        assert!(kept == words, "{name} differs; GAPLESS_REWRITE=1 writes it anew. Now:\n\n{words}");
+    }
+}
+
+fn words(trace: &Trace) -> String {
+    let story = trace.story();
+    format!("{}\n\n{story}\n{}", trace.title(), glossary(&story))
+}
+
+/// The golden files that are there.
+fn kept(folder: &std::path::Path) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let names = entries.map(|entry| entry.expect("an entry").file_name());
+    let names = names.map(|name| name.to_string_lossy().into_owned());
+    names.filter(|name| name.ends_with(".txt")).collect()
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::io::{Write as _, stdout};
 use std::path::Path;
 
 use gapless_model::Invariant;
-use gapless_model::check::{Clocks, Report, Task, check, replay};
+use gapless_model::check::{Clocks, Report, Task, check, glossary, replay, story as tell};
 use gapless_model::design::{Design, NAMED, named};
 
 use super::find_design;
@@ -73,16 +73,19 @@ fn print(reports: &[Report], args: &CheckArgs) -> Result<(), Failure> {
     let results = if args.all { table::ablation(reports) } else { table::results(reports) };
     writeln!(out, "{results}\n\n{}", table::legend(reports))?;
     for report in reports {
-        for (invariant, trace) in report.violated() {
+        for (_, trace) in report.violated() {
             // The ablation table has no room for every trace; --trace writes them all.
             if args.all {
                 continue;
             }
-            writeln!(out, "\n{}", steps::counterexample(report, invariant, trace))?;
+            writeln!(out, "\n{}", steps::counterexample(trace))?;
         }
         for note in table::notes(report, args.strict) {
             writeln!(out, "\n{}: {note}", report.task.name)?;
         }
+    }
+    if let Some(words) = steps::words(reports).filter(|_| !args.all) {
+        writeln!(out, "\n{words}")?;
     }
     Ok(())
 }
@@ -101,9 +104,9 @@ fn write(reports: &[Report], args: &CheckArgs) -> Result<(), Failure> {
                 files::write(&folder.join(format!("{name}.ndjson")), &trace.to_ndjson())?;
             }
             if let Some(folder) = &args.svg {
-                let title =
-                    format!("{} breaks {invariant}: {}", report.task.name, invariant.says());
-                let drawing = svg::drawing(&title, &story::of(&trace.decisions));
+                let title = format!("{} breaks {invariant}", report.task.name);
+                let steps = story::of(&trace.decisions, &trace.told);
+                let drawing = svg::explained(&title, &trace.explanation, &steps);
                 files::write(&folder.join(format!("{name}.svg")), &drawing)?;
             }
         }
@@ -147,20 +150,25 @@ fn replay_file(path: &Path, args: &CheckArgs) -> Result<Status, Failure> {
         replay(&text).map_err(|source| Failure::Replay { path: path.to_owned(), source })?;
     let (header, invariant) = (&replayed.header, replayed.header.violates);
     let mut out = stdout().lock();
+    let (decisions, told) = (&replayed.decisions, &replayed.told);
+    let (steps, explanation) = (story::of(decisions, told), replayed.explanation.as_ref());
     writeln!(out, "{} under {} clocks\n", header.name, header.clocks.name())?;
-    writeln!(out, "{}", steps::numbered(&replayed.decisions))?;
-    writeln!(out, "{}", diagram::text(&story::of(&replayed.decisions)))?;
+    let story = tell(decisions, told, explanation);
+    writeln!(out, "{story}\n{}\n{}", diagram::text(&steps), glossary(&story))?;
     if let Some(folder) = &args.svg {
         files::folder(folder)?;
-        let title = format!("{} breaks {invariant}: {}", header.name, invariant.says());
-        let name = format!("{}-{invariant}.svg", header.name);
-        files::write(&folder.join(name), &svg::drawing(&title, &story::of(&replayed.decisions)))?;
+        let title = format!("{} breaks {invariant}", header.name);
+        let drawing = match explanation {
+            Some(explanation) => svg::explained(&title, explanation, &steps),
+            None => svg::drawing(&title, &steps),
+        };
+        files::write(&folder.join(format!("{}-{invariant}.svg", header.name)), &drawing)?;
     }
-    if replayed.violated {
-        writeln!(out, "At the end {invariant} is violated: {}.", invariant.says())?;
+    if explanation.is_some() {
+        writeln!(out, "At the end {invariant} is violated (\"{}\").", invariant.says())?;
         Ok(Status::Violated)
     } else {
-        writeln!(out, "At the end {invariant} holds; the log says that it is violated.")?;
+        writeln!(out, "At the end {invariant} holds, although the log says that it is violated.")?;
         Ok(Status::Holds)
     }
 }

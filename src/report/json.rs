@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gapless_model::check::{Bounds, Clocks, Ended, Report, Trace, Verdict};
+use gapless_model::check::{Bounds, Clocks, Ended, Explanation, Report, Trace, Verdict};
 use gapless_model::design::Design;
 use serde::Serialize;
 
@@ -49,6 +49,7 @@ struct Counterexample<'a> {
     steps: usize,
     faults: usize,
     minimal: bool,
+    explanation: &'a Explanation,
     decisions: &'a [gapless_model::check::Decision],
 }
 
@@ -98,6 +99,7 @@ fn counterexample(trace: &Trace) -> Counterexample<'_> {
         steps: trace.actions.len(),
         faults: trace.faults(),
         minimal: trace.minimal,
+        explanation: &trace.explanation,
         decisions: &trace.decisions,
     }
 }

@@ -18,14 +18,14 @@ pub fn results(reports: &[Report]) -> io::Result<String> {
                 Verdict::Holds => TestCaseStatus::success(),
                 Verdict::Unknown => {
                     let mut status = TestCaseStatus::skipped();
-                    status.set_message("a limit ended the search before it was exhaustive");
+                    status.set_message("a limit ended the search before it was exhaustive; no violation was found so far");
                     status
                 }
                 Verdict::Violated(trace) => {
                     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
                     status.set_type(invariant.name());
-                    status.set_message(format!("not true that {}", invariant.says()));
-                    status.set_description(steps::numbered(&trace.decisions));
+                    status.set_message(trace.explanation.sentence.clone());
+                    status.set_description(steps::counterexample(trace));
                     status
                 }
             };

@@ -26,13 +26,13 @@ pub struct Broken {
 
 /// What became of one mutant.
 pub struct Fate {
-    /// What the checker says, where the model has what is broken.
+    /// What the checker finds, for faults that the model has too.
     pub checked: Option<Checked>,
-    /// What random dialogues show, where it is the traffic that is broken.
+    /// What random dialogues show, for mutants of the traffic.
     pub conformity: Option<Conformity>,
     /// The simulation.
     pub simulated: CampaignReport,
-    /// With the invariants alone, where more than those was watched.
+    /// The simulation with the invariants alone, where refinement was judged as well.
     pub alone: Option<CampaignReport>,
 }
 
@@ -112,28 +112,28 @@ pub fn tell(
         |fate: &Fate| fate.conformity.as_ref().is_some_and(|held| held.difference.is_some());
     writeln!(
         out,
-        "{} of the {} in the traffic differ in random dialogues ({dialogues} at the most) from the \
-         specification",
+        "{} of the {} mutants of the traffic differ from the specification in random dialogues (at \
+         most {dialogues})",
         count(&differs),
         count(&spoken),
     )?;
     let agrees = names(&|fate| spoken(fate) && !differs(fate));
     if !agrees.is_empty() {
-        writeln!(out, "no dialogue shows {agrees}")?;
+        writeln!(out, "not seen in any dialogue: {agrees}")?;
     }
     let sound =
         names(&|fate| fate.checked.as_ref().is_some_and(|c| c.report.violated().is_empty()));
     if !sound.is_empty() {
         writeln!(
             out,
-            "the checker finds no violation, with default bounds and clocks of either kind, of {sound}: \
-             each is guarded twice, or the invariants do not mind"
+            "the checker finds no violation, with default bounds and either kind of clocks, of {sound}: \
+             each is covered by a second safeguard, or harmless to every invariant"
         )?;
     }
     writeln!(
         out,
-        "left out: the designs {}: the adapter's workers sweep the tables in any case, and with \
-         `trigger = \"sweep\"` the checker finds that they hold",
+        "left out: the designs {}. The adapter's workers always sweep the tables, and with \
+         `trigger = \"sweep\"` the checker finds that these designs hold",
         left_out.join(", ")
     )?;
     let survived = names(&|fate| !killed(fate));

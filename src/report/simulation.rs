@@ -116,7 +116,7 @@ pub fn scale(plan: &Plan) -> String {
     let plural =
         |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let strikes = plan.strikes.as_ref().map_or_else(
-        || "faults by chance".to_owned(),
+        || "random faults".to_owned(),
         |strikes| plural(strikes.len(), "message fault"),
     );
     format!(

@@ -1,6 +1,6 @@
 //! What a drawing is made of: the steps of a counterexample, or of a simulated run.
 
-use gapless_model::check::Decision;
+use gapless_model::check::{Decision, Told};
 use gapless_model::log::Line;
 #[cfg(madsim)]
 use gapless_sim::{Entry, RunReport};
@@ -9,15 +9,17 @@ use gapless_sim::{Entry, RunReport};
 pub struct Step {
     /// Who did what, and what came of it.
     pub line: Line,
-    /// What stands below it.
+    /// What is written below it.
     pub state: String,
 }
 
-/// The steps of a counterexample.
-pub fn of(decisions: &[Decision]) -> Vec<Step> {
-    let step =
-        |decision: &Decision| Step { line: decision.line.clone(), state: decision.state.clone() };
-    decisions.iter().map(step).collect()
+/// The steps of a counterexample, each with what it changed in the tables.
+pub fn of(decisions: &[Decision], told: &[Told]) -> Vec<Step> {
+    let step = |(decision, told): (&Decision, &Told)| Step {
+        line: Line { did: told.did.clone(), ..decision.line.clone() },
+        state: told.changes.join(" · "),
+    };
+    decisions.iter().zip(told).map(step).collect()
 }
 
 /// The steps of a simulated run: what its machines did, and what befell them.

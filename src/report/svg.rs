@@ -1,5 +1,6 @@
 //! A sequence diagram as a picture.
 
+use gapless_model::check::{Explanation, wrapped};
 use svg::Document;
 use svg::node::element::{Group, Line, Rectangle, Text, Title};
 
@@ -10,15 +11,45 @@ const LANE: usize = 230;
 const MARGIN: usize = 60;
 const TOP: usize = 80;
 const ROW: usize = 58;
+/// How high a line of prose is.
+const LINE: usize = 18;
 const INK: &str = "#1b1f24";
 const FAINT: &str = "#6e7781";
 const FAULT: &str = "#c4341d";
 
-/// Draws decisions, under a title.
-pub fn drawing(title: &str, decisions: &[Step]) -> String {
-    let lanes = lanes(decisions);
-    let width = (2 * MARGIN + lanes.len() * LANE).max(title.len() * 9 + 2 * MARGIN);
-    let height = TOP + 40 + decisions.len() * ROW + 40;
+/// Draws steps, under a title.
+pub fn drawing(title: &str, steps: &[Step]) -> String {
+    draw(title, &[], steps, &[])
+}
+
+/// The same with what went wrong above the steps, and the end below them.
+pub fn explained(title: &str, explanation: &Explanation, steps: &[Step]) -> String {
+    let width = width(title, steps);
+    let sentence = wrapped(&explanation.sentence, letters(width, 13));
+    let mut end = vec!["At the end:".to_owned()];
+    end.extend(explanation.end.iter().cloned());
+    if let Some(why) = &explanation.why {
+        end.push(String::new());
+        end.extend(wrapped(why, letters(width, 12)));
+    }
+    draw(title, &sentence, steps, &end)
+}
+
+fn width(title: &str, steps: &[Step]) -> usize {
+    (2 * MARGIN + lanes(steps).len() * LANE).max(title.chars().count() * 9 + 2 * MARGIN)
+}
+
+/// How many letters of a font's size find room between the margins.
+fn letters(width: usize, size: usize) -> usize {
+    (width - 2 * MARGIN) * 5 / (size * 3)
+}
+
+fn draw(title: &str, above: &[String], steps: &[Step], below: &[String]) -> String {
+    let lanes = lanes(steps);
+    let width = width(title, steps);
+    let top = TOP + above.len() * LINE;
+    let bottom = top + 40 + steps.len() * ROW;
+    let height = bottom + 40 + below.len() * LINE;
     let mut document = Document::new()
         .set("viewBox", (0, 0, width, height))
         .set("width", width)
@@ -28,16 +59,22 @@ pub fn drawing(title: &str, decisions: &[Step]) -> String {
         .add(Title::new(title))
         .add(Rectangle::new().set("width", "100%").set("height", "100%").set("fill", "#ffffff"))
         .add(words(title, MARGIN, 28, INK).set("font-size", 16).set("font-weight", 600));
+    for (index, line) in above.iter().enumerate() {
+        document = document.add(words(line, MARGIN, 52 + index * LINE, INK).set("font-size", 13));
+    }
     for (lane, name) in lanes.iter().enumerate() {
         let x = column(lane);
         document = document
-            .add(words(name, x, TOP - 12, INK).set("text-anchor", "middle").set("font-weight", 600))
-            .add(stroke(x, TOP, x, height - 30, "#d0d7de"));
+            .add(words(name, x, top - 12, INK).set("text-anchor", "middle").set("font-weight", 600))
+            .add(stroke(x, top, x, bottom + 10, "#d0d7de"));
     }
-    for (index, decision) in decisions.iter().enumerate() {
-        let y = TOP + 40 + index * ROW;
-        let lane = lane_of(&lanes, decision);
-        document = document.add(row(decision, column(lane), column(lanes.len() - 1), y));
+    for (index, step) in steps.iter().enumerate() {
+        let y = top + 40 + index * ROW;
+        let lane = lane_of(&lanes, step);
+        document = document.add(row(step, column(lane), column(lanes.len() - 1), y));
+    }
+    for (index, line) in below.iter().enumerate() {
+        document = document.add(words(line, MARGIN, bottom + 40 + index * LINE, INK));
     }
     document.to_string()
 }

@@ -25,7 +25,7 @@ pub fn right(table: &mut Table, columns: &[usize]) {
     }
 }
 
-/// One row for each design: how much was searched, and a verdict for each invariant.
+/// A row for each design: how much was searched, and a verdict for each invariant.
 pub fn results(reports: &[Report]) -> Table {
     let mut table = search_table(reports, &[]);
     for report in reports {
@@ -105,22 +105,23 @@ fn colored(text: &str, color: Color) -> Cell {
     if std::io::stdout().is_terminal() && console::colors_enabled() { cell.fg(color) } else { cell }
 }
 
-/// What the table's marks mean, and under which assumptions the verdicts stand.
+/// What the table's marks mean, and for which bounds the verdicts hold.
 pub fn legend(reports: &[Report]) -> String {
     let Some(report) = reports.first() else { return String::new() };
     let (bounds, clocks) = (&report.task.bounds, report.task.clocks);
     let listed: Vec<_> = gapless_model::check::Bounds::ALL
         .iter()
         .filter(|bound| (bound.get)(bounds) > 0)
-        .map(|bound| format!("{} {}", (bound.get)(bounds), bound.name))
+        .map(|bound| format!("{} {}", bound.name, (bound.get)(bounds)))
         .collect();
     let most = reports.iter().map(Report::collision_probability).fold(0.0, f64::max);
     let invariants: Vec<_> =
         report.task.checked.iter().map(|i: &Invariant| format!("{i} {}", i.says())).collect();
     let mut text = format!(
-        "ok holds in every state · xN violated, the counterexample has N steps · ? unknown\n\
-         Within {}; {} clocks.\n\
-         Chance that equal fingerprints hid a state: below {most:.0e}.",
+        "ok: holds in every state · xN: violated, and the shortest counterexample has N steps · ?: unknown\n\
+         Bounds: {}; {} clocks.\n\
+         Probability that a hash collision hid a state: below {most:.0e}.\n\
+         Invariants:",
         listed.join(", "),
         clocks.name(),
     );
@@ -131,30 +132,32 @@ pub fn legend(reports: &[Report]) -> String {
     text
 }
 
-/// What else there is to say of a check.
+/// Remarks on a check: limits that ended it, and what it never exercised.
 pub fn notes(report: &Report, strict: bool) -> Vec<String> {
     let mut notes = Vec::new();
     let ended = match report.ended {
         Ended::Exhausted => None,
-        Ended::Timeout => Some("time was up"),
-        Ended::Memory => Some("memory was up"),
-        Ended::Interrupted => Some("it was interrupted"),
-        Ended::Outgrown => Some("the sequence numbers outgrew the checker's world"),
+        Ended::Timeout => Some("the time limit ended the search"),
+        Ended::Memory => Some("the memory limit ended the search"),
+        Ended::Interrupted => Some("the search was interrupted"),
+        Ended::Outgrown => Some("sequence numbers grew beyond what the checker has room for"),
     };
     if let Some(why) = ended {
         notes.push(format!(
-            "not exhaustive: {why} after {} states; `?` means that no violation was met so far",
+            "not exhaustive: {why} after {} states; `?` means that no violation was found so far",
             HumanCount(report.unique as u64),
         ));
     }
     if report.violated().iter().any(|(_, trace)| !trace.minimal) {
-        notes.push("a limit ended the search for the shortest counterexample".to_owned());
+        notes.push(
+            "a counterexample may not be the shortest: a limit ended the search for it".to_owned(),
+        );
     }
     let missed = &report.missed_marks;
     if !missed.is_empty() && (strict || report.violated().is_empty()) {
         let kinds = report.reachable_marks;
         notes.push(format!(
-            "{} of {kinds} kinds of step and outcome were never exercised:\n  {}",
+            "{} of {kinds} kinds of step and outcome were never exercised within these bounds:\n  {}",
             missed.len(),
             missed.join("\n  "),
         ));

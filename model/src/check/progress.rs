@@ -24,7 +24,13 @@ pub(super) struct Known(DashSet<u64, BuildHasherDefault<NoHashHasher<u64>>>);
 /// A hash of what is to come without faults, independent of Stateright's, so that
 /// a collision there is none here. States that differ in faults left, in copies
 /// under way or in what was broken before are one here.
-fn fingerprint<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
+pub(super) fn fingerprint<
+    const P: usize,
+    const W: usize,
+    const G: usize,
+    const S: usize,
+    const L: usize,
+>(
     world: &World<P, W, G, S, L>,
 ) -> u64 {
     let seeds = ahash::RandomState::with_seeds(0x67_61, 0x70_6c, 0x65_73, 0x73);

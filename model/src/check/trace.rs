@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::action::Action;
 use super::bounds::{Bounds, Clocks};
 use super::describe::Words;
+use super::explain::{Explanation, Path, Told, story};
 use super::protocol::Protocol;
 use super::search::{Task, in_world_of, protocol};
 use crate::design::{AXES, Axis, Design};
@@ -32,6 +33,10 @@ pub struct Trace {
     pub minimal: bool,
     /// The path in words.
     pub decisions: Vec<Decision>,
+    /// The same for people: what each step changed.
+    pub told: Vec<Told>,
+    /// What went wrong, and the state that shows it.
+    pub explanation: Explanation,
     header: Header,
 }
 
@@ -136,6 +141,10 @@ pub struct Replayed {
     pub header: Header,
     /// The steps, as they happened now.
     pub decisions: Vec<Decision>,
+    /// The same for people: what each step changed.
+    pub told: Vec<Told>,
+    /// What went wrong; `None` if the invariant of the header holds at the end.
+    pub explanation: Option<Explanation>,
     /// Whether the invariant of the header does not hold at the end.
     pub violated: bool,
 }
@@ -162,14 +171,36 @@ impl Trace {
             mutant: task.mutant,
             violates: invariant,
         };
-        let (decisions, _) = in_world_of!(&bounds, walk(task, bounds, invariant, &actions));
-        Trace { invariant, actions, minimal, decisions, header }
+        let walked = in_world_of!(&bounds, walk(task, bounds, invariant, &actions));
+        let Walked { decisions, told, explanation } = walked;
+        let explanation = explanation.unwrap_or_else(|| Explanation::unknown(invariant));
+        Trace { invariant, actions, minimal, decisions, told, explanation, header }
     }
 
     /// The header of its log.
     #[must_use]
     pub fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// Which design breaks what, and in how many steps.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let (name, invariant) = (&self.header.name, self.invariant);
+        let (steps, says) = (self.actions.len(), invariant.says());
+        let faults = match self.faults() {
+            0 => "no fault".to_owned(),
+            1 => "1 fault".to_owned(),
+            faults => format!("{faults} faults"),
+        };
+        let minimal = if self.minimal { "" } else { ", not minimal" };
+        format!("{name} breaks {invariant}, \"{says}\"\n({steps} steps, {faults}{minimal})")
+    }
+
+    /// The whole counterexample for people, without a title: what went wrong, each step, and the end.
+    #[must_use]
+    pub fn story(&self) -> String {
+        story(&self.decisions, &self.told, Some(&self.explanation))
     }
 
     /// How many faults struck.
@@ -224,7 +255,8 @@ pub fn replay(text: &str) -> Result<Replayed, ReplayError> {
     task.mutant = header.mutant;
     let actions: Vec<Action> = logged.iter().map(|(_, decision)| decision.action).collect();
     let (bounds, violates) = (header.bounds, header.violates);
-    let (decisions, violated) = in_world_of!(&bounds, walk(&task, bounds, violates, &actions));
+    let walked = in_world_of!(&bounds, walk(&task, bounds, violates, &actions));
+    let Walked { decisions, told, explanation } = walked;
     for ((line, logged), happened) in logged.iter().zip(&decisions) {
         if logged != happened {
             let says = |decision: &Decision| {
@@ -238,7 +270,10 @@ pub fn replay(text: &str) -> Result<Replayed, ReplayError> {
     }
     match logged.get(decisions.len()) {
         Some((line, _)) => Err(ReplayError::Impossible { line: *line }),
-        None => Ok(Replayed { header, decisions, violated }),
+        None => {
+            let violated = explanation.is_some();
+            Ok(Replayed { header, decisions, told, explanation, violated })
+        }
     }
 }
 
@@ -246,36 +281,54 @@ fn parse<T: serde::de::DeserializeOwned>(line: usize, text: &str) -> Result<T, R
     serde_json::from_str(text).map_err(|source| ReplayError::Line { line, source })
 }
 
-/// Follows a path as far as it can be followed; whether the invariant is violated at its end.
+/// A path that was followed as far as it can be followed.
+struct Walked {
+    decisions: Vec<Decision>,
+    told: Vec<Told>,
+    /// Present if the invariant is violated at its end.
+    explanation: Option<Explanation>,
+}
+
 fn walk<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
     task: &Task,
     bounds: Bounds,
     invariant: Invariant,
     actions: &[Action],
-) -> (Vec<Decision>, bool) {
+) -> Walked {
     let protocol: Protocol<P, W, G, S, L> = protocol(task, bounds, vec![invariant]).shortest();
     let mut world = protocol.initial();
-    let mut decisions = Vec::with_capacity(actions.len());
+    let mut walked = Walked { decisions: Vec::new(), told: Vec::new(), explanation: None };
+    let mut path = Path::new(&protocol, &world);
     for &action in actions {
         if !protocol.is_possible(&world, action) {
-            return (decisions, false);
+            return walked;
         }
         let Words { who, did, answer, heard, fault } = protocol.words(&world, action);
-        let Some(next) = protocol.step(&world, action) else { return (decisions, false) };
+        let Some(next) = protocol.step(&world, action) else { return walked };
+        path.push(&protocol, &world, action, &next);
         world = next;
-        decisions.push(Decision {
-            line: Line {
-                step: decisions.len() + 1,
-                who: who.to_string(),
-                did,
-                answer,
-                heard,
-                fault: fault.map(str::to_owned),
-            },
+        let step = walked.decisions.len() + 1;
+        walked.told.push(Told::new(&path, step, &did));
+        let (who, fault) = (who.to_string(), fault.map(str::to_owned));
+        walked.decisions.push(Decision {
+            line: Line { step, who, did, answer, heard, fault },
             state: protocol.summary(&world),
             action,
         });
     }
-    let violated = !protocol.judge(invariant, &world);
-    (decisions, violated)
+    if !protocol.judge(invariant, &world) {
+        let outlook = (invariant == Invariant::P1).then(|| {
+            let every: Protocol<P, W, G, S, L> = super::search::protocol(task, bounds, Vec::new());
+            let outlook = every.unreduced().outlook(&world);
+            if outlook.finishes {
+                // There is a way out of this state, in an order of steps that the search leaves
+                // out: it takes a worker's trigger and its first request for one step.
+                protocol.outlook(&world).prompt()
+            } else {
+                outlook
+            }
+        });
+        walked.explanation = Some(Explanation::new(&path, invariant, outlook.as_ref()));
+    }
+    walked
 }

@@ -1,0 +1,81 @@
+//! A counterexample as plain text: the sentence, the steps, the end, and why nothing helps.
+
+use std::fmt::Write as _;
+
+use super::super::action::Action;
+use super::super::trace::Decision;
+use super::{Explanation, Told};
+
+/// How wide a line of prose may be.
+const WIDTH: usize = 100;
+
+/// Tells a path from its first step to its last, and explains its end where that breaks something.
+#[must_use]
+pub fn story(decisions: &[Decision], told: &[Told], explanation: Option<&Explanation>) -> String {
+    let mut text = String::new();
+    if let Some(explanation) = explanation {
+        paragraph(&mut text, "", &explanation.sentence);
+        text.push('\n');
+    }
+    numbered(&mut text, decisions, told);
+    if let Some(explanation) = explanation {
+        let _ = write!(text, "\n{}", ending(explanation));
+    }
+    text
+}
+
+/// The state at the end, and why nothing more helps.
+#[must_use]
+pub fn ending(explanation: &Explanation) -> String {
+    let mut text = String::from("At the end:\n");
+    for line in &explanation.end {
+        let _ = writeln!(text, "  {line}");
+    }
+    if let Some(why) = &explanation.why {
+        text.push_str("\nWhy it stays so:\n");
+        paragraph(&mut text, "  ", why);
+    }
+    text
+}
+
+/// Steps, each with what it changed in the tables.
+fn numbered(text: &mut String, decisions: &[Decision], told: &[Told]) {
+    let width = told.iter().map(|told| told.who.chars().count()).max().unwrap_or(0);
+    for (decision, Told { who, did, changes }) in decisions.iter().zip(told) {
+        let _ = write!(text, "{:>3}. {who:<width$}  {did}", decision.line.step);
+        if let Some(answer) = &decision.line.answer {
+            let late = matches!(decision.action, Action::Arrive { .. });
+            let unheard = if decision.line.heard || late { "" } else { " (unheard)" };
+            let _ = write!(text, " -> {answer}{unheard}");
+        }
+        if let Some(fault) = &decision.line.fault {
+            let _ = write!(text, "   [fault: {fault}]");
+        }
+        text.push('\n');
+        for change in changes {
+            let _ = writeln!(text, "     {:width$}      {change}", "");
+        }
+    }
+}
+
+fn paragraph(text: &mut String, indent: &str, prose: &str) {
+    for line in wrapped(prose, WIDTH - indent.len()) {
+        let _ = writeln!(text, "{indent}{line}");
+    }
+}
+
+/// Breaks prose into lines of at most `width` characters, unless a single word is longer.
+#[must_use]
+pub fn wrapped(prose: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in prose.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}

@@ -1,0 +1,70 @@
+//! The steps of a path, told: who did what, and what that changed in the tables.
+
+use super::super::action::{Action, Process};
+use super::path::Path;
+use super::state;
+use crate::store::request_words;
+
+/// One step for people. The decision log has its own words, which never change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Who did it.
+    pub who: String,
+    /// What was done.
+    pub did: String,
+    /// The lines of the tables that it changed.
+    pub changes: Vec<String>,
+}
+
+impl Told {
+    /// Tells a step of a path; `did` is what the decision log says of it.
+    pub(in crate::check) fn new(path: &Path, step: usize, did: &str) -> Told {
+        let deed = path.deed(step);
+        let who = match deed.action {
+            Action::Arrive { .. } | Action::DuplicateTrigger { .. } => "network".to_owned(),
+            Action::Lapse { .. } => "time".to_owned(),
+            Action::Sweep { .. } => "sweep".to_owned(),
+            _ => deed.who.map_or_else(|| "world".to_owned(), |who: Process| who.to_string()),
+        };
+        let asked = deed.request.as_ref().map(|request| asked(&request_words(request)));
+        let did = match (deed.action, asked) {
+            (Action::Delay { .. }, Some(asked)) => {
+                format!("asks to {asked}, and the request is delayed")
+            }
+            (Action::Arrive { .. }, Some(asked)) => match (deed.who, deed.sent) {
+                (Some(who), Some(sent)) => {
+                    format!("{who}'s request of step {sent} arrives: {asked}")
+                }
+                _ => format!("a delayed request arrives: {asked}"),
+            },
+            (Action::Lapse { aware: true, .. }, _) => {
+                did.replace("and knows", "and will see so before it acts")
+            }
+            _ => does(did),
+        };
+        let (before, after) =
+            (state::tables(path, path.before(step)), state::tables(path, path.after(step)));
+        let changes = after.into_iter().filter(|line| !before.contains(line)).collect();
+        Told { who, did, changes }
+    }
+}
+
+/// A request as the decision log words it, as something to do.
+pub(super) fn asked(did: &str) -> String {
+    // Without a fence its other condition comes first.
+    did.replace("release the lease and ", "release the lease if ")
+}
+
+/// A step as the decision log words it, as something that somebody does.
+pub(super) fn does(did: &str) -> String {
+    const REQUESTS: [&str; 10] =
+        ["read", "raise", "claim", "write", "void", "set", "take", "renew", "move", "release"];
+    let text = asked(did);
+    match text.split_once(' ') {
+        Some((verb, rest)) if REQUESTS.contains(&verb) => {
+            format!("{verb}s {}", rest.replace(" and write ", " and writes "))
+        }
+        Some(("leave", rest)) => format!("leaves {rest}"),
+        _ => text,
+    }
+}
