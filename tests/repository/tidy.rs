@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gapless_model::Invariant;
+use gapless_model::{Invariant, Mutant};
 
 use crate::source::{committed, scan};
 
@@ -44,6 +44,8 @@ fn places(keeper: &Keeper) -> &'static [&'static [&'static str]] {
 
 /// The sources of the four crates.
 const SOURCES: [&str; 4] = ["model/src/", "impl/src/", "sim/src/", "src/"];
+/// The failures seen in the field.
+const SCENARIOS: &str = "docs/scenarios.md";
 /// A file is one idea, and one idea has seldom more lines than this.
 const MOST_LINES: usize = 500;
 
@@ -178,25 +180,44 @@ fn dead_links(files: &Files) -> Vec<String> {
 
 /// Scenarios that are cited by a number which `docs/scenarios.md` gives no row or heading.
 fn unknown_scenarios(files: &Files) -> Vec<String> {
-    const PAGE: &str = "docs/scenarios.md";
-    let page = files.iter().find(|(file, _)| file == PAGE).map_or("", |(_, text)| text.as_str());
+    let page =
+        files.iter().find(|(file, _)| file == SCENARIOS).map_or("", |(_, text)| text.as_str());
     let heads = page.lines().filter(|line| line.starts_with(['|', '#'])).map(|line| {
         let head = line.trim_matches('|').split('|').next().unwrap_or_default();
         head.split(|c: char| !c.is_ascii_digit())
     });
     let known: BTreeSet<_> = heads.flatten().collect();
     let mut faults = Vec::new();
-    for (file, text) in files.iter().filter(|(file, _)| file != PAGE) {
+    for (file, text) in files.iter().filter(|(file, _)| file != SCENARIOS) {
         for (index, line) in text.lines().enumerate() {
             for cited in line.split("scenario ").skip(1) {
                 let number = cited.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
                 if !number.is_empty() && !known.contains(number) {
-                    faults.push(format!("{file}:{}: {PAGE} has no scenario {number}", index + 1));
+                    faults.push(format!(
+                        "{file}:{}: {SCENARIOS} has no scenario {number}",
+                        index + 1
+                    ));
                 }
             }
         }
     }
     faults
+}
+
+/// Mutants that reproduce a scenario, and are not named in its section of `docs/scenarios.md`.
+fn unnamed_mutants(files: &Files, mutants: &[Mutant]) -> Vec<String> {
+    let page = files.iter().find(|(file, _)| file == SCENARIOS).map_or("", |(_, text)| text);
+    let names = |scenario: u8, mutant: &str| {
+        let mut sections = page.split("\n## ");
+        let section = sections.find(|section| section.starts_with(&format!("{scenario}:")));
+        section.is_some_and(|section| section.contains(&format!("`{mutant}`")))
+    };
+    let unnamed = mutants.iter().filter_map(|mutant| {
+        let (scenario, name) = (mutant.scenario()?, mutant.name());
+        (!names(scenario, name))
+            .then(|| format!("{SCENARIOS}: scenario {scenario} does not name the mutant `{name}`"))
+    });
+    unnamed.collect()
 }
 
 /// Where `[…](…)`, `[…]: …`, `href="…"` and `src="…"` lead, with their lines; not in code.
@@ -312,6 +333,8 @@ fn links_lead_somewhere() {
 #[test]
 fn scenarios_are_explained() {
     assert_none("every scenario that is cited is explained", &unknown_scenarios(&committed()));
+    let unnamed = unnamed_mutants(&committed(), Mutant::ALL);
+    assert_none("every scenario names its mutants", &unnamed);
 }
 
 #[test]
@@ -390,6 +413,14 @@ fn an_unknown_scenario_is_found() {
     let found = |number| unknown_scenarios(&files(&[page, ("a.rs", &cites(number))]));
     assert_eq!((found(1), found(2)), (vec![], vec![]));
     assert_eq!(found(3), [format!("a.rs:2: {} has no scenario {}", page.0, 3)]);
+}
+
+#[test]
+fn a_mutant_that_its_scenario_does_not_name_is_found() {
+    let page = ("docs/scenarios.md", "# S\n## 1: A\n`blind-writes`\n## 2: B\n`blind-voids`\n");
+    let mutants = [Mutant::BlindWrites, Mutant::BlindVoids, Mutant::VoidsHidden];
+    let found = unnamed_mutants(&files(&[page]), &mutants);
+    assert!(found.len() == 1 && found[0].ends_with("the mutant `blind-voids`"), "{found:?}");
 }
 
 #[test]
