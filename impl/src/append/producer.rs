@@ -273,7 +273,7 @@ impl PartitionFeed {
         let (mut receipts, mut skipped) = (Vec::new(), 0);
         loop {
             if self.writing.is_none() {
-                self.begin(stream, name, partition, most)?;
+                self.start_next(stream, name, partition, most)?;
             }
             let Some(append) = &mut self.writing else { break };
             let answer = append.advance(&stream.0).await?;
@@ -288,7 +288,8 @@ impl PartitionFeed {
         Ok((receipts, skipped))
     }
 
-    fn begin(
+    /// Starts the append of what an earlier run left, or of the next batch that waits.
+    fn start_next(
         &mut self,
         stream: &Stream,
         name: &ProducerName,

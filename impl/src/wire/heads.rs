@@ -21,7 +21,7 @@ impl Wire {
     }
 
     /// Enters a partition that is written for the first time into the index, as open.
-    fn founding(edit: Edit) -> Edit {
+    fn with_index_entry(edit: Edit) -> Edit {
         // P1: where each key has its own partition, sweeps find only what is in the index.
         edit.name("#bucket", names::BUCKET)
             .name("#status", names::STATUS)
@@ -54,7 +54,7 @@ impl Wire {
     /// record needs no write of its own.
     pub(super) fn raising(&self, raise: &Raise<Live>) -> Edit {
         let next = "if_not_exists(#head, :zero) + :one";
-        let mut edit = Wire::founding(self.head_edit(&raise.partition))
+        let mut edit = Wire::with_index_entry(self.head_edit(&raise.partition))
             .name("#head", names::SEQ)
             .value(":zero", number(0))
             .value(":one", number(1))
@@ -108,7 +108,7 @@ impl Wire {
         name: &ProducerName,
         seen: Option<Record>,
     ) -> Result<Reply<Live>, StoreError> {
-        let edit = Wire::founding(self.head_edit(partition));
+        let edit = Wire::with_index_entry(self.head_edit(partition));
         let (edit, record) = match seen {
             None => {
                 let edit = edit.name("#record", record_name(name));
