@@ -34,6 +34,7 @@ const PLANS: [Plan; 4] = [
         src: "model/src",
         rooms: &[
             "check",
+            "mutant",
             "log",
             "append",
             "consume",

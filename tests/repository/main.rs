@@ -2,5 +2,6 @@
 
 mod architecture;
 mod imports;
+mod markdown;
 mod source;
 mod tidy;

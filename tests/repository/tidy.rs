@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gapless_model::Invariant;
+use gapless_model::{Invariant, Mutant};
 
+use crate::markdown::{headings, links, resolved};
 use crate::source::{committed, scan};
 
 /// Who keeps an invariant.
@@ -44,6 +45,8 @@ fn places(keeper: &Keeper) -> &'static [&'static [&'static str]] {
 
 /// The sources of the four crates.
 const SOURCES: [&str; 4] = ["model/src/", "impl/src/", "sim/src/", "src/"];
+/// The failures seen in the field.
+const SCENARIOS: &str = "docs/scenarios.md";
 /// A file is one idea, and one idea has seldom more lines than this.
 const MOST_LINES: usize = 500;
 
@@ -178,20 +181,23 @@ fn dead_links(files: &Files) -> Vec<String> {
 
 /// Scenarios that are cited by a number which `docs/scenarios.md` gives no row or heading.
 fn unknown_scenarios(files: &Files) -> Vec<String> {
-    const PAGE: &str = "docs/scenarios.md";
-    let page = files.iter().find(|(file, _)| file == PAGE).map_or("", |(_, text)| text.as_str());
+    let page =
+        files.iter().find(|(file, _)| file == SCENARIOS).map_or("", |(_, text)| text.as_str());
     let heads = page.lines().filter(|line| line.starts_with(['|', '#'])).map(|line| {
         let head = line.trim_matches('|').split('|').next().unwrap_or_default();
         head.split(|c: char| !c.is_ascii_digit())
     });
     let known: BTreeSet<_> = heads.flatten().collect();
     let mut faults = Vec::new();
-    for (file, text) in files.iter().filter(|(file, _)| file != PAGE) {
+    for (file, text) in files.iter().filter(|(file, _)| file != SCENARIOS) {
         for (index, line) in text.lines().enumerate() {
             for cited in line.split("scenario ").skip(1) {
                 let number = cited.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
                 if !number.is_empty() && !known.contains(number) {
-                    faults.push(format!("{file}:{}: {PAGE} has no scenario {number}", index + 1));
+                    faults.push(format!(
+                        "{file}:{}: {SCENARIOS} has no scenario {number}",
+                        index + 1
+                    ));
                 }
             }
         }
@@ -199,62 +205,20 @@ fn unknown_scenarios(files: &Files) -> Vec<String> {
     faults
 }
 
-/// Where `[…](…)`, `[…]: …`, `href="…"` and `src="…"` lead, with their lines; not in code.
-fn links(text: &str) -> Vec<(usize, &str)> {
-    let mut links = Vec::new();
-    for (line, text) in prose(text) {
-        if let Some((_, target)) = text.strip_prefix('[').and_then(|text| text.split_once("]: ")) {
-            links.push((line, target.trim()));
-        }
-        // A title that is code has its `](` outside of the code.
-        for part in text.split('`').step_by(2) {
-            for (begin, end) in [("](", ')'), ("href=\"", '"'), ("src=\"", '"')] {
-                let targets = part.split(begin).skip(1).filter_map(|rest| rest.split(end).next());
-                links.extend(targets.map(|target| (line, target.trim())));
-            }
-        }
-    }
-    links.retain(|(_, target)| !target.is_empty());
-    links
-}
-
-/// The lines outside of fenced code, with their numbers.
-fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let mut fenced = false;
-    text.lines().enumerate().filter_map(move |(index, line)| {
-        let is_fence = line.trim_start().starts_with("```");
-        fenced ^= is_fence;
-        (!fenced && !is_fence).then_some((index + 1, line))
-    })
-}
-
-/// The anchors that GitHub gives a text's headings.
-fn headings(text: &str) -> Vec<String> {
-    let titles =
-        prose(text).filter_map(|(_, line)| Some(line.strip_prefix('#')?.trim_matches('#')));
-    let mut anchors: Vec<String> = Vec::new();
-    for title in titles {
-        let kept = title.trim().to_lowercase().replace(' ', "-");
-        let kept: String =
-            kept.chars().filter(|c| c.is_alphanumeric() || ['-', '_'].contains(c)).collect();
-        let again = anchors.iter().filter(|anchor| **anchor == kept).count();
-        anchors.push(if again == 0 { kept } else { format!("{kept}-{again}") });
-    }
-    anchors
-}
-
-/// A path that is relative to a file, from the root.
-fn resolved(file: &str, path: &str) -> String {
-    let mut parts: Vec<_> = file.split('/').collect();
-    parts.pop();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    parts.join("/")
+/// Mutants that reproduce a scenario, and are not named in its section of `docs/scenarios.md`.
+fn unnamed_mutants(files: &Files, mutants: &[Mutant]) -> Vec<String> {
+    let page = files.iter().find(|(file, _)| file == SCENARIOS).map_or("", |(_, text)| text);
+    let names = |scenario: u8, mutant: &str| {
+        let mut sections = page.split("\n## ");
+        let section = sections.find(|section| section.starts_with(&format!("{scenario}:")));
+        section.is_some_and(|section| section.contains(&format!("`{mutant}`")))
+    };
+    let unnamed = mutants.iter().filter_map(|mutant| {
+        let (scenario, name) = (mutant.scenario()?, mutant.name());
+        (!names(scenario, name))
+            .then(|| format!("{SCENARIOS}: scenario {scenario} does not name the mutant `{name}`"))
+    });
+    unnamed.collect()
 }
 
 fn too_long(files: &Files) -> Vec<String> {
@@ -312,6 +276,8 @@ fn links_lead_somewhere() {
 #[test]
 fn scenarios_are_explained() {
     assert_none("every scenario that is cited is explained", &unknown_scenarios(&committed()));
+    let unnamed = unnamed_mutants(&committed(), Mutant::ALL);
+    assert_none("every scenario names its mutants", &unnamed);
 }
 
 #[test]
@@ -390,6 +356,14 @@ fn an_unknown_scenario_is_found() {
     let found = |number| unknown_scenarios(&files(&[page, ("a.rs", &cites(number))]));
     assert_eq!((found(1), found(2)), (vec![], vec![]));
     assert_eq!(found(3), [format!("a.rs:2: {} has no scenario {}", page.0, 3)]);
+}
+
+#[test]
+fn a_mutant_that_its_scenario_does_not_name_is_found() {
+    let page = ("docs/scenarios.md", "# S\n## 1: A\n`blind-writes`\n## 2: B\n`blind-voids`\n");
+    let mutants = [Mutant::BlindWrites, Mutant::BlindVoids, Mutant::VoidsHidden];
+    let found = unnamed_mutants(&files(&[page]), &mutants);
+    assert!(found.len() == 1 && found[0].ends_with("the mutant `blind-voids`"), "{found:?}");
 }
 
 #[test]

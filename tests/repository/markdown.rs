@@ -1,0 +1,59 @@
+//! Markdown, as far as its links and headings go.
+
+/// Where `[…](…)`, `[…]: …`, `href="…"` and `src="…"` lead, with their lines; not in code.
+pub fn links(text: &str) -> Vec<(usize, &str)> {
+    let mut links = Vec::new();
+    for (line, text) in prose(text) {
+        if let Some((_, target)) = text.strip_prefix('[').and_then(|text| text.split_once("]: ")) {
+            links.push((line, target.trim()));
+        }
+        // A title that is code has its `](` outside of the code.
+        for part in text.split('`').step_by(2) {
+            for (begin, end) in [("](", ')'), ("href=\"", '"'), ("src=\"", '"')] {
+                let targets = part.split(begin).skip(1).filter_map(|rest| rest.split(end).next());
+                links.extend(targets.map(|target| (line, target.trim())));
+            }
+        }
+    }
+    links.retain(|(_, target)| !target.is_empty());
+    links
+}
+
+/// The lines outside of fenced code, with their numbers.
+fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut fenced = false;
+    text.lines().enumerate().filter_map(move |(index, line)| {
+        let is_fence = line.trim_start().starts_with("```");
+        fenced ^= is_fence;
+        (!fenced && !is_fence).then_some((index + 1, line))
+    })
+}
+
+/// The anchors that GitHub gives a text's headings.
+pub fn headings(text: &str) -> Vec<String> {
+    let titles =
+        prose(text).filter_map(|(_, line)| Some(line.strip_prefix('#')?.trim_matches('#')));
+    let mut anchors: Vec<String> = Vec::new();
+    for title in titles {
+        let kept = title.trim().to_lowercase().replace(' ', "-");
+        let kept: String =
+            kept.chars().filter(|c| c.is_alphanumeric() || ['-', '_'].contains(c)).collect();
+        let again = anchors.iter().filter(|anchor| **anchor == kept).count();
+        anchors.push(if again == 0 { kept } else { format!("{kept}-{again}") });
+    }
+    anchors
+}
+
+/// A path that is relative to a file, from the root.
+pub fn resolved(file: &str, path: &str) -> String {
+    let mut parts: Vec<_> = file.split('/').collect();
+    parts.pop();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
