@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{CALM, run, tampered, task};
+use common::{CALM, mutated, run, task};
 use gapless_model::check::{Bounds, Clocks, Task, Trace, Verdict};
 use gapless_model::design::{
     Acquire, Busy, Checkpoint, Design, Gap, Increment, OwnToken, Producer, Release, SlotWrite,
@@ -15,7 +15,7 @@ const R: Design = Design::RECOMMENDED;
 fn trace(task: &Task, invariant: Invariant) -> Trace {
     let report = run(&Task { checked: vec![invariant], ..task.clone() });
     match &report.verdicts[&invariant] {
-        Verdict::Violated(trace) => trace.clone(),
+        Verdict::Violated(trace) => (**trace).clone(),
         verdict => panic!("{invariant} should be violated: {verdict:?}"),
     }
 }
@@ -44,7 +44,7 @@ fn s1_names_the_slot_what_it_held_and_what_it_holds_now() {
     says(&found, &["Worker 1 voided slot 1 at step", "producer A overwrote", "event A1 at step"]);
     ends_with(&found, "slot 1: event A1, acknowledged, not delivered");
 
-    let found = trace(&tampered(R, CALM, Mutant::BlindVoids), Invariant::S1);
+    let found = trace(&mutated(R, CALM, Mutant::BlindVoids), Invariant::S1);
     says(&found, &["Slot 1 held event A1", "producer A wrote it", "overwrote it with a void"]);
 }
 
@@ -67,7 +67,7 @@ fn s2_names_both_slots_of_the_event() {
 #[test]
 fn s3_names_both_appends_and_their_slots() {
     let design = Design { producer: Producer::Anonymous, ..R };
-    let found = trace(&tampered(design, CALM, Mutant::NumbersSwapped), Invariant::S3);
+    let found = trace(&mutated(design, CALM, Mutant::NumbersSwapped), Invariant::S3);
     says(
         &found,
         &["Event B1 was acknowledged in slot 1", "below event A1 in slot 2", "append of B1 began"],
@@ -76,7 +76,7 @@ fn s3_names_both_appends_and_their_slots() {
 
 #[test]
 fn d1_names_the_slot_that_held_no_event() {
-    let found = trace(&tampered(R, CALM, Mutant::VoidsAsEvents), Invariant::D1);
+    let found = trace(&mutated(R, CALM, Mutant::VoidsAsEvents), Invariant::D1);
     says(
         &found,
         &["Worker 1 delivered slot 1 to group g1", "slot 1 is void", "never held an event"],
@@ -87,7 +87,7 @@ fn d1_names_the_slot_that_held_no_event() {
 fn d2_names_the_delivery_that_came_before() {
     let bounds = Bounds { faults: 1, late: 1, ..CALM };
     let design = Design { release: Release::Unconditional, ..R };
-    let found = trace(&tampered(design, bounds, Mutant::CheckpointUnknownAsDone), Invariant::D2);
+    let found = trace(&mutated(design, bounds, Mutant::CheckpointUnknownAsDone), Invariant::D2);
     says(&found, &["delivered A1 (slot 1) to group g1 again", "had delivered it", "in good order"]);
 
     let bounds = Bounds { faults: 1, expiries: 1, ..CALM };
@@ -105,7 +105,7 @@ fn d3_names_the_event_the_checkpoint_and_why_it_was_missed() {
     );
     ends_with(&found, "slot 1: event A1, acknowledged, not delivered");
 
-    let found = trace(&tampered(R, CALM, Mutant::CheckpointAhead), Invariant::D3);
+    let found = trace(&mutated(R, CALM, Mutant::CheckpointAhead), Invariant::D3);
     says(&found, &["checkpoint", "slot 2", "B1", "never delivered to g1"]);
 
     let two = Bounds { groups: 2, ..CALM };
@@ -127,7 +127,7 @@ fn l1_names_the_epoch_and_both_owners() {
     );
 
     let bounds = Bounds { faults: 1, expiries: 1, ..CALM };
-    let found = trace(&tampered(R, bounds, Mutant::EpochStandsStill), Invariant::L1);
+    let found = trace(&mutated(R, bounds, Mutant::EpochStandsStill), Invariant::L1);
     says(&found, &["of group g1's lease has two owners", "worker 1", "worker 2 took it"]);
 }
 
@@ -203,7 +203,7 @@ fn p1_tells_whose_slot_stays_empty_and_what_repeats_for_ever() {
 
 #[test]
 fn p1_tells_whose_append_is_never_answered() {
-    let found = trace(&tampered(R, CALM, Mutant::IncrementNeverSucceeds), Invariant::P1);
+    let found = trace(&mutated(R, CALM, Mutant::IncrementNeverSucceeds), Invariant::P1);
     says(&found, &["Producer", "append", "never answered"]);
     let why = found.explanation.why.as_deref().expect("P1 has a reason");
     assert!(why.contains("is not answered"), "{why}");
@@ -212,6 +212,6 @@ fn p1_tells_whose_append_is_never_answered() {
 #[test]
 fn p1_tells_what_is_in_the_slot_of_an_event_that_was_acknowledged_and_lost() {
     let design = Design { increment: Increment::None, producer: Producer::Anonymous, ..R };
-    let found = trace(&tampered(design, CALM, Mutant::TokenReused), Invariant::P1);
+    let found = trace(&mutated(design, CALM, Mutant::TokenReused), Invariant::P1);
     says(&found, &["was told", "event B1 is in slot 1", "slot 1 holds A1"]);
 }

@@ -9,7 +9,7 @@ use gapless_model::design::{Design, Gap};
 
 fn trace_of(task: &Task, invariant: Invariant) -> Trace {
     match &run(task).verdicts[&invariant] {
-        Verdict::Violated(trace) => trace.clone(),
+        Verdict::Violated(trace) => (**trace).clone(),
         verdict => panic!("{invariant} should be violated: {verdict:?}"),
     }
 }

@@ -101,7 +101,7 @@ pub enum Verdict {
     /// The invariant holds in every state within the bounds.
     Holds,
     /// The invariant does not hold at the end of this trace.
-    Violated(Trace),
+    Violated(Box<Trace>),
     /// The search ended before it was exhaustive, and met no violation.
     Unknown,
 }
@@ -130,7 +130,7 @@ impl Report {
             .verdicts
             .iter()
             .filter_map(|(invariant, verdict)| match verdict {
-                Verdict::Violated(trace) => Some((*invariant, trace)),
+                Verdict::Violated(trace) => Some((*invariant, &**trace)),
                 Verdict::Holds | Verdict::Unknown => None,
             })
             .collect();
@@ -261,10 +261,11 @@ fn check_in<const P: usize, const W: usize, const G: usize, const S: usize, cons
         let verdict = match (found.remove(&invariant), shortest.get(&invariant), ended) {
             (_, Some((actions, bounds)), _) => {
                 let trace = Trace::new(task, *bounds, invariant, actions.clone(), true);
-                Verdict::Violated(trace)
+                Verdict::Violated(Box::new(trace))
             }
             (Some(actions), None, _) => {
-                Verdict::Violated(Trace::new(task, task.bounds, invariant, actions, false))
+                let trace = Trace::new(task, task.bounds, invariant, actions, false);
+                Verdict::Violated(Box::new(trace))
             }
             (None, None, Ended::Exhausted) => Verdict::Holds,
             (None, None, _) => Verdict::Unknown,

@@ -73,10 +73,10 @@ fn in_both(one: &Slot<Small>, other: &Slot<Small>) -> Option<String> {
 
 /// Whether the sender of a step's request heard the reply.
 fn is_heard(path: &Path, step: usize) -> bool {
-    match path.deed(step).action {
-        Action::LoseReply { .. } | Action::Crash { .. } | Action::Arrive { .. } => false,
-        _ => true,
-    }
+    !matches!(
+        path.deed(step).action,
+        Action::LoseReply { .. } | Action::Crash { .. } | Action::Arrive { .. }
+    )
 }
 
 /// Whether a step's request arrived when it was sent.
