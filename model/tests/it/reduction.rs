@@ -1,8 +1,6 @@
 //! Leaving out orders of steps that make no difference changes no verdict.
 
-mod common;
-
-use common::{CALM, broken, task};
+use crate::common::{CALM, broken, task};
 use gapless_model::check::{Bounds, Clocks, Task};
 use gapless_model::design::NAMED;
 

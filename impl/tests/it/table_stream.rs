@@ -1,6 +1,4 @@
 //! Hints from the table's own stream, as the embedded engine serves it.
-#![cfg(all(feature = "embedded", feature = "table-stream"))]
-
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -4,13 +4,11 @@
 //! Two faults are enough to tell every design apart; `gapless check --all` does
 //! the same with three.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use common::{run, task};
+use crate::common::{run, task};
 use gapless_model::Invariant;
 use gapless_model::check::{Bounds, Report, Task, Trace, glossary, replay};
 use gapless_model::design::{AXES, Axis, Design, NAMED, Named};

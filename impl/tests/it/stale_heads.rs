@@ -1,6 +1,4 @@
 //! Heads that are behind: "caught up" must not rest on one (P1).
-#![cfg(feature = "embedded")]
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

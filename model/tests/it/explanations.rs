@@ -1,9 +1,7 @@
 //! What a counterexample says of itself: for each invariant, in whatever way it is broken,
 //! the sentence names the slots, events, groups, workers and steps that matter.
 
-mod common;
-
-use common::{CALM, mutated, run, task};
+use crate::common::{CALM, mutated, run, task};
 use gapless_model::check::{Bounds, Clocks, Task, Trace, Verdict};
 use gapless_model::design::{
     Acquire, Busy, Checkpoint, Design, Gap, Increment, OwnToken, Producer, Release, SlotWrite,

@@ -1,6 +1,4 @@
 //! Appending, reading and consuming through the real SDK, against the embedded engine.
-#![cfg(feature = "embedded")]
-
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

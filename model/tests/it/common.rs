@@ -1,5 +1,4 @@
 //! What the tests of the checker share.
-#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::collections::BTreeSet;
 

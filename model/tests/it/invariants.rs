@@ -1,9 +1,7 @@
 //! Every invariant can fail: for each there is a design, or a protection taken
 //! out of the traffic, that violates it. A check that cannot fail checks nothing.
 
-mod common;
-
-use common::{CALM, assert_breaks, assert_holds, mutated, task};
+use crate::common::{CALM, assert_breaks, assert_holds, mutated, task};
 use gapless_model::{Invariant, Mutant};
 use std::time::Duration;
 

@@ -1,6 +1,4 @@
 //! Everything that an audit looks for is planted in the tables, past the protocol, and found.
-#![cfg(feature = "embedded")]
-
 use std::time::Duration;
 
 use gapless::embedded::Engine;

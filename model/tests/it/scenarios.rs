@@ -1,9 +1,7 @@
 //! Failures seen in the field, as named checks: the recommended design survives
 //! each, and the design without the protection does not.
 
-mod common;
-
-use common::{CALM, assert_breaks, assert_holds, mutated, task};
+use crate::common::{CALM, assert_breaks, assert_holds, mutated, task};
 use gapless_model::check::{Bounds, Clocks, Task};
 use gapless_model::design::{
     Acquire, Busy, Checkpoint, Design, Gap, OwnToken, Producer, Release, SlotWrite, Trigger,

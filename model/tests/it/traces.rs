@@ -1,8 +1,6 @@
 //! A counterexample is a decision log: it can be kept, read, and replayed.
 
-mod common;
-
-use common::{CALM, run, task};
+use crate::common::{CALM, run, task};
 use gapless_model::Invariant;
 use gapless_model::check::{ReplayError, Task, Trace, Verdict, replay};
 use gapless_model::design::{Design, Gap};

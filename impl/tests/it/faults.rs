@@ -1,8 +1,6 @@
 //! Faults between the wire and the engine: every request of an append or a turn, one after
 //! another, is throttled, lost, applied and not answered, half answered, or abandoned by its
 //! caller. The log and the group end as the machines say each time.
-#![cfg(feature = "embedded")]
-
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -3,11 +3,9 @@
 //! dozens of faults in one run. A schedule that breaks something is shrunk, and
 //! shown step by step.
 
-mod common;
-
 use std::fmt::Write as _;
 
-use common::CALM;
+use crate::common::CALM;
 use gapless_model::Invariant;
 use gapless_model::check::{Action, Bounds, Clocks, Protocol, World};
 use gapless_model::design::{Design, Expiry, Gap, Increment, Producer, Read, Release, Trigger};

@@ -1,0 +1,10 @@
+//! The tests of the adapter, on the embedded engine. One binary: each costs a link.
+
+#![cfg(feature = "embedded")]
+
+mod audit;
+mod faults;
+mod stale_heads;
+mod streams;
+#[cfg(feature = "table-stream")]
+mod table_stream;

@@ -1,0 +1,14 @@
+//! The tests of the protocols, their checker and its explanations. One binary: each costs a link.
+
+mod ablation;
+mod append;
+mod common;
+mod consume;
+mod explanations;
+mod invariants;
+mod random_schedules;
+mod reduction;
+mod scenarios;
+mod specification;
+mod store;
+mod traces;
