@@ -1,130 +1,132 @@
-//! What can happen next in the checked world.
+//! The actions of the checked world.
 
 use serde::{Deserialize, Serialize};
 
 use super::small::{GroupNo, ProducerNo, Tick, WorkerNo};
 use crate::store::View;
 
-/// A process.
+/// A process of the checked world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Process {
-    /// One that appends.
+    /// A process that appends.
     Producer(ProducerNo),
-    /// One that consumes.
+    /// A process that consumes.
     Worker(WorkerNo),
 }
 
-/// One step of the world: a decision, in the sense of the decision log.
+/// One step of the checked world: a decision, in the sense of the decision log. Its JSON form is
+/// part of the log's format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "do")]
 pub enum Action {
-    /// A producer begins to append its next events, this many as one batch.
+    /// A producer begins to append its next events as one batch.
     Begin {
-        /// Which.
+        /// The producer.
         producer: ProducerNo,
-        /// How many events.
+        /// The number of events in the batch.
         count: u8,
     },
-    /// A process sends what it wants, it is applied, and the reply is heard.
+    /// A process sends what it wants, a request or a trigger. A request is applied, and its reply
+    /// arrives.
     Send {
-        /// Which.
+        /// The process.
         process: Process,
     },
-    /// A process sends what it wants, it is applied, and the reply is lost.
+    /// A process sends its request, which is applied, and the reply is lost.
     LoseReply {
-        /// Which.
+        /// The process.
         process: Process,
     },
-    /// A process sends what it wants, and a copy stays under way.
+    /// A process sends its request, which stays under way. The process still wants it.
     Delay {
-        /// Which.
+        /// The process.
         process: Process,
     },
-    /// A copy that was under way arrives.
+    /// A request that was under way arrives and is applied. Its reply is lost.
     Arrive {
-        /// Which: its place among those under way.
+        /// The request's place among those under way.
         copy: u8,
     },
-    /// A worker's read misses something.
+    /// A worker's read misses something that was written.
     StaleRead {
-        /// Which worker.
+        /// The worker.
         worker: WorkerNo,
         /// What it sees.
         view: Sight,
     },
     /// A process dies.
     Crash {
-        /// Which.
+        /// The process.
         process: Process,
-        /// Whether the request it wanted was sent and applied; it heard no reply.
+        /// Whether the process first sends its request, which is applied. The reply is lost.
         applied: bool,
     },
-    /// A named producer runs again, from its input, without memory.
+    /// A dead producer runs again, from its input and without memory.
     Restart {
-        /// Which.
+        /// The producer.
         producer: ProducerNo,
     },
     /// A worker takes a trigger and begins a turn.
     Take {
-        /// Which worker.
+        /// The worker.
         worker: WorkerNo,
         /// The trigger's group.
         group: GroupNo,
     },
-    /// A worker's handler does its work.
+    /// A worker's handler finishes its delivery.
     Deliver {
-        /// Which worker.
+        /// The worker.
         worker: WorkerNo,
     },
     /// A worker looks at its clock.
     Clock {
-        /// Which worker.
+        /// The worker.
         worker: WorkerNo,
-        /// What it sees.
+        /// What the clock shows.
         now: Tick,
     },
-    /// A worker's time is running out.
+    /// A worker's time runs out.
     Stop {
-        /// Which worker.
+        /// The worker.
         worker: WorkerNo,
     },
-    /// A group's lease ends.
+    /// A group's lease ends by the passing of time.
     Lapse {
-        /// Whose.
+        /// The group.
         group: GroupNo,
-        /// Whether its owner, if alive, knows.
+        /// Whether the owner, if it is alive, sees that before it acts again.
         aware: bool,
     },
     /// A process's only attempt to send a trigger fails.
     LoseTrigger {
-        /// Which.
+        /// The process.
         process: Process,
     },
     /// A trigger arrives once more.
     DuplicateTrigger {
-        /// Whose.
+        /// The trigger's group.
         group: GroupNo,
     },
-    /// A sweep finds that a group lags.
+    /// A sweep finds that a group lags, and triggers it.
     Sweep {
-        /// Which group.
+        /// The group.
         group: GroupNo,
     },
 }
 
-/// A stale read's view, small enough for an action.
+/// What a stale read sees: a [`View`] that is small enough for an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sight {
-    /// Nothing from this slot on.
+    /// The read sees no item from this slot on.
     Before(u8),
-    /// Everything but this slot.
+    /// The read sees every item but this slot's.
     Without(u8),
 }
 
 impl Sight {
-    /// As the store understands it.
+    /// Returns the view that the store applies.
     #[must_use]
     pub fn view(self) -> View {
         use crate::ids::Seq;

@@ -1,4 +1,4 @@
-//! How much of everything a check allows: a verdict is about these bounds.
+//! The bounds of a check. Its verdicts hold within them.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,14 +6,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Clocks {
-    /// They keep their bound: a lease's owner knows that it has ended before anybody else does.
+    /// Clocks keep the bound on skew, and no process is paused between looking at its clock and
+    /// acting: a lease's owner knows that the lease has ended before any other worker does.
     Timely,
-    /// They do as they like: an owner may also be paused past its lease, or misread its end.
+    /// Clocks show any time, and an owner may be paused past the end of its lease.
     Unbounded,
 }
 
 impl Clocks {
-    /// Its name on the command line.
+    /// Returns the name on the command line.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -25,7 +26,8 @@ impl Clocks {
 
 macro_rules! bounds {
     ($( $(#[doc = $doc:literal])+ $field:ident = $name:literal: $range:expr, [$tiny:literal, $default:literal, $deep:literal] );+ $(;)?) => {
-        /// The size of the world and the faults that may strike it.
+        /// The size of the world and the faults that may strike it. For a fault, a bound is the
+        /// largest number of times that it strikes on one path.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case", deny_unknown_fields)]
         pub struct Bounds {
@@ -33,11 +35,12 @@ macro_rules! bounds {
         }
 
         impl Bounds {
-            /// A second or less: for tests.
+            /// Bounds for tests. A check takes a second or less.
             pub const TINY: Bounds = Bounds { $($field: $tiny),+ };
-            /// Ten seconds or less: for every change.
+            /// Bounds for every change. A check takes ten seconds or less.
             pub const DEFAULT: Bounds = Bounds { $($field: $default),+ };
-            /// Everything at once: hundreds of millions of states, some twenty bytes each.
+            /// Two groups, two events a producer and batches. A check reaches hundreds of millions
+            /// of states, at some twenty bytes each.
             pub const DEEP: Bounds = Bounds { $($field: $deep),+ };
 
             /// Every single bound, for the command line and the documentation.
@@ -54,48 +57,48 @@ macro_rules! bounds {
     };
 }
 
-/// One of the bounds, as data.
+/// One of the bounds as data.
 pub struct Bound {
-    /// Its name on the command line.
+    /// The name on the command line.
     pub name: &'static str,
-    /// What it bounds.
+    /// What is bounded: a sentence, which may begin with a space.
     pub doc: &'static str,
-    /// What it may be.
+    /// The values that the checker accepts.
     pub range: std::ops::RangeInclusive<u8>,
-    /// Reads it.
+    /// Returns the bound's value.
     pub get: fn(&Bounds) -> u8,
-    /// Sets it.
+    /// Replaces the bound's value, whether or not it is in range.
     pub set: fn(&mut Bounds, u8),
 }
 
 bounds! {
-    /// Producers.
+    /// The number of producers.
     producers = "producers": 1..=4, [2, 2, 2];
-    /// Events that each producer appends.
+    /// The number of events that each producer appends.
     events = "events": 1..=4, [1, 1, 2];
-    /// The most events in one batch: each producer chooses anew for each append.
+    /// The largest batch, in events. A producer chooses the size for each append.
     batch = "batch": 1..=3, [1, 1, 2];
-    /// 1: appends demand the head that their producer last saw.
+    /// If 1, each append expects the head that its producer saw before it.
     expected = "expected": 0..=1, [0, 0, 0];
-    /// Workers.
+    /// The number of workers.
     workers = "workers": 1..=4, [2, 2, 2];
-    /// Groups.
+    /// The number of groups.
     groups = "groups": 1..=2, [1, 1, 2];
-    /// All faults together, whatever each kind may do.
+    /// The number of faults of all kinds together.
     faults = "faults": 0..=20, [1, 3, 1];
-    /// Crashes of a process, between any two steps or before a reply is heard.
+    /// Crashes of a process, between any two steps or before a reply arrives.
     crashes = "crashes": 0..=4, [1, 1, 1];
-    /// Requests applied whose reply is lost (so the sender, or its SDK, sends it again).
+    /// Requests that are applied and whose reply is lost, so that the sender repeats them.
     lost_replies = "lost-replies": 0..=4, [1, 1, 1];
-    /// Requests of which a copy arrives at any later time, also after its sender died.
+    /// Requests of which a copy arrives at any later time, even after the sender's death.
     late = "late": 0..=2, [1, 1, 1];
     /// Reads that miss something already written, where the design's reads may.
     stale = "stale": 0..=4, [1, 1, 1];
     /// Leases that end while their owner is alive.
     expiries = "expiries": 0..=4, [1, 1, 1];
-    /// Turns that end because the worker's time runs out.
+    /// Turns whose worker runs out of time.
     handovers = "handovers": 0..=4, [1, 1, 1];
-    /// Renewals while a handler works or a reader waits.
+    /// Renewals while a handler works or a worker waits at a gap.
     renewals = "renewals": 0..=4, [1, 1, 1];
     /// Triggers that are lost, where the design does not make them durable.
     lost_triggers = "lost-triggers": 0..=4, [1, 1, 1];
@@ -103,36 +106,36 @@ bounds! {
     duplicate_triggers = "duplicate-triggers": 0..=4, [1, 1, 1];
 }
 
-/// A bound that cannot be met.
+/// The error for bounds that the checker does not accept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BoundsError {
-    /// Out of its range.
+    /// A bound is out of its range.
     #[error("{name} is {value}; the checker takes {least} to {most}")]
     OutOfRange {
-        /// The bound.
+        /// The bound's name.
         name: &'static str,
-        /// What was asked for.
+        /// The value that was asked for.
         value: u8,
-        /// The least it may be.
+        /// The smallest value that is accepted.
         least: u8,
-        /// The most it may be.
+        /// The largest value that is accepted.
         most: u8,
     },
-    /// A batch larger than what there is to append.
+    /// A batch is larger than a producer's input.
     #[error("a batch of {batch} needs at least as many events; events is {events}")]
     BatchOverEvents {
-        /// The largest batch.
+        /// The largest batch, in events.
         batch: u8,
-        /// The events of a producer.
+        /// The number of events that a producer appends.
         events: u8,
     },
 }
 
 impl Bounds {
-    /// Whether a check can have these bounds.
+    /// Verifies that the checker accepts these bounds.
     ///
     /// # Errors
-    /// The first bound that cannot be met, and why.
+    /// The first bound that it does not accept, and why.
     pub fn validate(&self) -> Result<(), BoundsError> {
         for bound in Bounds::ALL {
             let (value, range) = ((bound.get)(self), &bound.range);

@@ -1,7 +1,7 @@
-//! Which kinds of step, with which outcome, a search has exercised.
+//! Marks: which kinds of step, with which outcome, a search has exercised.
 //!
-//! A protocol holds easily where nothing happens. Each mark names a step and an
-//! outcome that some path must reach; one that no path reached is reported.
+//! A protocol holds easily where nothing happens. Each mark names a step and an outcome that some
+//! path should reach; a mark that no path reached is reported.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,7 +17,7 @@ use crate::design::{
 use crate::store::{Guard, Reply, Request, Slot};
 use crate::vocabulary::Page;
 
-/// Whether a mark can be reached at all, under a design and its bounds.
+/// Whether a mark can be reached at all, under a design, its bounds and the clocks.
 type Applies = fn(&Design, &Bounds, Clocks) -> bool;
 
 macro_rules! marks {
@@ -49,7 +49,7 @@ fn crashes(b: &Bounds) -> bool {
     b.faults > 0 && b.crashes > 0
 }
 
-/// An empty slot with something behind it needs a dead or slow writer that took its number alone.
+/// A gap needs a dead or slow writer that took its number in a request of its own.
 fn gaps(d: &Design, b: &Bounds) -> bool {
     APART(d, b, Clocks::Timely) && b.producers > 1
 }
@@ -86,30 +86,30 @@ marks! {
     CheckpointFenced = "checkpoint: fenced out" if |d, b, c| FENCED(d, b, c) && can_end(b) && c == Clocks::Unbounded && b.workers > 1;
     Renewed = "renew: the lease extended" if |_, b, _| b.faults > 0 && b.renewals > 0;
     RenewFenced = "renew: fenced out" if |d, b, c| FENCED(d, b, c) && can_end(b) && c == Clocks::Unbounded && b.renewals > 0 && b.faults > 1 && b.workers > 1;
-    Released = "release: given up" if ALWAYS;
+    Released = "release: the lease given up" if ALWAYS;
     ReleaseOwn = "release: met its own effect" if |d, b, _| can_lose(b) && d.release != Release::NextEmpty;
     ReleaseOwnGuarded = "release: met its own effect, guarded by an empty slot" if |d, b, _| can_lose(b) && d.release == Release::NextEmpty;
     ReleaseTaken = "release: the next slot was not empty" if |d, b, _| d.release == Release::NextEmpty && b.producers * b.events > 1;
     ReleaseWoken = "release: a trigger came meanwhile" if |d, b, _| d.release == Release::Wake && b.workers > 1 && b.producers * b.events > 1;
     ReleaseFenced = "release: fenced out" if |d, b, c| FENCED(d, b, c) && can_end(b) && c == Clocks::Unbounded && b.workers > 1;
-    Woken = "wake: word left with the holder" if |d, b, _| d.release == Release::Wake && b.workers > 1;
-    WakeTooLate = "wake: the holder had gone" if |d, b, _| d.release == Release::Wake && b.workers > 1;
+    Woken = "wake: a trigger counted on a held lease" if |d, b, _| d.release == Release::Wake && b.workers > 1;
+    WakeTooLate = "wake: the lease was released meanwhile" if |d, b, _| d.release == Release::Wake && b.workers > 1;
     Delivered = "deliver: a handler at work" if ALWAYS;
     TurnCaughtUp = "turn: caught up" if ALWAYS;
-    TurnBusy = "turn: somebody else holds the lease" if |_, b, _| b.workers > 1 && b.producers * b.events > 1;
+    TurnBusy = "turn: another worker holds the lease" if |_, b, _| b.workers > 1 && b.producers * b.events > 1;
     TurnLost = "turn: the lease was lost" if |_, b, _| can_end(b);
     TurnGivenBack = "turn: the trigger given back" if |d, b, _| d.handover == Handover::GiveBack && b.faults > 0 && b.handovers > 0;
     TurnHandedOver = "turn: a successor triggered" if |d, b, _| d.handover != Handover::GiveBack && b.faults > 0 && b.handovers > 0;
     Crashed = "fault: a producer crashed" if |_, b, _| crashes(b);
     WorkerCrashed = "fault: a worker crashed" if |_, b, _| crashes(b);
-    CrashedApplied = "fault: a crash before the reply was heard" if |_, b, _| crashes(b);
+    CrashedApplied = "fault: a crash before the reply arrived" if |_, b, _| crashes(b);
     Restarted = "fault: a producer restarted" if |_, b, _| crashes(b);
     ReplyLost = "fault: a reply lost" if |_, b, _| b.faults > 0 && b.lost_replies > 0;
     Late = "fault: a request arrived late" if |_, b, _| b.faults > 0 && b.late > 0;
     Stale = "fault: a stale read" if |d, b, _| d.read != Read::Consistent && b.faults > 0 && b.stale > 0;
-    Lapsed = "time: a lease ended that nobody held" if |_, b, _| crashes(b);
-    LapsedAware = "fault: a lease ended, its owner aware" if |_, b, _| can_end(b);
-    LapsedUnaware = "fault: a lease ended, its owner unaware" if |_, b, c| can_end(b) && c == Clocks::Unbounded;
+    Lapsed = "time: a dead worker's lease ended" if |_, b, _| crashes(b);
+    LapsedAware = "fault: a lease ended, and its owner knew" if |_, b, _| can_end(b);
+    LapsedUnaware = "fault: a lease ended, and its owner did not know" if |_, b, c| can_end(b) && c == Clocks::Unbounded;
     Waited = "time: a grace period ended" if |d, b, _| d.gap != Gap::Skip && gaps(d, b);
     Watched = "time: a lease watched for its whole length" if |d, b, _| d.expiry == Expiry::Observer && CONDITIONAL(d, b, Clocks::Timely) && b.workers > 1;
     TriggerLost = "fault: a trigger lost" if |d, b, _| matches!(d.trigger, Trigger::BestEffort | Trigger::Sweep) && b.faults > 0 && b.lost_triggers > 0;
@@ -117,7 +117,7 @@ marks! {
     Swept = "time: a sweep found a lag" if |d, _, _| d.trigger == Trigger::Sweep;
 }
 
-/// The marks of one search.
+/// The marks that one search has reached. Threads of the search share it.
 pub struct Coverage([AtomicBool; MARKS.len()]);
 
 impl Default for Coverage {
@@ -127,15 +127,17 @@ impl Default for Coverage {
 }
 
 impl Coverage {
+    /// Marks one kind of step as reached.
     fn mark(&self, mark: Mark) {
         let seen = &self.0[mark as usize];
-        // A store to a line that both threads read costs more than the look.
+        // To store into a cache line that all threads read costs more than to look first.
         if !seen.load(Ordering::Relaxed) {
             seen.store(true, Ordering::Relaxed);
         }
     }
 
-    /// How many marks can be reached, and the names of those that were not.
+    /// Returns how many marks can be reached under the design, the bounds and the clocks, and the
+    /// names of those that were not.
     #[must_use]
     pub fn report(
         &self,
@@ -152,7 +154,8 @@ impl Coverage {
         (applicable.count(), missed.collect())
     }
 
-    pub(super) fn happened(&self, action: Action) {
+    /// Marks what an action is, whatever its outcome.
+    pub(super) fn mark_action(&self, action: Action) {
         match action {
             Action::Crash { process, applied } => {
                 self.mark(match process {
@@ -189,7 +192,8 @@ impl Coverage {
         }
     }
 
-    pub(super) fn ended(&self, outcome: Outcome) {
+    /// Marks how a turn ended.
+    pub(super) fn mark_outcome(&self, outcome: Outcome) {
         self.mark(match outcome {
             Outcome::CaughtUp => Mark::TurnCaughtUp,
             Outcome::Busy => Mark::TurnBusy,
@@ -201,7 +205,8 @@ impl Coverage {
 }
 
 impl Coverage {
-    pub(super) fn answered<
+    /// Marks what a request and its reply are. `process` is `None` if no process gets the reply.
+    pub(super) fn mark_reply<
         const P: usize,
         const W: usize,
         const G: usize,
@@ -214,16 +219,16 @@ impl Coverage {
         request: &Request<Small>,
         reply: &Reply<Small>,
     ) {
-        // A reply that nobody hears is no outcome of a step.
+        // A reply that reaches no process is not the outcome of a step.
         let Some(process) = process else { return };
-        if let Some(mark) = outcome(process, world, request, reply) {
+        if let Some(mark) = reply_mark(process, world, request, reply) {
             self.mark(mark);
         }
     }
 }
 
 /// The mark of a request and its reply.
-fn outcome<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
+fn reply_mark<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
     process: Process,
     world: &World<P, W, G, S, L>,
     request: &Request<Small>,
@@ -299,7 +304,7 @@ fn outcome<const P: usize, const W: usize, const G: usize, const S: usize, const
     })
 }
 
-/// Whether a producer's append demands a head.
+/// Whether the process is a producer whose append expects a certain head.
 fn is_expecting<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
     world: &World<P, W, G, S, L>,
     process: Process,

@@ -1,4 +1,4 @@
-//! Steps and states in words.
+//! Steps and states in words: those of the decision log, and shorter ones for the Explorer.
 
 use std::fmt::Write as _;
 
@@ -12,27 +12,39 @@ use crate::store::{
 };
 use crate::vocabulary::{Page, Seen};
 
-/// One step in words.
+/// One step in the words of the decision log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Words {
-    /// Who took it.
+    /// What took the step.
     pub who: Actor,
     /// What was done.
     pub did: String,
     /// What the store answered, if it was asked.
     pub answer: Option<String>,
-    /// Whether the reply was heard.
+    /// Whether the reply reached the sender.
     pub heard: bool,
     /// The fault that struck, if one did.
     pub fault: Option<&'static str>,
 }
 
-/// Who takes a step.
+impl Words {
+    /// A step of a process that asks the store nothing and meets no fault.
+    fn of(process: Process, did: String) -> Words {
+        Words { who: Actor::Process(process), did, answer: None, heard: true, fault: None }
+    }
+
+    /// A step that no process takes, and that asks the store nothing.
+    fn of_world(did: String) -> Words {
+        Words { who: Actor::World, did, answer: None, heard: true, fault: None }
+    }
+}
+
+/// What takes a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor {
     /// A process.
     Process(Process),
-    /// The network, the clock, the trigger source.
+    /// The network, the passing of time, or the source of triggers.
     World,
 }
 
@@ -60,7 +72,7 @@ impl std::fmt::Display for Run {
     }
 }
 
-/// An event is its producer's letter and number; a prime for each run that came before.
+/// Shows an event as its producer's letter and number, with a prime for each run before this one.
 impl std::fmt::Display for Token {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}{}{}", self.producer, self.number, "'".repeat(self.run.into()))
@@ -85,16 +97,20 @@ impl std::fmt::Display for Actor {
     }
 }
 
-/// What an action is, whatever the state; [`Protocol::words`] says more.
+/// Shows an action without its state, for Stateright's Explorer. [`Protocol::words`] says more.
 impl std::fmt::Display for Action {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Action::Begin { producer, count } => {
                 write!(f, "producer {producer} begins to append a batch of {count}")
             }
-            Action::Send { process } => write!(f, "{process} does what it wants to"),
-            Action::LoseReply { process } => write!(f, "{process} does, and the reply is lost"),
-            Action::Delay { process } => write!(f, "{process} asks, and a copy stays under way"),
+            Action::Send { process } => write!(f, "{process} sends what it wants"),
+            Action::LoseReply { process } => {
+                write!(f, "{process} sends its request, and the reply is lost")
+            }
+            Action::Delay { process } => {
+                write!(f, "{process} sends its request, which stays under way")
+            }
             Action::Arrive { copy } => write!(f, "late request {} arrives", copy + 1),
             Action::StaleRead { worker, view: Sight::Before(slot) } => {
                 write!(f, "worker {worker} reads, and sees nothing from slot {slot} on")
@@ -103,17 +119,17 @@ impl std::fmt::Display for Action {
                 write!(f, "worker {worker} reads, and does not see slot {slot}")
             }
             Action::Crash { process, applied: true } => {
-                write!(f, "{process} does, and crashes before it hears")
+                write!(f, "{process} sends its request, and crashes before the reply")
             }
             Action::Crash { process, applied: false } => write!(f, "{process} crashes"),
             Action::Restart { producer } => write!(f, "producer {producer} runs again"),
             Action::Take { worker, group } => {
                 write!(f, "worker {worker} takes a trigger of {group}")
             }
-            Action::Deliver { worker } => write!(f, "worker {worker}'s handler does its work"),
+            Action::Deliver { worker } => write!(f, "worker {worker} delivers"),
             Action::Clock { worker, now } => match *now {
-                Tick::RENEW => write!(f, "worker {worker} should renew"),
-                Tick::GRACE => write!(f, "worker {worker} has waited at the gap"),
+                Tick::RENEW => write!(f, "worker {worker} sees that it should renew its lease"),
+                Tick::GRACE => write!(f, "worker {worker} has waited long enough at the gap"),
                 _ => write!(f, "worker {worker} sees that a lease has ended"),
             },
             Action::Stop { worker } => write!(f, "worker {worker} runs out of time"),
@@ -128,7 +144,7 @@ impl std::fmt::Display for Action {
     }
 }
 
-/// A state for people: what is in the tables, and what everybody is about to do.
+/// Shows a state for people: what the tables hold, and what each process is about to do.
 impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize> std::fmt::Debug
     for World<P, W, G, S, L>
 {
@@ -162,7 +178,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
 impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>
     World<P, W, G, S, L>
 {
-    /// Head and slots; an asterisk marks what was acknowledged.
+    /// The head and the slots. An asterisk marks a slot that was acknowledged.
     fn slots_line(&self) -> String {
         let head = self.tables.head(&PARTITION);
         let tail = self.tables.tail(&PARTITION).max(head).0 as usize;
@@ -183,33 +199,22 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
 impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>
     Protocol<P, W, G, S, L>
 {
-    /// An action in words, as it is taken in a state.
+    /// Returns an action in the words of the decision log, as it is taken in a state.
+    ///
+    /// Replaying a log compares these words. To reword one is to change the format: see
+    /// [`VERSION`](crate::log::VERSION).
     #[must_use]
     pub fn words(&self, world: &World<P, W, G, S, L>, action: Action) -> Words {
-        let by = |process: Process, did: String| Words {
-            who: Actor::Process(process),
-            did,
-            answer: None,
-            heard: true,
-            fault: None,
-        };
-        let of_world =
-            |did: String, fault| Words { who: Actor::World, did, answer: None, heard: true, fault };
         let worker = Process::Worker;
         match action {
             Action::Begin { producer, count } => {
                 let events = if count == 1 { "event" } else { "events" };
-                by(Process::Producer(producer), format!("begins to append {count} {events}"))
+                let did = format!("begins to append {count} {events}");
+                Words::of(Process::Producer(producer), did)
             }
             Action::Send { process } => self.request_words(world, process, View::Latest, None),
             Action::StaleRead { worker: reader, view } => {
-                let words =
-                    self.request_words(world, worker(reader), view.view(), Some("stale read"));
-                let missed = match view {
-                    Sight::Before(slot) => format!("nothing from slot {slot} on is seen"),
-                    Sight::Without(slot) => format!("slot {slot} is not seen"),
-                };
-                Words { did: format!("{} ({missed})", words.did), ..words }
+                self.stale_read_words(world, worker(reader), view)
             }
             Action::LoseReply { process } => Words {
                 heard: false,
@@ -219,80 +224,94 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
                 let words = self.request_words(world, process, View::Latest, Some("late request"));
                 Words { answer: None, did: format!("{} (under way)", words.did), ..words }
             }
-            Action::Arrive { copy } => match &world.under_way[usize::from(copy)] {
-                Some(request) => {
-                    let reply = apply(&mut world.tables.clone(), request, View::Latest);
-                    Words {
-                        answer: Some(reply_words(&reply)),
-                        heard: false,
-                        ..of_world(format!("late: {}", request_words(request)), None)
-                    }
-                }
-                None => of_world("nothing arrives".to_owned(), None),
-            },
+            Action::Arrive { copy } => arrival_words(world, copy),
             Action::Crash { process, applied: false } => {
-                Words { fault: Some("crash"), ..by(process, "crashes".to_owned()) }
+                Words { fault: Some("crash"), ..Words::of(process, "crashes".to_owned()) }
             }
             Action::Crash { process, applied: true } => {
                 let words = self.request_words(world, process, View::Latest, Some("crash"));
                 Words { heard: false, did: format!("{}, and crashes", words.did), ..words }
             }
             Action::Restart { producer } => {
-                by(Process::Producer(producer), "runs again".to_owned())
+                Words::of(Process::Producer(producer), "runs again".to_owned())
             }
             Action::Take { worker: taker, group } => {
-                by(worker(taker), format!("takes a trigger{}", self.of_group(group)))
+                Words::of(worker(taker), format!("takes a trigger{}", self.of_group(group)))
             }
-            Action::Deliver { worker: taker } => {
-                by(worker(taker), self.delivery_words(world, taker))
+            Action::Deliver { worker: reader } => {
+                Words::of(worker(reader), self.delivery_words(world, reader))
             }
             Action::Clock { worker: reader, now } => {
-                let did = match now {
-                    Tick::RENEW => "sees that it should renew its lease",
-                    Tick::GRACE => "has waited long enough at the empty slot",
-                    _ if self.watches(world, reader) => {
-                        "has watched the lease for its whole length"
-                    }
-                    _ => "sees that its lease has ended, and stops",
-                };
-                by(worker(reader), did.to_owned())
+                Words::of(worker(reader), self.clock_words(world, reader, now).to_owned())
             }
             Action::Stop { worker: stopped } => Words {
                 fault: Some("time limit"),
-                ..by(worker(stopped), "runs out of time".to_owned())
+                ..Words::of(worker(stopped), "runs out of time".to_owned())
             },
-            Action::Lapse { group, aware } => {
-                let lives = world.lease(group).is_some_and(|lease| {
-                    let worker = lease.owner.worker;
-                    world.owner(worker) == lease.owner
-                        && world.workers[worker.index()].turn.is_some()
-                });
-                let (note, fault) = match (lives, aware) {
-                    (false, _) => ("nobody renews it", None),
-                    (true, true) => ("its owner was too slow, and knows", Some("expiry")),
-                    (true, false) => ("its owner does not know", Some("expiry")),
-                };
-                of_world(format!("the lease{} ends: {note}", self.of_group(group)), fault)
-            }
+            Action::Lapse { group, aware } => self.lapse_words(world, group, aware),
             Action::LoseTrigger { process } => Words {
                 fault: Some("trigger lost"),
-                ..by(process, "fails to send a trigger".to_owned())
+                ..Words::of(process, "fails to send a trigger".to_owned())
             },
-            Action::DuplicateTrigger { group } => of_world(
-                format!("a trigger{} arrives again", self.of_group(group)),
-                Some("trigger twice"),
-            ),
+            Action::DuplicateTrigger { group } => Words {
+                fault: Some("trigger twice"),
+                ..Words::of_world(format!("a trigger{} arrives again", self.of_group(group)))
+            },
             Action::Sweep { group } => {
-                of_world(format!("a sweep finds a lag{}", self.of_group(group)), None)
+                Words::of_world(format!("a sweep finds a lag{}", self.of_group(group)))
             }
         }
     }
 
+    fn stale_read_words(
+        &self,
+        world: &World<P, W, G, S, L>,
+        reader: Process,
+        view: Sight,
+    ) -> Words {
+        let words = self.request_words(world, reader, view.view(), Some("stale read"));
+        let missed = match view {
+            Sight::Before(slot) => format!("nothing from slot {slot} on is seen"),
+            Sight::Without(slot) => format!("slot {slot} is not seen"),
+        };
+        Words { did: format!("{} ({missed})", words.did), ..words }
+    }
+
+    fn clock_words(
+        &self,
+        world: &World<P, W, G, S, L>,
+        worker: WorkerNo,
+        now: Tick,
+    ) -> &'static str {
+        match now {
+            Tick::RENEW => "sees that it should renew its lease",
+            Tick::GRACE => "has waited long enough at the empty slot",
+            _ if self.watches(world, worker) => "has watched the lease for its whole length",
+            _ => "sees that its lease has ended, and stops",
+        }
+    }
+
+    fn lapse_words(&self, world: &World<P, W, G, S, L>, group: GroupNo, aware: bool) -> Words {
+        let lives = world.lease(group).is_some_and(|lease| {
+            let worker = lease.owner.worker;
+            world.owner(worker) == lease.owner && world.workers[worker.index()].turn.is_some()
+        });
+        let (note, fault) = match (lives, aware) {
+            (false, _) => ("nobody renews it", None),
+            (true, true) => ("its owner was too slow, and knows", Some("expiry")),
+            (true, false) => ("its owner does not know", Some("expiry")),
+        };
+        let did = format!("the lease{} ends: {note}", self.of_group(group));
+        Words { fault, ..Words::of_world(did) }
+    }
+
+    /// Whether a worker watches a lease that it does not hold.
     fn watches(&self, world: &World<P, W, G, S, L>, worker: WorkerNo) -> bool {
         let turn = world.workers[worker.index()].turn.as_ref();
         turn.is_some_and(|turn| !turn.machine.holds_lease())
     }
 
+    /// Names the group, where there is more than one.
     fn of_group(&self, group: GroupNo) -> String {
         if self.bounds.groups > 1 { format!(" of {group}") } else { String::new() }
     }
@@ -332,7 +351,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         text
     }
 
-    /// The part of a state that matters, in a line.
+    /// Returns the part of a state that matters in one line, in the words of the decision log.
     #[must_use]
     pub fn summary(&self, world: &World<P, W, G, S, L>) -> String {
         let mut text = world.slots_line();
@@ -354,5 +373,23 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
             }
         }
         text
+    }
+}
+
+/// A late request that arrives; it is the `copy`-th of those under way.
+fn arrival_words<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
+    world: &World<P, W, G, S, L>,
+    copy: u8,
+) -> Words {
+    match &world.under_way[usize::from(copy)] {
+        Some(request) => {
+            let reply = apply(&mut world.tables.clone(), request, View::Latest);
+            Words {
+                answer: Some(reply_words(&reply)),
+                heard: false,
+                ..Words::of_world(format!("late: {}", request_words(request)))
+            }
+        }
+        None => Words::of_world("nothing arrives".to_owned()),
     }
 }

@@ -1,20 +1,20 @@
 //! Hashing a state of many small numbers.
 //!
-//! A derived `Hash` feeds the hasher one number at a time, and each costs a
-//! round. This hasher stands in front of the real one and packs the numbers,
-//! most of which fit in a byte, eight to a word.
+//! A derived `Hash` feeds the hasher one number at a time, and each costs a round. This hasher
+//! stands in front of the real one and packs the numbers, most of which fit in a byte, into words
+//! of eight.
 
 use std::hash::Hasher;
 
-/// Packs what is hashed into words for the hasher behind it.
+/// A hasher that packs numbers into words for the hasher behind it.
 pub(super) struct Digest<'a, H: Hasher> {
     behind: &'a mut H,
     word: u64,
     filled: u32,
 }
 
-/// Announces a number that does not fit in a byte. So what is packed can be told
-/// apart whatever the numbers are: equal digests mean equal sequences.
+/// The byte that announces a number which does not fit in a byte. With it, different sequences of
+/// numbers are packed differently.
 const WIDE: u64 = 0xff;
 
 impl<'a, H: Hasher> Digest<'a, H> {
@@ -22,7 +22,7 @@ impl<'a, H: Hasher> Digest<'a, H> {
         Digest { behind, word: 0, filled: 0 }
     }
 
-    /// Hands on what is still held back.
+    /// Passes the rest to the hasher behind, which must happen before it is finished.
     pub(super) fn close(self) {
         self.behind.write_u64(self.word);
         self.behind.write_u32(self.filled);

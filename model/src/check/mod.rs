@@ -1,6 +1,7 @@
 //! The model checker: the machines over the abstract store, under faults, searched by Stateright.
 
 mod action;
+mod advance;
 mod bounds;
 mod coverage;
 mod describe;

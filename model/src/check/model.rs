@@ -45,7 +45,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
     }
 }
 
-/// Stateright wants a plain function for each property.
+/// The property of an invariant. Stateright takes only plain functions, hence the macro.
 fn property<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
     invariant: Invariant,
 ) -> Property<Protocol<P, W, G, S, L>> {

@@ -4,7 +4,7 @@ use super::small::{Count, GroupNo, PartitionNo, ProducerNo, Run, Small, Tick, To
 use crate::ids::{Epoch, Number, Seq};
 use crate::store::{FromSlots, Lease, Raiser, Record, Slot, Tables};
 
-/// The tables of one partition, for `P` producers, `G` groups and `S` slots.
+/// The tables of one partition in a few fixed bytes, for `P` producers, `G` groups and `S` slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Packed<const P: usize, const G: usize, const S: usize> {
     head: u8,
@@ -14,7 +14,7 @@ pub struct Packed<const P: usize, const G: usize, const S: usize> {
     leases: [Option<PackedLease>; G],
 }
 
-/// A slot in two bytes: 0 is empty, 1 is void, and everything else has the top bit set.
+/// A slot in two bytes: 0 is empty, 1 is a void, and events have the top bit set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Cell(u16);
 
@@ -61,26 +61,26 @@ impl Cell {
         }
     }
 
-    /// Whether it is not empty.
+    /// Whether the slot is not empty.
     pub(super) fn holds_something(self) -> bool {
         self != Cell::EMPTY
     }
 
-    /// Whether it holds events.
+    /// Whether the slot holds events.
     pub(super) fn holds_events(self) -> bool {
         self.0 >= 1 << 15
     }
 }
 
-/// A number of the checked world, which is small by construction: the world
-/// ends a path before a number outgrows its bounds.
+/// A number of the checked world as a byte. It fits, because the world ends a path before a number
+/// outgrows it.
 fn byte(number: u64) -> u8 {
     debug_assert!(number <= u64::from(u8::MAX));
     number as u8
 }
 
 impl<const P: usize, const G: usize, const S: usize> Packed<P, G, S> {
-    /// Empty tables.
+    /// The tables of a new stream.
     pub const EMPTY: Self = Packed {
         head: 0,
         raiser: None,
@@ -89,7 +89,7 @@ impl<const P: usize, const G: usize, const S: usize> Packed<P, G, S> {
         leases: [None; G],
     };
 
-    /// The highest sequence number that there is room for.
+    /// The highest sequence number for which there is room.
     pub const LAST: Seq = Seq(S as u64);
 
     /// The slots as cells, slot 1 first.
@@ -102,7 +102,7 @@ impl<const P: usize, const G: usize, const S: usize> Packed<P, G, S> {
         self.leases[group].map_or(0, |lease| usize::from(lease.checkpoint))
     }
 
-    /// Time passes until a group's lease has ended, unless it is renewed.
+    /// Lets time pass until a group's lease has ended.
     pub(super) fn lapse(&mut self, group: usize) {
         if let Some(lease) = &mut self.leases[group] {
             lease.until = Tick::NOW;
@@ -128,7 +128,7 @@ impl<const P: usize, const G: usize, const S: usize> Tables<Small> for Packed<P,
     }
 
     fn record(&self, _: &PartitionNo, name: &ProducerNo) -> Option<Record> {
-        // An epoch of a record is at least 1: zero says that there is none.
+        // The epoch of a record is at least 1, so 0 means that there is no record.
         let [epoch, number, count, slot] = self.records[name.index()].map(u64::from);
         let record = Record { epoch: Epoch(epoch), number: Number(number), count, slot: Seq(slot) };
         (epoch > 0).then_some(record)

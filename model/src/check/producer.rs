@@ -1,4 +1,4 @@
-//! What a producer of the checked world does next: its input, its batches, its runs.
+//! The producers of the checked world: their input, their batches, their runs.
 
 use super::protocol::Protocol;
 use super::small::{Count, ProducerNo, Small, Token};
@@ -11,7 +11,7 @@ use crate::store::{Record, Tables};
 impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>
     Protocol<P, W, G, S, L>
 {
-    /// What a run of a producer begins with.
+    /// What a run of a producer does first.
     pub(super) fn first_work(&self, producer: ProducerNo, run: u8, answered: u8) -> Work {
         if self.named() {
             Work::Claim(Claim::new(PARTITION, producer))
@@ -20,8 +20,8 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         }
     }
 
-    /// What a producer does next. Where it has no choice it begins its next append
-    /// at once: nobody can tell before it sends a request.
+    /// What a producer does next. Where it has no choice, it begins its next append at once, which
+    /// no other process can tell before the append sends a request.
     pub(super) fn between(
         &self,
         producer: ProducerNo,
@@ -38,7 +38,8 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         }
     }
 
-    /// A producer chooses its next batch, and looks where the head is if it is to demand that.
+    /// Begins the next append with a batch of `count` events. Where the bounds say so, it expects
+    /// the present head.
     pub(super) fn begin(
         &self,
         world: &World<P, W, G, S, L>,
@@ -80,7 +81,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         Append::new(&self.rules, PARTITION, token, Count(count), identity, expected)
     }
 
-    /// The token of a producer's append that ends with event `number`.
+    /// The name of a producer's append that ends with event `number`.
     pub(super) fn token(&self, producer: ProducerNo, run: u8, number: u8) -> Token {
         let run = if self.named() { 0 } else { run };
         Token { producer, run, number }

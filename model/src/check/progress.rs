@@ -2,11 +2,11 @@
 //! protocol steps alone, a state is reached in which everything is delivered.
 //!
 //! Stateright's `eventually` would miss a violation on a cycle. Here each state
-//! is asked for a way out: a search along fault-free steps for the goal, or for
-//! a state from which it is already known to be reached. It ends because the
-//! world is finite, and finds nothing exactly when there is no way: a dead end
-//! and a livelock look the same to it, and both are stuck. Its answers are kept
-//! by fingerprint, so that all the searches together visit few states twice.
+//! gets a search along fault-free steps, for the goal or for a state from which
+//! the goal is known to be reached. The search ends because the world is finite,
+//! and fails exactly when there is no way to the goal. A dead end and a livelock
+//! are both violations. Results are kept by fingerprint, so that all the searches
+//! together visit few states twice.
 
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 

@@ -1,8 +1,7 @@
 //! The invariants as predicates of a state.
 //!
-//! What only a step can break (S1, S3, D1, D2, L1, L3, an append that is acknowledged
-//! and lost) is judged where the step
-//! is taken, and remembered in the state.
+//! What only a step can break (S1, S3, D1, D2, L1, L3, and an append that is acknowledged and not
+//! in its slot) is judged where the step is taken, and remembered in the state.
 
 use std::sync::atomic::Ordering;
 
@@ -14,7 +13,8 @@ use crate::store::Slot;
 impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>
     Protocol<P, W, G, S, L>
 {
-    /// Whether an invariant holds in a state. Once its first violation is found it is not looked at again.
+    /// Whether an invariant holds in a state, for Stateright. Once its first violation is found,
+    /// or the search is asked to end, it is not judged again.
     pub(super) fn holds(&self, invariant: Invariant, world: &World<P, W, G, S, L>) -> bool {
         let found = &self.found[invariant as usize];
         if found.load(Ordering::Relaxed) || self.stop.load(Ordering::Relaxed) {
@@ -27,22 +27,21 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         holds
     }
 
-    /// Whether a checked invariant that a single state shows to be violated is so
-    /// here. What follows after that is not looked at: it would be blamed on the
-    /// protocol, and is only the damage. (Asked for alone, an invariant is looked
-    /// at everywhere.)
+    /// Whether a checked invariant other than P1 is violated in a state. Such a state is explored
+    /// no further, because a second violation may be no more than a consequence of the first. (If
+    /// only one invariant is checked, no other one hides its violations.)
     pub(super) fn is_ruined(&self, world: &World<P, W, G, S, L>) -> bool {
         let mut safety = self.checked.iter().filter(|invariant| **invariant != Invariant::P1);
         safety.any(|invariant| !self.judge(*invariant, world))
     }
 
-    /// The same for a state whose invariants were just judged: as long as no
-    /// violation was found anywhere, none was found here.
+    /// The same for a state whose invariants were just judged: as long as no violation was found
+    /// anywhere, none was found here. This saves most of the work.
     pub(super) fn was_judged_ruined(&self, world: &World<P, W, G, S, L>) -> bool {
         self.found.iter().any(|found| found.load(Ordering::Relaxed)) && self.is_ruined(world)
     }
 
-    /// Whether an invariant holds in a state.
+    /// Returns whether an invariant holds in a state.
     #[must_use]
     pub fn judge(&self, invariant: Invariant, world: &World<P, W, G, S, L>) -> bool {
         match invariant {
@@ -52,7 +51,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
             | Invariant::D2
             | Invariant::L1
             | Invariant::L3 => !world.ghost.broken.contains(invariant),
-            // An event can only be in two slots if two slots hold events.
+            // An event can be in two slots only if two slots hold events.
             Invariant::S2 => !world.holds_several() || one_slot_an_event(world),
             Invariant::D3 => self.nothing_skipped(world),
             Invariant::L2 => self.one_active(world),
@@ -64,9 +63,9 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         }
     }
 
-    /// D3: of the slots at or below a group's checkpoint, every one that holds
-    /// events was delivered to it. It is asked of every state, so an event that is
-    /// written behind the checkpoint later is seen too.
+    /// D3: every slot at or below a group's checkpoint that holds events was delivered to the
+    /// group. Every state is judged, so an event that is written below the checkpoint later is
+    /// found as well.
     fn nothing_skipped(&self, world: &World<P, W, G, S, L>) -> bool {
         self.groups().all(|group| {
             (1..=world.tables.checkpoint(group.index()))
@@ -74,8 +73,8 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         })
     }
 
-    /// L2: at most one worker acts as the owner of a lease. One whose lease has
-    /// ended, and who will see so before it acts, does not.
+    /// L2: at most one worker acts as the owner of a lease. A worker does not act if its lease has
+    /// ended and it will see that on its clock first.
     fn one_active(&self, world: &World<P, W, G, S, L>) -> bool {
         self.groups().all(|group| {
             let turns = world.workers.iter().filter_map(|worker| worker.turn.as_ref());
@@ -85,9 +84,9 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         })
     }
 
-    /// Whether everything is done (the goal of P1): every producer that lives has
-    /// its answers, no trigger waits, no turn is under way, and every acknowledged
-    /// event was delivered to every group.
+    /// Whether everything is done, which is the goal of P1: every living producer has its answers,
+    /// no trigger waits, no turn is under way, and every acknowledged event was delivered to every
+    /// group.
     pub(super) fn finished(&self, world: &World<P, W, G, S, L>) -> bool {
         let answered = world
             .producers
@@ -98,7 +97,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         answered && idle && quiet && self.all_delivered(world)
     }
 
-    /// How many events were delivered to each group.
+    /// Returns the number of events that were delivered to each group, by group.
     #[must_use]
     pub fn delivered(&self, world: &World<P, W, G, S, L>) -> Vec<u64> {
         let events = |group: usize| {
@@ -115,17 +114,17 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
 
     /// Whether every acknowledged event was delivered to every group.
     pub(super) fn all_delivered(&self, world: &World<P, W, G, S, L>) -> bool {
-        let everybody = (1 << self.bounds.groups) - 1;
+        let all_groups = (1 << self.bounds.groups) - 1;
         world
             .ghost
             .marks
             .iter()
-            .all(|mark| mark & ACKNOWLEDGED == 0 || mark & everybody == everybody)
+            .all(|mark| mark & ACKNOWLEDGED == 0 || mark & all_groups == all_groups)
     }
 }
 
-/// S2: no event is in two slots. A batch is named by its last event and holds
-/// those before it in its producer's count.
+/// S2: no event is in two slots. A batch is named by its last event, and holds the events before
+/// that in its producer's count.
 fn one_slot_an_event<
     const P: usize,
     const W: usize,

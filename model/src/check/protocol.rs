@@ -17,50 +17,56 @@ use crate::mutant::Mutant;
 use crate::rules::Rules;
 use crate::store::{Request, Slot, Tables};
 
-/// A design under its bounds: what Stateright searches.
+/// A design under its bounds: the model that Stateright searches.
+///
+/// It has room for `P` producers, `W` workers, `G` groups, `S` slots and `L` requests under way;
+/// the bounds may use less.
 pub struct Protocol<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>
 {
-    /// The rules that every machine is lent.
+    /// The rules that every machine borrows.
     pub rules: Rules<Small>,
-    /// How much of everything there is.
+    /// The size of the world and the faults that may strike it.
     pub bounds: Bounds,
     /// What clocks may do.
     pub clocks: Clocks,
     /// The invariants that are checked.
     pub checked: Vec<Invariant>,
-    /// What is broken on purpose.
+    /// The protection that is taken out, if one is.
     pub mutant: Option<Mutant>,
-    /// Whether to leave out orders of steps that make no difference.
+    /// Whether to leave out orders of steps that make no difference to any verdict.
     pub reduced: bool,
-    /// Whether the first state that breaks P1 is wanted, not just some state.
+    /// Whether P1 must be judged in the very first state that breaks it, which a short
+    /// counterexample needs and a verdict does not.
     pub shortest: bool,
-    /// What was exercised.
+    /// The marks that were reached so far.
     pub coverage: Coverage,
     /// States from which everything is known to be delivered (P1).
     pub(super) known: Known,
-    /// Invariants whose first violation was found.
+    /// For each invariant: whether its first violation was found.
     pub(super) found: [AtomicBool; Invariant::ALL.len()],
-    /// A number outgrew the world: the search was not exhaustive.
+    /// Whether a number outgrew the world, so that the search was not exhaustive.
     pub(super) outgrown: AtomicBool,
-    /// How many states needed a search for a way out (P1).
+    /// The number of states that needed a search for a way out (P1).
     pub searches: AtomicUsize,
-    /// Somebody asked the search to end.
+    /// Whether the search was asked to end.
     pub(super) stop: AtomicBool,
 }
 
-/// Which steps to list.
+/// The kinds of step to list.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Steps {
-    /// Those of the protocol and of passing time alone (P1).
+    /// Steps of the protocol and of passing time (P1).
     FaultFree,
-    /// Those, and the faults for which there is a budget.
+    /// Those steps, and the faults that the bounds still allow.
     All,
 }
 
 impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>
     Protocol<P, W, G, S, L>
 {
-    /// A protocol to check for the given invariants.
+    /// Returns a protocol to check for the given invariants, with reduction and without a tamper.
+    ///
+    /// The bounds must fit the sizes of the world.
     #[must_use]
     pub fn new(design: Design, bounds: Bounds, clocks: Clocks, checked: Vec<Invariant>) -> Self {
         let rules = Rules {
@@ -87,21 +93,22 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         }
     }
 
-    /// Breaks it on purpose.
+    /// Takes a protection out.
     #[must_use]
     pub fn mutated(mut self, mutant: Mutant) -> Self {
         self.mutant = Some(mutant);
         self
     }
 
-    /// Looks at every order of steps, also those that make no difference.
+    /// Explores every order of steps, even those that make no difference to any verdict.
     #[must_use]
     pub fn unreduced(mut self) -> Self {
         self.reduced = false;
         self
     }
 
-    /// Wants the shortest counterexamples, from a search in breadth.
+    /// Judges P1 in the very first state that breaks it, so that a search in breadth finds the
+    /// shortest counterexample. This is slower.
     #[must_use]
     pub fn shortest(mut self) -> Self {
         self.shortest = true;
@@ -112,6 +119,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         &self.rules.design
     }
 
+    /// Whether producers keep their name across restarts.
     pub(super) fn named(&self) -> bool {
         match self.design().producer {
             ProducerKind::Named => true,
@@ -119,7 +127,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         }
     }
 
-    /// Whether a trigger that a dead worker held comes back.
+    /// Whether triggers are durable, so that one that a dead worker held comes back.
     pub(super) fn durable(&self) -> bool {
         match self.design().trigger {
             Trigger::Queue | Trigger::Stream => true,
@@ -131,20 +139,20 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         (0..self.bounds.groups).map(GroupNo)
     }
 
-    /// The state before anything happened.
+    /// Returns the state before the first step.
     #[must_use]
     pub fn initial(&self) -> World<P, W, G, S, L> {
         World::new(&self.bounds, |producer| self.first_work(producer, 0, 0))
     }
 
-    /// Lists what can happen next, in an order that is the same each time.
+    /// Lists the actions that can happen next, in an order that is the same each time.
     pub(super) fn steps(
         &self,
         world: &World<P, W, G, S, L>,
         which: Steps,
         push: &mut impl FnMut(Action),
     ) {
-        match self.first_of_all(world) {
+        match self.process_to_explore(world) {
             Some(Process::Producer(producer)) => {
                 return self.producer_steps(world, producer, which, push);
             }
@@ -192,7 +200,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
                 let most = self.bounds.batch.min(self.bounds.events - answered);
                 (1..=most).for_each(|count| push(Action::Begin { producer, count }));
                 if which == Steps::All {
-                    self.crash(world, process, false, push);
+                    self.crash_steps(world, process, false, push);
                 }
             }
             Work::Claim(claim) => {
@@ -224,17 +232,17 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         let process = Process::Worker(worker);
         let Some(turn) = &world.workers[worker.index()].turn else {
             for group in self.groups() {
-                if world.triggers[group.index()] > 0 && !self.is_worn_out(world, group) {
+                if world.triggers[group.index()] > 0 && !self.was_woken_enough(world, group) {
                     push(Action::Take { worker, group });
                 }
             }
             return;
         };
         if turn.late && turn.machine.holds_lease() {
-            // It looks at its clock before it acts, and stops (L2).
+            // L2: the worker looks at its clock before it acts, and stops.
             push(Action::Clock { worker, now: Tick::LEASE });
             if which == Steps::All {
-                self.crash(world, process, false, push);
+                self.crash_steps(world, process, false, push);
             }
             return;
         }
@@ -254,10 +262,12 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         self.clock_steps(world, worker, turn, &wants, which, push);
         let crashable = wants.store.is_none() && !wants.trigger;
         if which == Steps::All && crashable {
-            self.crash(world, process, false, push);
+            self.crash_steps(world, process, false, push);
         }
     }
 
+    /// Lists what a worker may see on its clock: a renewal, a grace period or a watched lease that
+    /// is due, or that its time runs out.
     fn clock_steps(
         &self,
         world: &World<P, W, G, S, L>,
@@ -285,8 +295,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         }
     }
 
-    /// Whether an observer has watched a lease for its whole length: it has ended,
-    /// or is not the lease any more that it watched.
+    /// Whether the lease that a turn watches has ended, or is no longer the lease that it watched.
     fn watched_long_enough(&self, world: &World<P, W, G, S, L>, turn: &Turn) -> bool {
         match self.design().expiry {
             Expiry::WallClock => false,
@@ -298,6 +307,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         }
     }
 
+    /// Lists what can happen to a request that a process wants to send.
     fn request_steps(
         &self,
         world: &World<P, W, G, S, L>,
@@ -310,7 +320,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         if which == Steps::FaultFree {
             return;
         }
-        // A read whose reply is lost or late changes nothing: it is sent again.
+        // A read whose reply is lost or late changes nothing, and is sent again.
         if request.writes() {
             if world.left.has(|left| &mut left.lost_replies) {
                 push(Action::LoseReply { process });
@@ -319,11 +329,12 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
             if room && world.left.has(|left| &mut left.late) {
                 push(Action::Delay { process });
             }
-            self.crash(world, process, true, push);
+            self.crash_steps(world, process, true, push);
         }
-        self.crash(world, process, false, push);
+        self.crash_steps(world, process, false, push);
     }
 
+    /// Lists what can happen to a trigger that a process wants to send.
     fn trigger_steps(
         &self,
         world: &World<P, W, G, S, L>,
@@ -336,11 +347,12 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
             if !self.durable() && world.left.has(|left| &mut left.lost_triggers) {
                 push(Action::LoseTrigger { process });
             }
-            self.crash(world, process, false, push);
+            self.crash_steps(world, process, false, push);
         }
     }
 
-    fn crash(
+    /// Lists the crash of a process, if one is left. With `applied`, its request is applied first.
+    fn crash_steps(
         &self,
         world: &World<P, W, G, S, L>,
         process: Process,
@@ -352,7 +364,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         }
     }
 
-    /// What a read without consistency may miss: any one item, or all from some item on.
+    /// Lists what a read without consistency may miss: any one item, or all from some item on.
     fn stale_steps(
         &self,
         world: &World<P, W, G, S, L>,
@@ -377,6 +389,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         }
     }
 
+    /// Lists what can happen to a group's triggers and lease without any process acting.
     fn group_steps(
         &self,
         world: &World<P, W, G, S, L>,
@@ -387,14 +400,16 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         let waiting = world.triggers[group.index()];
         match self.design().trigger {
             Trigger::Sweep
-                if waiting == 0 && !self.is_held(world, group) && world.lags(group.index()) =>
+                if waiting == 0
+                    && !self.is_trigger_held(world, group)
+                    && world.lags(group.index()) =>
             {
                 push(Action::Sweep { group });
             }
             _ => {}
         }
         if which == Steps::All
-            && (waiting > 0 || self.is_held(world, group))
+            && (waiting > 0 || self.is_trigger_held(world, group))
             && world.left.has(|left| &mut left.duplicate_triggers)
         {
             push(Action::DuplicateTrigger { group });
@@ -409,7 +424,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         let holds = lives
             && turn.is_some_and(|t| t.machine.holds_lease() && t.machine.epoch() == lease.epoch);
         if !lives {
-            // Nobody renews it: time alone ends it.
+            // The owner is dead or does something else, so no step renews the lease and it ends.
             push(Action::Lapse { group, aware: false });
         } else if which == Steps::All && world.left.has(|left| &mut left.expiries) {
             if !holds {
@@ -424,22 +439,23 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         }
     }
 
-    /// Whether a lease was told often enough that there is work. A trigger that
-    /// comes back to a held lease could leave word for ever; from here on it comes
-    /// late, when the lease is free or has ended.
-    fn is_worn_out(&self, world: &World<P, W, G, S, L>, group: GroupNo) -> bool {
+    /// Whether enough triggers were counted on a held lease. A trigger that comes back to a held
+    /// lease could increment the wake counter forever, and the world would not be finite. From
+    /// here on the trigger comes late, when the lease is free or has ended.
+    fn was_woken_enough(&self, world: &World<P, W, G, S, L>, group: GroupNo) -> bool {
         world
             .lease(group)
             .is_some_and(|lease| lease.active && lease.until > Tick::NOW && lease.wake >= 3)
     }
 
     /// Whether a worker holds a trigger of the group.
-    fn is_held(&self, world: &World<P, W, G, S, L>, group: GroupNo) -> bool {
+    fn is_trigger_held(&self, world: &World<P, W, G, S, L>, group: GroupNo) -> bool {
         let mut turns = world.workers.iter().filter_map(|worker| worker.turn.as_ref());
         turns.any(|turn| turn.group == group)
     }
 
-    pub(super) fn outgrow(&self) {
+    /// Notes that a path was cut short because a number outgrew the world.
+    pub(super) fn note_outgrown(&self) {
         self.outgrown.store(true, Ordering::Relaxed);
     }
 }

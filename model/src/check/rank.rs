@@ -1,11 +1,11 @@
-//! How much is left to do: the shortcut of P1.
+//! Ranks: an estimate of the work that is left, which saves most searches for P1.
 //!
-//! If a fault-free step leads from a state to one of lower rank, then everything
-//! can be delivered from here if it can from there; and there is reachable, so it
-//! is asked itself. Ranks do not fall for ever, so only the states where no step
-//! lowers the rank need a search. This is sound whatever the numbers are: bad
-//! numbers cost searches, never a verdict. (A state in which something else is
-//! violated is not asked, so a step to one does not count.)
+//! If a fault-free step leads from a state to one of lower rank, then everything can be delivered
+//! from the first if it can from the second, and the second is reachable, so P1 is judged there
+//! too. Ranks cannot fall forever, so only states from which no step lowers the rank need a
+//! search. This is sound whatever the numbers are: bad numbers cost searches, but change no
+//! verdict. (P1 is not judged in a state that violates another invariant, so a step to such a
+//! state does not count.)
 
 use super::protocol::{Protocol, Steps};
 use super::small::{Small, Tick};
@@ -14,13 +14,13 @@ use crate::append::Want;
 use crate::consume::Wants;
 use crate::store::Request;
 
-/// A trigger that waits: more than any stage of the turn that it begins.
+/// The rank of a waiting trigger: more than any stage of the turn that it begins.
 const TRIGGER: u32 = 12;
-/// A slot beyond the checkpoint: more than the turn it takes to deliver it.
+/// The rank of a slot beyond the checkpoint: more than the turn that delivers it.
 const SLOT: u32 = 20;
-/// A turn that will end without effect, and give its trigger back.
+/// The rank of a turn that will end without effect and give its trigger back.
 const LOST: u32 = 30;
-/// An event that its producer has no answer for: more than all that writing it causes.
+/// The rank of an event without an answer: more than everything that its write causes.
 const EVENT: u32 = 120;
 
 impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>
@@ -39,9 +39,11 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         lower
     }
 
-    /// Whether everything is delivered within so many fault-free steps, drawn at
-    /// random: a walk, where a search would be too large. Every step that stays
-    /// possible is taken some time.
+    /// Returns whether a random walk of at most `steps` fault-free steps reaches a state in which
+    /// everything is delivered.
+    ///
+    /// It stands in for [`judge`](Self::judge) of P1 where a search would be too large. The walk
+    /// is the same each time, and takes every step sooner or later that stays possible.
     #[must_use]
     pub fn drains(&self, world: &World<P, W, G, S, L>, steps: usize) -> bool {
         let mut world = world.clone();
@@ -74,7 +76,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
                 Work::Between(_) => left,
                 Work::Append(append) => match append.wants(&self.rules) {
                     Want::Store(request) => left + stage(&request),
-                    // Answered already, where one attempt to trigger is all.
+                    // The append may have its answer already, where a trigger is attempted once.
                     Want::Trigger => left + TRIGGER * u32::from(self.bounds.groups) + 1,
                     Want::Nothing => left,
                 },
@@ -101,7 +103,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
     }
 }
 
-/// How far a process is from the end of what it does, by the request that it wants.
+/// How far a process is from the end of its work, by the request that it wants.
 fn stage(request: &Request<Small>) -> u32 {
     match request {
         Request::ReadLease { .. } => 11,
@@ -118,13 +120,14 @@ fn stage(request: &Request<Small>) -> u32 {
     }
 }
 
+/// How far a turn is from its end, by what it wants.
 fn turn_stage(wants: &Wants<'_, Small>) -> u32 {
     let delivering = if wants.deliver.is_some() { 5 } else { 0 };
     match &wants.store {
         Some(request) => stage(request) + delivering,
         None if wants.deliver.is_some() => delivering,
         None if wants.trigger => TRIGGER + 3,
-        // At a gap, or watching somebody's lease.
+        // The turn waits at a gap, or watches another worker's lease.
         None => 7,
     }
 }

@@ -1,8 +1,7 @@
-//! Partial-order reduction: states in which one process may as well go first.
+//! Partial-order reduction: states in which it is enough to explore the steps of one process.
 //!
-//! Both rules leave every verdict as it is, for safety and for P1: they only
-//! leave out orders that differ in nothing an invariant sees. A test compares
-//! verdicts with and without them.
+//! Both rules leave every verdict as it is, for safety and for P1. They leave out only orders of
+//! steps that no invariant can tell apart. A test compares verdicts with and without them.
 
 use super::action::Process;
 use super::protocol::Protocol;
@@ -12,8 +11,8 @@ use super::world::{Work, World};
 impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>
     Protocol<P, W, G, S, L>
 {
-    /// The process whose steps alone need to be looked at, if there is one.
-    pub(super) fn first_of_all(&self, world: &World<P, W, G, S, L>) -> Option<Process> {
+    /// The process whose steps alone need to be explored in a state, if there is one.
+    pub(super) fn process_to_explore(&self, world: &World<P, W, G, S, L>) -> Option<Process> {
         if !self.reduced {
             return None;
         }
@@ -21,9 +20,9 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
     }
 }
 
-/// A worker that has just taken a trigger. Taking one is a right-mover: whatever
-/// another process did between it and the worker's first request, it could have
-/// done before, to the same effect. So the two steps are looked at as one.
+/// A worker that has just taken a trigger. Taking one is a right-mover: whatever another process
+/// does between it and the worker's first request, it could have done before, with the same
+/// effect. So the two steps are explored as one.
 fn fresh_turn<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
     world: &World<P, W, G, S, L>,
 ) -> Option<Process> {
@@ -34,10 +33,10 @@ fn fresh_turn<const P: usize, const W: usize, const G: usize, const S: usize, co
 
 /// A producer that claims its name while no copy of its own requests is under way.
 ///
-/// Reading and claiming touch nothing but its own record, which nobody else
-/// reads or writes. All its steps, faults included, commute with all steps of
-/// others; the budgets of faults are sums, and do not mind the order either. So
-/// its steps are a persistent set, and they cannot close a cycle.
+/// Reading and claiming touch only the producer's own record, which no other process reads or
+/// writes. All its steps, including faults, commute with all steps of other processes; so do the
+/// counts of the faults that are left. So its steps are a persistent set, and they cannot close a
+/// cycle.
 fn claim<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
     world: &World<P, W, G, S, L>,
 ) -> Option<Process> {

@@ -6,7 +6,7 @@ use crate::ids::Seq;
 use crate::store::{FromSlots, Slot, Spoken};
 use crate::vocabulary::{Batch, Page, Seen, Time, Vocabulary};
 
-/// The vocabulary of the checker.
+/// The checker's vocabulary, whose values take a byte or two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Small;
 
@@ -29,7 +29,7 @@ macro_rules! number {
         pub struct $name(pub u8);
 
         impl $name {
-            /// As an index.
+            /// Returns the number as an index.
             #[must_use]
             pub const fn index(self) -> usize {
                 self.0 as usize
@@ -39,44 +39,44 @@ macro_rules! number {
 }
 
 number!(
-    /// A partition, from 0.
+    /// A partition, counted from 0.
     PartitionNo
 );
 number!(
-    /// A group, from 0.
+    /// A group, counted from 0 and shown as `g1`, `g2`.
     GroupNo
 );
 number!(
-    /// A producer, from 0.
+    /// A producer, counted from 0 and shown as `A`, `B`.
     ProducerNo
 );
 number!(
-    /// A worker, from 0.
+    /// A worker, counted from 0 and shown as `1`, `2`.
     WorkerNo
 );
 
-/// One run of a worker: a crash begins the next.
+/// One run of a worker, shown as `worker 1`, with a prime for each crash before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Run {
     /// The worker.
     pub worker: WorkerNo,
-    /// How often it crashed before.
+    /// The number of crashes before this run.
     pub run: u8,
 }
 
-/// Names an append: the producer, the run if runs are strangers to one another,
-/// and the last event of the batch in the producer's own count.
+/// The name of an append: the producer, the run if each run is another producer, and the last
+/// event of the batch in the producer's own count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Token {
-    /// Whose.
+    /// The producer.
     pub producer: ProducerNo,
-    /// The run; always 0 for a named producer, which is one and the same across its restarts.
+    /// The run; always 0 for a named producer, which is the same across its restarts.
     pub run: u8,
-    /// The event, from 1.
+    /// The batch's last event, counted from 1.
     pub number: u8,
 }
 
-/// How many events a batch holds.
+/// A batch, of which only the number of events matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Count(pub u8);
@@ -87,9 +87,9 @@ impl Batch for Count {
     }
 }
 
-/// Time, relative to now: it is always tick 0, and what passes is the times
-/// that were written down. A worker is told a later tick when something that it
-/// waits for is due; see [`Tick::RENEW`] and its siblings.
+/// A time relative to now, which is always tick 0. As time passes, the times that were written
+/// down become smaller instead. A worker is told a later tick when something is due that it waits
+/// for: [`Tick::RENEW`], [`Tick::GRACE`] or [`Tick::LEASE`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Tick(pub u8);
@@ -97,11 +97,11 @@ pub struct Tick(pub u8);
 impl Tick {
     /// Now, and any time that has passed.
     pub const NOW: Tick = Tick(0);
-    /// When a lease should be renewed.
+    /// The time at which a lease should be renewed.
     pub const RENEW: Tick = Tick(1);
-    /// When an empty slot may be voided.
+    /// The time at which an empty slot may be voided.
     pub const GRACE: Tick = Tick(2);
-    /// When a lease ends.
+    /// The time at which a lease ends.
     pub const LEASE: Tick = Tick(3);
 }
 
@@ -117,15 +117,15 @@ impl Time for Tick {
     }
 }
 
-/// How many items a page takes: enough for a run, a gap, and what is behind it.
+/// The number of items on a page: enough for a run, a gap and what is behind it.
 const PAGE: usize = 4;
 
 /// A page of up to four items.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Window {
-    /// The items' slots, rising; 0 where the page ends early.
+    /// The items' slots, ascending; 0 where the page ends early.
     slots: [u8; PAGE],
-    /// Bit i: item i is a void.
+    /// Bit `i` is set if item `i` is a void.
     voids: u8,
 }
 
@@ -158,7 +158,7 @@ impl FromSlots<Small> for Window {
 }
 
 impl Window {
-    /// The same page, as one sees it who takes voids for events.
+    /// The same page with its voids shown as events.
     pub(super) fn without_marks(self) -> Window {
         Window { voids: 0, ..self }
     }
@@ -180,6 +180,7 @@ impl Window {
         slots.map(move |slot| (Seq(u64::from(slot)), self.seen(Seq(u64::from(slot)))))
     }
 
+    /// The same page with only those items that `keeps` selects.
     fn keeping(self, keeps: impl Fn(Seen, Seq) -> bool) -> Window {
         let mut kept = Window::default();
         for (item, (slot, seen)) in

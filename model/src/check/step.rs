@@ -1,28 +1,26 @@
-//! One step of the world: what an action does, and what it breaks.
+//! One step of the world: what an action does, and what its request breaks.
 
 use super::action::{Action, Process};
 use super::protocol::Protocol;
-use super::small::{Count, GroupNo, Run, Small, Tick, WorkerNo};
-use super::world::{ACKNOWLEDGED, PARTITION, Producer, Turn, Work, World};
-use crate::append::{Answer, Append, Identity, Session, Want};
-use crate::consume::{Consume, News, Outcome};
-use crate::design::{Busy, Trigger};
-use crate::ids::{Number, Seq};
+use super::small::{GroupNo, Run, Small, Tick, WorkerNo};
+use super::world::{PARTITION, Producer, Turn, Work, World};
+use crate::append::Want;
+use crate::consume::{Consume, News};
+use crate::design::Trigger;
 use crate::invariant::Invariant;
-use crate::store::{Lease, Record, Reply, Request, Slot, Tables, View, apply};
-use crate::vocabulary::{Page, Seen};
+use crate::store::{Lease, Reply, Request, Slot, Tables, View, apply};
 
 impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>
     Protocol<P, W, G, S, L>
 {
-    /// The state after an action; `None` if the world has no room for it.
+    /// Returns the state after an action; `None` if the world has no room for it.
     pub(super) fn step(
         &self,
         last: &World<P, W, G, S, L>,
         action: Action,
     ) -> Option<World<P, W, G, S, L>> {
         let mut world = last.clone();
-        self.coverage.happened(action);
+        self.coverage.mark_action(action);
         match action {
             Action::Begin { producer, count } => {
                 world.producers[producer.index()].work = self.begin(last, producer, count);
@@ -34,19 +32,9 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
             }
             Action::LoseReply { process } => {
                 world.left.spend(|left| &mut left.lost_replies);
-                self.send_unheard(&mut world, process)?;
+                self.send_and_lose_reply(&mut world, process)?;
             }
-            Action::Delay { process } => {
-                world.left.spend(|left| &mut left.late);
-                let request = self.wanted(&world, process)?;
-                self.starts(&mut world, process);
-                let believed = self.mutant.and_then(|t| t.believed(&request, &world.tables));
-                let room = world.under_way.iter_mut().find(|copy| copy.is_none())?;
-                *room = Some(request);
-                if let Some(reply) = believed {
-                    self.hears(&mut world, process, reply);
-                }
-            }
+            Action::Delay { process } => self.delay(&mut world, process)?,
             Action::Arrive { copy } => {
                 let request = world.under_way[usize::from(copy)].take()?;
                 world.under_way[usize::from(copy)..].rotate_left(1);
@@ -55,21 +43,15 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
             Action::Crash { process, applied } => {
                 world.left.spend(|left| &mut left.crashes);
                 if applied {
-                    self.send_unheard(&mut world, process)?;
+                    self.send_and_lose_reply(&mut world, process)?;
                 }
-                self.crashed(&mut world, process);
+                self.crash(&mut world, process);
             }
             Action::Restart { producer } => {
                 let Producer { run, answered, .. } = last.producers[producer.index()];
                 world.producers[producer.index()].work = self.first_work(producer, run, answered);
             }
-            Action::Take { worker, group } => {
-                world.triggers[group.index()] -= 1;
-                let owner = world.owner(worker);
-                let machine = Consume::new(&self.rules, group, PARTITION, owner, Tick::NOW);
-                let turn = Turn { group, machine, fresh: true, late: false, delivered: 0 };
-                world.workers[worker.index()].turn = Some(turn);
-            }
+            Action::Take { worker, group } => self.begin_turn(&mut world, worker, group),
             Action::Deliver { worker } => {
                 self.deliver(&mut world, worker);
                 self.tell(&mut world, worker, Tick::NOW, News::Handled);
@@ -87,7 +69,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
             Action::Lapse { group, aware } => self.lapse(&mut world, group, aware),
             Action::LoseTrigger { process } => {
                 world.left.spend(|left| &mut left.lost_triggers);
-                self.triggered(&mut world, process);
+                self.finish_trigger(&mut world, process);
             }
             Action::DuplicateTrigger { group } => {
                 world.left.spend(|left| &mut left.duplicate_triggers);
@@ -98,7 +80,8 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         Some(world)
     }
 
-    /// The request that a process wants to send.
+    /// Returns the request that a process wants to send; `None` if it wants to send a trigger, or
+    /// nothing.
     pub(super) fn wanted(
         &self,
         world: &World<P, W, G, S, L>,
@@ -120,19 +103,20 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         }
     }
 
+    /// Sends what a process wants, be it a request or a trigger, and tells it the reply.
     fn send(&self, world: &mut World<P, W, G, S, L>, process: Process, view: View) -> Option<()> {
         let Some(request) = self.wanted(world, process) else {
             self.send_trigger(world, process);
             return Some(());
         };
-        self.starts(world, process);
+        self.note_start(world, process);
         let reply = self.execute(world, Some(process), &request, view)?;
-        self.hears(world, process, reply);
+        self.tell_reply(world, process, reply);
         Some(())
     }
 
-    /// A process hears the reply to what it sent.
-    fn hears(&self, world: &mut World<P, W, G, S, L>, process: Process, reply: Reply<Small>) {
+    /// Tells a process the reply to its request.
+    fn tell_reply(&self, world: &mut World<P, W, G, S, L>, process: Process, reply: Reply<Small>) {
         match process {
             Process::Producer(producer) => {
                 match &mut world.producers[producer.index()].work {
@@ -140,7 +124,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
                     Work::Append(append) => append.tell(&self.rules, reply),
                     Work::Between(_) | Work::Finished | Work::Dead => {}
                 }
-                self.answered(world, producer.index());
+                self.advance_producer(world, producer.index());
             }
             Process::Worker(worker) => {
                 self.tell(world, worker, Tick::NOW, News::Reply(reply));
@@ -148,15 +132,43 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         }
     }
 
-    /// Sends what a process wants; nobody hears the reply.
-    fn send_unheard(&self, world: &mut World<P, W, G, S, L>, process: Process) -> Option<()> {
+    /// Sends the request that a process wants, and loses the reply.
+    fn send_and_lose_reply(
+        &self,
+        world: &mut World<P, W, G, S, L>,
+        process: Process,
+    ) -> Option<()> {
         let request = self.wanted(world, process)?;
-        self.starts(world, process);
+        self.note_start(world, process);
         self.execute(world, Some(process), &request, View::Latest).map(drop)
     }
 
-    /// An append begins, for others to see, with its first request; so does a turn.
-    fn starts(&self, world: &mut World<P, W, G, S, L>, process: Process) {
+    /// Keeps a copy of the request that a process wants, which arrives later or never.
+    fn delay(&self, world: &mut World<P, W, G, S, L>, process: Process) -> Option<()> {
+        world.left.spend(|left| &mut left.late);
+        let request = self.wanted(world, process)?;
+        self.note_start(world, process);
+        let believed = self.mutant.and_then(|t| t.believed(&request, &world.tables));
+        let room = world.under_way.iter_mut().find(|copy| copy.is_none())?;
+        *room = Some(request);
+        if let Some(reply) = believed {
+            self.tell_reply(world, process, reply);
+        }
+        Some(())
+    }
+
+    /// Gives a worker a trigger of a group, with which its turn begins.
+    fn begin_turn(&self, world: &mut World<P, W, G, S, L>, worker: WorkerNo, group: GroupNo) {
+        world.triggers[group.index()] -= 1;
+        let owner = world.owner(worker);
+        let machine = Consume::new(&self.rules, group, PARTITION, owner, Tick::NOW);
+        let turn = Turn { group, machine, fresh: true, late: false, delivered: 0 };
+        world.workers[worker.index()].turn = Some(turn);
+    }
+
+    /// Notes that a process has sent a request: an append counts as begun from its first one (S3),
+    /// and a turn is no longer fresh.
+    fn note_start(&self, world: &mut World<P, W, G, S, L>, process: Process) {
         let acknowledged = world.acknowledged();
         if let Process::Producer(producer) = process
             && let Producer { work: Work::Append(_), since, .. } =
@@ -171,7 +183,8 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         }
     }
 
-    /// Applies a request, and holds what it did against the invariants.
+    /// Applies a request, and judges what it did to its slot and its lease (S1, L1, L3). `process`
+    /// is `None` for a late copy.
     fn execute(
         &self,
         world: &mut World<P, W, G, S, L>,
@@ -180,7 +193,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         view: View,
     ) -> Option<Reply<Small>> {
         if self.outgrows(world, request) {
-            self.outgrow();
+            self.note_outgrown();
             return None;
         }
         let slot = request.slot();
@@ -192,7 +205,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
             Some(mutant) => mutant.apply(&mut world.tables, request, view),
             None => apply(&mut world.tables, request, view),
         };
-        self.coverage.answered(process, world, request, &reply);
+        self.coverage.mark_reply(process, world, request, &reply);
 
         if let (Some(slot), Some(before)) = (slot, slot_before) {
             let after = world.tables.slot(&PARTITION, slot);
@@ -200,7 +213,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
                 world.ghost.broken.insert(Invariant::S1);
             }
             if matches!(after, Slot::Events { .. }) && reply.wrote() {
-                self.streamed(world);
+                self.trigger_from_stream(world);
             }
         }
         if let Some(group) = group {
@@ -220,7 +233,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
                 world.tables.head(&PARTITION) >= World::<P, W, G, S, L>::LAST
             }
             Request::Write(write) => write.slot > World::<P, W, G, S, L>::LAST,
-            // Only where a protection is taken out do epochs grow without end.
+            // Epochs grow without end only where a protection is taken out.
             Request::Acquire { group, .. } => {
                 world.lease(*group).is_some_and(|lease| lease.epoch.0 >= u64::from(u8::MAX))
             }
@@ -228,14 +241,15 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         }
     }
 
-    /// The table's stream turns a written slot into a trigger for every group.
-    fn streamed(&self, world: &mut World<P, W, G, S, L>) {
+    /// Triggers every group because a slot was written, where the table's stream does that.
+    fn trigger_from_stream(&self, world: &mut World<P, W, G, S, L>) {
         match self.design().trigger {
             Trigger::Stream => self.groups().for_each(|g| world.triggers[g.index()] += 1),
             Trigger::BestEffort | Trigger::Queue | Trigger::Sweep => {}
         }
     }
 
+    /// Sends the trigger that a process wants: a producer to every group, a worker to its own.
     fn send_trigger(&self, world: &mut World<P, W, G, S, L>, process: Process) {
         match process {
             Process::Producer(_) => {
@@ -247,174 +261,24 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
                 }
             }
         }
-        self.triggered(world, process);
+        self.finish_trigger(world, process);
     }
 
-    fn triggered(&self, world: &mut World<P, W, G, S, L>, process: Process) {
+    /// Tells a process that its trigger was sent, or attempted.
+    fn finish_trigger(&self, world: &mut World<P, W, G, S, L>, process: Process) {
         match process {
             Process::Producer(producer) => {
                 if let Work::Append(append) = &mut world.producers[producer.index()].work {
                     append.notified();
                 }
-                self.answered(world, producer.index());
+                self.advance_producer(world, producer.index());
             }
             Process::Worker(worker) => self.tell(world, worker, Tick::NOW, News::Triggered),
         }
     }
 
-    // Producers.
-
-    /// Draws the consequences once a producer's claim or append has its answer.
-    fn answered(&self, world: &mut World<P, W, G, S, L>, index: usize) {
-        let work = match &world.producers[index].work {
-            Work::Claim(claim) => match claim.record() {
-                Some(record) => self.claimed(world, index, record),
-                None => return,
-            },
-            Work::Append(append) => {
-                let Some(answer) = append.answer(&self.rules) else { return };
-                let append = append.clone();
-                self.acknowledge(world, index, &append, answer);
-                match append.wants(&self.rules) {
-                    // Answered already, and a best-effort trigger is still to be sent.
-                    Want::Trigger => return,
-                    Want::Store(_) | Want::Nothing => self.next_work(world, index, &append),
-                }
-            }
-            Work::Between(_) | Work::Finished | Work::Dead => return,
-        };
-        world.producers[index].work = work;
-    }
-
-    /// A run has claimed its name and knows what earlier runs did.
-    fn claimed(&self, world: &mut World<P, W, G, S, L>, index: usize, record: Record) -> Work {
-        let producer = super::small::ProducerNo(index as u8);
-        let (number, count) = (record.number.0 as u8, record.count as u8);
-        let done = number - count;
-        let known = &mut world.producers[index].answered;
-        *known = (*known).max(done);
-        if number <= *known {
-            return self.between(producer, 0, *known, Some(record));
-        }
-        let token = self.token(producer, 0, number);
-        let session = Session { name: producer, record, number: Number(number.into()) };
-        let append = Append::resume(PARTITION, token, Count(count), session);
-        Work::Append(append)
-    }
-
-    fn next_work(
-        &self,
-        world: &World<P, W, G, S, L>,
-        index: usize,
-        append: &Append<Small>,
-    ) -> Work {
-        let record = match append.identity() {
-            Identity::Anonymous => None,
-            Identity::Named(session) => Some(session.record),
-        };
-        let Producer { run, answered, .. } = world.producers[index];
-        self.between(append.token().producer, run, answered, record)
-    }
-
-    fn acknowledge(
-        &self,
-        world: &mut World<P, W, G, S, L>,
-        index: usize,
-        append: &Append<Small>,
-        answer: Answer,
-    ) {
-        let number = append.token().number;
-        world.producers[index].answered = number;
-        let since = world.producers[index].since.take();
-        match answer {
-            Answer::Appended(slot) => {
-                // What is acknowledged and in no slot, or in another's, can never be delivered.
-                let held = world.tables.slot(&PARTITION, slot);
-                if !matches!(held, Slot::Events { token, .. } if token == *append.token()) {
-                    world.ghost.broken.insert(Invariant::P1);
-                }
-                let index = slot.0 as usize - 1;
-                if world.ghost.marks[index] & ACKNOWLEDGED == 0 {
-                    world.ghost.marks[index] |= ACKNOWLEDGED;
-                    if since.is_some_and(|since| slot.0 as u8 <= since) {
-                        world.ghost.broken.insert(Invariant::S3);
-                    }
-                }
-            }
-            Answer::Conflict { .. } | Answer::Fenced => world.ghost.refused[index] |= 1 << number,
-        }
-    }
-
-    // Workers.
-
-    /// Tells a worker news, and draws the consequences if that ends its lease or its turn.
-    pub(super) fn tell(
-        &self,
-        world: &mut World<P, W, G, S, L>,
-        worker: WorkerNo,
-        now: Tick,
-        news: News<Small>,
-    ) {
-        let Some(turn) = &mut world.workers[worker.index()].turn else { return };
-        let group = turn.group;
-        let cursor = turn.machine.cursor().0 as u8;
-        let held = turn.machine.holds_lease();
-        turn.machine.tell(&self.rules, now, news);
-        turn.machine.rebase(Tick::NOW);
-        let gave_up = held && !turn.machine.holds_lease();
-        if gave_up {
-            turn.late = false;
-            turn.delivered = 0;
-        }
-        let done = turn.machine.wants(&self.rules).done;
-        if gave_up && done != Some(Outcome::Lost) {
-            // It ended as it should: what was delivered until now stays delivered (D2).
-            let settled = &mut world.ghost.settled[group.index()];
-            *settled = (*settled).max(cursor);
-        }
-        if let Some(outcome) = done {
-            self.coverage.ended(outcome);
-            world.workers[worker.index()].turn = None;
-            let comes_back = match (outcome, self.design().busy) {
-                (Outcome::CaughtUp | Outcome::HandedOver, _) => false,
-                (Outcome::GivenBack, _) => true,
-                (Outcome::Busy | Outcome::Lost, Busy::ComeBack) => true,
-                (Outcome::Busy | Outcome::Lost, Busy::Drop) => false,
-            };
-            world.triggers[group.index()] += u8::from(comes_back);
-        }
-    }
-
-    fn crashed(&self, world: &mut World<P, W, G, S, L>, process: Process) {
-        match process {
-            Process::Producer(producer) => {
-                let named = self.named();
-                let Producer { work, run, answered, since } =
-                    &mut world.producers[producer.index()];
-                *work = Work::Dead;
-                // Nobody is left who was told that an append was refused.
-                world.ghost.refused[producer.index()] = 0;
-                if named {
-                    // Its next run knows nothing but what its record says.
-                    *answered = 0;
-                } else {
-                    // Its next run is a stranger, and appends anew what was not answered.
-                    *run += 1;
-                    *since = None;
-                }
-            }
-            Process::Worker(worker) => {
-                let worker = &mut world.workers[worker.index()];
-                worker.run += 1;
-                if let Some(turn) = worker.turn.take()
-                    && self.durable()
-                {
-                    world.triggers[turn.group.index()] += 1;
-                }
-            }
-        }
-    }
-
+    /// Ends a group's lease by the passing of time. An `aware` owner will see it at its next look
+    /// at the clock.
     fn lapse(&self, world: &mut World<P, W, G, S, L>, group: GroupNo, aware: bool) {
         let Some(lease) = world.lease(group) else { return };
         let worker = lease.owner.worker;
@@ -428,33 +292,9 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
             world.left.spend(|left| &mut left.expiries);
         }
     }
-
-    /// The handler sees the events of a delivery.
-    fn deliver(&self, world: &mut World<P, W, G, S, L>, worker: WorkerNo) {
-        let owner = world.owner(worker);
-        let Some(turn) = &world.workers[worker.index()].turn else { return };
-        let Some(delivery) = turn.machine.wants(&self.rules).deliver else { return };
-        let (group, epoch) = (turn.group, delivery.epoch);
-        let (after, upto, page) = (delivery.after.0, delivery.upto.0, *delivery.page);
-        let mut last = turn.delivered;
-        let current = world
-            .lease(group)
-            .is_some_and(|lease| lease.active && lease.owner == owner && lease.epoch == epoch);
-        for slot in after + 1..=upto {
-            if page.seen(Seq(slot)) != Seen::Events {
-                continue;
-            }
-            judge_delivery(world, group, slot as u8, last, current);
-            world.ghost.marks[slot as usize - 1] |= 1 << group.0;
-            last = slot as u8;
-        }
-        if let Some(turn) = &mut world.workers[worker.index()].turn {
-            turn.delivered = last;
-        }
-    }
 }
 
-/// Holds what became of a lease against L1 and L3.
+/// Judges the change of a lease (L1, L3). `sender` is the worker's run that sent the request.
 fn judge_lease<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
     world: &mut World<P, W, G, S, L>,
     group: GroupNo,
@@ -470,37 +310,5 @@ fn judge_lease<const P: usize, const W: usize, const G: usize, const S: usize, c
     let strange = sender.is_some_and(|sender| sender != before.owner);
     if after.checkpoint < before.checkpoint || (moved && strange) {
         world.ghost.broken.insert(Invariant::L3);
-    }
-}
-
-/// Holds one delivered slot against D1 and D2. `last` is the slot delivered before
-/// it under the same lease; `current` whether that lease is still the latest.
-fn judge_delivery<
-    const P: usize,
-    const W: usize,
-    const G: usize,
-    const S: usize,
-    const L: usize,
->(
-    world: &mut World<P, W, G, S, L>,
-    group: GroupNo,
-    slot: u8,
-    last: u8,
-    current: bool,
-) {
-    let appended = match world.tables.slot(&PARTITION, Seq(slot.into())) {
-        Slot::Events { token, .. } => !world.was_refused(token),
-        Slot::Void | Slot::Empty => false,
-    };
-    if !appended {
-        world.ghost.broken.insert(Invariant::D1);
-    }
-    let delivered = |slot: usize| world.was_delivered(group.index(), slot);
-    let again = delivered(slot.into());
-    let overtaken = (usize::from(slot) + 1..=S).any(delivered);
-    let settled = slot <= world.ghost.settled[group.index()];
-    // Under a lost lease a redelivery is excused: the handler gets the epoch and can tell.
-    if slot <= last || (overtaken && !again) || (again && settled && current) {
-        world.ghost.broken.insert(Invariant::D2);
     }
 }

@@ -1,5 +1,5 @@
-//! The checked world: tables, processes, triggers, requests under way, and what
-//! an omniscient observer remembers.
+//! The checked world: tables, processes, triggers, requests under way, and what the judge of the
+//! invariants remembers.
 
 use std::hash::{Hash, Hasher};
 
@@ -13,12 +13,14 @@ use crate::ids::Seq;
 use crate::invariant::Invariant;
 use crate::store::{Lease, Request, Tables};
 
-/// The one partition, until they split.
+/// The only partition of the checked world.
 pub const PARTITION: PartitionNo = PartitionNo(0);
 
-/// One state: `P` producers, `W` workers, `G` groups, `S` slots, `L` requests under way.
+/// A state of the checked world, with room for `P` producers, `W` workers, `G` groups, `S` slots
+/// and `L` requests under way.
 ///
-/// Everything is inline and of fixed size; a clone is a copy.
+/// Everything is inline and of fixed size, so that a clone is a copy. `Debug` prints a state for
+/// people, over several lines.
 #[derive(Clone, PartialEq, Eq)]
 pub struct World<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize> {
     pub(super) tables: Packed<P, G, S>,
@@ -26,7 +28,7 @@ pub struct World<const P: usize, const W: usize, const G: usize, const S: usize,
     pub(super) workers: [Worker; W],
     /// Triggers that wait to be taken, for each group.
     pub(super) triggers: [u8; G],
-    /// Copies of requests that will arrive some time, or never.
+    /// Copies of requests that arrive later, or never.
     pub(super) under_way: [Option<Request<Small>>; L],
     pub(super) left: Left,
     pub(super) ghost: Ghost<P, G, S>,
@@ -44,32 +46,32 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
     }
 }
 
-/// A producer and where it stands in its input.
+/// A producer and its place in its input.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Producer {
     pub(super) work: Work,
-    /// How often it crashed.
+    /// The number of crashes before this run of an anonymous producer; 0 for a named one.
     pub(super) run: u8,
-    /// How many events of its input are answered for.
+    /// The number of events of its input that have an answer.
     pub(super) answered: u8,
-    /// The last slot that was acknowledged to anybody when the append that is
-    /// under way sent its first request, once it has (S3). An append of a named
-    /// producer is one and the same across restarts.
+    /// The last slot that was acknowledged to any producer when the present append sent its first
+    /// request, if it has sent one (S3). For a named producer an append is one and the same across
+    /// restarts.
     pub(super) since: Option<u8>,
 }
 
 /// What a producer is doing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Work {
-    /// It claims its name.
+    /// The producer claims its name.
     Claim(Claim<Small>),
-    /// It is about to begin an append, with the record of its name if it has one.
+    /// The producer is about to begin an append, with its record if it has a name.
     Between(Option<crate::store::Record>),
-    /// It appends.
+    /// The producer appends.
     Append(Append<Small>),
-    /// Its input is at an end.
+    /// The producer has an answer for all of its input.
     Finished,
-    /// It crashed.
+    /// The producer has crashed.
     Dead,
 }
 
@@ -77,33 +79,33 @@ pub(super) enum Work {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Worker {
     pub(super) turn: Option<Turn>,
-    /// How often it crashed.
+    /// The number of crashes before this run.
     pub(super) run: u8,
 }
 
-/// A worker's turn for a group: the trigger it took stays with it until the end.
+/// A worker's turn for a group. The trigger that it took stays with it until the end.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Turn {
     pub(super) group: GroupNo,
     pub(super) machine: Consume<Small>,
-    /// It took its trigger in the last step.
+    /// Whether it has sent no request yet.
     pub(super) fresh: bool,
-    /// Its lease has ended, and its clock will tell it when it looks.
+    /// Whether its lease has ended, and it will see that at its next look at the clock.
     pub(super) late: bool,
     /// The last slot delivered under this lease (D2).
     pub(super) delivered: u8,
 }
 
-/// What an observer remembers who sees everything. No machine reads it.
+/// What the judge of the invariants remembers. No machine reads it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Ghost<const P: usize, const G: usize, const S: usize> {
-    /// For each slot: bit `g`, delivered to group g; the top bit, acknowledged.
+    /// For each slot: bit `g` if it was delivered to group `g`; the top bit if it was acknowledged.
     pub(super) marks: [u8; S],
-    /// For each group: what was delivered when a turn last ended as it should (D2).
+    /// For each group: the last slot that was finished when a lease last ended as it should (D2).
     pub(super) settled: [u8; G],
-    /// For each producer: bit `n`, its present run was told that event n is refused (D1).
+    /// For each producer: bit `n` if its present run was told that event `n` is refused (D1).
     pub(super) refused: [u8; P],
-    /// The invariants that a step broke.
+    /// The invariants that some step broke.
     pub(super) broken: Broken,
 }
 
@@ -156,12 +158,14 @@ impl Left {
     }
 
     /// Whether one more fault of a kind may strike.
+    ///
+    /// `kind` selects the count of that kind.
     pub(super) fn has(self, kind: fn(&mut Left) -> &mut u8) -> bool {
         let mut copy = self;
         self.faults > 0 && *kind(&mut copy) > 0
     }
 
-    /// One more fault of a kind strikes.
+    /// Counts one more fault of a kind.
     pub(super) fn spend(&mut self, kind: fn(&mut Left) -> &mut u8) {
         self.faults -= 1;
         *kind(self) -= 1;
@@ -171,8 +175,8 @@ impl Left {
 impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>
     World<P, W, G, S, L>
 {
-    /// The world before anything happened. Producers, workers and groups beyond
-    /// the bounds take no part.
+    /// The world before the first step. Producers, workers and groups beyond the bounds take no
+    /// part.
     pub(super) fn new(bounds: &Bounds, first: impl Fn(ProducerNo) -> Work) -> Self {
         let idle = Worker { turn: None, run: 0 };
         World {
@@ -195,7 +199,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         }
     }
 
-    /// Hashes what the rest of a run without faults depends on (P1).
+    /// Hashes everything on which the rest of a run without faults depends (P1).
     pub(super) fn hash_outlook<H: Hasher>(&self, state: &mut H) {
         let World { tables, producers, workers, triggers, under_way: _, left: _, ghost } = self;
         let mut digest = Digest::new(state);
@@ -218,7 +222,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         last.map_or(0, |index| index as u8 + 1)
     }
 
-    /// Whether an append was refused, and whoever was told so is still there (D1).
+    /// Whether an append was refused, and the run that was told so is still alive (D1).
     pub(super) fn was_refused(&self, token: Token) -> bool {
         let producer = token.producer.index();
         let told = self.ghost.refused[producer] & 1 << token.number != 0;
@@ -250,6 +254,6 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         (self.tables.checkpoint(group) + 1..=S).any(|slot| self.holds_events(slot))
     }
 
-    /// The last slot there is room for.
+    /// The last slot for which there is room.
     pub(super) const LAST: Seq = Packed::<P, G, S>::LAST;
 }
