@@ -3,6 +3,7 @@
 use super::super::action::Process;
 use super::super::small::{GroupNo, Tick, WorkerNo};
 use super::path::Path;
+use super::phrase::listed;
 use crate::invariant::Invariant;
 use crate::store::Request;
 
@@ -70,7 +71,7 @@ pub(super) fn two_at_work(path: &Path) -> Option<String> {
         "workers {one} and {other} are at work for group {group} on the same partition at once: \
          worker {one} took the lease at step {first} (epoch {old}) and still acts on it, although \
          {}.",
-        super::listed(&since)
+        listed(&since)
     ))
 }
 

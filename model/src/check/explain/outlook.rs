@@ -7,7 +7,7 @@ use super::super::protocol::{Protocol, Steps};
 use super::super::small::{GroupNo, ProducerNo};
 use super::super::world::{ACKNOWLEDGED, PARTITION, Work, World};
 use super::path::events;
-use super::told::does;
+use super::phrase::does;
 use crate::ids::Seq;
 use crate::store::Tables;
 

@@ -3,9 +3,9 @@
 use super::super::action::{Action, Process};
 use super::super::small::{GroupNo, WorkerNo};
 use super::super::world::{Turn, Work};
-use super::listed;
 use super::outlook::Outlook;
 use super::path::Path;
+use super::phrase::listed;
 use crate::append::Want;
 use crate::invariant::Invariant;
 use crate::store::{Request, Slot};

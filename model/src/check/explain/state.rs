@@ -4,7 +4,7 @@ use super::super::action::Process;
 use super::super::small::{GroupNo, ProducerNo, Small, Tick, WorkerNo};
 use super::super::world::{Turn, Work};
 use super::path::{Path, Scene, events};
-use super::told::asked;
+use super::phrase::{asked, listed};
 use crate::append::Want;
 use crate::ids::Seq;
 use crate::store::{Request, Slot, Spoken};
@@ -79,7 +79,7 @@ fn slot_line(path: &Path, scene: &Scene, slot: usize) -> String {
         .collect();
     let delivered = match groups.as_slice() {
         [] => "not delivered".to_owned(),
-        groups => format!("delivered to {}", super::listed(groups)),
+        groups => format!("delivered to {}", listed(groups)),
     };
     format!("slot {slot}: event {events}, {acknowledged}, {delivered}")
 }
@@ -153,7 +153,7 @@ fn next(path: &Path, scene: &Scene, turn: &Turn) -> String {
         next.push("trigger a successor".to_owned());
     }
     if !next.is_empty() {
-        return format!("about to {}", super::listed(&next));
+        return format!("about to {}", listed(&next));
     }
     if turn.machine.holds_lease() {
         return format!("waiting at slot {}, which it saw empty", turn.machine.cursor().next());
@@ -170,7 +170,7 @@ fn delivery(path: &Path, scene: &Scene, turn: &Turn) -> String {
         Some(events) => format!("{events} (slot {slot})"),
         None => format!("slot {slot}"),
     });
-    super::listed(&named.collect::<Vec<_>>())
+    listed(&named.collect::<Vec<_>>())
 }
 
 fn request_words(request: &Request<Small>) -> String {

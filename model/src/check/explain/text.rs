@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use super::super::action::Action;
 use super::super::trace::Decision;
-use super::{Explanation, Told};
+use super::explanation::Explanation;
+use super::told::Told;
 
 /// How wide a line of prose may be.
 const WIDTH: usize = 100;

@@ -2,6 +2,7 @@
 
 use super::super::action::{Action, Process};
 use super::path::Path;
+use super::phrase::{asked, does};
 use super::state;
 use crate::store::request_words;
 
@@ -46,25 +47,5 @@ impl Told {
             (state::tables(path, path.before(step)), state::tables(path, path.after(step)));
         let changes = after.into_iter().filter(|line| !before.contains(line)).collect();
         Told { who, did, changes }
-    }
-}
-
-/// A request as the decision log words it, as something to do.
-pub(super) fn asked(did: &str) -> String {
-    // Without a fence its other condition comes first.
-    did.replace("release the lease and ", "release the lease if ")
-}
-
-/// A step as the decision log words it, as something that somebody does.
-pub(super) fn does(did: &str) -> String {
-    const REQUESTS: [&str; 10] =
-        ["read", "raise", "claim", "write", "void", "set", "take", "renew", "move", "release"];
-    let text = asked(did);
-    match text.split_once(' ') {
-        Some((verb, rest)) if REQUESTS.contains(&verb) => {
-            format!("{verb}s {}", rest.replace(" and write ", " and writes "))
-        }
-        Some(("leave", rest)) => format!("leaves {rest}"),
-        _ => text,
     }
 }

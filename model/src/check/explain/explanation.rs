@@ -1,0 +1,57 @@
+//! What is said of a path at whose end an invariant is broken.
+
+use serde::Serialize;
+
+use super::outlook::Outlook;
+use super::path::Path;
+use super::phrase::capital;
+use super::{deliveries, leases, progress, slots, state};
+use crate::invariant::Invariant;
+
+/// Why a path's end breaks an invariant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// What went wrong, in one sentence.
+    pub sentence: String,
+    /// The state at the end, a line for each slot, group and process.
+    pub end: Vec<String>,
+    /// Why no continuation without a fault helps, where that is what went wrong (P1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+impl Explanation {
+    /// Explains a path at whose end an invariant is broken. `outlook` is what can still
+    /// happen without a fault; P1 alone asks for it.
+    pub(in crate::check) fn new(
+        path: &Path,
+        invariant: Invariant,
+        outlook: Option<&Outlook>,
+    ) -> Explanation {
+        let known = match invariant {
+            Invariant::S1 => slots::changed(path),
+            Invariant::S2 => slots::twice(path),
+            Invariant::S3 => slots::out_of_order(path),
+            Invariant::D1 => deliveries::never_appended(path),
+            Invariant::D2 => deliveries::out_of_order(path),
+            Invariant::D3 => deliveries::skipped(path),
+            Invariant::L1 => leases::shared_epoch(path),
+            Invariant::L2 => leases::two_at_work(path),
+            Invariant::L3 => leases::moved_back(path),
+            Invariant::P1 => progress::stuck(path, outlook),
+        };
+        let mut explanation = Explanation::unknown(invariant);
+        if let Some(sentence) = known {
+            explanation.sentence = capital(&sentence);
+        }
+        explanation.end = state::lines(path, path.end());
+        explanation.why = outlook.map(|outlook| progress::why(path, outlook));
+        explanation
+    }
+
+    /// All that can be said where nothing more is known.
+    pub(in crate::check) fn unknown(invariant: Invariant) -> Explanation {
+        let sentence = format!("At the end it is not true that {}.", invariant.says());
+        Explanation { sentence, end: Vec::new(), why: None }
+    }
+}

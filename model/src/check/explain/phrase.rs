@@ -1,0 +1,36 @@
+//! Turns of phrase: how words are joined into sentences.
+
+/// A request as the decision log words it, as something to do.
+pub(super) fn asked(did: &str) -> String {
+    // Without a fence its other condition comes first.
+    did.replace("release the lease and ", "release the lease if ")
+}
+
+/// A step as the decision log words it, as something that is done.
+pub(super) fn does(did: &str) -> String {
+    const REQUESTS: [&str; 10] =
+        ["read", "raise", "claim", "write", "void", "set", "take", "renew", "move", "release"];
+    let text = asked(did);
+    match text.split_once(' ') {
+        Some((verb, rest)) if REQUESTS.contains(&verb) => {
+            format!("{verb}s {}", rest.replace(" and write ", " and writes "))
+        }
+        Some(("leave", rest)) => format!("leaves {rest}"),
+        _ => text,
+    }
+}
+
+/// A sentence begins with a capital letter.
+pub(super) fn capital(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// Things in a row: "a, b and c".
+pub(super) fn listed(things: &[String]) -> String {
+    match things {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
