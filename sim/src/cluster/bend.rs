@@ -1,17 +1,17 @@
-//! What a mutant does to the traffic between adapter and engine: which requests it bends,
-//! and which answers.
+//! What each mutant does to the traffic between adapter and engine: the requests and the
+//! answers that it bends, and nothing else.
 
 use serde_json::{Value, json};
 
 use crate::plan::Mutant;
 
 impl Mutant {
-    /// Whether reads of events miss what was written lately, whatever they ask for.
+    /// Whether reads of events miss recent writes, even consistent reads.
     pub(super) fn makes_reads_stale(self) -> bool {
         self == Mutant::StaleReads
     }
 
-    /// Whether a write that never arrives is reported as done.
+    /// Whether a write that never arrives is reported as applied.
     pub(super) fn fakes_success(self) -> bool {
         self == Mutant::UnknownAsDone
     }
@@ -69,8 +69,8 @@ impl Mutant {
             Mutant::CheckpointBackwards if has(call, ":to") => loosen(call, "#checkpoint < :to"),
             Mutant::CheckpointAhead if has(call, ":to") => add(call, ":to", 1),
             Mutant::CheckpointForgotten if has(call, ":to") => return Bent::Pretend,
-            // That a renewal never shortens a lease keeps most late ones out as well, so
-            // both protections go; with that one in place the checks would see next to nothing.
+            // A renewal never shortens a lease, and this rule alone refuses most late ones. With it
+            // in place the judges would see next to nothing, so both protections go.
             Mutant::RenewalUnfenced if is_renewal(call) => {
                 loosen(call, "#epoch = :epoch");
                 loosen(call, "#expiry <= :until");
@@ -83,7 +83,7 @@ impl Mutant {
             Mutant::RenewalShortens if is_renewal(call) => loosen(call, "#expiry <= :until"),
             Mutant::ExpiryInSeconds if has(call, ":until") => {
                 divide(call, ":until", 1000);
-                // Otherwise the store itself refuses to shorten it.
+                // Otherwise the store refuses to shorten the lease.
                 loosen(call, "#expiry <= :until");
             }
             _ => {}
@@ -189,16 +189,16 @@ impl Mutant {
     }
 }
 
-/// What becomes of a bent call.
+/// What happens to a bent call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Bent {
-    /// It is sent, as it is now.
+    /// It is sent as it is now.
     Sent,
     /// It is sent twice.
     Twice,
-    /// It is not sent, and answered as if it had been.
+    /// It is applied and undone again, and its answer stands.
     Pretend,
-    /// It was a transaction of two and is one of one.
+    /// It is sent as a transaction without its second half.
     Half,
 }
 
@@ -223,15 +223,15 @@ fn release_update(call: &mut Value) -> Option<&mut Value> {
     has(update, ":false").then_some(update)
 }
 
-/// Makes a condition true whatever the item holds; its names and values stay in use,
-/// or the engine would refuse the call, as it would refuse parentheses too many.
+/// Makes a condition true for every item. Its names and values stay in use and get no
+/// redundant parentheses, or the engine would refuse the call.
 fn loosen_all(call: &mut Value) {
     let Some(condition) = call["ConditionExpression"].as_str() else { return };
     let always = "attribute_exists(partitionId) OR attribute_not_exists(partitionId)";
     call["ConditionExpression"] = format!("{condition} OR {always}").into();
 }
 
-/// Makes one comparison in a condition true whatever the item holds.
+/// Makes one comparison in a condition true for every item that has the attribute.
 fn loosen(call: &mut Value, comparison: &str) {
     let Some(condition) = call["ConditionExpression"].as_str() else { return };
     let name = comparison.split(' ').next().unwrap_or_default();

@@ -1,9 +1,9 @@
-//! Faults put into the traffic between adapter and engine on purpose, to see whether
-//! the checks notice: what each strips, bends or makes up, and nothing else.
+//! The mutants: defects planted into the traffic between adapter and engine, one at a
+//! time, to see whether the checks notice them. What each does is in `cluster/bend.rs`.
 
 use serde::{Deserialize, Serialize};
 
-/// What is done to the traffic.
+/// A defect in the traffic between adapter and engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mutant {
@@ -11,70 +11,71 @@ pub enum Mutant {
     BlindWrites,
     /// Voids are written without a condition.
     BlindVoids,
-    /// A lease is taken whatever it shows.
+    /// A lease is taken whatever state it is in.
     LeaseTakenAnyway,
-    /// Leases are treated as ended before they have.
+    /// A lease is taken before it has ended.
     LeaseTakenEarly,
     /// An acquire does not raise the epoch.
     EpochStandsStill,
-    /// A checkpoint does not demand the epoch.
+    /// A checkpoint is not conditional on the epoch.
     CheckpointUnfenced,
-    /// A checkpoint may go back.
+    /// A checkpoint may move back.
     CheckpointBackwards,
     /// A checkpoint is moved one slot too far.
     CheckpointAhead,
-    /// A checkpoint is reported as done, and is not.
+    /// A checkpoint is reported as written but is not.
     CheckpointForgotten,
-    /// A renewal does not demand the epoch.
+    /// A renewal is not conditional on the epoch.
     RenewalUnfenced,
     /// A renewal revives a lease that was released.
     RenewalRevives,
     /// A late renewal shortens the lease.
     RenewalShortens,
-    /// A release does not demand the epoch.
+    /// A release is not conditional on the epoch.
     ReleaseUnfenced,
-    /// A release is reported as done, and is not: nobody's orphan.
+    /// A release is reported as written but is not: the lease stays held without a holder.
     ReleaseForgotten,
-    /// A lease is reported as taken, and is not: the table has no owner, a cache says "me".
+    /// A lease is reported as taken but is not: the table knows no owner, the worker believes
+    /// itself to be it.
     AcquireForgotten,
-    /// The end of a lease is written in seconds, and read as milliseconds.
+    /// The end of a lease is written in seconds and read as milliseconds.
     ExpiryInSeconds,
-    /// Every increment gives out the same number.
+    /// Every increment hands out the same number.
     HeadStandsStill,
     /// Every increment is applied twice.
     IncrementTwice,
-    /// An increment does not demand the record that its producer saw.
+    /// An increment is not conditional on the record that its producer saw.
     RecordUnguarded,
     /// A producer's record is not kept.
     RecordForgotten,
     /// Reads of events are never consistent.
     StaleReads,
-    /// The recovery read of a slot says that it is empty.
+    /// The recovery read of a slot reports it as empty.
     StaleRecovery,
-    /// A page leaves out an event that has others behind it.
+    /// A page omits the first slot that holds events, if another slot follows.
     EventHidden,
-    /// A page takes voids away.
+    /// A page omits voids.
     VoidsHidden,
     /// A write whose outcome is unknown is reported as done.
     UnknownAsDone,
     /// A write that was refused is reported as done.
     RefusalAsDone,
-    /// Every token looks like one's own.
+    /// Every writer finds its own token in a slot that is taken.
     TokenReused,
-    /// A transaction's second half is left out.
+    /// A transaction's second half is omitted.
     TransactionHalved,
-    /// What a batch left undone is not mentioned.
+    /// The last item of a batch read is omitted without being reported as unprocessed.
     UnprocessedDropped,
-    /// Events arrive with another one's content.
+    /// The events of two slots of a page are swapped.
     EventsSwapped,
-    /// Every two numbers that are given out are heard the wrong way round.
+    /// Each odd number and the even number after it are swapped when they are handed out.
     NumbersSwapped,
-    /// A lease shows the mark of another version of the format.
+    /// A lease carries the mark of another version of the format.
     ForeignVersion,
 }
 
 impl Mutant {
-    /// Every one.
+    /// All of them.
     pub const ALL: [Mutant; 32] = [
         Mutant::BlindWrites,
         Mutant::BlindVoids,
@@ -119,7 +120,7 @@ impl Mutant {
             .unwrap_or_default()
     }
 
-    /// The scenario of the field that it stands for, if it is one of the ten.
+    /// The number of the scenario from the field that it stands for, if there is one.
     #[must_use]
     pub fn scenario(self) -> Option<u8> {
         match self {
