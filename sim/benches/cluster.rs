@@ -1,5 +1,5 @@
-//! How fast a cluster is simulated: `cargo bench -p gapless-sim`. Elements are calls of
-//! the SDK in the first group, and milliseconds of simulated time in the second.
+//! The speed of the simulation: `cargo bench -p gapless-sim`. Elements are SDK calls in the
+//! first group, and milliseconds of simulated time in the second.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -11,7 +11,8 @@ use gapless_sim::{
     Trouble, WorkerPlan, run_on,
 };
 
-/// Three producers at two appends a second in all, three workers, calls of 5 ms, no faults.
+/// Three producers with two appends a second in total, three workers, calls of 5 ms, no
+/// faults.
 fn cluster() -> Plan {
     let producer =
         ProducerPlan { appending: Appending::Single, events: 80, batch: 1, pause: Millis(1_480) };

@@ -1,10 +1,10 @@
-//! Whole clusters of gapless in one process: producers, workers, a queue and a DynamoDB
-//! on simulated nodes (madsim), where the production crate and the real AWS SDK run
-//! unchanged. Every fault is drawn from a seed, and every run repeats to the byte.
+//! Deterministic simulation of whole gapless clusters in one process: producers, workers, a
+//! queue and a DynamoDB on simulated nodes (madsim). The production crate and the real AWS SDK
+//! run unchanged. Every fault is drawn from a seed, and every run repeats to the byte.
 //!
-//! [`Profile::plan`] draws a [`Plan`] from a seed; [`run`] runs it and returns an
-//! [`RunReport`]: what was broken, the decision log, what struck and what was reached.
-//! [`shrink`] makes a failing plan small.
+//! [`Profile::plan`] draws a [`Plan`] from a seed. [`run`] runs it and returns a
+//! [`RunReport`]: the violation, the decision log, the faults that struck and the coverage.
+//! [`shrink`] reduces a failing plan. A [`Campaign`] runs many seeds.
 //!
 //! ```
 //! use gapless_model::design::Design;

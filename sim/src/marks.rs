@@ -1,7 +1,7 @@
-//! The coverage marks: named places that some run must reach, or the runs do not test
-//! what they seem to.
+//! The coverage marks: named situations that some run must reach, or the runs don't test
+//! what they seem to test.
 
-/// Every mark. `gapless sim` reports those that no run reached, and fails under `--strict`.
+/// All marks. `gapless sim` reports those that no run reached, and fails if `--strict` is given.
 pub const MARKS: [&str; 23] = [
     // Reached by machines (`judge/machines.rs`).
     "a writer finds its own write",
@@ -17,7 +17,7 @@ pub const MARKS: [&str; 23] = [
     "a lease is released",
     "a release finds the next slot taken",
     "an increment is refused",
-    // Reached by the processes around them (`world/`).
+    // Reached by the nodes around them (`cluster/`).
     "an expected head was passed",
     "a named producer skips what is in the log",
     "patience runs out, and the append is settled later",

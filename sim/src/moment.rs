@@ -1,4 +1,4 @@
-//! Simulated time, and the locks of a run's single thread.
+//! Simulated time, and locks for a run's single thread.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,15 +7,15 @@ use madsim::time::TimeHandle;
 
 use crate::plan::Millis;
 
-/// When simulated time begins, by a true clock: the first day of 2026.
+/// The true time, since the Unix epoch, at which every run begins: 1 January 2026, 00:00 UTC.
 pub(crate) const BEGINNING: Duration = Duration::from_secs(1_767_225_600);
 
-/// The time since the run began.
+/// The simulated time since the run began.
 pub(crate) fn now() -> Millis {
     Millis::from(TimeHandle::current().elapsed())
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Everything runs on one thread; what panicked has ended the run already.
+    // Everything runs on one thread, and a panic has ended the run already.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

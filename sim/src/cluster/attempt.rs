@@ -1,4 +1,4 @@
-//! A call on its way from a process to the store, and what comes back.
+//! A call on its way from a node to the store, and the reply on its way back.
 
 use gapless::{Live, TableNames};
 use gapless_model::store::{Request, request_words};
@@ -9,20 +9,20 @@ use serde_json::Value;
 use crate::decode;
 use crate::plan::{CallKind, Fault, Node};
 
-/// One attempt at one call, on its way.
+/// One attempt at one call.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Attempt {
     pub(super) node: Node,
-    /// Which of the node's attempts, counted over all its lives.
+    /// Which of the node's attempts, counted from 0 across restarts.
     pub(super) number: u32,
     pub(super) operation: String,
     pub(super) body: Vec<u8>,
     pub(super) fault: Option<Fault>,
-    /// Whether the network made it out of another.
+    /// Whether it is a copy that the network made.
     pub(super) copy: bool,
 }
 
-/// What comes back.
+/// The reply to an attempt.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct HttpReply {
     pub(super) status: u16,
@@ -35,7 +35,7 @@ impl rpc::Request for Attempt {
 }
 
 impl Attempt {
-    /// A call in words, and whether it only looks.
+    /// The call in words, and whether it is outside of any machine.
     pub(super) fn describe(&self, tables: &TableNames) -> (String, bool) {
         let json: Value = serde_json::from_slice(&self.body).unwrap_or_default();
         match decode::request(tables, &self.operation, &json) {
@@ -46,7 +46,7 @@ impl Attempt {
 }
 
 impl HttpReply {
-    /// An error as DynamoDB words it.
+    /// An error in DynamoDB's words.
     pub(super) fn error(status: u16, kind: &str, message: &str) -> HttpReply {
         let space = "com.amazonaws.dynamodb.v20120810";
         let body = serde_json::json!({ "__type": format!("{space}#{kind}"), "message": message });
@@ -72,7 +72,7 @@ impl HttpReply {
     }
 }
 
-/// What kind of call it is.
+/// The kind of a call.
 pub(super) fn call_kind(operation: &str, body: &[u8]) -> CallKind {
     let consistent = || contains(body, "\"ConsistentRead\":true");
     match operation {
@@ -85,7 +85,7 @@ pub(super) fn call_kind(operation: &str, body: &[u8]) -> CallKind {
     }
 }
 
-/// Whether a call's body has this text in it.
+/// Whether a call's body contains a text.
 pub(super) fn contains(body: &[u8], text: &str) -> bool {
     body.windows(text.len()).any(|window| window == text.as_bytes())
 }

@@ -1,15 +1,15 @@
-//! What a mutant does to the traffic between adapter and engine: which requests it bends,
-//! and which answers.
+//! What each mutant does to the traffic between adapter and engine: the requests and the
+//! answers that it bends, and nothing else.
 
 use gapless_model::Mutant;
 use serde_json::{Value, json};
 
 /// A mutant at work in the traffic.
 pub(super) trait Bend {
-    /// Whether reads of events miss what was written lately, whatever they ask for.
+    /// Whether reads of events miss recent writes, even consistent reads.
     fn makes_reads_stale(self) -> bool;
 
-    /// Whether a write that never arrives is reported as done.
+    /// Whether a write that never arrives is reported as applied.
     fn fakes_success(self) -> bool;
 
     /// Bends a call before the engine sees it.

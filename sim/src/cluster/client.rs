@@ -1,4 +1,4 @@
-//! A process's own SDK client: the real one, but for its clock, its sleep and its wire.
+//! A node's SDK client: the real one, except for its clock, its sleep and its connector.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +17,8 @@ use super::connector::Connector;
 use super::shared::Cluster;
 use crate::plan::Node;
 
-/// The settings of a client, in which the SDK's crates for the tables and for their
-/// streams differ by name alone.
+/// The settings of a client. The SDK's crates for tables and for their streams take the
+/// same ones, by types of different crates.
 macro_rules! settings {
     ($sdk:ident, $cluster:expr, $node:expr) => {{
         let (cluster, node): (&Arc<Cluster>, Node) = ($cluster, $node);
@@ -32,13 +32,13 @@ macro_rules! settings {
         $sdk::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("sim"))
-            // A signature is a tenth of a call's time, and nobody here would check it.
+            // Signing takes a tenth of a call's time, and no signature is checked here.
             .allow_no_auth()
             .http_client(SharedHttpClient::new(connector))
             .time_source(SharedTimeSource::new(clock.clone()))
             .sleep_impl(SharedAsyncSleep::new(clock))
             .retry_config(retries)
-            // Its own bucket of tokens: the usual one is shared by the whole program.
+            // A bucket of retry tokens of its own: the default one is shared by the whole program.
             .retry_partition(RetryPartition::custom("sim").build())
             .timeout_config(TimeoutConfig::disabled())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
@@ -46,12 +46,12 @@ macro_rules! settings {
     }};
 }
 
-/// A client for one life of a process.
+/// A client of the tables, for one life of a node.
 pub(crate) async fn client(cluster: &Arc<Cluster>, node: Node) -> Client {
     Client::from_conf(settings!(aws_sdk_dynamodb, cluster, node))
 }
 
-/// A client of the tables' streams.
+/// A client of the tables' streams, for one life of a node.
 pub(super) async fn streams_client(
     cluster: &Arc<Cluster>,
     node: Node,

@@ -1,4 +1,4 @@
-//! Each process's clock: off by an offset, drifting, and set now and then.
+//! The clocks of the nodes: each has an offset, drifts, and is set now and then.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,13 +9,13 @@ use aws_smithy_async::time::TimeSource;
 use crate::moment::{BEGINNING, lock, now};
 use crate::plan::{ClockPlan, Millis, Node};
 
-/// What the clocks are off by.
+/// The offsets of all nodes' clocks from true time.
 pub(super) struct ClockOffsets(Vec<Mutex<ClockOffset>>);
 
 #[derive(Clone, Copy)]
 struct ClockOffset {
     millis: i64,
-    /// How much it gains in a million.
+    /// How much the clock gains, in parts per million.
     drift: i64,
     since: Millis,
 }
@@ -44,7 +44,7 @@ impl ClockOffsets {
     }
 }
 
-/// A process's clock and its way to sleep, as the SDK takes them.
+/// A node's clock and sleep, in the form that the SDK takes.
 #[derive(Clone)]
 pub(super) struct NodeClock {
     pub(super) offsets: Arc<ClockOffsets>,
@@ -67,7 +67,7 @@ impl TimeSource for NodeClock {
 
 impl AsyncSleep for NodeClock {
     fn sleep(&self, duration: Duration) -> Sleep {
-        // A clock that runs fast wakes its process early.
+        // A clock that runs fast wakes its node early.
         let drift = self.offsets.drift(self.node);
         let nanos = duration.as_nanos() as i128;
         let truly = nanos * 1_000_000 / i128::from(1_000_000 + drift);

@@ -1,4 +1,5 @@
-//! The wire between a process and the store: where messages are lost, repeated, cut and late.
+//! The connector between a node's SDK client and the store: here messages are lost, repeated,
+//! cut short and delayed.
 
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use super::shared::Cluster;
 use crate::moment::now;
 use crate::plan::{Dice, Fault, Millis, Node, PREFIX};
 
-/// A process's way to the store.
+/// A node's connection to the store.
 #[derive(Clone)]
 pub(super) struct Connector {
     cluster: Arc<Cluster>,
@@ -41,7 +42,7 @@ impl Connector {
         Connector { cluster, node, endpoint }
     }
 
-    /// Sends a call, under whatever strikes it.
+    /// Sends a call, subject to the fault that strikes it.
     async fn exchange(self, operation: String, body: Vec<u8>) -> Result<HttpReply, ConnectorError> {
         let call = self.begin_attempt(operation, body);
         let fault = call.fault;
@@ -88,11 +89,11 @@ impl Connector {
         }
     }
 
-    /// Numbers an attempt, and draws what strikes it.
+    /// Numbers an attempt, and draws the fault that strikes it.
     fn begin_attempt(&self, operation: String, body: Vec<u8>) -> Attempt {
         let number = self.cluster.injector.next_attempt(self.node);
-        // How often a call draws on its way here depends on the SDK's features, and so on
-        // who else is in the build: from here on that makes no difference.
+        // How many random numbers a call has drawn so far depends on the SDK's features, and so
+        // on the rest of the build. From here on that makes no difference.
         let path = [6, u64::from(self.node.0), u64::from(number)];
         fastrand::seed(Dice::at(self.cluster.plan.seed, &path).draw());
         let kind = call_kind(&operation, &body);
@@ -100,7 +101,7 @@ impl Connector {
         Attempt { node: self.node, number, operation, body, fault, copy: false }
     }
 
-    /// Writes down a call that never arrives; the answer that a mutant makes up for it, if any.
+    /// Records a call that never arrives, and returns the answer that a mutant fakes for it.
     fn lose(&self, call: &Attempt) -> Option<HttpReply> {
         let did = call.describe(&TableNames::prefixed(PREFIX));
         let name = self.cluster.plan.name(self.node);
@@ -110,14 +111,14 @@ impl Connector {
             .then(|| HttpReply { status: 200, body: b"{}".to_vec() })
     }
 
-    /// The network delivers the same call again, or late: whatever became of its sender.
+    /// Has the network deliver a copy of the call later, even if its sender has crashed by then.
     fn send_copy(&self, call: &Attempt, after: Millis) {
         let call = Attempt { copy: true, ..call.clone() };
         let Some(network) = self.cluster.network() else { return };
         drop(network.spawn(async move {
             sleep(after.duration()).await;
             if let Ok(endpoint) = Endpoint::bind("0.0.0.0:0").await {
-                // Nobody waits for the answer.
+                // The answer goes nowhere.
                 let _ = timeout(
                     std::time::Duration::from_secs(60),
                     endpoint.call(dynamo_address(), call),

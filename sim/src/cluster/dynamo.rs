@@ -1,5 +1,5 @@
-//! The node of the store: what DynamoDB does beside storing. It takes its time, turns
-//! calls away, fails in the middle, and forgets what is under way when it restarts.
+//! The node of the store: what DynamoDB does besides storing. It has latency, throttles
+//! calls, fails halfway, and drops the requests in progress when it restarts.
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ async fn handle(cluster: &Cluster, store: &Store, call: Attempt) -> HttpReply {
         let message = "Throughput exceeds the current capacity of your table or index.";
         HttpReply::error(400, "ThrottlingException", message)
     };
-    // A copy was struck once already, by being one.
+    // A copy is struck by no further fault.
     let fault = if call.copy { None } else { call.fault };
     match fault {
         Some(Fault::Throttle) => return refuse("throttle", throttled()),

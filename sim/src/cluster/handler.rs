@@ -1,4 +1,4 @@
-//! The handler: where the simulation sees deliveries.
+//! The application's handler, where the simulation sees deliveries.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,7 +26,7 @@ impl DeliveryHandler {
     }
 }
 
-/// A delivery in hand: dropped where it awaits, it is no longer active.
+/// A delivery that a handler is working on. It ends when the handler is dropped, too.
 struct ActiveDelivery<'a> {
     cluster: &'a Cluster,
     observed: ObservedDelivery,

@@ -1,4 +1,4 @@
-//! What items looked like before: a read that is not consistent shows them so.
+//! The past states of items, for reads that are eventually consistent.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -9,16 +9,16 @@ use serde_json::Value;
 use crate::decode;
 use crate::plan::Millis;
 
-/// When things were written.
+/// When slots were written, and the past states of partitions' items.
 #[derive(Debug, Default)]
 pub(super) struct History {
     slots: BTreeMap<(PartitionId, Seq), Millis>,
-    /// Each partition's item, as it became at those times.
+    /// The images of each partition's item, and when it took them on.
     partitions: HashMap<String, VecDeque<(Millis, Value)>>,
 }
 
 impl History {
-    /// How many images of an item are kept.
+    /// The number of images that are kept of an item.
     const KEPT: usize = 64;
 
     pub(super) fn record_slot(&mut self, key: (PartitionId, Seq), at: Millis) {
@@ -33,8 +33,8 @@ impl History {
         }
     }
 
-    /// What a read of a partition's slots after `after` sees if it misses what was
-    /// written since `since`.
+    /// The view of a read of the slots after `after` that misses what was written since
+    /// `since`; with `one`, it misses a single slot.
     pub(super) fn view_since(
         &self,
         partition: &PartitionId,
@@ -52,18 +52,19 @@ impl History {
         }
     }
 
-    /// A partition's item as it was then; nothing if it was not there yet.
+    /// A partition's item as it was then; none if it did not exist yet.
     fn partition_at(&self, id: &str, then: Millis) -> Option<&Value> {
         let images = self.partitions.get(id)?;
         images.iter().rev().find(|(at, _)| *at < then).map(|(_, item)| item)
     }
 
-    /// Whether an item's images are known at all.
+    /// Whether there are images of an item.
     fn knows(&self, id: &str) -> bool {
         self.partitions.contains_key(id)
     }
 
-    /// Shows partitions as they were then, and leaves out those that were not there yet.
+    /// Replaces partitions' items by what they were then, and removes those that did not exist
+    /// yet.
     pub(super) fn backdate(&self, items: &mut Vec<Value>, then: Millis) {
         items.retain_mut(|item| {
             let Some(id) = decode::text(item, "partitionId").map(str::to_owned) else {
@@ -89,14 +90,14 @@ impl History {
         });
     }
 
-    /// Whether a partition was there already, as far as its images are known.
+    /// Whether a partition's item existed then, as far as its images tell.
     pub(super) fn was_there(&self, item: &Value, then: Millis) -> bool {
         let Some(id) = decode::text(item, "partitionId") else { return true };
         !self.knows(id) || self.partition_at(id, then).is_some()
     }
 }
 
-/// Whether a view shows a slot.
+/// Whether a view includes a slot.
 pub(super) fn shows(view: View, slot: Seq) -> bool {
     match view {
         View::Latest => true,

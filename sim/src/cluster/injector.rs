@@ -1,5 +1,5 @@
-//! The injector: which fault strikes an attempt, and which calls the store throttles or
-//! answers slowly, until the run is healed.
+//! The fault injector: which fault strikes an attempt, and which calls the store throttles
+//! or delays, until the run is healed.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::moment::{lock, now};
 use crate::plan::{CallKind, Fault, Millis, Node, Plan, Trouble};
 
-/// Decides what goes wrong, by chance or as the plan lists it.
+/// Decides what goes wrong, at random or as the plan lists it.
 pub(crate) struct Injector {
     seed: u64,
     trouble: Trouble,
-    /// How many attempts each process has made, counted over all its lives.
+    /// How many attempts each node has made, counted across restarts.
     attempts: Vec<AtomicU32>,
     listed: Option<Mutex<HashMap<(Node, u32), Fault>>>,
     healed: AtomicBool,
@@ -20,7 +20,7 @@ pub(crate) struct Injector {
     slow: Mutex<Vec<SlowPartition>>,
 }
 
-/// A partition whose calls take longer, until then.
+/// A partition whose calls take longer for a while.
 struct SlowPartition {
     partition: String,
     by: Millis,
@@ -44,12 +44,12 @@ impl Injector {
         }
     }
 
-    /// The number of a process's next attempt.
+    /// Takes the number of a node's next attempt.
     pub(super) fn next_attempt(&self, node: Node) -> u32 {
         self.attempts[usize::from(node.0)].fetch_add(1, Ordering::Relaxed)
     }
 
-    /// What strikes this attempt. After the run is healed nothing does.
+    /// The fault that strikes an attempt; none after the run is healed.
     pub(super) fn fault_for(&self, node: Node, attempt: u32, kind: CallKind) -> Option<Fault> {
         if self.is_healed() {
             return None;
@@ -60,7 +60,7 @@ impl Injector {
         }
     }
 
-    /// Strikes the next attempt of a process, where the plan lists what strikes.
+    /// Lists a fault for the next attempt of a node. Without effect if faults are random.
     pub(crate) fn strike_next(&self, node: Node, fault: Fault) {
         let next = self.attempts[usize::from(node.0)].load(Ordering::Relaxed);
         if let Some(listed) = &self.listed {
@@ -68,7 +68,7 @@ impl Injector {
         }
     }
 
-    /// All trouble ends.
+    /// Ends all faults.
     pub(crate) fn heal(&self) {
         self.healed.store(true, Ordering::Relaxed);
         *lock(&self.storm_until) = Millis(0);
@@ -79,7 +79,7 @@ impl Injector {
         self.healed.load(Ordering::Relaxed)
     }
 
-    /// Whether the plan's faults strike at random, during the whole run.
+    /// Whether the plan has random faults at all.
     pub(super) fn is_troubled(&self) -> bool {
         self.trouble.ppm > 0
     }
@@ -97,7 +97,7 @@ impl Injector {
         lock(&self.slow).push(SlowPartition { partition, by, until });
     }
 
-    /// How much longer a call takes that names these partitions.
+    /// How much longer a call takes, by the slow partitions that it names.
     pub(super) fn delay(&self, names: impl Fn(&str) -> bool) -> Option<Millis> {
         lock(&self.slow)
             .iter()

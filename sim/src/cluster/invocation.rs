@@ -1,5 +1,5 @@
-//! What a worker hears from the queue, as its trigger: the messages of one invocation,
-//! or all that a task fetches while the worker stands.
+//! A worker's triggers from the queue: the messages of one invocation, or everything that a
+//! task receives for a standing worker.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use madsim::time::sleep;
 use super::queue::{Queue, QueueMessage, QueueRequest};
 use crate::moment::lock;
 
-/// The messages of one invocation as its worker's trigger: what is done is told apart.
+/// The messages of one invocation, as its worker's trigger.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Invocation(Arc<Mutex<Invoked>>);
 
@@ -35,7 +35,7 @@ impl Invocation {
         Invocation(Arc::new(Mutex::new(invoked)))
     }
 
-    /// What may be deleted.
+    /// Takes the receipts of the messages whose work is done.
     pub(super) fn take_finished(&self) -> Vec<u64> {
         std::mem::take(&mut lock(&self.0).finished)
     }
@@ -56,7 +56,8 @@ impl Trigger for Invocation {
     }
 }
 
-/// The queue as a worker's trigger: a task fetches, and what is done is deleted.
+/// The queue as a standing worker's trigger: a task receives messages, and deletes them when
+/// their work is done.
 #[derive(Debug)]
 pub(super) struct QueueTrigger {
     arrived: Subscription,
@@ -70,7 +71,7 @@ struct OpenReceipts {
 }
 
 impl QueueTrigger {
-    /// Fetches for a group as long as the node lives.
+    /// Receives messages for a group as long as the node lives.
     pub(super) fn new(queue: Queue, group: &Group) -> QueueTrigger {
         let notices = Notices::default();
         let receipts: Arc<Mutex<OpenReceipts>> = Arc::default();
@@ -81,7 +82,7 @@ impl QueueTrigger {
             loop {
                 let finished = std::mem::take(&mut lock(&receipts).finished);
                 if !finished.is_empty() {
-                    // If this is lost, the trigger comes again: once too often, not once too few.
+                    // If this is lost, the trigger comes once more, which does no harm.
                     queue.call(QueueRequest::Delete { receipts: finished }).await;
                 }
                 let messages = queue.call(QueueRequest::Receive { group: group.clone() }).await;

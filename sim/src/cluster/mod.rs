@@ -28,7 +28,7 @@ pub(crate) use operator::{audit, create};
 pub use recorder::Entry;
 pub(crate) use shared::Cluster;
 pub(crate) use store::Store;
-// What each node runs, again after each crash.
+// What each node runs, and runs again after a crash.
 pub(crate) use dynamo::serve as run_dynamo;
 pub(crate) use producer::run as run_producer;
 pub(crate) use queue::serve as run_queue;

@@ -1,4 +1,4 @@
-//! The operator: creates the stream, and looks after it at bad moments.
+//! The operator: creates the stream, and audits it beside live traffic.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,8 @@ use super::shared::Cluster;
 use crate::judge::Breach;
 use crate::moment::now;
 
-/// Creates the stream, as often as it takes; again, it changes nothing.
+/// Creates the stream, with up to 100 attempts, and returns whether it exists. Creating it
+/// once more changes nothing.
 pub(crate) async fn create(cluster: &Arc<Cluster>) -> bool {
     let node = cluster.plan.operator();
     for _ in 0..100 {
@@ -30,7 +31,7 @@ pub(crate) async fn create(cluster: &Arc<Cluster>) -> bool {
     false
 }
 
-/// Audits the tables: whatever is found must never be.
+/// Audits the tables. A finding is a violation.
 pub(crate) async fn audit(cluster: &Arc<Cluster>) {
     let node = cluster.plan.operator();
     let client = client(cluster, node).await;
@@ -43,7 +44,7 @@ pub(crate) async fn audit(cluster: &Arc<Cluster>) {
                 format!("audits: {} findings", audit.findings.len()),
                 None,
             );
-            // Under clocks out of bounds a lease may well look too long.
+            // With clocks out of bounds a lease may look too long.
             let mut findings = audit.findings.iter().filter(|finding| {
                 cluster.plan.timely || !matches!(finding, gapless::Finding::LeaseTooLong { .. })
             });

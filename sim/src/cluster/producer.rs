@@ -1,5 +1,5 @@
-//! Producers: they append what their plan says, under whatever befalls them, and start
-//! again from what they know to be appended.
+//! Producers: they append what their plan says, and after a crash resume from what they know
+//! to be appended.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ struct ProducerLife {
     stream: Stream,
 }
 
-/// One life of a producer.
+/// Runs one life of a producer.
 pub(crate) async fn run(cluster: Arc<Cluster>, index: usize) {
     let node = cluster.plan.producer(index);
     let life = cluster.begin_life(node);
@@ -50,7 +50,7 @@ impl ProducerLife {
         }
     }
 
-    /// The event of that number; every life of an anonymous producer makes new ones.
+    /// Makes the event of a number. Every life of an anonymous producer makes new events.
     fn event(&self, number: u32, key: u32, named: bool) -> Event {
         let life = if named { 0 } else { self.life };
         let name = format!("p{}.{number}.{life}", self.index + 1);
@@ -63,7 +63,7 @@ impl ProducerLife {
         self.cluster.plan.producers[self.index]
     }
 
-    /// The next events of the input, all of one key.
+    /// The next events of the input, all of the same key.
     fn batch(&self, from: u32) -> Vec<Event> {
         let until = (from + u32::from(self.plan().batch)).min(u32::from(self.plan().events));
         (from..until).map(|number| self.event(number + 1, from, false)).collect()
@@ -106,7 +106,7 @@ impl ProducerLife {
         true
     }
 
-    /// Goes on where patience ran out.
+    /// Settles an append whose patience ran out.
     async fn settle(
         &self,
         mut outcome: Result<Receipt, AppendError>,
@@ -141,7 +141,7 @@ impl ProducerLife {
             match self.settle(outcome).await {
                 Err(AppendError::Conflict { found, .. }) => {
                     self.cluster.recorder().mark("an expected head was passed");
-                    // What was told about the head is where to expect it next.
+                    // The refusal tells the position to expect next.
                     expected = found;
                     sleep(Duration::from_millis(20)).await;
                 }
@@ -162,7 +162,7 @@ impl ProducerLife {
             for (event, outcome) in events.iter().zip(outcomes) {
                 match outcome {
                     Ok(receipt) => self.acknowledge(event, Some(receipt.position.slot)),
-                    // It may be in the log, or get there: nobody can tell by now.
+                    // It is unknown whether it is in the log, or will be.
                     Err(error) if is_unknown(error.reason()) => {
                         self.cluster.recorder().mark("a group's outcome stays unknown");
                     }
@@ -178,7 +178,7 @@ impl ProducerLife {
         true
     }
 
-    /// Under a name: fed from the beginning in every life.
+    /// Appends under a name. Every life feeds the whole input.
     async fn append_named(&self) -> bool {
         let plan = self.plan();
         let mut producer =
@@ -190,7 +190,7 @@ impl ProducerLife {
             let event = self.event(number, number, true);
             loop {
                 match producer.push(Number(u64::from(number)), event.clone()).await {
-                    // Taken before the flush that failed: it waits.
+                    // It was taken before a flush failed, and waits for the next one.
                     Ok(_) | Err(ProducerError::Order { .. }) => break,
                     Err(error) => {
                         if !self.waits_out(&error).await {
@@ -208,7 +208,7 @@ impl ProducerLife {
                     return false;
                 }
             }
-            // What an earlier life appended is known when this one has come that far.
+            // At the end of the input, everything that an earlier life appended is known as well.
             if producer.waiting() == 0 && number == u32::from(plan.events) {
                 for event in &fed[known..] {
                     self.acknowledge(event, None);

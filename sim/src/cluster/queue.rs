@@ -1,6 +1,6 @@
-//! A durable queue of triggers for each group: what it was given comes back until it is
-//! deleted, late, twice and out of order as it may be. It is fed by the table's own
-//! stream, in order for each partition, with lag and retries.
+//! A durable queue of triggers for each group: a message is handed out again until it is
+//! deleted; it may come late, twice and out of order. The queue is fed from the Events
+//! table's stream, in order for each partition, with lag and retries.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -17,14 +17,14 @@ use super::store::Store;
 use crate::moment::{lock, now};
 use crate::plan::{Dice, Millis, Node};
 
-/// What a process asks of the queue.
+/// A request to the queue.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum QueueRequest {
-    /// A trigger for every group but where one is meant.
+    /// Sends a trigger, to every group unless one is named.
     Send { group: Option<String>, partition: String },
-    /// What is there for a group.
+    /// Receives the visible messages of a group.
     Receive { group: String },
-    /// Done with these.
+    /// Deletes messages.
     Delete { receipts: Vec<u64> },
 }
 
@@ -33,14 +33,14 @@ impl rpc::Request for QueueRequest {
     const ID: u64 = 0x6761_7032;
 }
 
-/// A trigger, and what deletes it.
+/// A trigger, and the receipt that deletes it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct QueueMessage {
     pub(super) receipt: u64,
     pub(super) partition: String,
 }
 
-/// The queue's memory, which survives its node.
+/// The messages in the queue, and the number of the last one.
 #[derive(Debug, Default)]
 struct QueueState {
     messages: BTreeMap<u64, StoredMessage>,
@@ -54,13 +54,13 @@ struct StoredMessage {
     visible: Millis,
 }
 
-/// How long a message stays away from others once it was handed out.
+/// How long a message stays invisible after it was handed out.
 const VISIBILITY: Millis = Millis(4_000);
 
 impl QueueState {
     fn enqueue(&mut self, cluster: &Cluster, group: &str, partition: &str) {
         let mut dice = Dice::at(cluster.plan.seed, &[3, self.next]);
-        // Late, out of order, and now and then twice, while there is trouble.
+        // With random faults: late, out of order, and sometimes twice.
         let delay = if cluster.plan.trouble.ppm > 0 { dice.below(300) } else { 5 };
         let twice = cluster.plan.trouble.ppm > 0 && dice.percent(5);
         let mut copies = vec![delay];
@@ -90,7 +90,7 @@ impl QueueState {
     }
 }
 
-/// Serves the queue, and feeds it from the table's stream.
+/// Serves the queue, and feeds it from the Events table's stream.
 pub(crate) async fn serve(cluster: Arc<Cluster>, store: Arc<Store>) {
     let state = Arc::new(Mutex::new(QueueState::default()));
     let endpoint = Endpoint::bind(queue_address()).await.expect("the queue's own port is free");
@@ -101,7 +101,7 @@ pub(crate) async fn serve(cluster: Arc<Cluster>, store: Arc<Store>) {
             async move { answer }
         });
     }
-    // The reader of the table's stream: a batch that fails is read again, from where it was.
+    // The reader of the table's stream. A batch that fails is read again.
     let (mut read, mut batch) = (0, 0);
     loop {
         let mut dice = Dice::at(cluster.plan.seed, &[4, batch]);
@@ -114,7 +114,7 @@ pub(crate) async fn serve(cluster: Arc<Cluster>, store: Arc<Store>) {
                 lock(&state).enqueue(&cluster, group.as_str(), partition.as_str());
             }
         }
-        // Seen, yet not noted that it was: the batch comes again.
+        // The position is lost after the batch was handled: the batch comes again.
         if !(troubled && dice.percent(5)) {
             read += records.len();
         }
@@ -141,7 +141,7 @@ fn answer(cluster: &Cluster, state: &mut QueueState, request: QueueRequest) -> V
     }
 }
 
-/// A process's way to the queue.
+/// A node's connection to the queue.
 #[derive(Clone)]
 pub(super) struct Queue {
     endpoint: Arc<Endpoint>,
@@ -153,7 +153,7 @@ impl Queue {
         Queue { endpoint: Arc::new(endpoint.expect("a port of its own is free on every node")) }
     }
 
-    /// Asks once; whatever is lost on the way is not heard.
+    /// Sends a request once; returns nothing if the request or its answer is lost.
     pub(super) async fn call(&self, request: QueueRequest) -> Option<Vec<QueueMessage>> {
         let answer =
             timeout(Duration::from_millis(500), self.endpoint.call(queue_address(), request));

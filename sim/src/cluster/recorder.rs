@@ -1,4 +1,5 @@
-//! What is written down of a run: the decision log, what struck, what was reached, what was broken.
+//! The record of a run: the decision log, the faults that struck, the marks that were reached
+//! and the violation.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -17,17 +18,17 @@ use crate::plan::{FAULTS, HAPPENINGS, Incident, Millis, Plan, Strike};
 /// A line of the decision log after its header.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Who did what, and what came of it.
+    /// Who did what, and what the store answered.
     #[serde(flatten)]
     pub line: Line,
-    /// When, in milliseconds of simulated time.
+    /// When, in simulated time.
     pub at: Millis,
-    /// Whether it only looked, outside of any machine: drawings leave it out.
+    /// Whether it is a read outside of any machine. Diagrams omit it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub looks: bool,
 }
 
-/// The record of one run.
+/// Records one run, and has it judged.
 pub(crate) struct Recorder {
     pub(crate) judge: Judge,
     log: Vec<u8>,
@@ -74,26 +75,26 @@ impl Recorder {
         }
     }
 
-    /// Writes a line. After a violation nothing more is written: it ends the story.
+    /// Writes a line to the log. The log ends with the first violation.
     pub(crate) fn write(&mut self, mut entry: Entry) {
         if self.violation.is_some() {
             return;
         }
         self.steps += 1;
         entry.line.step = self.steps;
-        // Writing to memory does not fail, and an entry is plain data.
+        // Writing to memory doesn't fail, and an entry is plain data.
         let _ = serde_json::to_writer(&mut self.log, &entry);
         self.log.push(b'\n');
     }
 
-    /// A line of somebody who acts by himself.
+    /// Logs something that involves no request.
     pub(crate) fn note(&mut self, at: Millis, who: &str, did: String, fault: Option<&str>) {
         let (who, fault) = (who.to_owned(), fault.map(str::to_owned));
         let line = Line { step: 0, who, did, answer: None, heard: true, fault };
         self.write(Entry { line, at, looks: false });
     }
 
-    /// A request that was never applied.
+    /// Logs a request that was never applied.
     pub(crate) fn note_lost(&mut self, at: Millis, who: &str, did: (String, bool), fault: &str) {
         let (did, looks) = did;
         let (who, answer) = (who.to_owned(), Some("not applied".to_owned()));
@@ -140,7 +141,7 @@ impl Recorder {
         }
     }
 
-    /// The log as it stands.
+    /// The log so far.
     pub(crate) fn log(&self) -> String {
         String::from_utf8_lossy(&self.log).into_owned()
     }

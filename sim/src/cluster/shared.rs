@@ -1,5 +1,5 @@
-//! What the nodes of one run share: the plan, what is injected, what is written down,
-//! and what a process keeps outside of itself.
+//! What the nodes of one run share: the plan, the fault injector, the recorder, and what a
+//! node keeps outside of itself.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -15,14 +15,15 @@ use crate::judge::{Breach, Judgement};
 use crate::moment::{lock, now};
 use crate::plan::{CallKind, Fault, Incident, Millis, Node, Plan, Strike};
 
-/// Everything that the nodes of a run share, as the outside of a process is shared.
+/// Everything that outlives a node, shared by all of them.
 pub(crate) struct Cluster {
     pub(crate) plan: Plan,
     pub(super) producers: Vec<ProducerName>,
     pub(crate) injector: Injector,
     pub(super) offsets: Arc<ClockOffsets>,
     lives: Vec<AtomicU32>,
-    /// How many events of each producer's input are appended, as it would be kept outside of it.
+    /// How many events of each producer's input are appended. It survives a crash, as an
+    /// offset in the producer's source would.
     appended: Vec<AtomicU32>,
     finished: Vec<AtomicBool>,
     stops: Mutex<HashMap<Node, (Stop, Millis)>>,
@@ -61,7 +62,7 @@ impl Cluster {
         (0..self.plan.groups).map(|index| self.group(index)).collect()
     }
 
-    /// A process begins a life.
+    /// Begins the next life of a node, and returns its number, from 1.
     pub(super) fn begin_life(&self, node: Node) -> u32 {
         self.lives[usize::from(node.0)].fetch_add(1, Ordering::Relaxed) + 1
     }
@@ -89,7 +90,7 @@ impl Cluster {
         open.map(|index| self.plan.name(self.plan.producer(index))).collect()
     }
 
-    /// What strikes this attempt, on the record.
+    /// Draws the fault that strikes an attempt, and records it.
     pub(super) fn draw_fault(&self, node: Node, attempt: u32, kind: CallKind) -> Option<Fault> {
         let fault = self.injector.fault_for(node, attempt, kind)?;
         self.recorder().record_strike(Strike { node, attempt, fault });
@@ -107,12 +108,12 @@ impl Cluster {
         self.offsets.set(node, offset, now());
     }
 
-    /// A worker can be asked to stop from now on.
+    /// Registers the handle that asks a worker to stop.
     pub(super) fn register_stop(&self, node: Node, stop: Stop) {
         lock(&self.stops).insert(node, (stop, Millis(0)));
     }
 
-    /// Asks a worker to stop, and to stay away for a while.
+    /// Asks a worker to stop, and to start again after `down`.
     pub(crate) fn ask_to_stop(&self, node: Node, down: Millis) {
         if let Some((stop, away)) = lock(&self.stops).get_mut(&node) {
             stop.ask();
@@ -132,26 +133,26 @@ impl Cluster {
         let _ = self.network.set(node);
     }
 
-    /// A checker's verdict, on the record.
+    /// Records a violation, if the judgement is one.
     pub(crate) fn record_judgement(&self, judgement: Judgement) {
         if let Err((breach, what)) = judgement {
             self.recorder().record_violation(now(), breach, what);
         }
     }
 
-    /// A process met what no fault explains.
+    /// Records an error that no fault explains.
     pub(super) fn record_unexplained(&self, node: Node, what: String) {
         let name = self.plan.name(node);
         self.record_judgement(Err((Breach::Error, format!("{name}: {what}"))));
     }
 
-    /// Something that befell somebody.
+    /// Records an incident.
     pub(crate) fn record_incident(&self, incident: &Incident) {
         self.recorder().record_incident(now(), incident, &self.plan);
     }
 }
 
-/// What a named producer is called.
+/// The name of a named producer.
 pub(super) fn producer_name(index: usize) -> ProducerName {
     ProducerName::from(format!("p{}", index + 1))
 }

@@ -1,5 +1,5 @@
-//! The store behind the node: applies calls to the engine, one after the other, shows
-//! each to the checkers, and makes of the answers what an engine by itself never does.
+//! The store behind its node: applies calls to the engine one after another, shows each to
+//! the judges, and makes reads stale and batches incomplete, which no engine does by itself.
 
 use std::sync::Mutex;
 
@@ -21,7 +21,7 @@ use crate::judge::{AppliedCall, Breach};
 use crate::moment::{lock, now};
 use crate::plan::{Dice, Fault, Millis, PREFIX};
 
-/// The engine and what was written when.
+/// The engine, the past states of its items, and its stream.
 pub(crate) struct Store {
     engine: StorageEngine,
     pub(super) names: TableNames,
@@ -29,7 +29,7 @@ pub(crate) struct Store {
     pub(super) stream: EventsStream,
 }
 
-/// A request and the state of the items that it may have changed.
+/// The items that a request may have changed.
 struct TouchedItems {
     slot: Option<((PartitionId, Seq), Value)>,
     lease: Option<((Group, PartitionId), Value)>,
@@ -46,7 +46,7 @@ impl Store {
         }
     }
 
-    /// Applies a call.
+    /// Applies a call, and shows it to the judges.
     pub(super) fn execute(&self, cluster: &Cluster, call: &Attempt, dice: &mut Dice) -> HttpReply {
         let operation = call.operation.as_str();
         let json: Value = serde_json::from_slice(&call.body).unwrap_or_default();
@@ -97,7 +97,7 @@ impl Store {
         HttpReply { status, body: serde_json::to_vec(&answer).unwrap_or_default() }
     }
 
-    /// What this read may miss.
+    /// Which writes a read can see.
     fn view_of(&self, cluster: &Cluster, call: &Attempt, request: Option<&Request<Live>>) -> View {
         let Some(Request::ReadEvents { partition, after, consistent }) = request else {
             return View::Latest;
@@ -112,7 +112,8 @@ impl Store {
         lock(&self.history).view_since(partition, *after, since, one)
     }
 
-    /// Answers as a replica or an index that is behind would, and leaves batches undone.
+    /// Changes an answer into that of a replica or index that is behind, or leaves a batch
+    /// incomplete.
     fn degrade(&self, call: &Attempt, view: View, answer: &mut Value, dice: &mut Dice) {
         if view != View::Latest
             && let Some(items) = answer["Items"].as_array_mut()
@@ -129,7 +130,7 @@ impl Store {
             ("Query", Some(Fault::Stale { by, .. })) if contains(&call.body, "\"IndexName\"") => {
                 let then = now().minus(by);
                 if let Some(items) = answer["Items"].as_array_mut() {
-                    // An index that lags does not show the newest partitions.
+                    // An index that lags doesn't show the newest partitions.
                     let history = lock(&self.history);
                     items.retain(|item| history.was_there(item, then));
                 }
@@ -159,7 +160,7 @@ impl Store {
         answer["UnprocessedKeys"] = json!({ table: wanted });
     }
 
-    /// Asks the engine. Where two are asked and differ, the run is broken.
+    /// Calls the engine. If two engines answer differently, this is a violation.
     fn call_engine(&self, cluster: &Cluster, operation: &str, call: &Value) -> (u16, Value) {
         if let Some(answer) = self.stream.answer(cluster, operation, call) {
             return answer;
@@ -184,7 +185,7 @@ impl Store {
                 self.call_engine(cluster, operation, call)
             }
             Bent::Pretend => {
-                // Done, heard of, and undone.
+                // It is applied, answered, and undone.
                 let before = self
                     .read_item(call["TableName"].as_str().unwrap_or_default(), call["Key"].clone());
                 let answer = self.call_engine(cluster, operation, call);
@@ -205,12 +206,12 @@ impl Store {
 
     fn read_item(&self, table: &str, key: Value) -> Option<Value> {
         let call = json!({ "TableName": table, "Key": key, "ConsistentRead": true });
-        // Where two engines differ, the call that follows tells.
+        // If two engines differ, the next call will show it.
         let (_, mut answer) = self.engine.call("GetItem", &call).ok()?;
         answer.get_mut("Item").map(Value::take)
     }
 
-    /// The items that a write may have changed, as the engine holds them now.
+    /// Reads the items that a write may have changed.
     fn read_touched(&self, request: &Request<Live>) -> TouchedItems {
         let mut touched = TouchedItems { slot: None, lease: None };
         if let Some(slot) = request.slot() {
@@ -228,7 +229,7 @@ impl Store {
         touched
     }
 
-    /// Remembers when what was written, for reads that are behind.
+    /// Records what was written, for stale reads and for the stream.
     fn record_write(&self, request: &Request<Live>, status: u16, answer: &Value) {
         if status != 200 {
             return;
@@ -276,7 +277,7 @@ impl Store {
         let fault = match (call.copy, fault) {
             (true, _) if matches!(call.fault, Some(Fault::Late { .. })) => Some("late"),
             (true, _) => Some("duplicate"),
-            // The first of two is as it should be.
+            // The original of a duplicate arrives as it should.
             (false, Some("duplicate")) => None,
             (false, fault) => fault,
         };

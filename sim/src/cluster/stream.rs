@@ -1,6 +1,5 @@
-//! The Events table's own stream, as DynamoDB Streams shows it: the writes of a partition
-//! in their order and late, in shards that end and are followed by others, read by
-//! iterators that expire.
+//! The Events table's stream, as DynamoDB Streams shows it: the writes of a partition in
+//! order and late, in shards that end and have successors, read by iterators that expire.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -13,27 +12,27 @@ use super::shared::Cluster;
 use crate::moment::{lock, now};
 use crate::plan::{Dice, Millis};
 
-/// How many writes there are until all shards end and others follow.
+/// After how many writes all shards end and are succeeded by others.
 const GENERATION: usize = 30;
-/// How many shards are written to at a time.
+/// How many shards are open at a time.
 const ABREAST: usize = 2;
-/// How many records one answer holds.
+/// The maximum number of records in one answer.
 const PAGE: usize = 10;
 
-/// The stream of one table.
+/// The stream of the Events table.
 pub(super) struct EventsStream {
     table: String,
     written: Mutex<Vec<SlotWrite>>,
 }
 
-/// A slot that was written.
+/// The write of a slot.
 struct SlotWrite {
     partition: PartitionId,
     slot: Seq,
     at: Millis,
 }
 
-/// A place in the stream: a shard, the next record in it, and until when it is good.
+/// A position in the stream: a shard, the next record in it, and when the iterator expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct ShardIterator {
     shard: StreamShard,
@@ -56,15 +55,15 @@ impl EventsStream {
         lock(&self.written).push(SlotWrite { partition: partition.clone(), slot, at });
     }
 
-    /// The partitions that were written to from the `from`th write on: for a reader that
-    /// reads all shards as one.
+    /// The partitions of all writes from number `from` on, for a reader that reads all shards as
+    /// one.
     pub(super) fn partitions_from(&self, from: usize) -> Vec<PartitionId> {
         let written = lock(&self.written);
         let fresh = written.get(from..).unwrap_or_default();
         fresh.iter().map(|written| written.partition.clone()).collect()
     }
 
-    /// What DynamoDB Streams answers, if it is asked.
+    /// Answers a call to DynamoDB Streams; returns nothing for other calls.
     pub(super) fn answer(
         &self,
         cluster: &Cluster,
@@ -167,7 +166,7 @@ impl SlotWrite {
 }
 
 impl StreamShard {
-    /// Where the writes of a partition go.
+    /// Which of the open shards a partition's writes go to.
     fn lane(partition: &PartitionId) -> usize {
         partition.as_str().bytes().map(usize::from).sum::<usize>() % ABREAST
     }
@@ -180,7 +179,7 @@ impl StreamShard {
         self.start() + GENERATION
     }
 
-    /// How much later than the table its stream is.
+    /// How far the shard is behind the table.
     fn lag(self, cluster: &Cluster) -> Millis {
         let path = [11, self.generation as u64, self.lane as u64];
         Millis(Dice::at(cluster.plan.seed, &path).between(20, 800))
@@ -208,7 +207,7 @@ impl ShardIterator {
     }
 }
 
-/// A quarter of an hour, or so short that it runs out now and then.
+/// Iterators live for 15 minutes, or for so short a time that they expire now and then.
 fn expiry(cluster: &Cluster) -> Millis {
     let troubled = cluster.injector.is_troubled() && !cluster.injector.is_healed();
     let span = if troubled { Duration::from_secs(1) } else { Duration::from_secs(900) };

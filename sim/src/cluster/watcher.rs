@@ -1,4 +1,4 @@
-//! A process's decisions, as its own observer sees them, shown to the checkers.
+//! Shows a node's decisions to the judges, through the adapter's observer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::client::client;
 use super::shared::Cluster;
 use crate::plan::Node;
 
-/// Watches one life of a process.
+/// Observes one life of a node.
 struct Watcher {
     cluster: Arc<Cluster>,
     node: Node,
@@ -66,7 +66,8 @@ impl Observer for Watcher {
     }
 }
 
-/// Opens the stream for one life of a process, and watches it; tries as often as it takes.
+/// Opens the stream for one life of a node, and observes it. Retries for as long as the store
+/// fails; returns nothing after an error that no fault explains.
 pub(super) async fn open_stream(cluster: &Arc<Cluster>, node: Node, life: u32) -> Option<Stream> {
     loop {
         let client = client(cluster, node).await;

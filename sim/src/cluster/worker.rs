@@ -1,5 +1,4 @@
-//! Workers: they consume for a group, standing or invoked, and their handlers are
-//! where deliveries are seen.
+//! Workers: they consume for a group, either standing or invoked by the queue.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +26,7 @@ struct WorkerLife {
     queue: Queue,
 }
 
-/// One life of a worker.
+/// Runs one life of a worker.
 pub(crate) async fn run(cluster: Arc<Cluster>, index: usize) {
     let node = cluster.plan.worker(index);
     let life = cluster.begin_life(node);
@@ -47,7 +46,7 @@ pub(crate) async fn run(cluster: Arc<Cluster>, index: usize) {
     }
 }
 
-/// What this process announces (a hand-over), other processes hear by the queue.
+/// Forwards what this node announces, such as a hand-over, to other nodes by the queue.
 async fn forward_notices(stream: Stream, queue: Queue, group: Group) {
     let notices = stream.notices().subscribe();
     loop {
@@ -122,19 +121,19 @@ impl WorkerLife {
             let worker = self.worker().deadline(deadline, before);
             let worker = worker.trigger(Arc::new(invocation.clone()));
             self.cluster.register_stop(self.node, worker.stopper());
-            // At its limit an invocation is ended, wherever it is.
+            // An invocation is aborted at its limit, wherever it is.
             match timeout(limit + Duration::from_millis(200), worker.until_caught_up()).await {
                 Err(_) => self.note("is ended at its limit".to_owned()),
                 Ok(Err(error)) => self.recover_from(error).await,
                 Ok(Ok(_)) if worker.stopper().is_asked() => {
-                    // Its time ran out: the triggers come back by themselves.
+                    // It stopped before its deadline: the other triggers come back.
                     self.cluster
                         .recorder()
                         .mark("a short-lived worker hands over before its deadline");
                 }
                 Ok(Ok(_)) => {}
             }
-            // Only what a turn found to be caught up; the others come back by themselves (P1).
+            // P1: only what a turn has caught up with is deleted; the other triggers come back.
             let receipts = invocation.take_finished();
             if !receipts.is_empty() {
                 self.queue.call(QueueRequest::Delete { receipts }).await;
@@ -147,7 +146,8 @@ impl WorkerLife {
         self.cluster.recorder().note(now(), &name, did, None);
     }
 
-    /// A supervisor starts it again, unless what it met must never be.
+    /// Waits, like a supervisor, before the worker starts again. An error that no fault
+    /// explains is a violation.
     async fn recover_from(&self, error: WorkerError) {
         match &error {
             WorkerError::Handler { .. } => {

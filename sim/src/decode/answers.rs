@@ -1,4 +1,4 @@
-//! Answers to typed replies.
+//! Decodes answers to typed replies.
 
 use gapless::{Filled, Live, ProducerName, Slots};
 use gapless_model::Seq;
@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::items::{head, lease, record, slot, slot_key};
 use super::requests::RECORD;
 
-/// The typed reply that an answer to a typed request stands for. Nothing, if it is
-/// an answer that says nothing of the request's effect.
+/// The typed reply that an answer to a typed request stands for; none if the answer says
+/// nothing about the request's effect.
 pub(crate) fn reply(request: &Request<Live>, status: u16, answer: &Value) -> Option<Reply<Live>> {
     let kind = answer.get("__type").and_then(Value::as_str).unwrap_or_default();
     let kind = kind.rsplit('#').next().unwrap_or_default();
@@ -112,14 +112,14 @@ fn reply_to_refusal(request: &Request<Live>, old: Option<&Value>) -> Option<Repl
     })
 }
 
-/// Which items of a transaction failed their conditions, and what they held.
+/// The reply to a transaction of which conditions failed, with the old items.
 fn reply_to_cancellation(request: &Request<Live>, answer: &Value) -> Option<Reply<Live>> {
     let reasons = answer.get("CancellationReasons")?.as_array()?;
     let [first, second] = reasons.as_slice() else { return None };
     let failed = |reason: &Value| match reason.get("Code").and_then(Value::as_str) {
         None | Some("None") => Some(None),
         Some("ConditionalCheckFailed") => Some(Some(reason.get("Item").cloned())),
-        // A conflict says nothing of the conditions.
+        // A conflict says nothing about the conditions.
         Some(_) => None,
     };
     let (first, second) = (failed(first)?, failed(second)?);

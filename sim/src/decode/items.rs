@@ -1,4 +1,4 @@
-//! Items as they stand in the tables.
+//! Decodes the items of the tables.
 
 use gapless::{Event, EventBatch, Live, Owner, Timestamp, Token};
 use gapless_model::store::{Head, Lease, Raiser, Record, Slot};
@@ -34,13 +34,13 @@ pub(super) fn batch(item: &Value) -> Option<EventBatch> {
     let parts = item.get("events")?.get("L")?.as_array()?;
     let events = parts.chunks(2).map(|pair| {
         let [key, data] = pair else { return None };
-        // The simulation's events are all text.
+        // All events of the simulation are text.
         Some(Event::new(key.get("S")?.as_str()?, data.get("S")?.as_str()?))
     });
     EventBatch::new(events.collect::<Option<Vec<_>>>()?)
 }
 
-/// What a slot's item holds.
+/// The contents of a slot's item.
 pub(super) fn slot(item: &Value) -> Option<Slot<Live>> {
     if item.get("void").is_some() {
         return Some(Slot::Void);

@@ -1,9 +1,9 @@
-//! The mapping, backwards: which typed request a call of DynamoDB's API stands for,
-//! and which typed reply its answer.
+//! Decodes calls of DynamoDB's API to typed requests, and their answers to typed replies:
+//! the inverse of the adapter's mapping.
 //!
-//! It is written apart from the mapping in `gapless::wire`, from the tables' layout
-//! alone, so that the two check one another. What is nobody's typed request (a sweep's
-//! query, a table's description) decodes to nothing.
+//! It is written independently of `gapless::wire`, from the layout of the tables alone, so
+//! that the two check each other. A call that is not a typed request, such as a sweep's query
+//! or the description of a table, decodes to nothing.
 
 mod answers;
 mod items;

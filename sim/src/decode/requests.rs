@@ -1,4 +1,4 @@
-//! Calls to typed requests.
+//! Decodes calls to typed requests.
 
 use gapless::{Group, Live, Owner, ProducerName, TableNames, Timestamp, Token};
 use gapless_model::store::{Extend, Free, Guard, Keep, Raise, Record, Request, Write};
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::items::{batch, number, partition, slot_key, text};
 
-/// What a producer's record is called in a partition's item.
+/// The prefix of the attribute that holds a producer's record in a partition's item.
 pub(super) const RECORD: &str = "producer:";
 
 /// The typed request that a call stands for, if it stands for one.
@@ -78,7 +78,7 @@ fn update_partition(call: &Value) -> Option<Request<Live>> {
             seen: record_seen(values),
         });
     }
-    // A partition that is only entered into the index is nobody's request.
+    // An update that only enters a partition into the index is not a typed request.
     name_of(call, "#head")?;
     let record = match number(values, ":newNumber") {
         None => None,

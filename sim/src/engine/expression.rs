@@ -1,14 +1,14 @@
-//! DynamoDB's expressions, as far as the stream's tables need them: conditions and
-//! updates over attributes and the attributes of maps.
+//! The part of DynamoDB's expressions that the stream's tables need: conditions and updates
+//! over attributes and the attributes of maps.
 
 use std::cmp::Ordering;
 
 use serde_json::{Map, Value};
 
-/// An item: its attributes.
+/// An item, as its attributes.
 pub(super) type Item = Map<String, Value>;
 
-/// Attributes' names, one within the other; `#` placeholders as they were written.
+/// The path to an attribute, as it was written, with `#` placeholders.
 pub(super) type AttributePath = Vec<String>;
 
 /// A condition.
@@ -29,7 +29,7 @@ pub(super) enum Comparison {
     Above,
 }
 
-/// What stands for a value.
+/// An operand.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Operand {
     AttributePath(AttributePath),
@@ -45,7 +45,7 @@ pub(super) struct Update {
     pub(super) remove: Vec<AttributePath>,
 }
 
-/// What a call's placeholders stand for.
+/// The values of a call's placeholders.
 #[derive(Clone, Copy)]
 pub(super) struct Placeholders<'a> {
     pub(super) names: &'a Value,
@@ -95,15 +95,15 @@ impl Placeholders<'_> {
             Condition::Compare(left, comparison, right) => {
                 match (self.value(item, left), self.value(item, right)) {
                     (Some(left), Some(right)) => compares(&left, *comparison, &right),
-                    // What is not there is neither equal nor less.
+                    // A missing attribute is neither equal to anything nor less.
                     _ => false,
                 }
             }
         }
     }
 
-    /// Applies an update; every operand sees the item as it was before. Nothing where
-    /// a path leads into what is no map.
+    /// Applies an update. Every operand sees the item as it was before. Returns nothing if a
+    /// path leads into something that is not a map.
     pub(super) fn apply(&self, item: &Item, update: &Update) -> Option<Item> {
         let mut changed = item.clone();
         for (path, operand) in &update.set {
@@ -139,14 +139,14 @@ fn compares(left: &Value, comparison: Comparison, right: &Value) -> bool {
     }
 }
 
-/// Reads a condition.
+/// Parses a condition.
 pub(super) fn condition(text: &str) -> Option<Condition> {
     let mut parser = Parser { tokens: tokens(text), next: 0 };
     let condition = parser.disjunction()?;
     parser.is_at_end().then_some(condition)
 }
 
-/// Reads an update.
+/// Parses an update.
 pub(super) fn update(text: &str) -> Option<Update> {
     let mut parser = Parser { tokens: tokens(text), next: 0 };
     let mut update = Update::default();
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_condition_on_what_is_not_there_does_not_hold() {
+    fn a_condition_on_a_missing_attribute_does_not_hold() {
         let names = json!({ "#epoch": "epoch" });
         let values = json!({ ":epoch": { "N": "7" } });
         let placeholders = Placeholders { names: &names, values: &values };
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_expression_is_refused() {
+    fn invalid_expressions_are_refused() {
         for text in ["", "a =", "(a = :b", "a ~ :b", "a = :b c"] {
             assert_eq!(condition(text), None, "{text}");
         }

@@ -1,8 +1,8 @@
-//! A lighter engine: the stream's three tables in maps. A third of a simulated call was
-//! SQLite's; here it is a few microseconds.
+//! The light engine: the stream's three tables in maps. It takes a few microseconds for a
+//! call, where SQLite takes a third of a whole simulated call.
 //!
-//! It answers what dynoxide answers to everything that a run asks: a test runs the two
-//! side by side over whole runs and compares every answer.
+//! It gives the same answers as dynoxide to every call of a run: a test compares them side
+//! by side over whole runs.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Bound;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::expression::{self, Condition, Item, Placeholders, Update};
 
-/// A range key, in its order.
+/// A range key. They are ordered as DynamoDB orders them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum RangeKey {
     None,
@@ -27,23 +27,23 @@ type ItemKey = (String, RangeKey);
 struct Table {
     hash: String,
     range: Option<String>,
-    /// The hash key of the index over the table's own hash key, if it has one.
+    /// The hash key of the table's index, whose range key is the table's hash key.
     index: Option<String>,
     description: Value,
     items: BTreeMap<ItemKey, Item>,
 }
 
-/// The engine.
+/// The light engine.
 #[derive(Debug)]
 pub(crate) struct Light {
     tables: HashMap<String, Table>,
-    /// Transactions that were done, by their tokens: DynamoDB does none of them twice.
+    /// The tokens of committed transactions: DynamoDB commits none of them twice.
     committed: HashSet<String>,
     conditions: Expressions<Condition>,
     updates: Expressions<Update>,
 }
 
-/// Expressions that were read before: the mapping writes the same few again and again.
+/// The parsed expressions: the adapter uses the same few over and over.
 #[derive(Debug)]
 struct Expressions<T> {
     parse: fn(&str) -> Option<T>,
@@ -75,15 +75,15 @@ impl Default for Light {
     }
 }
 
-/// Why a call is error_response.
+/// Why a call is refused.
 #[derive(Debug)]
 enum Refusal {
     Invalid(String),
     NoTable,
     Exists,
-    /// The condition did not hold against this.
+    /// The condition did not hold; the old item, if the call asks for it.
     Condition(Option<Item>),
-    /// One of a transaction's conditions did not hold: the old item of each that failed.
+    /// A condition of a transaction did not hold: the old item for each one that failed.
     Cancelled(Vec<Option<Option<Item>>>),
 }
 
@@ -146,7 +146,7 @@ impl Table {
         range.map_or_else(|| invalid("a key lacks its range"), |range| Ok((hash, range)))
     }
 
-    /// The key of an item, as an answer says where it stopped.
+    /// The key of an item, as a page reports where it ended.
     fn last_evaluated_key(&self, item: &Item) -> Value {
         let names = [Some(&self.hash), self.range.as_ref()];
         let named = names.into_iter().flatten();
@@ -154,7 +154,7 @@ impl Table {
     }
 }
 
-/// A change that a call asks for, once its condition holds.
+/// The change that a call makes if its condition holds.
 enum Change {
     Put(ItemKey, Item),
     Delete(ItemKey),
@@ -220,7 +220,7 @@ impl Light {
         Ok(found.map_or_else(|| json!({}), |item| json!({ "Item": item })))
     }
 
-    /// What a write would change, if its condition holds; the old item if it does not.
+    /// Computes the change of a write, without making it.
     fn prepare(&mut self, operation: &str, call: &Value) -> Result<Change, Refusal> {
         let condition = call["ConditionExpression"].as_str();
         let condition = condition.map(|text| self.conditions.parsed(text)).transpose()?;
@@ -354,7 +354,7 @@ impl Light {
         Ok(answer)
     }
 
-    /// The keys of the items in an index's bucket, in the order of the table's hash key.
+    /// Queries a bucket of the index: the keys of its items, ordered by the table's hash key.
     fn query_index(&self, table: &Table, bucket: &str, call: &Value) -> Value {
         let Some(name) = &table.index else { return json!({ "Items": [] }) };
         let start = call["ExclusiveStartKey"][&table.hash]["S"].as_str().unwrap_or_default();

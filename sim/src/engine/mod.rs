@@ -1,5 +1,5 @@
-//! What stores: a whole DynamoDB (dynoxide), or the three tables in maps; and both side
-//! by side, to see that they answer alike.
+//! The engines that store: the stream's tables in maps, a whole DynamoDB (dynoxide), or both
+//! side by side, to see that they answer alike.
 
 mod expression;
 mod light;
@@ -14,15 +14,15 @@ use serde_json::Value;
 use crate::moment::{BEGINNING, lock, now};
 use light::Light;
 
-/// Which engine stores.
+/// The engine that stores.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EngineKind {
-    /// Maps: what a run needs and no more.
+    /// The stream's tables in maps: the part of DynamoDB that a run needs.
     #[default]
     Light,
-    /// dynoxide: a whole DynamoDB over SQLite.
+    /// dynoxide, a whole DynamoDB over SQLite.
     Dynoxide,
-    /// Both: a run in which they answer differently is broken.
+    /// Both. Different answers are a violation.
     Both,
 }
 
@@ -46,7 +46,7 @@ pub(crate) enum StorageEngine {
     Both(Box<Mutex<Light>>, Dynoxide),
 }
 
-/// The engine's clock is true: nothing in the protocol reads it.
+/// The engine's clock shows true time; nothing in the protocol reads it.
 struct TrueClock;
 
 impl Clock for TrueClock {
@@ -61,7 +61,7 @@ impl Clock for TrueClock {
 
 fn dynoxide() -> Dynoxide {
     let database = Database::memory_with_clock(Arc::new(TrueClock));
-    Dynoxide::over(database.expect("a database in memory can be had"))
+    Dynoxide::over(database.expect("an in-memory database opens"))
 }
 
 impl StorageEngine {
@@ -73,10 +73,10 @@ impl StorageEngine {
         }
     }
 
-    /// One operation of DynamoDB's API.
+    /// Calls an operation of DynamoDB's API, and returns the status and the answer.
     ///
     /// # Errors
-    /// How two engines differ.
+    /// How the answers of two engines differ.
     pub(crate) fn call(&self, operation: &str, call: &Value) -> Result<(u16, Value), String> {
         match self {
             StorageEngine::Light(light) => Ok(call_light(light, operation, call)),
@@ -105,8 +105,8 @@ fn call_dynoxide(dynoxide: &Dynoxide, operation: &str, call: &Value) -> (u16, Va
     (status, serde_json::from_slice(&answer).unwrap_or_default())
 }
 
-/// Whether two answers say the same to whom they are for: how an error is worded, and
-/// what a table's description tells of its size, is nobody's business.
+/// Whether two answers mean the same to the adapter, which reads neither the wording of an
+/// error nor the size in a table's description.
 fn alike(operation: &str, first: &(u16, Value), second: &(u16, Value)) -> bool {
     if first.0 != second.0 {
         return false;
@@ -128,7 +128,7 @@ fn alike(operation: &str, first: &(u16, Value), second: &(u16, Value)) -> bool {
     match operation {
         "CreateTable" | "DescribeTable" => true,
         "BatchGetItem" => {
-            // Its order is not promised.
+            // DynamoDB doesn't promise an order.
             let sorted = |answer: &Value| {
                 let tables = answer["Responses"].as_object().cloned().unwrap_or_default();
                 let mut items: Vec<String> = tables
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_that_only_one_of_two_engines_has_is_told_by_the_next_read() {
+    fn a_write_that_only_one_of_two_engines_has_shows_in_the_next_read() {
         Runtime::new().block_on(async {
             let engine = StorageEngine::new(EngineKind::Both);
             let table = json!({
@@ -172,7 +172,7 @@ mod tests {
             engine.call("PutItem", &put("one")).expect("both write it");
             let read = json!({ "TableName": "table", "Key": { "id": { "S": "a" } } });
             engine.call("GetItem", &read).expect("both read the same");
-            let StorageEngine::Both(light, _) = &engine else { panic!("both were asked for") };
+            let StorageEngine::Both(light, _) = &engine else { panic!("there are two engines") };
             call_light(light, "PutItem", &put("another"));
             let differ = engine.call("GetItem", &read).expect_err("they differ");
             assert!(differ.contains("GetItem"), "{differ}");

@@ -1,4 +1,5 @@
-//! Many seeds: several at a time, until they are done, the time is up, or somebody stops it.
+//! A campaign: many seeds, several at a time, until all have run, the time is up, or the
+//! caller stops it.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -18,34 +19,34 @@ use crate::play::{RunReport, run_on, warm_up};
 /// Which seeds to run, and how.
 #[derive(Clone, Debug)]
 pub struct Campaign {
-    /// The protocol.
+    /// The design of the protocol.
     pub design: Design,
     /// The family of plans.
     pub profile: Profile,
-    /// The first seed.
+    /// The first seed. Default: 0.
     pub from: u64,
-    /// How many.
+    /// The number of seeds, over all shards.
     pub seeds: u64,
-    /// Of so many shards this is the one: every so-manieth seed, beginning with `shard`.
+    /// Run every `shards`-th seed, starting at `shard`. Default: 1, every seed.
     pub shards: u64,
-    /// From 0.
+    /// The index of this shard, from 0.
     pub shard: u64,
-    /// How many at a time.
+    /// How many seeds run at a time. Default: the number of cores.
     pub jobs: usize,
-    /// When to stop at the latest.
+    /// After how long to start no further seed. Default: no limit.
     pub time_budget: Option<Duration>,
-    /// What is broken on purpose.
+    /// A defect planted into the traffic. Default: none.
     pub mutant: Option<Mutant>,
-    /// Whether only the invariants are watched.
+    /// Whether to judge the invariants alone. Default: false.
     pub invariants_only: bool,
-    /// Whether to go on after a violation.
+    /// Whether to go on after a violation. Default: false.
     pub keep_going: bool,
-    /// What stores.
+    /// The engine that stores. Default: [`EngineKind::Light`].
     pub engine: EngineKind,
 }
 
 impl Campaign {
-    /// So many seeds of a design, from 0 on.
+    /// A campaign of `seeds` seeds, starting at 0, with the defaults of every field.
     #[must_use]
     pub fn new(design: Design, profile: Profile, seeds: u64) -> Campaign {
         Campaign {
@@ -73,7 +74,8 @@ impl Campaign {
         plan
     }
 
-    /// Runs it. `watch` is told how far it is, from any thread, and stops it by `false`.
+    /// Runs the campaign. `watch` is called before each seed, from several threads, and stops
+    /// the campaign by returning false.
     pub fn run(&self, watch: &(dyn Fn(&CampaignProgress) -> bool + Sync)) -> CampaignReport {
         warm_up();
         let began = Instant::now();
@@ -121,18 +123,18 @@ impl Campaign {
     }
 }
 
-/// How far a campaign is.
+/// How far a campaign has come.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CampaignProgress {
-    /// Seeds that were run.
+    /// The number of seeds that have run.
     pub seeds: u64,
-    /// Simulated time.
+    /// The simulated time of all runs.
     pub simulated: Duration,
-    /// Faults that struck.
+    /// The number of faults that struck and of incidents that happened.
     pub faults: u64,
-    /// Seeds that failed.
+    /// The number of seeds that failed.
     pub failures: usize,
-    /// How long it has taken.
+    /// The time since the campaign began.
     pub elapsed: Duration,
 }
 
@@ -141,39 +143,39 @@ pub struct CampaignProgress {
 pub struct FailedSeed {
     /// The seed.
     pub seed: u64,
-    /// What was broken.
+    /// The violation.
     pub violation: Violation,
-    /// The run.
+    /// The report on its run.
     pub report: RunReport,
 }
 
-/// What came of a campaign.
+/// The report on a campaign.
 #[derive(Clone, Debug, Default)]
 pub struct CampaignReport {
-    /// Seeds that were run.
+    /// The number of seeds that ran.
     pub seeds: u64,
-    /// Calls that the engine answered.
+    /// The number of calls that the engine answered.
     pub requests: u64,
-    /// Simulated time.
+    /// The simulated time of all runs.
     pub simulated: Duration,
-    /// How long it took.
+    /// How long the campaign took.
     pub elapsed: Duration,
-    /// How often each kind of fault struck a message.
+    /// How often each kind of fault struck, in the order of [`FAULTS`].
     pub faults: [u64; FAULTS.len()],
-    /// How often each kind of incident happened.
+    /// How often each kind of incident happened, in the order of [`HAPPENINGS`].
     pub happenings: [u64; HAPPENINGS.len()],
-    /// The places that were reached.
+    /// The coverage marks that were reached.
     pub marks: BTreeSet<&'static str>,
-    /// The logs' fingerprints: as many as seeds, if no two ran alike.
+    /// The fingerprints of the logs: as many as seeds, unless two ran alike.
     pub digests: BTreeSet<u64>,
-    /// All logs' fingerprints in one, whatever their order: the same seeds have the same
-    /// in every process and every build.
+    /// The sum of all logs' fingerprints: it is the same for the same seeds in every order,
+    /// process and build.
     pub fingerprint: u64,
     /// The seeds that failed.
     pub failures: Vec<FailedSeed>,
-    /// Whether the time was up before all were run.
+    /// Whether the time budget ran out before all seeds had run.
     pub out_of_time: bool,
-    /// Whether somebody stopped it.
+    /// Whether the caller stopped the campaign.
     pub interrupted: bool,
 }
 
@@ -205,13 +207,14 @@ impl CampaignReport {
         }
     }
 
-    /// What each failed seed broke.
+    /// What each failed seed broke, in the order of seeds.
     #[must_use]
     pub fn breaches(&self) -> Vec<Breach> {
         self.failures.iter().map(|failed| failed.violation.breach).collect()
     }
 
-    /// The marks of the profile that no run reached, and the kinds of fault that never struck.
+    /// The coverage marks that no run reached and the kinds of fault that never struck, each
+    /// as a line of text.
     #[must_use]
     pub fn missed(&self) -> Vec<String> {
         let marks = MARKS.iter().filter(|mark| !self.marks.contains(*mark));

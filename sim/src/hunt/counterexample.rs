@@ -1,6 +1,6 @@
-//! A counterexample of the checker, played against the real adapter: the same design, as
-//! many processes and events, and only the kinds of fault that it needs. Which of the
-//! many orders of messages breaks the invariant is looked for, seed by seed.
+//! Reproduces a counterexample of the model checker against the real adapter: the same
+//! design, the same number of participants and events, and only the kinds of fault that it
+//! needs. The order of messages that breaks the invariant is searched for, seed by seed.
 
 use gapless_model::Invariant;
 use gapless_model::design::Design;
@@ -12,34 +12,34 @@ use crate::plan::{
 };
 use crate::play::{RunReport, run};
 
-/// What a counterexample is made of.
+/// The ingredients of a counterexample.
 #[derive(Clone, Debug)]
 pub struct Counterexample {
     /// The design that it refutes.
     pub design: Design,
-    /// What it breaks.
+    /// The invariant that it breaks.
     pub invariant: Invariant,
-    /// How many producers.
+    /// The number of producers.
     pub producers: u8,
-    /// How many events each.
+    /// The number of events that each producer appends.
     pub events: u8,
-    /// How many events go into a slot.
+    /// The number of events in a slot.
     pub batch: u8,
-    /// How many workers for each group.
+    /// The number of workers in each group.
     pub workers: u8,
-    /// How many groups.
+    /// The number of groups.
     pub groups: u8,
-    /// The faults that strike in it, as the checker's decision log names them.
+    /// The faults that strike in it, by their names in the checker's decision log.
     pub faults: Vec<String>,
 }
 
 impl Counterexample {
-    /// The seed's plan, cut to the counterexample.
+    /// The plan of a seed, reduced to the counterexample.
     #[must_use]
     pub fn plan(&self, seed: u64) -> Plan {
         let mut plan = Profile::Swarm.plan(seed, self.design);
         let producer = ProducerPlan {
-            // One without a name does not fill the gap that its crash left.
+            // An anonymous producer doesn't fill the gap that its crash left.
             appending: if seed.is_multiple_of(2) { Appending::Named } else { Appending::Single },
             events: u16::from(self.events),
             batch: self.batch,
@@ -60,7 +60,7 @@ impl Counterexample {
             .collect();
         plan.clocks = vec![ClockPlan::default(); usize::from(plan.nodes())];
         (plan.partition_bits, plan.keys) = (Some(0), 1);
-        // Every producer at its own pace, or they would always race.
+        // Producers of the same pace would always race.
         for (index, producer) in plan.producers.iter_mut().enumerate() {
             producer.pause.0 += index as u64 * (seed % 5) * 11;
         }
@@ -82,7 +82,7 @@ impl Counterexample {
             ("duplicate", &["late request"]),
             ("late", &["late request"]),
             ("stale", &["stale read"]),
-            // A message that takes its time: every order is possible then.
+            // Slow messages make every order possible.
             ("slow", &[]),
             ("conflict", &[]),
         ];
@@ -96,7 +96,7 @@ impl Counterexample {
         Trouble { ppm: 200_000, weights, span: Millis(plan.lease.0 * 2) }
     }
 
-    /// A crash where it has one; a worker that stands still where a lease ends under it.
+    /// Crashes if the counterexample has one, and pauses if a lease ends under its holder.
     fn incidents(&self, plan: &Plan, seed: u64) -> Vec<Incident> {
         let mut incidents = Profile::Hostile.plan(seed, self.design).incidents;
         let allowed = |happening: &Happening| match HAPPENINGS[happening.kind()] {
@@ -115,7 +115,9 @@ impl Counterexample {
         incidents
     }
 
-    /// The first seed that breaks the same invariant. `go_on` is told how many were run.
+    /// Runs seeds until one breaks the same invariant, and returns it with its plan and report.
+    /// `go_on` is called before each seed with the number of seeds so far, and ends the search
+    /// by returning false.
     pub fn reproduce(
         &self,
         seeds: u64,

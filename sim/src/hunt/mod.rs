@@ -1,5 +1,5 @@
 //! The search for violations: campaigns of many seeds, shrinking, counterexamples of the
-//! checker played for real, and random dialogues.
+//! model checker reproduced against the adapter, and random dialogues with an engine.
 
 mod campaign;
 pub mod conformance;

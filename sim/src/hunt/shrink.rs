@@ -1,21 +1,24 @@
-//! Making a failing plan small: fewer faults, fewer processes, fewer events, still the same violation.
+//! Shrinks a failing plan: fewer faults, nodes and events that still break the same
+//! invariant.
 
 use crate::judge::{Breach, Violation};
 use crate::plan::{ClockPlan, HintSource, Millis, Node, Plan, Strike};
 use crate::play::{RunReport, run};
 
-/// A plan that was made small.
+/// The result of shrinking a plan.
 #[derive(Clone, Debug)]
 pub struct Shrunk {
-    /// The smallest plan that was found to break the same.
+    /// The smallest plan found that breaks the same invariant.
     pub plan: Plan,
-    /// What came of it.
+    /// The report on its run.
     pub report: RunReport,
     /// How many runs it took.
     pub runs: usize,
 }
 
-/// Shrinks a failing plan, within so many runs. `go_on` is asked before each.
+/// Shrinks a failing plan in at most `most` runs. `go_on` is called before each pass with
+/// the number of runs so far, and ends the search by returning false. Returns nothing if
+/// the plan doesn't fail.
 pub fn shrink(
     plan: &Plan,
     failed: &RunReport,
@@ -23,7 +26,7 @@ pub fn shrink(
     mut go_on: impl FnMut(usize) -> bool,
 ) -> Option<Shrunk> {
     let breach = failed.violation.as_ref()?.breach;
-    // What struck by chance is written down: from here on nothing is left to chance.
+    // From here on the faults that struck are listed, and none is drawn.
     let listed = Plan { strikes: Some(failed.strikes.clone()), ..plan.clone() };
     let best = (plan.clone(), failed.clone());
     let mut shrinking = Shrinker { breach, most, runs: 0, best };
@@ -52,7 +55,7 @@ pub fn shrink(
     Some(Shrunk { plan, report, runs })
 }
 
-/// How much there is to a plan.
+/// The size of a plan, for comparison.
 fn size(plan: &Plan) -> (usize, usize, usize, u64) {
     let faults = plan.incidents.len() + plan.strikes.as_ref().map_or(0, Vec::len);
     let nodes = plan.producers.len() + plan.workers.len();
@@ -80,9 +83,9 @@ impl Shrinker {
         self.best.1.violation.clone()
     }
 
-    /// Keeps a candidate if it breaks the same: with its own seed, or with another. What
-    /// is taken away shifts everything behind it, and so a smaller plan may need other
-    /// latencies to go wrong the same way.
+    /// Keeps a candidate if it breaks the same invariant, with its own seed or with one of the
+    /// next few: whatever is removed shifts everything after it, so a smaller plan may need
+    /// other latencies to fail in the same way.
     fn keep_if_it_breaks(&mut self, candidate: &Plan) -> bool {
         const SEEDS: u64 = 8;
         (0..SEEDS).any(|other| {
@@ -104,7 +107,8 @@ impl Shrinker {
         same
     }
 
-    /// Takes parts of a list away, large ones first, as long as the rest breaks the same.
+    /// Removes chunks of a list, large ones first, as long as the rest breaks the same
+    /// invariant.
     fn remove_chunks<T: Clone>(
         &mut self,
         list: impl Fn(&Plan) -> Vec<T>,
@@ -128,7 +132,7 @@ impl Shrinker {
     }
 }
 
-/// Nothing after the violation matters.
+/// Ends the plan at its violation: nothing after it matters.
 fn cut_after_violation(shrinking: &mut Shrinker) {
     let Some(violation) = shrinking.violation() else { return };
     let mut plan = shrinking.plan();
@@ -149,7 +153,8 @@ fn remove_strikes(shrinking: &mut Shrinker) {
     shrinking.remove_chunks(listed, |plan, rest| plan.strikes = Some(rest));
 }
 
-/// Fewer processes: those behind the one that goes move up, and what befell them with them.
+/// Removes producers and workers. The nodes after a removed one move up, and their
+/// incidents and faults with them.
 fn remove_nodes(shrinking: &mut Shrinker) {
     let count = |plan: &Plan| plan.producers.len() + plan.workers.len();
     let mut index = count(&shrinking.plan());
@@ -175,7 +180,7 @@ fn without_node(plan: &Plan, gone: Node) -> Option<Plan> {
     if plan.workers.is_empty() {
         return None;
     }
-    // A group that nobody works for any more goes too: it would lack everything.
+    // A group without workers goes as well: nothing would ever be delivered to it.
     let mut group = 0;
     while group < plan.groups {
         if plan.workers.iter().any(|worker| worker.group == group) {
@@ -201,7 +206,7 @@ fn without_node(plan: &Plan, gone: Node) -> Option<Plan> {
     Some(plan)
 }
 
-/// Fewer events of each producer: half of them, or one.
+/// Reduces the events of each producer, by half or by one.
 fn reduce_events(shrinking: &mut Shrinker) {
     for index in 0..shrinking.plan().producers.len() {
         loop {
@@ -222,7 +227,7 @@ fn reduce_events(shrinking: &mut Shrinker) {
     }
 }
 
-/// Less of everything else, where it makes no difference.
+/// Simplifies everything else where it makes no difference.
 fn simplify_rest(shrinking: &mut Shrinker) {
     let changes: [fn(&mut Plan); 10] = [
         |plan| plan.producers.iter_mut().for_each(|producer| producer.batch = 1),

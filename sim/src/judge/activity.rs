@@ -1,5 +1,5 @@
-//! L2: at most one worker is active on a partition for a group, in true time, where
-//! clocks keep their bound and no worker stood still between its clock and its act.
+//! L2: in true time, at most one worker is active on a partition for a group, as long as
+//! clocks keep their bound and no worker paused between reading its clock and acting.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,7 +9,7 @@ use super::evidence::{LeaseKey, ObservedDelivery};
 use super::judgement::{Judgement, broken};
 use crate::plan::{Millis, Node};
 
-/// A delivery that a handler is at.
+/// A delivery that a handler is working on.
 #[derive(Clone, Copy, Debug)]
 struct Active {
     node: Node,
@@ -17,24 +17,24 @@ struct Active {
     since: Millis,
 }
 
-/// Who is at what.
+/// The deliveries that handlers are working on.
 #[derive(Debug, Default)]
 pub(crate) struct Activity {
     active: HashMap<LeaseKey, Vec<(u64, Active)>>,
     latest: BTreeMap<LeaseKey, Epoch>,
-    /// When each process last stood still, until when.
+    /// Until when each node was paused last.
     still: HashMap<Node, Millis>,
     next: u64,
 }
 
 impl Activity {
-    /// A process stands still until then, or stood still till now.
+    /// Notes that a node is paused until then.
     pub(crate) fn suspend(&mut self, node: Node, until: Millis) {
         let still = self.still.entry(node).or_default();
         *still = (*still).max(until);
     }
 
-    /// A handler begins. Under clocks out of bounds only the epochs' order is promised.
+    /// Judges a delivery that a handler begins. Nothing is promised for clocks out of bounds.
     pub(crate) fn judge_start(
         &mut self,
         at: Millis,
@@ -75,7 +75,7 @@ impl Activity {
         }
     }
 
-    /// Enters a delivery; the number takes it out again.
+    /// Adds an active delivery, and returns the number that removes it.
     pub(crate) fn enter(&mut self, at: Millis, delivery: &ObservedDelivery) -> u64 {
         self.next += 1;
         let active = Active { node: delivery.node, epoch: delivery.epoch, since: at };
@@ -84,7 +84,7 @@ impl Activity {
         self.next
     }
 
-    /// Its handler is done, or was dropped.
+    /// Removes a delivery whose handler has finished or was dropped.
     pub(crate) fn leave(&mut self, delivery: &ObservedDelivery, number: u64) {
         let key = (delivery.group.clone(), delivery.partition.clone());
         if let Some(active) = self.active.get_mut(&key) {

@@ -1,4 +1,4 @@
-//! The judge of one run: all checkers together, and which of them sees what.
+//! The judges of one run together, and what each of them is shown.
 
 use gapless::Group;
 use gapless_model::store::Request;
@@ -16,7 +16,7 @@ use super::refinement::Refinement;
 use super::slots::SlotContents;
 use crate::plan::Millis;
 
-/// All checkers of one run.
+/// All judges of one run.
 pub(crate) struct Judge {
     pub(crate) slots: SlotContents,
     pub(crate) leases: Leases,
@@ -25,16 +25,16 @@ pub(crate) struct Judge {
     pub(crate) order: Order,
     pub(crate) refinement: Refinement,
     pub(crate) machines: Machines,
-    /// Whether refinement is left out, to see what the invariants notice by themselves.
+    /// Whether refinement is not judged, to see what the invariants notice on their own.
     pub(crate) invariants_only: bool,
-    /// The only invariant that is watched, if it is one.
+    /// The only invariant that is judged, if it is a single one.
     pub(crate) watched: Option<Invariant>,
 }
 
 impl Judge {
-    /// What a call did to the tables.
+    /// Judges what a call did to the tables, and what the engine answered.
     pub(crate) fn judge_call(&mut self, applied: &AppliedCall<'_>) -> Judgement {
-        // What the tables hold is looked at first: it is what users would see.
+        // The tables come first: they are what users would see.
         if let Some((key, item)) = applied.slot {
             for judgement in self.slots.judge_write(key, item) {
                 self.unless_unwatched(judgement)?;
@@ -51,7 +51,7 @@ impl Judge {
         }
         let specified = self.refinement.judge_reply(applied)?;
         self.machines.note_reply(applied.node, applied.request, &specified);
-        // A head is read without saying whose record is wanted.
+        // The call that reads a head doesn't say whose record is wanted.
         if let Request::ReadHead { partition, .. } = applied.request {
             for name in applied.producers {
                 let request =
@@ -63,8 +63,8 @@ impl Judge {
         Ok(())
     }
 
-    /// A verdict, if anybody minds: where one invariant alone is watched, what was broken
-    /// before must not hide it.
+    /// Drops the judgement on an invariant that is not watched: where a single invariant is
+    /// watched, a breach of another one must not end the run before it.
     fn unless_unwatched(&self, judgement: Judgement) -> Judgement {
         match judgement {
             Err((breach, _)) if self.watched.is_some_and(|it| breach != Breach::Invariant(it)) => {
@@ -74,8 +74,8 @@ impl Judge {
         }
     }
 
-    /// An append was acknowledged: every one of its events is in a slot, and behind
-    /// all that were acknowledged before it began.
+    /// Judges the acknowledgement of an event: it must be in a slot (P1), the acknowledged one
+    /// (S2), and after everything that was acknowledged before its append began (S3).
     pub(crate) fn judge_acknowledgement(
         &mut self,
         event: &str,
@@ -98,7 +98,7 @@ impl Judge {
         self.order.judge_acknowledgement(event, &partition, slot)
     }
 
-    /// A handler got a delivery.
+    /// Judges a delivery that a handler begins.
     pub(crate) fn judge_delivery(
         &mut self,
         at: Millis,
@@ -109,12 +109,12 @@ impl Judge {
         self.activity.judge_start(at, delivery, timely)
     }
 
-    /// Whether everything that was acknowledged is delivered to every group.
+    /// The acknowledged events that are not delivered yet, with their groups.
     pub(crate) fn undelivered(&self, groups: &[Group]) -> Vec<String> {
         progress::undelivered(&self.order, &self.deliveries, groups)
     }
 
-    /// What the tables hold, for the summary of a state.
+    /// Describes the tails and leases in the tables in one line.
     pub(crate) fn describe_tables(&self) -> String {
         let tails: Vec<_> =
             self.slots.tails().iter().map(|(id, seq)| format!("{id} tail {seq}")).collect();

@@ -1,5 +1,5 @@
-//! D1, D2 and D3: nothing is delivered that was not appended; positions come in order,
-//! and again only after a crash or a lost lease; nothing is skipped.
+//! D1, D2 and D3: nothing is delivered that was not appended; positions are delivered in
+//! order, and again only after a crash, a failed handler or a lost lease; nothing is skipped.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -14,24 +14,24 @@ use super::slots::SlotContents;
 /// What one group has seen of one partition.
 #[derive(Debug, Default)]
 struct Track {
-    /// The last slot that was delivery to a handler under the current epoch.
+    /// The last slot that a handler was given under the current epoch.
     begun: Seq,
-    /// The last slot of a delivery that was finished, by anybody.
+    /// The last slot that any handler has finished.
     finished: Seq,
-    /// Under which epoch the last delivery was.
+    /// The epoch of the last delivery.
     epoch: Epoch,
-    /// The checkpoint as the engine holds it.
+    /// The checkpoint in the table.
     checkpoint: Seq,
-    /// Whether a turn began since the last delivery: its worker may have lost the lease
-    /// by its own clock, and found later that it still had it.
+    /// Whether a turn has begun since the last delivery: its worker may have given up the lease
+    /// by its own clock and found later that it still held it.
     turned: bool,
-    /// The epoch that was given back properly, and what was finished then.
+    /// The epoch of the last release, and its checkpoint.
     released: Option<(Epoch, Seq)>,
 }
 
 impl Track {
-    /// D2: a slot comes again only under a new epoch or in a new turn, and not where its
-    /// epoch was given back after it.
+    /// D2: a slot is delivered again only under a new epoch or in a new turn, and not after a
+    /// release that had finished it.
     fn judge_redelivery(
         &mut self,
         whose: &str,
@@ -64,7 +64,7 @@ impl Track {
         Ok(())
     }
 
-    /// D2: everything between what was delivered and this delivery holds no event.
+    /// D2: no slot between the last delivery and this one holds an event.
     fn judge_skipped(
         &self,
         whose: &str,
@@ -89,11 +89,11 @@ impl Track {
     }
 }
 
-/// The deliveries of a run.
+/// What the groups of a run have seen.
 #[derive(Debug, Default)]
 pub(crate) struct Deliveries {
     tracks: BTreeMap<LeaseKey, Track>,
-    /// The events that each group has finished.
+    /// The events that each group's handlers have finished.
     delivered: HashMap<Group, BTreeSet<String>>,
 }
 
@@ -102,13 +102,13 @@ impl Deliveries {
         self.delivered.get(group).is_some_and(|seen| seen.contains(event))
     }
 
-    /// A worker takes a turn.
+    /// Notes that a worker begins a turn.
     pub(crate) fn note_turn(&mut self, group: &Group, partition: &PartitionId) {
         let track = self.tracks.entry((group.clone(), partition.clone())).or_default();
         track.turned = true;
     }
 
-    /// A handler got a delivery.
+    /// Judges a delivery that a handler begins.
     pub(crate) fn judge_start(
         &mut self,
         delivery: &ObservedDelivery,
@@ -130,7 +130,7 @@ impl Deliveries {
         let Some(first) = events.first().map(|(slot, _)| *slot) else { return Ok(()) };
         let track = self.tracks.entry((group.clone(), partition.clone())).or_default();
         if *epoch < track.epoch {
-            // Whether an old owner may still be active is L2's to say.
+            // Whether an old owner may still be active is for L2 to judge.
             return Ok(());
         }
         track.judge_redelivery(&whose, delivery, first)?;
@@ -139,7 +139,7 @@ impl Deliveries {
         Ok(())
     }
 
-    /// A handler finished a delivery.
+    /// Notes that a handler has finished a delivery.
     pub(crate) fn note_finish(&mut self, delivery: &ObservedDelivery) {
         let seen = self.delivered.entry(delivery.group.clone()).or_default();
         seen.extend(delivery.events.iter().map(|(_, event)| event.clone()));
@@ -148,7 +148,7 @@ impl Deliveries {
         track.finished = track.finished.max(delivery.upto);
     }
 
-    /// A lease changed: everything at or below its checkpoint must have been delivered.
+    /// Judges a change of a lease. D3: everything at or below its checkpoint was delivered.
     pub(crate) fn judge_lease(
         &mut self,
         key: &LeaseKey,
@@ -193,7 +193,7 @@ impl Deliveries {
         Ok(())
     }
 
-    /// A slot was written: no checkpoint may be at or behind it already.
+    /// Judges the write of a slot. D3: no checkpoint has reached it already.
     pub(crate) fn judge_slot(&self, key: &SlotKey, events: Vec<String>) -> Judgement {
         let (partition, slot) = key;
         for ((group, _), track) in self.tracks.iter().filter(|((_, id), _)| id == partition) {

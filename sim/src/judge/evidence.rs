@@ -1,4 +1,4 @@
-//! What the checkers are shown: calls that reached the engine, and deliveries.
+//! What the judges are shown: calls that reached the engine, and deliveries.
 
 use gapless::{Group, Live, ProducerName};
 use gapless_model::store::{Reply, Request, View};
@@ -7,33 +7,33 @@ use serde_json::Value;
 
 use crate::plan::Node;
 
-/// A lease, and what a group has seen of a partition, go by these two.
+/// The key of a lease.
 pub(crate) type LeaseKey = (Group, PartitionId);
 
-/// A slot.
+/// The key of a slot.
 pub(crate) type SlotKey = (PartitionId, Seq);
 
-/// A call that reached the engine, and what came of it.
+/// A call that reached the engine, with its answer and its effect.
 pub(crate) struct AppliedCall<'a> {
     pub(crate) node: Node,
     pub(crate) request: &'a Request<Live>,
-    /// How much of what was written the read could see.
+    /// Which writes the read could see.
     pub(crate) view: View,
-    /// What makes a transaction the same as another.
+    /// The idempotency token of a transaction.
     pub(crate) token: Option<&'a str>,
-    /// The producers that have names.
+    /// The names of all named producers.
     pub(crate) producers: &'a [ProducerName],
-    /// What the engine's answer says.
+    /// The engine's answer as a typed reply, if it is one.
     pub(crate) reply: Option<&'a Reply<Live>>,
     pub(crate) status: u16,
     pub(crate) answer: &'a Value,
-    /// The slot's item after a write to it.
+    /// The item of the slot that the request may have written, afterwards.
     pub(crate) slot: Option<(&'a SlotKey, &'a Value)>,
-    /// The lease's item after a write to it.
+    /// The item of the lease that the request may have written, afterwards.
     pub(crate) lease: Option<(&'a LeaseKey, &'a Value)>,
 }
 
-/// A delivery in a handler's hands.
+/// A delivery, as the handler that got it saw it.
 #[derive(Clone, Debug)]
 pub(crate) struct ObservedDelivery {
     pub(crate) node: Node,
@@ -42,6 +42,6 @@ pub(crate) struct ObservedDelivery {
     pub(crate) epoch: Epoch,
     pub(crate) upto: Seq,
     pub(crate) attempt: u32,
-    /// The slots that hold events, and the names of those events.
+    /// The events, by slot and name.
     pub(crate) events: Vec<(Seq, String)>,
 }

@@ -1,4 +1,4 @@
-//! What a checker says: that all is well, or what is broken and how.
+//! The judgement on what was seen: either nothing is broken, or what is and how.
 
 use std::fmt;
 
@@ -15,11 +15,11 @@ pub enum Breach {
     Invariant(Invariant),
     /// The engine and the abstract store answered a request differently.
     Refinement,
-    /// A process did what its machine does not allow, or told it what is not so.
+    /// A node did what its machine does not want, or told it what is not true.
     Machine,
-    /// An audit beside live traffic found what must never be.
+    /// An audit beside live traffic found a violation in the tables.
     Audit,
-    /// A process met an error that no fault explains.
+    /// A node met an error that no fault explains.
     Error,
 }
 
@@ -35,21 +35,21 @@ impl fmt::Display for Breach {
     }
 }
 
-/// What was broken, and how.
+/// The violation that ended a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Violation {
-    /// What.
+    /// What was broken.
     pub breach: Breach,
-    /// When, in simulated time.
+    /// When, in simulated time since the run began.
     pub at: Millis,
-    /// How.
+    /// How, in terms of events, slots and workers.
     pub what: String,
 }
 
-/// What a checker says of what it saw.
+/// What a judge says of what it saw: the error is the breach and how it came about.
 pub(crate) type Judgement = Result<(), (Breach, String)>;
 
-/// That an invariant does not hold.
+/// The judgement that an invariant is broken.
 pub(crate) fn broken(invariant: Invariant, what: String) -> Judgement {
     Err((Breach::Invariant(invariant), what))
 }

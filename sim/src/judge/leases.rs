@@ -1,4 +1,4 @@
-//! L1 and L3: an epoch has one owner and only grows; a checkpoint moves only forward,
+//! L1 and L3: an epoch has one owner, and epochs only grow; a checkpoint moves only forward,
 //! and only by the current epoch.
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,7 +13,7 @@ use super::judgement::{Breach, broken};
 use crate::decode;
 use crate::plan::Node;
 
-/// The leases, as the engine holds them.
+/// The leases in the table, and their owners.
 #[derive(Debug, Default)]
 pub(crate) struct Leases {
     leases: BTreeMap<LeaseKey, Lease<Live>>,
@@ -22,7 +22,7 @@ pub(crate) struct Leases {
 }
 
 impl Leases {
-    /// A worker's run has a name.
+    /// Notes the node that acts under an owner's name.
     pub(crate) fn register_owner(&mut self, owner: &Owner, node: Node) {
         self.nodes.insert(owner.clone(), node);
     }
@@ -35,7 +35,7 @@ impl Leases {
         self.leases.iter()
     }
 
-    /// A lease's item after a write that may have changed it.
+    /// Judges a lease's item after a write that may have changed it, and returns the lease.
     pub(crate) fn judge_write(
         &mut self,
         key: &LeaseKey,
@@ -87,7 +87,7 @@ impl Leases {
         };
         let by_owner = match fence {
             Some(epoch) => epoch == old.epoch,
-            // Without a fence it is the sender that tells.
+            // Without a fence the sender decides.
             None => self.nodes.get(&old.owner) == Some(&applied.node),
         };
         if by_owner {

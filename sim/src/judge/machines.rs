@@ -1,9 +1,8 @@
-//! Refinement of processes: each does what its machine wants, and tells its machine
-//! what is so.
+//! Refinement of the adapter: each node does what its machine wants, and tells it the truth.
 //!
-//! Beside every machine at work stands a copy that is told the same. A request that
-//! the copy does not want, a reply that the store never gave to it, or a machine whose
-//! state is another than the copy's, is a violation.
+//! For every machine at work there is a copy that is told the same. It is a violation if a
+//! node sends a request that the copy does not want, reports a reply that the store never
+//! gave, or has a machine in another state than the copy.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -16,17 +15,17 @@ use gapless_model::{PartitionId, Rules};
 use super::judgement::{Breach, Judgement};
 use crate::plan::Node;
 
-/// An append's token, and how often its process had died when it began.
+/// An append's token, and the life of the node that began it.
 type AppendKey = (Token, u32);
 
 type TurnKey = (Owner, Group, PartitionId);
 
-/// The copies.
+/// The copies of all machines at work.
 pub(crate) struct Machines {
     rules: Rules<Live>,
     appends: HashMap<(Node, AppendKey), Append<Live>>,
     turns: HashMap<TurnKey, Consume<Live>>,
-    /// What the store answered to each process's requests.
+    /// The store's replies to each node's requests.
     replies: HashMap<Node, HashMap<Request<Live>, Vec<Reply<Live>>>>,
     marks: BTreeSet<&'static str>,
 }
@@ -46,12 +45,12 @@ impl Machines {
         }
     }
 
-    /// What machines were seen to do, for the coverage marks.
+    /// The coverage marks that machines have reached.
     pub(crate) fn marks(&self) -> &BTreeSet<&'static str> {
         &self.marks
     }
 
-    /// The store answered a request of a process, whether the answer arrives or not.
+    /// Notes the store's reply to a request of a node, whether it arrives or not.
     pub(crate) fn note_reply(&mut self, node: Node, request: &Request<Live>, reply: &Reply<Live>) {
         let answers = self.replies.entry(node).or_default().entry(request.clone()).or_default();
         if !answers.contains(reply) {
@@ -59,7 +58,7 @@ impl Machines {
         }
     }
 
-    /// A machine takes up its work, or goes on with it.
+    /// Judges a machine that begins its work or resumes it.
     pub(crate) fn judge_start(&mut self, node: Node, life: u32, began: Machine<'_>) -> Judgement {
         match began {
             Machine::Append { token, machine: now } => {
@@ -84,7 +83,7 @@ impl Machines {
         }
     }
 
-    /// A machine, as it is now, is told this next.
+    /// Judges what a machine in its present state is about to be told.
     pub(crate) fn judge_news(
         &mut self,
         node: Node,
@@ -174,7 +173,7 @@ impl Machines {
         Ok(())
     }
 
-    /// A process sent a request and heard of it, or gave up: its machine must want it.
+    /// Judges a request that a node has sent: its machine must want it.
     pub(crate) fn judge_decision(
         &self,
         node: Node,
@@ -191,7 +190,7 @@ impl Machines {
         let owner = Owner::from(who);
         let of_partition = |turn: &TurnKey| turn.0 == owner && turn.2 == *request.partition();
         let Some((_, copy)) = self.turns.iter().find(|(turn, _)| of_partition(turn)) else {
-            // A claim, an audit: nothing that a copy stands beside.
+            // A claim or an audit has no copy.
             return match request.group() {
                 None => Ok(()),
                 Some(_) => broken(format!("{who} sent {request:?} outside of any turn")),
@@ -204,7 +203,7 @@ impl Machines {
     }
 }
 
-/// Whether the store ever gave this answer to that request.
+/// Judges whether the store ever gave this reply to the request.
 fn judge_reply(
     answers: &HashMap<Node, HashMap<Request<Live>, Vec<Reply<Live>>>>,
     node: Node,
@@ -215,7 +214,7 @@ fn judge_reply(
         let replies = answers.get(&node).and_then(|answers| answers.get(request));
         replies.is_some_and(|replies| replies.contains(reply))
     };
-    // A page that was read ahead is consistent, also where the design does not ask for that.
+    // A page that was read ahead is consistent even when the design doesn't ask for that.
     let consistent = match request {
         Request::ReadEvents { partition, after, consistent: false } => Some(Request::ReadEvents {
             partition: partition.clone(),
@@ -230,7 +229,7 @@ fn judge_reply(
     broken(format!("{request:?} is told to be answered {reply:?}, and the store never said so"))
 }
 
-/// Places that some run must reach.
+/// The coverage mark that a reply to a request reaches.
 fn mark_of(request: &Request<Live>, reply: &Reply<Live>) -> Option<&'static str> {
     match (request, reply) {
         (Request::Write(write), Reply::Taken(gapless_model::store::Slot::Events { token, .. }))

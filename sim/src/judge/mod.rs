@@ -1,5 +1,5 @@
-//! The checkers: one a file, each naming the invariant that it watches. They see true
-//! time, every call that reaches the engine, and every delivery that a handler gets.
+//! The judges: one a file, each named by the invariants that it judges. They see true time,
+//! every call that reaches the engine, and every delivery that a handler gets.
 
 mod activity;
 mod all;

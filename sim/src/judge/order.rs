@@ -6,27 +6,27 @@ use gapless_model::{Invariant, PartitionId, Seq};
 
 use super::judgement::{Judgement, broken};
 
-/// What is known of the order of appends.
+/// What is known about the order of appends.
 #[derive(Debug, Default)]
 pub(crate) struct Order {
-    /// The highest slot that was acknowledged, for each partition.
+    /// The highest acknowledged slot of each partition.
     acknowledged: BTreeMap<PartitionId, Seq>,
-    /// What that was when an event's append began. For a named producer that is its
-    /// first run: what a rerun finishes may have a lower position than what was
-    /// acknowledged between the runs.
+    /// The same when the append of each event began. For a named producer this is its first
+    /// run: what a rerun completes may have a lower position than what was acknowledged
+    /// between the runs.
     floors: HashMap<String, BTreeMap<PartitionId, Seq>>,
     events: BTreeSet<String>,
 }
 
 impl Order {
-    /// An append of this event begins.
+    /// Notes that the append of an event begins.
     pub(crate) fn note_start(&mut self, event: &str) {
         if !self.floors.contains_key(event) {
             self.floors.insert(event.to_owned(), self.acknowledged.clone());
         }
     }
 
-    /// It was acknowledged.
+    /// Judges the acknowledgement of an event.
     pub(crate) fn judge_acknowledgement(
         &mut self,
         event: &str,
@@ -50,7 +50,7 @@ impl Order {
         }
     }
 
-    /// The events that were acknowledged.
+    /// The acknowledged events.
     pub(crate) fn acknowledged_events(&self) -> &BTreeSet<String> {
         &self.events
     }

@@ -1,12 +1,12 @@
-//! P1: when faults stop, every acknowledged event is delivered to every group, within
-//! a bound of simulated time.
+//! P1: when faults stop, every acknowledged event is delivered to every group within a bound
+//! of simulated time.
 
 use gapless::Group;
 
 use super::deliveries::Deliveries;
 use super::order::Order;
 
-/// What a group still lacks.
+/// The acknowledged events that are not delivered yet, with their groups.
 pub(crate) fn undelivered(order: &Order, deliveries: &Deliveries, groups: &[Group]) -> Vec<String> {
     let lacks = |group: &Group| {
         let unseen = order

@@ -1,6 +1,6 @@
-//! Refinement: every request that reaches the engine is replayed on the abstract
-//! store in step, and the answers agree. So what the engine does under a run is what
-//! was model-checked.
+//! Refinement of the store: every request that reaches the engine is applied to the abstract
+//! store as well, and the replies must agree. So the engine does in a run what was
+//! model-checked.
 
 use std::collections::HashMap;
 
@@ -10,12 +10,12 @@ use gapless_model::store::{MemoryTables, Reply, Request, View, apply};
 use super::evidence::AppliedCall;
 use super::judgement::Breach;
 
-/// The abstract store beside the engine.
+/// The abstract store, kept in step with the engine.
 ///
-/// One thing is DynamoDB's own: a transaction that was done is not done again for the
-/// same `ClientRequestToken`, and answered as done. The SDK gives every call such a
-/// token, so its own retries of a transaction, and copies that the network makes, change
-/// nothing. The checker lets a copy act anew, which is worse, and so covers it.
+/// DynamoDB applies a transaction once for each `ClientRequestToken` and answers repetitions
+/// as if they had been applied. The SDK gives every call such a token, so its own retries of
+/// a transaction and the copies that the network makes change nothing. The model checker
+/// applies copies again, which is worse and so covers this.
 pub(crate) struct Refinement {
     tables: MemoryTables<Live>,
     transactions: HashMap<String, Reply<Live>>,
@@ -26,12 +26,12 @@ impl Refinement {
         Refinement { tables: MemoryTables::default(), transactions: HashMap::new() }
     }
 
-    /// What the specification answers to a read.
+    /// The specified reply to a read.
     pub(crate) fn read(&mut self, request: &Request<Live>) -> Reply<Live> {
         apply(&mut self.tables, request, View::Latest)
     }
 
-    /// What the specification answers; the engine must have answered the same.
+    /// Judges the engine's reply, and returns the specified one.
     pub(crate) fn judge_reply(
         &mut self,
         applied: &AppliedCall<'_>,

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::evidence::SlotKey;
 use super::judgement::{Judgement, broken};
 
-/// What stands in the slots, as the engine holds them.
+/// The contents of the slots in the table.
 #[derive(Debug, Default)]
 pub(crate) struct SlotContents {
     items: HashMap<SlotKey, Value>,
@@ -24,12 +24,12 @@ fn event_names(item: &Value) -> Vec<String> {
 }
 
 impl SlotContents {
-    /// A slot's item after a write that may have changed it: what is to be said of S1 and of S2.
+    /// Judges a slot's item after a write that may have changed it, by S1 and by S2.
     pub(crate) fn judge_write(&mut self, key: &SlotKey, item: &Value) -> [Judgement; 2] {
         let (partition, slot) = key;
         let before = self.items.insert(key.clone(), item.clone());
         let changed = match before {
-            // When a slot was written is for people; a write that changes it alone is one all the same.
+            // Even a write that changes nothing but the time of writing breaks S1.
             Some(before) if before == *item => return [Ok(()), Ok(())],
             Some(before) => broken(
                 Invariant::S1,
@@ -54,22 +54,22 @@ impl SlotContents {
         [changed, twice]
     }
 
-    /// Where an event stands.
+    /// The slot that holds an event.
     pub(crate) fn position_of(&self, event: &str) -> Option<SlotKey> {
         self.positions.get(event).cloned()
     }
 
-    /// The events of a slot; nothing while it is empty.
+    /// The names of the events in a slot; none if it is empty or void.
     pub(crate) fn events_in(&self, key: &SlotKey) -> Vec<String> {
         self.items.get(key).map(event_names).unwrap_or_default()
     }
 
-    /// Whether something stands in a slot.
+    /// Whether a slot is no longer empty.
     pub(crate) fn is_settled(&self, key: &SlotKey) -> bool {
         self.items.contains_key(key)
     }
 
-    /// The last slot of each partition that is not empty.
+    /// The last settled slot of each partition.
     pub(crate) fn tails(&self) -> &BTreeMap<PartitionId, Seq> {
         &self.tails
     }

@@ -1,13 +1,13 @@
-//! Chance, from a seed: the same numbers in every version of every library.
+//! Seeded random numbers that stay the same in every version of every library.
 //!
-//! The generator is SplitMix64 (Steele, Lea and Flood, 2014), written down here, so
-//! that a seed draws the same plan after an upgrade. What strikes one attempt is a
-//! function of the seed and of that attempt alone: taking one fault away leaves the
-//! others where they were, which is what makes shrinking work.
+//! The generator is SplitMix64 (Steele, Lea and Flood, 2014), implemented here so that a
+//! seed draws the same plan after an upgrade. The fault that strikes an attempt depends on
+//! the seed and on that attempt alone: removing one fault leaves the others where they
+//! were, which is what makes shrinking work.
 
 use std::time::Duration;
 
-/// A source of numbers.
+/// A source of random numbers.
 #[derive(Clone, Debug)]
 pub struct Dice(u64);
 
@@ -20,13 +20,14 @@ fn mix(mut z: u64) -> u64 {
 }
 
 impl Dice {
-    /// From a seed.
+    /// Starts the sequence of a seed.
     #[must_use]
     pub fn new(seed: u64) -> Dice {
         Dice(mix(seed.wrapping_add(STEP)))
     }
 
-    /// For one purpose: a function of the seed and of `path`, whatever was drawn before.
+    /// Starts a sequence for one purpose, which depends on the seed and on `path` alone and
+    /// not on what was drawn before.
     #[must_use]
     pub fn at(seed: u64, path: &[u64]) -> Dice {
         let folded = path.iter().fold(mix(seed.wrapping_add(STEP)), |state, step| {
@@ -35,42 +36,42 @@ impl Dice {
         Dice(folded)
     }
 
-    /// The next number.
+    /// Draws the next number.
     pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(STEP);
         mix(self.0)
     }
 
-    /// A number below `bound`, or 0.
+    /// Draws a number below `bound`; 0 if `bound` is 0.
     pub fn below(&mut self, bound: u64) -> u64 {
         if bound == 0 { 0 } else { self.draw() % bound }
     }
 
-    /// A number from `low` to `high`, both included.
+    /// Draws a number from `low` to `high`, both included.
     pub fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.below(high.saturating_sub(low) + 1)
     }
 
-    /// True in so many of a million cases.
+    /// Is true with a probability of `ppm` parts per million.
     pub fn ppm(&mut self, ppm: u32) -> bool {
         self.below(1_000_000) < u64::from(ppm)
     }
 
-    /// True in so many of a hundred cases.
+    /// Is true with a probability of `percent` in a hundred.
     pub fn percent(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
-    /// One of several.
+    /// Picks one of several choices.
     ///
     /// # Panics
-    /// If there is none.
+    /// If there are no choices.
     pub fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
         &choices[usize::try_from(self.below(choices.len() as u64)).unwrap_or(0)]
     }
 
-    /// How long one call takes: mostly a few milliseconds, now and then much longer,
-    /// as callers of DynamoDB see it.
+    /// Draws the latency of one call around `base`: 60 to 140 % of it in nine cases of ten,
+    /// up to twenty times as much in one of a hundred, as callers of DynamoDB see it.
     pub fn latency(&mut self, base: Duration) -> Duration {
         let factor = match self.below(1000) {
             0..900 => self.between(60, 140),
@@ -85,7 +86,7 @@ impl Dice {
 mod tests {
     use super::Dice;
 
-    /// Regression seeds mean what they meant: the numbers are part of the format.
+    /// Regression seeds keep their meaning only if these numbers never change.
     #[test]
     fn a_seed_means_the_same_for_ever() {
         let mut dice = Dice::new(1);
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_drawn_at_a_place_does_not_depend_on_what_was_drawn_before() {
+    fn a_path_draws_the_same_whatever_was_drawn_before() {
         let there = || Dice::at(7, &[1, 2]).draw();
         let first = there();
         let _ = Dice::at(7, &[1, 1]).draw();

@@ -1,4 +1,5 @@
-//! How plans are drawn: each seed switches on a random part of the faults, with random intensity.
+//! Draws plans from seeds: each seed enables a random subset of the faults, at a random
+//! intensity (swarm testing).
 
 use gapless_model::design::{Design, Increment};
 
@@ -11,7 +12,7 @@ use super::units::{Millis, Node};
 use super::{PLAN_VERSION, Plan};
 
 impl Profile {
-    /// The plan of a seed.
+    /// Draws the plan of a seed.
     #[must_use]
     pub fn plan(self, seed: u64, design: Design) -> Plan {
         let mut dice = Dice::at(seed, &[0, self as u64]);
@@ -70,8 +71,8 @@ impl Profile {
             Profile::Lambda => true,
             Profile::Swarm | Profile::Calm | Profile::Hostile => dice.percent(30),
         };
-        // Now and then longer than until a renewal is due; and an invocation has the time
-        // for more than one delivery, or it would do nothing but hand over.
+        // Sometimes handling outlasts the time to the next renewal. An invocation has time for
+        // more than one delivery, or it would do nothing but hand over.
         let handling = if dice.percent(30) { dice.below(1_500) } else { dice.below(200) };
         let limit = dice.between(1_500, 6_000).max(handling * 4 + 1_500);
         let fails = if self != Profile::Calm && dice.percent(20) { dice.between(5, 30) } else { 0 };
@@ -92,7 +93,7 @@ impl Profile {
     fn clock(self, skew: Millis, dice: &mut Dice) -> ClockPlan {
         let (bound, drift) = match self {
             Profile::Calm => (0, 0),
-            // Half of the bound each, less what drift adds in a run and what rounding takes.
+            // Two clocks share the bound, less what drift adds during a run and what rounding takes.
             Profile::Swarm | Profile::Lambda => ((skew.0 / 2).saturating_sub(30), 100),
             Profile::Hostile => (skew.0 * 20, 50_000),
         };
@@ -137,7 +138,7 @@ impl Profile {
         let mut span = |most: u64| Millis(dice.between(20, most));
         match kind {
             0 => Happening::Crash { node, down: span(plan.lease.0 * 2) },
-            // Around the length of a lease, for it is there that it matters.
+            // Around the length of a lease: shorter or much longer pauses change nothing.
             1 => Happening::Freeze { node, span: span(plan.lease.0 * 2) },
             2 => Happening::Stop { node: worker, down: span(plan.lease.0) },
             3 => {
@@ -159,8 +160,8 @@ impl Profile {
     }
 }
 
-/// One in ten has a partition for each key, where the design can: it is the counter that
-/// enters a partition into the index.
+/// One plan in ten gives each key its own partition, where the design has a counter: raising
+/// the counter is what enters a partition into the index.
 fn partition_bits(design: &Design, dice: &mut Dice) -> Option<u8> {
     let (each_key, bits) = (dice.percent(10), dice.below(3) as u8);
     match design.increment {
@@ -191,7 +192,7 @@ fn signed(bound: u64, dice: &mut Dice) -> i64 {
     dice.between(0, bound * 2) as i64 - bound as i64
 }
 
-/// A short-lived worker is invoked by the queue.
+/// A short-lived worker is always invoked by the queue.
 fn hints(lambda: bool, dice: &mut Dice) -> HintSource {
     match (lambda, dice.below(100)) {
         (true, _) | (false, 0..35) => HintSource::Queue,

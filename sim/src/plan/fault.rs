@@ -1,55 +1,55 @@
-//! The faults that can strike one message between a process and the store.
+//! The faults that can strike one call between a node and the store.
 
 use serde::{Deserialize, Serialize};
 
 use super::dice::Dice;
 use super::units::{Millis, Node};
 
-/// What strikes one attempt at one call.
+/// A fault that strikes one attempt at one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
     /// The request never arrives.
     LoseRequest,
-    /// The request is applied, and its answer lost.
+    /// The request is applied, but its answer is lost.
     LoseReply,
     /// The answer breaks off in the middle.
     CutReply,
     /// The request arrives twice.
     Duplicate {
-        /// The second time so much later.
+        /// How much later the second copy arrives.
         after: Millis,
     },
-    /// The sender hears that it failed, and it arrives all the same, late: a zombie.
+    /// The sender is told that the request failed, but it arrives later all the same.
     Late {
-        /// So much later.
+        /// How much later it arrives.
         after: Millis,
     },
-    /// It takes longer.
+    /// The request takes longer to arrive.
     Slow {
-        /// So much longer.
+        /// How much longer.
         by: Millis,
     },
-    /// The store turns it away.
+    /// The store throttles the request.
     Throttle,
-    /// The store turns it away because of a transaction under way.
+    /// The store refuses the request because of a transaction in progress.
     Conflict,
-    /// The store fails before it did anything.
+    /// The store answers with an internal error and has applied nothing.
     InternalBefore,
-    /// The store fails after it did everything.
+    /// The store answers with an internal error and has applied the request.
     InternalAfter,
-    /// The store leaves half of a batch undone.
+    /// The store leaves part of a batch unprocessed.
     Unprocessed,
-    /// An eventually consistent read, or an index, misses what was written lately.
+    /// An eventually consistent read, or a read of an index, misses recent writes.
     Stale {
-        /// Within so much.
+        /// How old a write must be to be seen.
         by: Millis,
-        /// Only one item is behind; otherwise the whole replica.
+        /// Whether a single item is stale; otherwise the whole replica is.
         one: bool,
     },
 }
 
-/// The kinds of [`Fault`], for tables and for drawing.
+/// The names of the kinds of [`Fault`], in the order of [`Fault::kind`].
 pub const FAULTS: [&str; 12] = [
     "lose-request",
     "lose-reply",
@@ -66,7 +66,7 @@ pub const FAULTS: [&str; 12] = [
 ];
 
 impl Fault {
-    /// The place of its kind in [`FAULTS`].
+    /// The index of its kind in [`FAULTS`].
     #[must_use]
     pub fn kind(self) -> usize {
         match self {
@@ -85,7 +85,7 @@ impl Fault {
         }
     }
 
-    /// What it is called.
+    /// The name of its kind.
     #[must_use]
     pub fn name(self) -> &'static str {
         FAULTS[self.kind()]
@@ -110,20 +110,20 @@ impl Fault {
     }
 }
 
-/// What of a call decides which faults can strike it.
+/// The kind of a call, which decides which faults can strike it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallKind {
-    /// It changes items.
+    /// A write.
     Write,
-    /// A read of what is there now.
+    /// A consistent read.
     Read,
-    /// A read that may be behind.
+    /// An eventually consistent read.
     EventualRead,
-    /// Many items at once, as they are now; some may be left undone.
+    /// A consistent batch read, part of which may be left unprocessed.
     Batch,
-    /// The same, and it may be behind.
+    /// An eventually consistent batch read.
     EventualBatch,
-    /// Anything else: tables.
+    /// Anything else, such as creating and describing tables.
     Other,
 }
 
@@ -146,20 +146,21 @@ impl CallKind {
     }
 }
 
-/// How much strikes messages, and of which kinds.
+/// How often faults strike calls at random, and of which kinds they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trouble {
-    /// How many of a million attempts are struck.
+    /// How many of a million attempts a fault strikes.
     pub ppm: u32,
-    /// How often each kind is drawn, in the order of [`FAULTS`].
+    /// The relative frequency of each kind, in the order of [`FAULTS`].
     pub weights: [u8; FAULTS.len()],
-    /// How late things can come, at the most.
+    /// The longest delay of a late or repeated request, and the oldest view of a stale read.
     pub span: Millis,
 }
 
 impl Trouble {
-    /// What strikes one attempt: a function of the seed and of the attempt alone.
+    /// Draws the fault that strikes an attempt, if any. It depends on the seed and on the
+    /// attempt alone.
     #[must_use]
     pub fn fault_for(&self, seed: u64, node: Node, attempt: u32, kind: CallKind) -> Option<Fault> {
         if self.ppm == 0 {
@@ -181,15 +182,15 @@ impl Trouble {
     }
 }
 
-/// A fault that struck, and where.
+/// A fault that struck, and the attempt that it struck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Strike {
-    /// Whose call.
+    /// The node that made the call.
     #[serde(rename = "process")]
     pub node: Node,
-    /// Which of its attempts, counted over all its lives.
+    /// Which of the node's attempts, counted from 0 across restarts.
     pub attempt: u32,
-    /// What struck.
+    /// The fault.
     pub fault: Fault,
 }

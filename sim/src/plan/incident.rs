@@ -1,16 +1,16 @@
-//! The incidents of a run: what happens to processes, links, clocks and the store, and when.
+//! The incidents of a run: what happens to nodes, links, clocks and the store, and when.
 
 use serde::{Deserialize, Serialize};
 
 use super::units::{Millis, Node};
 
-/// Something that happens once.
+/// Something that happens once in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Incident {
-    /// When.
+    /// When it happens.
     pub at: Millis,
-    /// What.
+    /// What happens.
     pub happening: Happening,
 }
 
@@ -18,21 +18,21 @@ pub struct Incident {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Direction {
-    /// What the process sends.
+    /// The messages that the node sends.
     Out,
-    /// What is sent to it.
+    /// The messages that are sent to the node.
     In,
-    /// Both.
+    /// All of its messages.
     Both,
 }
 
-/// What an operator does at a bad moment.
+/// What the operator does in the middle of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OperatorAction {
-    /// Audits the tables beside live traffic: whatever it finds is a violation.
+    /// Audits the tables beside live traffic. Every finding is a violation.
     Audit,
-    /// Creates the stream again, which must change nothing.
+    /// Creates the stream once more, which must change nothing.
     Create,
 }
 
@@ -40,33 +40,33 @@ pub enum OperatorAction {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Happening {
-    /// A process dies, and starts again without memory.
+    /// A node crashes and restarts without memory.
     Crash {
-        /// Who.
+        /// The node.
         #[serde(rename = "process")]
         node: Node,
-        /// How long it is away.
+        /// How long until the restart.
         down: Millis,
     },
-    /// A process stands still, and goes on as if nothing had been: scenario 7.
+    /// A node pauses and resumes without noticing, like a process in a long garbage collection.
     Freeze {
-        /// Who.
+        /// The node.
         #[serde(rename = "process")]
         node: Node,
         /// How long.
         span: Millis,
     },
-    /// A worker is asked to stop, and started again later.
+    /// A worker is asked to stop and is started again later.
     Stop {
-        /// Who.
+        /// The node.
         #[serde(rename = "process")]
         node: Node,
-        /// How long it stays away.
+        /// How long until it is started again.
         down: Millis,
     },
-    /// A process cannot reach the others, or cannot be reached.
+    /// A node's link is cut.
     Cut {
-        /// Who.
+        /// The node.
         #[serde(rename = "process")]
         node: Node,
         /// Which messages are lost.
@@ -74,41 +74,41 @@ pub enum Happening {
         /// How long.
         span: Millis,
     },
-    /// A clock is set.
+    /// A node's clock is set.
     SetClock {
-        /// Whose.
+        /// The node.
         #[serde(rename = "process")]
         node: Node,
-        /// What it is ahead by from then on, in milliseconds.
+        /// How far it is ahead from then on, in milliseconds.
         offset: i64,
     },
-    /// The store turns most calls away.
+    /// The store throttles most calls.
     Storm {
         /// How long.
         span: Millis,
     },
-    /// One partition's calls take long.
+    /// Calls to one partition take longer.
     SlowPartition {
-        /// Which, counted through the layout.
+        /// The partition's index in the layout, modulo the number of partitions.
         partition: u8,
         /// How much longer.
         by: Millis,
-        /// How long that lasts.
+        /// For how long.
         span: Millis,
     },
-    /// The store forgets what is under way, and comes back with what it acknowledged.
+    /// The store restarts: it drops the requests in progress and keeps what it acknowledged.
     RestartEngine {
-        /// How long it is away.
+        /// How long until the restart.
         down: Millis,
     },
-    /// An operator acts.
+    /// The operator acts.
     Operate {
-        /// What.
+        /// What it does.
         act: OperatorAction,
     },
 }
 
-/// The kinds of [`Happening`].
+/// The names of the kinds of [`Happening`], in the order of [`Happening::kind`].
 pub const HAPPENINGS: [&str; 9] = [
     "crash",
     "freeze",
@@ -122,7 +122,7 @@ pub const HAPPENINGS: [&str; 9] = [
 ];
 
 impl Happening {
-    /// The place of its kind in [`HAPPENINGS`].
+    /// The index of its kind in [`HAPPENINGS`].
     #[must_use]
     pub fn kind(self) -> usize {
         match self {
@@ -138,13 +138,13 @@ impl Happening {
         }
     }
 
-    /// What it is called.
+    /// The name of its kind.
     #[must_use]
     pub fn name(self) -> &'static str {
         HAPPENINGS[self.kind()]
     }
 
-    /// The same, to the process that `moved` says.
+    /// The same happening, with its node replaced by what `moved` returns for it.
     #[must_use]
     pub(crate) fn renumbered(self, moved: impl Fn(Node) -> Node) -> Happening {
         match self {
@@ -164,7 +164,7 @@ impl Happening {
         }
     }
 
-    /// Whom it befalls, if it is a process.
+    /// The node that it concerns, if it concerns one.
     #[must_use]
     pub fn node(self) -> Option<Node> {
         match self {

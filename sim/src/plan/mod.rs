@@ -1,7 +1,7 @@
-//! What happens in one run: who takes part, what they do, and every fault that strikes.
+//! The plan of one run: its participants, what they do, and every fault that strikes them.
 //!
-//! A plan is drawn from a seed ([`Profile::plan`]), or written
-//! by the shrinker; as JSON it is the file that `gapless replay` repeats.
+//! A plan is drawn from a seed ([`Profile::plan`]) or written by the shrinker. As JSON it is
+//! the file that `gapless replay` repeats.
 
 mod dice;
 mod draw;
@@ -24,7 +24,7 @@ pub use participants::{Appending, ClockPlan, HintSource, Lifetime, ProducerPlan,
 pub use profile::{NoProfile, Profile};
 pub use units::{Millis, Node};
 
-/// The version of the plan's format.
+/// The version of the plan format.
 pub const PLAN_VERSION: u32 = 2;
 
 /// The prefix of the stream's tables.
@@ -34,107 +34,109 @@ pub(crate) const PREFIX: &str = "s-";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
-    /// [`PLAN_VERSION`].
+    /// The version of the format: [`PLAN_VERSION`].
     pub version: u32,
-    /// The seed: latencies, jitter, tokens and the order of tasks are drawn from it.
+    /// The seed of latencies, jitter, tokens and the order of tasks.
     pub seed: u64,
-    /// From which family of plans this one was drawn.
+    /// The family of plans that this one was drawn from.
     pub profile: Profile,
-    /// The protocol.
+    /// The design of the protocol.
     pub design: Design,
-    /// The binary digits of a partition's id; nothing for a partition for each key.
+    /// The number of binary digits in a partition's id, or `None` to give each key its own
+    /// partition.
     pub partition_bits: Option<u8>,
     /// How many keys the events have.
     pub keys: u8,
     /// How long a lease lasts.
     pub lease: Millis,
-    /// How long an empty slot may stand.
+    /// How long an empty slot may stay empty before a worker voids it.
     pub grace: Millis,
-    /// The promised bound on clocks.
+    /// The promised bound on the difference between two clocks.
     pub skew: Millis,
-    /// Whether clocks keep that bound. Only then is L2 promised.
+    /// Whether clocks keep that bound. L2 is promised only then.
     pub timely: bool,
-    /// How long a call usually takes.
+    /// The usual latency of a call.
     pub latency: Millis,
-    /// When a caller's socket gives up.
+    /// How long a caller's socket waits for an answer.
     pub read_timeout: Millis,
-    /// Whether the SDK tries again by itself, unseen by the machines (scenario 2).
+    /// Whether the SDK retries on its own, without the machines' knowledge.
     pub sdk_retries: bool,
     /// How many groups consume.
     pub groups: u8,
-    /// Those who append.
+    /// The producers.
     pub producers: Vec<ProducerPlan>,
-    /// Those who consume.
+    /// The workers of all groups.
     pub workers: Vec<WorkerPlan>,
-    /// Each process's clock: what it is off by at the start, and how it drifts.
+    /// Each node's clock: its offset at the start, and its drift.
     pub clocks: Vec<ClockPlan>,
-    /// What strikes messages at random.
+    /// The faults that strike calls at random.
     pub trouble: Trouble,
-    /// Exactly what strikes messages, instead: written by the shrinker.
+    /// The exact list of faults that strike calls, instead of random ones. The shrinker
+    /// writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strikes: Option<Vec<Strike>>,
-    /// What befalls processes, links and the store, and when.
+    /// What happens to nodes, links, clocks and the store, in the order of time.
     pub incidents: Vec<Incident>,
-    /// When all trouble ends.
+    /// When all faults end.
     pub heals: Millis,
     /// How long after that everything must be delivered (P1).
     pub patience: Millis,
-    /// What is broken on purpose in the traffic between adapter and engine.
+    /// A defect planted into the traffic between adapter and engine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mutant: Option<Mutant>,
-    /// Whether only the invariants are watched, and not that the adapter refines the model.
+    /// Whether to judge the invariants alone, and not that the adapter refines the model.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub invariants_only: bool,
-    /// The only invariant that is watched, whatever else is broken before.
+    /// The only invariant to judge, whatever else is broken before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watched: Option<Invariant>,
 }
 
 impl Plan {
-    /// How keys are divided.
+    /// How keys are assigned to partitions.
     #[must_use]
     pub fn layout(&self) -> Layout {
         self.partition_bits.map_or(Layout::EachKey, |bits| Layout::Fixed { bits })
     }
 
-    /// The stream's configuration, as every process has it.
+    /// The stream's configuration, which is the same on every node.
     pub(crate) fn config(&self) -> Config {
         Config::new(PREFIX)
             .layout(self.layout())
             .lease(self.lease.duration())
             .grace(self.grace.duration())
             .skew(self.skew.duration())
-            // Short, so that it runs out now and then.
+            // Short enough to run out now and then.
             .patience(self.lease.duration())
             .attempt(self.read_timeout.duration() * 4)
             .refuted_design(self.design)
     }
 
-    /// How many processes there are: the operator is the last.
+    /// The number of nodes. The operator is the last one.
     #[must_use]
     pub fn nodes(&self) -> u16 {
         u16::try_from(self.producers.len() + self.workers.len() + 1).unwrap_or(u16::MAX)
     }
 
-    /// The process of a producer.
+    /// The node of a producer.
     #[must_use]
     pub fn producer(&self, index: usize) -> Node {
         Node(u16::try_from(index).unwrap_or(u16::MAX))
     }
 
-    /// The process of a worker.
+    /// The node of a worker.
     #[must_use]
     pub fn worker(&self, index: usize) -> Node {
         Node(u16::try_from(self.producers.len() + index).unwrap_or(u16::MAX))
     }
 
-    /// The operator's process.
+    /// The operator's node.
     #[must_use]
     pub fn operator(&self) -> Node {
         Node(self.nodes() - 1)
     }
 
-    /// What a process is called in logs and drawings.
+    /// The name of a node in logs and diagrams.
     #[must_use]
     pub fn name(&self, node: Node) -> String {
         let index = usize::from(node.0);
@@ -151,46 +153,49 @@ impl Plan {
         format!("group-{}", index + 1)
     }
 
-    /// The plan as the file that repeats it.
+    /// The plan as JSON, the file that repeats it.
     #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
     }
 
-    /// Reads a plan, and checks that it can be run.
+    /// Reads a plan from JSON and validates it.
     ///
     /// # Errors
-    /// What is wrong with it, and where.
+    /// If it is not a plan, or cannot be run.
     pub fn from_json(text: &str) -> Result<Plan, PlanError> {
         let plan: Plan = serde_json::from_str(text)?;
         plan.validate()?;
         Ok(plan)
     }
 
-    /// Whether the plan can be run.
+    /// Checks that the plan can be run.
     ///
     /// # Errors
-    /// What cannot be.
+    /// If its parts contradict one another, or the version is another one.
     pub fn validate(&self) -> Result<(), PlanError> {
         let wrong = |what: String| Err(PlanError::Impossible(what));
         if self.version != PLAN_VERSION {
-            return wrong(format!("version {}; this runs version {PLAN_VERSION}", self.version));
+            return wrong(format!(
+                "it has version {}, and this program runs version {PLAN_VERSION}",
+                self.version
+            ));
         }
         if self.clocks.len() != usize::from(self.nodes()) {
             return wrong(format!(
-                "{} clocks for {} processes (each producer, each worker, and the operator)",
+                "it has {} clocks, and needs {}: one for each producer, each worker and the operator",
                 self.clocks.len(),
                 self.nodes()
             ));
         }
         if let Some(worker) = self.workers.iter().find(|worker| worker.group >= self.groups) {
             return wrong(format!(
-                "a worker of group {} where `groups` is {}",
+                "a worker consumes for group {}, but `groups` is {}",
                 worker.group, self.groups
             ));
         }
         if self.keys == 0 || self.partition_bits.is_some_and(|bits| bits > 6) {
-            return wrong("`keys` is at least 1 and `partition_bits` at most 6".to_owned());
+            return wrong("`keys` must be at least 1, and `partition_bits` at most 6".to_owned());
         }
         if let Err(error) = self.config().rules() {
             return wrong(error.to_string());
@@ -201,13 +206,13 @@ impl Plan {
                 mutant.name()
             ));
         }
-        let stranger = self
+        let unknown = self
             .incidents
             .iter()
             .find_map(|incident| incident.happening.node().filter(|node| node.0 >= self.nodes()));
-        match stranger {
+        match unknown {
             Some(Node(index)) => wrong(format!(
-                "an incident befalls process {index}, and the last is {}",
+                "an incident names process {index}, but the last one is {}",
                 self.nodes() - 1
             )),
             None => Ok(()),
@@ -215,13 +220,13 @@ impl Plan {
     }
 }
 
-/// Why a plan cannot be run.
+/// Why a plan cannot be read or run.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    /// It is no plan.
+    /// The text is not a plan.
     #[error("not a plan: {0}")]
     Json(#[from] serde_json::Error),
-    /// It says what cannot be.
+    /// The plan contradicts itself or this version.
     #[error("the plan cannot be run: {0}")]
     Impossible(String),
 }

@@ -1,4 +1,4 @@
-//! Who takes part in a run: producers, workers, and every process's clock.
+//! The participants of a run: producers, workers, and every node's clock.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,79 +8,79 @@ use super::units::Millis;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Appending {
-    /// One batch after the other, anonymously.
+    /// One batch after another, anonymously.
     Single,
-    /// Several at a time, which share slots.
+    /// Several events at a time, which share slots.
     Grouped,
-    /// Under a name: after a crash it is fed its whole input again.
+    /// Under a name. After a crash it is fed its whole input again.
     Named,
-    /// On condition of the head that it read.
+    /// With an expected position: the head that it last read.
     Expecting,
 }
 
-/// A producer.
+/// The plan of a producer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProducerPlan {
     /// How it appends.
     pub appending: Appending,
-    /// How many events.
+    /// How many events it appends.
     pub events: u16,
-    /// How many at once.
+    /// How many events it appends at once.
     pub batch: u8,
-    /// How long it waits in between.
+    /// How long it waits between two appends.
     pub pause: Millis,
 }
 
-/// How a worker lives.
+/// How long a worker lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Lifetime {
     /// It runs until it is stopped.
     Standing,
-    /// It is invoked for a trigger, and must be done after so long.
+    /// It is invoked for a trigger and must finish within a limit.
     Lambda {
-        /// Its deadline after the invocation.
+        /// The limit, from the invocation on.
         limit: Millis,
     },
 }
 
-/// A worker.
+/// The plan of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorkerPlan {
-    /// For which group.
+    /// The index of the group that it consumes for.
     pub group: u8,
-    /// How it lives.
+    /// How long it lives.
     pub life: Lifetime,
     /// How often it sweeps.
     pub sweep: Millis,
-    /// How long its handler takes for a delivery.
+    /// How long its handler takes for one delivery.
     pub handling: Millis,
-    /// In how many of a hundred cases its handler fails.
+    /// The percentage of deliveries that its handler fails.
     pub fails: u8,
-    /// Who tells it of work, beside its sweeps.
+    /// What tells it of work between its sweeps.
     pub hints: HintSource,
 }
 
-/// Who tells a worker of work. It finds all work by its sweeps, only later.
+/// What tells a worker of work. Its sweeps find all work as well, only later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HintSource {
-    /// Nobody.
+    /// Nothing.
     None,
     /// The queue.
     Queue,
-    /// The table's own stream, which it reads itself.
+    /// The Events table's own stream, which the worker reads itself.
     TableStream,
 }
 
-/// A process's clock.
+/// The plan of a node's clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClockPlan {
-    /// What it is ahead by at the start, in milliseconds.
+    /// How far it is ahead at the start, in milliseconds.
     pub offset: i64,
-    /// How much it gains in a million.
+    /// How much it gains, in parts per million.
     pub drift: i64,
 }

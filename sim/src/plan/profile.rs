@@ -1,4 +1,4 @@
-//! The families of plans, by name. How each draws its plans is in `draw.rs`.
+//! The names of the families of plans. `draw.rs` draws the plans themselves.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Profile {
-    /// Each seed another part of the faults, with another intensity.
+    /// Each seed enables a random subset of the faults, at a random intensity.
     Swarm,
-    /// No fault at all.
+    /// No faults.
     Calm,
     /// Every fault, and clocks beyond their bound.
     Hostile,
-    /// Short-lived workers alone, invoked by a queue.
+    /// Short-lived workers only, invoked by a queue.
     Lambda,
 }
 
@@ -42,7 +42,7 @@ impl fmt::Display for Profile {
     }
 }
 
-/// Why a text is no profile.
+/// The error of a text that names no profile.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a profile: there are swarm, calm, hostile and lambda")]
 pub struct NoProfile(String);

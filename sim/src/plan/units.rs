@@ -1,11 +1,11 @@
-//! The units of a plan: simulated milliseconds, and the number of a process.
+//! The units of a plan: simulated milliseconds, and the number of a node.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A length of simulated time, in milliseconds.
+/// A point in or a length of simulated time, in milliseconds.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -13,19 +13,19 @@ use serde::{Deserialize, Serialize};
 pub struct Millis(pub u64);
 
 impl Millis {
-    /// As a duration.
+    /// The same length as a [`Duration`].
     #[must_use]
     pub const fn duration(self) -> Duration {
         Duration::from_millis(self.0)
     }
 
-    /// This long after `self`.
+    /// The point `span` after this one.
     #[must_use]
     pub(crate) const fn plus(self, span: Millis) -> Millis {
         Millis(self.0 + span.0)
     }
 
-    /// This long before `self`, or 0.
+    /// The point `span` before this one, or 0.
     #[must_use]
     pub(crate) const fn minus(self, span: Millis) -> Millis {
         Millis(self.0.saturating_sub(span.0))
@@ -44,7 +44,7 @@ impl fmt::Display for Millis {
     }
 }
 
-/// One of the processes: producers first, then workers, then the operator.
+/// A node of the cluster by number: producers first, then workers, then the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Node(pub u16);

@@ -1,4 +1,4 @@
-//! One run of a plan: its nodes are built, its incidents happen, and what comes of it is told.
+//! One run of a plan, from building its nodes to the report on it.
 
 mod report;
 mod run;

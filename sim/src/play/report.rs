@@ -1,44 +1,44 @@
-//! What comes of one run.
+//! The report on one run.
 
 use std::collections::BTreeSet;
 
 use crate::judge::{Breach, Violation};
 use crate::plan::{FAULTS, HAPPENINGS, Millis, Plan, Strike};
 
-/// What came of a run.
+/// The report on one run.
 #[derive(Clone, Debug)]
 pub struct RunReport {
-    /// What was broken, if anything was.
+    /// The violation, if there was one.
     pub violation: Option<Violation>,
-    /// The decision log.
+    /// The decision log, as NDJSON.
     pub log: String,
-    /// What struck, in order: enough to repeat it without chance.
+    /// The faults that struck, in order: enough to repeat the run without drawing any.
     pub strikes: Vec<Strike>,
-    /// How often each kind of fault struck a message.
+    /// How often each kind of fault struck, in the order of [`FAULTS`].
     pub faults: [u64; FAULTS.len()],
-    /// How often each kind of incident happened.
+    /// How often each kind of incident happened, in the order of [`HAPPENINGS`].
     pub happenings: [u64; HAPPENINGS.len()],
-    /// The places that were reached.
+    /// The coverage marks that were reached.
     pub marks: BTreeSet<&'static str>,
-    /// How many calls the engine answered.
+    /// The number of calls that the engine answered.
     pub requests: u64,
-    /// How long it took, in simulated time.
+    /// The length of the run in simulated time.
     pub simulated: Millis,
 }
 
 impl RunReport {
-    /// A fingerprint of the log: the same run has the same.
+    /// A fingerprint of the log: equal runs have equal fingerprints.
     #[must_use]
     pub fn digest(&self) -> u64 {
-        // FNV-1a: written down here, so that it is the same in every build.
+        // FNV-1a, implemented here so that it is the same in every build.
         self.log.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         })
     }
 
-    /// What came of a run that panicked.
+    /// The report on a run that panicked.
     pub(super) fn panicked(plan: &Plan, panic: &str) -> RunReport {
-        let what = format!("something panicked: {panic}");
+        let what = format!("the run panicked: {panic}");
         RunReport {
             violation: Some(Violation { breach: Breach::Error, at: Millis(0), what }),
             log: plan.to_json(),

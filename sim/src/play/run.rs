@@ -1,5 +1,5 @@
-//! One run: builds the world of a plan, lets happen what the plan says, heals it,
-//! demands progress, and tells what came of it.
+//! Runs a plan: builds its cluster, applies its incidents, heals everything, demands
+//! progress, and reports.
 
 use std::sync::{Arc, Once};
 use std::time::Duration;
@@ -13,14 +13,14 @@ use crate::cluster::{Cluster, Store};
 use crate::engine::EngineKind;
 use crate::plan::{Millis, Plan, Profile};
 
-/// Runs a plan, on a thread of its own: what a thread remembers (the order of hash
-/// maps, the state of generators) is part of what must be the same in every run.
+/// Runs a plan on the default engine, on a thread of its own: thread-local state, such as
+/// the seeds of hash maps and of generators, must be the same in every run.
 #[must_use]
 pub fn run(plan: &Plan) -> RunReport {
     run_on(plan, EngineKind::default())
 }
 
-/// One run whose outcome nobody looks at: what a process makes lazily, once, is made
+/// Makes one run whose report is dropped. What a process initialises lazily is initialised
 /// here, or the first seed would run unlike all others.
 pub(crate) fn warm_up() {
     static WARM: Once = Once::new();
@@ -30,12 +30,12 @@ pub(crate) fn warm_up() {
         let thread = std::thread::spawn(move || {
             simulate(&plan, EngineKind::default());
         });
-        // What it met will be met again, where somebody looks.
+        // Its violations are of no interest: a run that is reported will meet them again.
         let _ = thread.join();
     });
 }
 
-/// Runs a plan on this engine.
+/// Runs a plan like [`run`], on the given engine.
 #[must_use]
 pub fn run_on(plan: &Plan, engine: EngineKind) -> RunReport {
     warm_up();
@@ -56,30 +56,30 @@ fn simulate(plan: &Plan, engine: EngineKind) -> RunReport {
     })
 }
 
-/// What a thread remembers ends with it.
+/// Runs a closure on a new thread, so that no thread-local state survives it.
 ///
 /// # Errors
-/// What it panicked with.
+/// The message that it panicked with.
 pub(crate) fn on_a_thread_of_its_own<T: Send + 'static>(
     name: &str,
     run: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, String> {
     let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(run);
-    let thread = spawned.map_err(|error| format!("no thread: {error}"))?;
+    let thread = spawned.map_err(|error| format!("cannot start a thread: {error}"))?;
     thread.join().map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-        text.unwrap_or("without a word").to_owned()
+        text.unwrap_or("no message").to_owned()
     })
 }
 
-/// Builds the world of a plan, and lets it be played on its stage.
+/// Builds the cluster of a plan in a new runtime, and runs `play` on its stage.
 pub(crate) fn in_cluster<F: Future>(
     plan: &Plan,
     engine: EngineKind,
     play: impl FnOnce(Stage) -> F,
 ) -> F::Output {
-    // The SDK and the adapter draw from this one.
+    // The SDK and the adapter draw from this generator.
     fastrand::seed(plan.seed);
     let mut config = madsim::Config::default();
     config.net.send_latency = Duration::from_micros(100)..Duration::from_micros(900);

@@ -1,4 +1,5 @@
-//! The stage on which a plan is played: its nodes, and what befalls them.
+//! The stage that a plan is played on: its nodes, the incidents that happen to them, and
+//! their recovery.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
@@ -17,7 +18,7 @@ use crate::judge::Breach;
 use crate::moment::now;
 use crate::plan::{Direction, Happening, Incident, Millis, Node, OperatorAction};
 
-/// What ends recovery: a node comes back, a link is whole again.
+/// What ends an incident later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Recovery {
     Restart(Node),
@@ -26,7 +27,7 @@ enum Recovery {
     RestartEngine,
 }
 
-/// The stage.
+/// The nodes of a run and the state of their incidents.
 pub(crate) struct Stage {
     cluster: Arc<Cluster>,
     handle: Handle,
@@ -34,7 +35,7 @@ pub(crate) struct Stage {
     operator: NodeHandle,
     nodes: Vec<NodeHandle>,
     recoveries: BinaryHeap<Reverse<(Millis, Recovery)>>,
-    /// Who stands still, and who is down.
+    /// The nodes that are paused, and those that have crashed.
     still: BTreeSet<Node>,
     down: BTreeSet<Node>,
     engine_down: bool,
@@ -75,10 +76,10 @@ impl Stage {
         &self.cluster
     }
 
-    /// Runs this on the operator's node.
+    /// Runs a future on the operator's node.
     ///
     /// # Errors
-    /// What it panicked with.
+    /// The message that it panicked with.
     pub(crate) async fn as_operator<T: Send + 'static>(
         &self,
         run: impl Future<Output = T> + Send + 'static,
@@ -86,9 +87,10 @@ impl Stage {
         self.operator.spawn(run).await.map_err(|panic| panic.to_string())
     }
 
-    /// Creates the stream, then everybody who uses it.
+    /// Creates the stream, then starts the producers and workers. Returns false if the stream
+    /// cannot be created.
     pub(crate) async fn set_up(&mut self) -> bool {
-        // The store's node must have bound its port.
+        // By then the store's node has bound its port.
         sleep(Duration::from_millis(1)).await;
         let cluster = Arc::clone(&self.cluster);
         let created = self.as_operator(async move { cluster::create(&cluster).await }).await;
@@ -121,7 +123,7 @@ impl Stage {
         self.cluster.recorder().violation.is_some()
     }
 
-    /// Sleeps until then; ends early where something is broken.
+    /// Sleeps until `then`, or returns false at the first violation.
     async fn sleep_until(&self, then: Millis) -> bool {
         const LOOK: Millis = Millis(40);
         while now() < then {
@@ -134,7 +136,8 @@ impl Stage {
         !self.has_violation()
     }
 
-    /// The fault phase.
+    /// Applies the incidents of the plan until it heals, or until everything is delivered and
+    /// no incident is left.
     pub(crate) async fn run_incidents(&mut self) {
         let plan = self.cluster.plan.clone();
         let mut incidents = plan.incidents.iter().peekable();
@@ -157,7 +160,7 @@ impl Stage {
             if now() >= plan.heals {
                 return;
             }
-            // With nothing left to do or to break, there is nothing to wait for.
+            // Nothing is left to deliver and nothing to break.
             if incidents.peek().is_none() && self.recoveries.is_empty() && self.is_complete() {
                 return;
             }
@@ -210,7 +213,7 @@ impl Stage {
         }
     }
 
-    /// Whether an incident changes anything: what is down already does not crash.
+    /// Whether a happening changes anything: a node that is down doesn't crash again.
     fn can_happen(&self, happening: Happening) -> bool {
         match happening {
             Happening::Crash { node, .. } => {
@@ -287,7 +290,7 @@ impl Stage {
         }
     }
 
-    /// All trouble ends: what is down comes back, what is cut is whole again.
+    /// Ends all faults: nodes that are down restart, links that are cut work again.
     pub(crate) fn heal(&mut self) {
         self.cluster.injector.heal();
         for Reverse((_, recovery)) in std::mem::take(&mut self.recoveries) {
@@ -296,7 +299,8 @@ impl Stage {
         self.cluster.recorder().note(now(), "world", "all trouble ends".to_owned(), None);
     }
 
-    /// P1: everything acknowledged is delivered to every group, within the bound.
+    /// Demands progress. P1: everything acknowledged is delivered to every group within the
+    /// plan's patience.
     pub(crate) async fn await_progress(&mut self) {
         let plan = self.cluster.plan.clone();
         let until = now().plus(plan.patience);
@@ -318,13 +322,13 @@ impl Stage {
                 return;
             }
         }
-        // Late copies may still be under way: what is settled must stand them too.
+        // Late copies may still arrive: what is settled must withstand them, too.
         let quiet = now().plus(plan.trouble.span);
         if plan.trouble.ppm > 0 && !self.sleep_until(quiet).await {
             return;
         }
         let cluster = Arc::clone(&self.cluster);
-        // An audit that panics is told by the run's end.
+        // A panic of the audit fails the run when it ends.
         let _ = self.as_operator(async move { cluster::audit(&cluster).await }).await;
     }
 

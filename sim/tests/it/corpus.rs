@@ -1,4 +1,5 @@
-//! Regression plans: each was a violation once. `gapless replay sim/tests/corpus/NAME.json` shows it.
+//! Regression plans: each was a violation once. `gapless replay sim/tests/corpus/NAME.json`
+//! repeats one.
 
 use std::path::Path;
 

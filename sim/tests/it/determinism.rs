@@ -1,5 +1,5 @@
-//! A run repeats to the byte: in one process, in another, and in another build. On other
-//! seeds in every CI run.
+//! A run repeats to the byte: in the same process, in another one, and in another build.
+//! Every CI run tests other seeds.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use gapless_model::design::Design;
 use gapless_sim::{Profile, run};
 
-/// Seeds that nobody chose.
+/// Seeds that differ in every test run.
 fn random_seeds(count: u64) -> Vec<u64> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
     let first = u64::from(now.subsec_nanos()) * 1_000_003 + now.as_secs();
@@ -33,7 +33,7 @@ fn the_same_seed_twice_in_one_process_gives_the_same_log() {
     }
 }
 
-/// Prints digests for the test below, which runs this one in processes of their own.
+/// Prints digests for the test below, which runs this one in separate processes.
 #[test]
 #[ignore = "the other half of the test below"]
 fn prints_digests() {
@@ -64,8 +64,7 @@ fn the_same_seeds_in_two_processes_give_the_same_logs() {
     assert_eq!(first, digests());
 }
 
-/// What a build with other optimisations must get too: this is compared in debug and in
-/// release (`.ci/run`), and it holds what regression seeds mean.
+/// The golden hash fixes what regression seeds mean, in debug and in release builds.
 #[test]
 fn a_seed_means_the_same_in_every_build() {
     let plan = Profile::Swarm.plan(20_260_101, Design::RECOMMENDED);

@@ -1,6 +1,6 @@
 //! The tests of the simulation. One binary: each costs a link.
 
-mod checkers;
 mod corpus;
 mod determinism;
+mod judges;
 mod swarm;

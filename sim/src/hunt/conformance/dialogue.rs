@@ -1,5 +1,5 @@
-//! What dialogues are made of: random typed requests, few enough different ones
-//! that they meet in the same items.
+//! Generators of random dialogues. They draw from so few ids, tokens and numbers that
+//! requests meet in the same items.
 
 use gapless::{Event, EventBatch, Group, Live, Owner, ProducerName, Timestamp, Token};
 use gapless_model::store::{Extend, Free, Guard, Keep, Raise, Record, Request, Write};
@@ -9,20 +9,20 @@ use proptest::prelude::*;
 /// One step of a dialogue.
 #[derive(Clone, Debug)]
 pub enum DialogueStep {
-    /// A request, and its answer.
+    /// A request whose reply is compared.
     Send(Request<Live>),
-    /// A request that is lost on its way: nobody may say that it was answered.
+    /// A request that is lost on its way: it must fail with an error that may be retried.
     Lose(Request<Live>),
-    /// What a sweep asks: the heads of both partitions.
+    /// The read of a sweep: the heads of both partitions.
     ReadHeads,
 }
 
-/// Any request.
+/// Generates any request.
 pub fn request() -> impl Strategy<Value = Request<Live>> {
     prop_oneof![of_partitions(), of_events(), of_consumers()]
 }
 
-/// A dialogue.
+/// Generates a dialogue.
 pub(super) fn dialogue() -> impl Strategy<Value = Vec<DialogueStep>> {
     let step = prop_oneof![
         20 => request().prop_map(DialogueStep::Send),
@@ -74,7 +74,7 @@ fn time() -> impl Strategy<Value = Timestamp> {
 }
 
 fn batch() -> impl Strategy<Value = EventBatch> {
-    // Text, bytes that are none, and nothing at all.
+    // Text, bytes that are not text, and nothing.
     let data = prop_oneof![
         Just(Vec::new()),
         Just("{\"caf\u{e9}\": 1}".as_bytes().to_vec()),
@@ -86,7 +86,7 @@ fn batch() -> impl Strategy<Value = EventBatch> {
 }
 
 fn record() -> impl Strategy<Value = Record> {
-    // Mostly one that a claim or a first raise leaves behind, or hardly a raise would succeed.
+    // Mostly a record that a claim leaves behind, or hardly any raise would succeed.
     prop_oneof![
         3 => (1..3_u64).prop_map(|epoch| Record::claimed(Epoch(epoch))),
         1 => any_record(),

@@ -1,9 +1,9 @@
-//! The conformance tests over the simulated wire: random dialogues of typed requests,
-//! applied to the specification and, through the mapping and the real SDK, to the
-//! engine. Every reply must agree, and what was lost must not be reported as done.
+//! Conformance over the simulated wire: random dialogues of typed requests are applied to
+//! the specification and, through the adapter's mapping and the real SDK, to an engine.
+//! Every reply must agree, and a lost request must not be reported as done.
 //!
-//! No machine takes part, so this sees less than a simulation does, and says more
-//! plainly what differs.
+//! No machine takes part: this finds less than a simulation, and says more plainly what
+//! differs.
 
 mod dialogue;
 
@@ -23,26 +23,26 @@ use crate::engine::EngineKind;
 use crate::plan::{ClockPlan, Fault, Plan, Profile};
 use crate::play::{Stage, in_cluster, on_a_thread_of_its_own, warm_up};
 
-/// What came of random dialogues.
+/// The result of random dialogues.
 #[derive(Clone, Debug)]
 pub struct Conformity {
-    /// How many were held, up to the first that differed.
+    /// The number of dialogues held, up to the first in which a reply differed.
     pub dialogues: u64,
-    /// The smallest found in which a reply differs.
+    /// The smallest dialogue found in which a reply differs.
     pub difference: Option<Difference>,
 }
 
 /// A dialogue in which engine and specification differ.
 #[derive(Clone, Debug)]
 pub struct Difference {
-    /// It; the last step is where they do.
+    /// The dialogue. They differ in its last step.
     pub dialogue: Vec<DialogueStep>,
-    /// How.
+    /// How they differ.
     pub what: String,
 }
 
 impl Difference {
-    /// The step in which they differ, in a few words.
+    /// The step in which they differ, in words.
     #[must_use]
     pub fn step(&self) -> String {
         match self.dialogue.last() {
@@ -54,8 +54,8 @@ impl Difference {
     }
 }
 
-/// Holds so many dialogues with an engine, the same ones in each run. `go_on` is told
-/// how many were held, and ends it by `false`.
+/// Holds random dialogues with an engine, the same ones in each run. `go_on` is called
+/// before each with the number of dialogues so far, and ends the search by returning false.
 #[must_use]
 pub fn converse(
     mutant: Option<Mutant>,
@@ -68,7 +68,7 @@ pub fn converse(
     let mut runner =
         TestRunner::new_with_rng(runs, TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]));
     let (held, differs) = (Cell::new(0), Cell::new(false));
-    // The last one that failed while it was made smaller is the smallest.
+    // The last dialogue that failed while proptest shrank it is the smallest.
     let smallest = RefCell::new(None);
     let report = runner.run(&dialogue::dialogue(), |steps| {
         if !differs.get() {
@@ -94,7 +94,7 @@ pub fn converse(
     Conformity { dialogues: held.get(), difference }
 }
 
-/// One dialogue, in a world where nobody else is.
+/// Holds one dialogue in a cluster without producers and workers.
 fn hold_dialogue(
     mutant: Option<Mutant>,
     engine: EngineKind,
@@ -110,19 +110,22 @@ fn hold_dialogue(
     })
 }
 
-/// Nobody takes part and nothing goes wrong.
+/// A plan without participants and faults.
 fn plan(mutant: Option<Mutant>) -> Plan {
     let mut plan = Profile::Calm.plan(0, Design::RECOMMENDED);
     (plan.producers, plan.workers, plan.groups) = (Vec::new(), Vec::new(), 0);
     plan.clocks = vec![ClockPlan::default()];
-    // The stream's own partition is none of those that dialogues are about.
+    // The stream's only partition is none of those that dialogues are about.
     plan.partition_bits = Some(0);
     (plan.sdk_retries, plan.strikes) = (false, Some(Vec::new()));
     (plan.mutant, plan.invariants_only) = (mutant, true);
     plan
 }
 
-/// The dialogue itself; or after how many steps it differed, and how.
+/// Runs the steps of a dialogue.
+///
+/// # Errors
+/// After how many steps a reply differed, and how.
 async fn run_steps(mut stage: Stage, steps: Vec<DialogueStep>) -> Result<(), (usize, String)> {
     let cluster = Arc::clone(stage.cluster());
     if !stage.set_up().await {
@@ -156,10 +159,12 @@ async fn send_and_compare(
     let specified = apply(tables, request, View::Latest);
     match stream.wire().send(request).await {
         Ok(answered) if answered == specified => Ok(()),
-        Ok(answered) => {
-            Err(format!("{request:?}: the engine answers {answered:?}, specified is {specified:?}"))
+        Ok(answered) => Err(format!(
+            "{request:?}: the engine answers {answered:?}, the specification {specified:?}"
+        )),
+        Err(error) => {
+            Err(format!("{request:?} failed: {error}; the specification answers {specified:?}"))
         }
-        Err(error) => Err(format!("{request:?}: failed: {error}; specified is {specified:?}")),
     }
 }
 
@@ -171,8 +176,12 @@ async fn send_and_lose(
     cluster.injector.strike_next(cluster.plan.operator(), Fault::LoseRequest);
     match stream.wire().send(request).await {
         Err(error) if error.is_transient() => Ok(()),
-        Err(error) => Err(format!("{request:?} was lost, and failed for good: {error}")),
-        Ok(answered) => Err(format!("{request:?} was lost, and is answered {answered:?}")),
+        Err(error) => {
+            Err(format!("{request:?} was lost, but is reported as a final error: {error}"))
+        }
+        Ok(answered) => {
+            Err(format!("{request:?} was lost, but is reported as answered with {answered:?}"))
+        }
     }
 }
 
@@ -183,11 +192,15 @@ async fn compare_heads(stream: &Stream, tables: &mut MemoryTables<Live>) -> Resu
         let request = Request::ReadHead { partition: partition.clone(), name: None };
         let Reply::Head(Head { head: specified, .. }) = apply(tables, &request, View::Latest)
         else {
-            return Err("a head is answered with something else".to_owned());
+            return Err(
+                "the specification answers the read of a head with something else".to_owned()
+            );
         };
         let head = heads.get(&partition).copied().unwrap_or_default();
         if head != specified {
-            return Err(format!("the head of {partition} is {head}, specified is {specified}"));
+            return Err(format!(
+                "the head of {partition} is {head}, but the specification says {specified}"
+            ));
         }
     }
     Ok(())

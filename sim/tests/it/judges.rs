@@ -1,11 +1,11 @@
-//! Each checker can fail: a fault that is planted in the traffic, for each that watches.
+//! Every judge can fail: each notices a defect that is planted into the traffic.
 
 use gapless_model::Invariant;
 use gapless_model::Mutant;
 use gapless_model::design::{Design, named};
 use gapless_sim::{Breach, Campaign, Profile};
 
-/// What the runs break first, with everything watched or the invariants alone.
+/// What the runs break first, judged by everything or by the invariants alone.
 fn breaches(design: Design, mutant: Option<Mutant>, invariants_only: bool) -> Vec<Breach> {
     let mut campaign = Campaign::new(design, Profile::Swarm, 60);
     (campaign.mutant, campaign.invariants_only) = (mutant, invariants_only);
