@@ -2,13 +2,14 @@
 //! say to bad input. Each runs on the embedded engine in a file, or on nothing at all.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, Stdio};
 
 use assert_cmd::Command;
 use predicates::prelude::PredicateBooleanExt as _;
 use predicates::str::{contains, is_empty};
+use serde_json::Value;
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
@@ -143,6 +144,90 @@ fn start(folder: &Path, args: &[&str]) -> Child {
     command.args(args).args(["--embedded", "s.db"]).current_dir(folder).env("NO_COLOR", "1");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().expect("the command starts")
+}
+
+/// Reads one line of a command's output, closes that, and waits for its end: the line, the
+/// exit status, and what it wrote on standard error.
+fn head(mut child: Child) -> (String, Option<i32>, String) {
+    let mut line = String::new();
+    let mut out = BufReader::new(child.stdout.take().expect("its output"));
+    out.read_line(&mut line).expect("a line");
+    drop(out);
+    let status = child.wait().expect("it ends");
+    let mut errors = String::new();
+    child.stderr.take().expect("its errors").read_to_string(&mut errors).expect("text");
+    (line, status.code(), errors)
+}
+
+fn positions(ndjson: &[u8]) -> Vec<u64> {
+    let slot = |line: &str| {
+        let line: Value = serde_json::from_str(line).expect("NDJSON");
+        let position = line["position"].as_str().expect("a position").to_owned();
+        position.split('.').next().and_then(|slot| slot.parse().ok()).expect("a slot")
+    };
+    String::from_utf8_lossy(ndjson).lines().map(slot).collect()
+}
+
+/// The group's only checkpoint, and whether its lease is held.
+fn standing(folder: &Path) -> (u64, bool) {
+    let status = on(folder, &["status", "--json"]).assert().code(0);
+    let status: Value = serde_json::from_slice(&status.get_output().stdout).expect("JSON");
+    let lease = &status["partitions"][0]["groups"][0]["lease"];
+    let checkpoint = lease["checkpoint"].as_u64().expect("a checkpoint");
+    (checkpoint, lease["active"].as_bool().expect("a flag"))
+}
+
+mod closed_output {
+    use super::*;
+
+    /// More than a pipe holds, in one partition, an event a slot.
+    fn large_stream() -> tempfile::TempDir {
+        let folder = folder();
+        on(folder.path(), &["init"]).assert().code(0);
+        let event = |n: usize| format!("{{\"n\":{n},\"x\":\"{}\"}}\n", "x".repeat(3000));
+        let events: String = (1..=300).map(event).collect();
+        on(folder.path(), &["append", "--batch", "1"]).write_stdin(events).assert().code(0);
+        folder
+    }
+
+    #[test]
+    fn consume_ends_quietly_and_releases_what_it_did_not_print() {
+        let folder = large_stream();
+        let path = folder.path();
+        let (line, status, errors) = head(start(path, &["consume", "--group", "g"]));
+        assert_eq!((positions(line.as_bytes()), status, errors.as_str()), (vec![1], Some(0), ""));
+        let (checkpoint, held) = standing(path);
+        assert!(!held, "the lease is released");
+        assert!(checkpoint < 300, "what was not printed is not checkpointed");
+        let rest = on(path, &["consume", "--group", "g"]).assert().code(0);
+        let rest = positions(&rest.get_output().stdout);
+        assert_eq!(rest, (checkpoint + 1..=300).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn consume_that_follows_notices_at_once() {
+        let folder = folder();
+        let path = folder.path();
+        on(path, &["init"]).assert().code(0);
+        on(path, &["append"]).write_stdin("1\n").assert().code(0);
+        let (line, status, errors) = head(start(path, &["consume", "--group", "g", "--follow"]));
+        assert_eq!((positions(line.as_bytes()), status, errors.as_str()), (vec![1], Some(0), ""));
+        assert_eq!(standing(path), (1, false));
+        // Begins at the first event that was not printed.
+        on(path, &["append"]).write_stdin("2\n").assert().code(0);
+        let rest = on(path, &["consume", "--group", "g"]).assert().code(0);
+        assert_eq!(positions(&rest.get_output().stdout), [2]);
+    }
+
+    #[test]
+    fn read_and_tail_end_quietly() {
+        let folder = large_stream();
+        for command in ["read", "tail"] {
+            let (line, status, errors) = head(start(folder.path(), &[command]));
+            assert_eq!(positions(line.as_bytes()), [1], "{command}");
+            assert_eq!((status, errors.as_str()), (Some(0), ""), "{command}");
+        }
+    }
 }
 
 mod standard_input {

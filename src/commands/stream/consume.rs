@@ -7,13 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gapless::trigger::TableStream;
-use gapless::{Delivery, Handler, HandlerError, Stream, Summary, Timestamp, Worker};
+use gapless::{
+    Delivery, Group, Handler, HandlerError, Owner, Stream, Summary, Timestamp, Worker, WorkerError,
+};
+use gapless_model::store::{Guard, Request};
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::Mutex;
 
 use super::counted::counted;
-use super::ending::interrupted;
+use super::ending::{interrupted, output_closed};
 use super::event_line::add_event_line;
 use super::store::Store;
 use super::{block_on, open, open_failure, use_failure};
@@ -29,13 +32,14 @@ pub fn run(args: &ConsumeArgs) -> Result<Status, Failure> {
             Some(command) => {
                 let exec = Exec(command.clone());
                 let worker = worker(args, &stream, &store, exec)?;
-                consume(args, &worker).await
+                // The output is the command's own affair.
+                consume(args, &stream, &worker, std::future::pending()).await
             }
             None => {
                 // An output that failed once fails again.
                 let worker = worker(args, &stream, &store, Print::default())?;
                 let worker = worker.attempts(1, Duration::ZERO);
-                consume(args, &worker).await
+                consume(args, &stream, &worker, output_closed()).await
             }
         }
     })
@@ -66,8 +70,13 @@ fn worker<H: Handler>(
     Ok(worker)
 }
 
-/// Runs the worker until it is done, or the process is asked to end.
-async fn consume<H: Handler>(args: &ConsumeArgs, worker: &Worker<H>) -> Result<Status, Failure> {
+/// Runs the worker until it is done, the process is asked to end, or the output is `closed`.
+async fn consume<H: Handler>(
+    args: &ConsumeArgs,
+    stream: &Stream,
+    worker: &Worker<H>,
+    closed: impl Future<Output = ()>,
+) -> Result<Status, Failure> {
     let stop = worker.stopper();
     let mut working = pin!(async {
         if args.follow || args.deadline.is_some() {
@@ -77,15 +86,25 @@ async fn consume<H: Handler>(args: &ConsumeArgs, worker: &Worker<H>) -> Result<S
         }
     });
     // Asked to stop, the worker finishes the deliveries under way and releases its leases.
+    let mut quietly = false;
     let worked = tokio::select! {
         worked = &mut working => worked,
         () = interrupted() => {
             stop.ask();
             working.await
         }
+        () = closed => {
+            quietly = true;
+            stop.ask();
+            working.await
+        }
     };
     match worked {
+        Ok(_) if quietly => {}
         Ok(summary) => print_summary(summary, args)?,
+        Err(WorkerError::Handler { why, .. }) if why.is::<OutputClosed>() => {
+            release_leases(stream, &Group::from(args.group.as_str()), worker.owner()).await?;
+        }
         Err(error) => {
             let help = "what was not checkpointed is delivered again: once the cause is \
                         repaired, give the same command again";
@@ -93,6 +112,25 @@ async fn consume<H: Handler>(args: &ConsumeArgs, worker: &Worker<H>) -> Result<S
         }
     }
     Ok(Status::Holds)
+}
+
+/// Releases the leases that a worker left behind because its output was closed. After a
+/// failed delivery a lease is left to end by itself, so that the next worker does not fail
+/// on the same events at once; here it is the output that failed, and not the events.
+async fn release_leases(stream: &Stream, group: &Group, owner: &Owner) -> Result<(), Failure> {
+    let failed = |error| {
+        use_failure("the leases cannot be released", &error, "they end by themselves in time")
+    };
+    for (partition, standing) in stream.standings(group).await.map_err(failed)? {
+        let lease = standing.lease;
+        if lease.active && lease.owner == *owner {
+            // L1: fenced by the epoch, so a lease that another worker took meanwhile stays.
+            let (group, fence) = (group.clone(), Some(lease.epoch));
+            let release = Request::Release { group, partition, fence, guard: Guard::None };
+            stream.wire().send(&release).await.map_err(failed)?;
+        }
+    }
+    Ok(())
 }
 
 /// Prints what the worker did on standard error: standard output is for events.
@@ -115,6 +153,11 @@ fn event_lines(delivery: &Delivery) -> Result<Vec<u8>, HandlerError> {
     Ok(lines)
 }
 
+/// The reader of standard output closed it, as `head` does.
+#[derive(Debug, thiserror::Error)]
+#[error("the reader of the output closed it")]
+struct OutputClosed;
+
 /// Prints deliveries, one at a time.
 #[derive(Default)]
 struct Print(Mutex<()>);
@@ -125,8 +168,10 @@ impl Handler for Print {
         let _one_at_a_time = self.0.lock().await;
         let mut out = stdout().lock();
         // Flushed, because the checkpoint moves past the events when this returns.
-        out.write_all(&lines).and_then(|()| out.flush())?;
-        Ok(())
+        match out.write_all(&lines).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(OutputClosed.into()),
+            written => Ok(written?),
+        }
     }
 }
 

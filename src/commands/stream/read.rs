@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use gapless::Target;
 
-use super::ending::interrupted;
+use super::ending::{interrupted, output_closed};
 use super::event_line::add_event_line;
 use super::{READ_ONLY, block_on, open, use_failure};
 use crate::cli::stream::ReadArgs;
@@ -45,7 +45,9 @@ pub fn run(args: &ReadArgs, follow: Follow) -> Result<Status, Failure> {
             read = read.follow(Duration::from_millis(250));
         }
         let mut events = pin!(read.events());
-        let mut ended = pin!(interrupted());
+        let mut ended = pin!(async {
+            tokio::select! { () = interrupted() => {}, () = output_closed() => {} }
+        });
         let mut out = stdout();
         loop {
             let next = tokio::select! {
