@@ -18,6 +18,8 @@ use gapless_model::check::{Bounds, Clocks};
 use sim::SimulationCommand;
 use stream::{AppendArgs, BenchArgs, ConsumeArgs, InitArgs, LookArgs, ReadArgs, ServeArgs};
 
+use crate::input::Input;
+
 /// Ordered event streams on DynamoDB: run them, and check their protocol.
 ///
 /// Without a command: checks the first draft of the protocol and the one that
@@ -79,7 +81,7 @@ pub struct CheckArgs {
     pub all: bool,
     /// Step through a trace that `--trace` wrote, and check that its end is as it says.
     #[arg(long, value_name = "FILE", conflicts_with = "designs")]
-    pub replay: Option<PathBuf>,
+    pub replay: Option<Input>,
     /// What clocks may do.
     #[arg(long, value_enum, default_value_t = ClocksArg::Timely)]
     pub clocks: ClocksArg,

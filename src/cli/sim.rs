@@ -9,6 +9,7 @@ use gapless_model::Mutant;
 use gapless_sim::{EngineKind, Profile};
 
 use super::EXIT_STATUS;
+use crate::input::Input;
 
 /// The commands that simulate.
 #[derive(Debug, Subcommand)]
@@ -84,7 +85,8 @@ pub struct SimArgs {
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
     /// A plan or a decision log that `gapless sim` wrote, or a decision log that `gapless check --trace` wrote.
-    pub file: PathBuf,
+    #[arg(value_name = "FILE")]
+    pub input: Input,
     /// Write the decision log here.
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,

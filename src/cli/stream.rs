@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::Args;
 use gapless::{Layout, PartitionId, Position};
 
+use crate::input::Input;
+
 /// Which stream, and where it is.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Where the stream is")]
@@ -59,10 +61,10 @@ pub struct InitArgs {
 /// `gapless append`
 #[derive(Clone, Debug, Args)]
 pub struct AppendArgs {
-    /// NDJSON, an event a line; standard input if none is given. A file is looked
-    /// through before anything is appended.
-    #[arg(value_name = "FILE")]
-    pub input: Option<PathBuf>,
+    /// NDJSON, an event a line; `-` is standard input. A file is checked before anything is
+    /// appended.
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub input: Input,
     /// The field that holds an event's key; without it all events have the same, empty key.
     #[arg(long, value_name = "FIELD")]
     pub key: Option<String>,

@@ -18,7 +18,7 @@ use crate::status::Status;
 /// Checks `seed` and `recommended`, explains one counterexample of `seed`, runs a stream, and
 /// simulates clusters.
 pub fn run() -> Result<Status, Failure> {
-    interrupt::listen();
+    interrupt::install_handler();
     let mut out = stdout().lock();
     writeln!(
         out,

@@ -27,7 +27,7 @@ pub fn run(command: &SimulationCommand) -> Result<Status, Failure> {
 pub fn showcase(out: &mut impl Write) -> Result<Status, Failure> {
     writeln!(out, "\nAnd whole clusters in simulation, under faults drawn from {SEEDS} seeds:\n")?;
     let campaign = Campaign::new(Design::RECOMMENDED, Profile::Swarm, SEEDS);
-    let simulated = sim::watched(&campaign, "recommended");
+    let simulated = sim::run_campaign(&campaign, "recommended");
     writeln!(out, "{}", simulation::summary("recommended", &campaign, &simulated))?;
     for failed in &simulated.failures {
         let (seed, violation) = (failed.seed, &failed.violation);

@@ -11,7 +11,7 @@ const INSTEAD: &str = "build in the repository, or set RUSTFLAGS=\"--cfg madsim\
 
 /// Refuses each of the commands.
 pub fn run(_command: &SimulationCommand) -> Result<Status, Failure> {
-    Err(Failure::Option(ABSENT.to_owned(), INSTEAD.to_owned()))
+    Err(Failure::Usage { what: ABSENT.to_owned(), help: INSTEAD.to_owned() })
 }
 
 /// The main job's part is left out, which violates nothing.
