@@ -1,21 +1,21 @@
-//! Ctrl-C ends a search cleanly, with what was found so far.
+//! Ctrl-C ends a search early, and its results so far are printed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-static ASKED: AtomicBool = AtomicBool::new(false);
+static REQUESTED: AtomicBool = AtomicBool::new(false);
 
-/// Listens. A second Ctrl-C ends the process at once.
-pub fn listen() {
+/// Installs the handler of Ctrl-C. A second Ctrl-C ends the process at once.
+pub fn install_handler() {
     let handler = || {
-        if ASKED.swap(true, Ordering::Relaxed) {
+        if REQUESTED.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
     };
-    // Without a handler Ctrl-C still ends the process, only less kindly.
+    // Where this fails, Ctrl-C still ends the process, without results.
     drop(ctrlc::set_handler(handler));
 }
 
-/// Whether somebody pressed it.
-pub fn asked() -> bool {
-    ASKED.load(Ordering::Relaxed)
+/// Whether Ctrl-C was pressed.
+pub fn is_requested() -> bool {
+    REQUESTED.load(Ordering::Relaxed)
 }

@@ -1,9 +1,10 @@
-//! The command `gapless`: check, explore, and (as they come) run ordered event streams on DynamoDB.
+//! The command `gapless`: checks, simulates and runs ordered event streams on DynamoDB.
 
 mod cli;
 mod commands;
 mod failure;
 mod files;
+mod input;
 mod interrupt;
 mod progress;
 mod report;
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(status) => ExitCode::from(status as u8),
-        // Whoever reads the output has heard enough.
+        // The reader of the output has read enough, as `head` does.
         Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
             let report = miette::Report::new(failure);

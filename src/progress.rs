@@ -1,4 +1,4 @@
-//! The line that moves while a search runs, on a terminal only.
+//! The progress line of a search, on a terminal only.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 
 use crate::interrupt;
 
-/// Shows how far a search is, and ends it on Ctrl-C.
+/// Shows the progress of a search, and ends it on Ctrl-C.
 pub struct Bar {
     bar: ProgressBar,
     name: String,
@@ -16,7 +16,7 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// A bar for the check of a design. It draws on standard error if that is a terminal.
+    /// A bar for the check of a design. It is drawn on standard error if that is a terminal.
     pub fn new(name: &str) -> Self {
         let bar = ProgressBar::new_spinner();
         if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed:>4} {msg}") {
@@ -25,7 +25,7 @@ impl Bar {
         Bar { bar, name: name.to_owned(), last: (Duration::ZERO, 0), rate: 0.0 }
     }
 
-    /// Takes it off the screen.
+    /// Removes it from the screen.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }
@@ -50,6 +50,6 @@ impl Watch for Bar {
             HumanBytes(progress.memory as u64),
         ));
         self.bar.tick();
-        !interrupt::asked()
+        !interrupt::is_requested()
     }
 }

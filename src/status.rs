@@ -1,15 +1,15 @@
-//! What the command's exit status says.
+//! The command's exit status.
 
-/// How a command ended that had usable input.
+/// How a command with usable input ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// Everything holds.
     Holds = 0,
     /// Something is violated.
     Violated = 1,
-    /// A limit ended it before it was exhaustive.
+    /// A limit or Ctrl-C ended it before it was done.
     Unfinished = 3,
 }
 
-/// The exit status of unusable input. clap uses the same.
+/// The exit status of unusable input and of errors. clap uses the same.
 pub const UNUSABLE: u8 = 2;

@@ -241,7 +241,7 @@ fn a_broken_trace_names_its_line() {
         .args(["check", "--replay", "t.ndjson"])
         .assert()
         .code(2)
-        .stderr(contains("t.ndjson cannot be replayed").and(contains("line 1")));
+        .stderr(contains("cannot replay t.ndjson").and(contains("line 1")));
 }
 
 #[test]

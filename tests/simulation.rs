@@ -66,7 +66,7 @@ fn a_failure_is_made_small_and_repeats() {
         .arg(&out)
         .assert()
         .code(1)
-        .stdout(contains("to repeat it: gapless sim seed").and(contains("made small in")));
+        .stdout(contains("to repeat it: gapless sim seed").and(contains("shrunk in")));
     let files =
         std::fs::read_dir(&out).expect("it was made").map(|file| file.expect("a file").path());
     let (plans, logs): (Vec<_>, Vec<_>) =

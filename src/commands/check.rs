@@ -1,15 +1,15 @@
 //! `gapless check`: verdicts, and a counterexample for each that is bad.
 
 use std::io::{Write as _, stdout};
-use std::path::Path;
 
 use gapless_model::Invariant;
 use gapless_model::check::{Clocks, Report, Task, check, glossary, replay, story as tell};
 use gapless_model::design::{Design, NAMED, named};
 
-use super::find_design;
+use super::find_designs;
 use crate::cli::CheckArgs;
 use crate::failure::Failure;
+use crate::input::Input;
 use crate::progress::Bar;
 use crate::report::{diagram, json, junit, steps, story, svg, table};
 use crate::status::Status;
@@ -17,22 +17,22 @@ use crate::{files, interrupt};
 
 /// Checks designs, every named design, or replays a trace.
 pub fn run(args: &CheckArgs) -> Result<Status, Failure> {
-    if let Some(path) = &args.replay {
-        return replay_file(path, args);
+    if let Some(log) = &args.replay {
+        return replay_log(log, args);
     }
     let designs: Vec<(String, Design)> = if args.all {
         NAMED.iter().map(|known| (known.name.to_owned(), known.design)).collect()
     } else {
-        args.designs.iter().map(|name| find_design(name)).collect::<Result<_, _>>()?
+        find_designs(&args.designs)?
     };
     args.bounds.0.validate()?;
     let clocks = args.clocks.into();
     let checked = checked(args, clocks)?;
     // What cannot be written should be known before the search, not after it.
     for folder in [&args.trace, &args.svg].into_iter().flatten() {
-        files::folder(folder)?;
+        files::create_folder(folder)?;
     }
-    interrupt::listen();
+    interrupt::install_handler();
 
     let mut reports = Vec::new();
     for (name, design) in designs {
@@ -45,7 +45,7 @@ pub fn run(args: &CheckArgs) -> Result<Status, Failure> {
         let report = check(&task, &mut bar);
         bar.finish();
         reports.push(report);
-        if interrupt::asked() {
+        if interrupt::is_requested() {
             break;
         }
     }
@@ -60,10 +60,10 @@ fn checked(args: &CheckArgs, clocks: Clocks) -> Result<Vec<Invariant>, Failure> 
         return Ok(applicable);
     }
     match args.property.iter().find(|wanted| !applicable.contains(wanted)) {
-        Some(wanted) => Err(Failure::Option(
-            format!("{wanted} cannot be promised under {} clocks", clocks.name()),
-            "check it with --clocks timely".to_owned(),
-        )),
+        Some(wanted) => Err(Failure::Usage {
+            what: format!("{wanted} cannot be promised under {} clocks", clocks.name()),
+            help: "check it with --clocks timely".to_owned(),
+        }),
         None => Ok(applicable.into_iter().filter(|known| args.property.contains(known)).collect()),
     }
 }
@@ -144,10 +144,9 @@ fn declared_status(reports: &[Report], args: &CheckArgs) -> Status {
     }
 }
 
-fn replay_file(path: &Path, args: &CheckArgs) -> Result<Status, Failure> {
-    let text = files::read(path)?;
-    let replayed =
-        replay(&text).map_err(|source| Failure::Replay { path: path.to_owned(), source })?;
+fn replay_log(log: &Input, args: &CheckArgs) -> Result<Status, Failure> {
+    let text = files::read(log)?;
+    let replayed = replay(&text).map_err(|error| Failure::replay(log, &error))?;
     let (header, invariant) = (&replayed.header, replayed.header.violates);
     let mut out = stdout().lock();
     let (decisions, told) = (&replayed.decisions, &replayed.told);
@@ -156,7 +155,7 @@ fn replay_file(path: &Path, args: &CheckArgs) -> Result<Status, Failure> {
     let story = tell(told, explanation);
     writeln!(out, "{story}\n{}\n{}", diagram::text(&steps), glossary(&story))?;
     if let Some(folder) = &args.svg {
-        files::folder(folder)?;
+        files::create_folder(folder)?;
         let title = format!("{} breaks {invariant}", header.name);
         let drawing = match explanation {
             Some(explanation) => svg::explained(&title, explanation, &steps),

@@ -23,7 +23,7 @@ pub fn run(args: &DesignsArgs) -> Result<Status, Failure> {
             write!(out, "{}", to_toml(base, &known.design))?;
         }
         None => {
-            writeln!(out, "Axes: the first draft's choice is marked -, the recommended one *.\n")?;
+            writeln!(out, "Axes (-: the first draft's choice, *: the recommended choice)\n")?;
             writeln!(out, "{}\n\nNamed designs\n\n{}", axes(), designs())?;
         }
     }
@@ -31,7 +31,7 @@ pub fn run(args: &DesignsArgs) -> Result<Status, Failure> {
 }
 
 fn axes() -> Table {
-    let mut table = plain(["axis", "", "value", "what it does"]);
+    let mut table = plain(["axis", "", "value", "effect"]);
     for axis in AXES {
         for (index, value) in axis.values.iter().enumerate() {
             let seed = axis.of(&Design::SEED).name == value.name;
@@ -50,7 +50,7 @@ fn axes() -> Table {
 }
 
 fn designs() -> Table {
-    let mut table = plain(["design", "declared", "what it is"]);
+    let mut table = plain(["design", "declared", "description"]);
     for known in NAMED {
         let breaks: Vec<_> = known.breaks.iter().map(|invariant| invariant.name()).collect();
         let declared = if breaks.is_empty() {

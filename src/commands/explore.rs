@@ -1,5 +1,6 @@
-//! `gapless explore`: Stateright's Explorer on loopback.
+//! `gapless explore`: a design's states in Stateright's Explorer, on loopback.
 
+use std::io::{Write as _, stdout};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use gapless_model::check::{Task, explore};
@@ -15,14 +16,14 @@ pub fn run(args: &ExploreArgs) -> Result<Status, Failure> {
     let bounds = args.bounds.0;
     bounds.validate()?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
-    // The Explorer panics where it cannot listen; ask first, and say what is wrong.
-    TcpListener::bind(address).map_err(|error| {
-        Failure::Option(
-            format!("cannot listen on port {}: {error}", args.port),
-            "choose another one with --port".to_owned(),
-        )
+    // The Explorer panics where it cannot listen: try first, and report what is wrong.
+    TcpListener::bind(address).map_err(|error| Failure::Usage {
+        what: format!("cannot listen on port {}: {error}", args.port),
+        help: "choose another port with --port".to_owned(),
     })?;
-    println!("{name}: explore its states at http://{address}/ (Ctrl-C ends it)");
+    let mut out = stdout();
+    writeln!(out, "{name}: explore its states at http://{address}/ (Ctrl-C ends the command)")?;
+    out.flush()?;
     explore(&Task::new(&name, design, bounds, args.clocks.into()), address);
     Ok(Status::Holds)
 }

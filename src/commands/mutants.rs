@@ -1,4 +1,4 @@
-//! `gapless mutants`: what is broken on purpose, and what notices it.
+//! `gapless mutants`: breaks the traffic or the protocol on purpose, and reports what notices.
 
 use std::io::stdout;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use gapless_sim::conformance::{Conformity, converse};
 use gapless_sim::{Campaign, CampaignReport, EngineKind, Profile};
 use serde_json::json;
 
-use super::sim::{bar, watched};
+use super::sim::{progress_bar, run_campaign};
 use crate::cli::sim::MutantsArgs;
 use crate::failure::Failure;
 use crate::progress::Bar;
@@ -18,23 +18,22 @@ use crate::report::mutants::{Broken, Checked, Fate, row, tell};
 use crate::status::Status;
 use crate::{files, interrupt};
 
-/// Where the traffic only shows its fault in a design that uses it.
+/// The design in which a mutant's fault can show.
 fn design_for(mutant: Mutant) -> Design {
     let name = match mutant {
         Mutant::TransactionHalved => "transaction",
-        // Elsewhere no two appends ever meet in a slot.
+        // In other designs no two appends compete for a slot.
         Mutant::TokenReused => "no-counter",
         _ => "recommended",
     };
     named(name).map_or(Design::RECOMMENDED, |known| known.design)
 }
 
-/// How many random dialogues each may survive at the most.
+/// How many random dialogues to hold with each mutant before it counts as a survivor.
 const DIALOGUES: u32 = 1000;
 
-/// Designs that lose their triggers, which the adapter cannot: its workers sweep the
-/// tables in any case, and with `trigger = "sweep"` the checker finds that each of these
-/// holds.
+/// Designs that lose triggers. The adapter cannot: its workers sweep the tables in any case,
+/// and with `trigger = "sweep"` the checker finds that each of these designs holds.
 const RESCUED_BY_SWEEPS: [&str; 5] = [
     "best-effort-trigger",
     "drop-busy-trigger",
@@ -65,18 +64,18 @@ fn all() -> Vec<Broken> {
 
 /// Runs every mutant.
 pub fn run(args: &MutantsArgs) -> Result<Status, Failure> {
-    interrupt::listen();
+    interrupt::install_handler();
     let chosen = chosen(args)?;
     let mut fates = Vec::new();
     for broken in &chosen {
         let fate = Fate {
             checked: checked(broken),
-            conformity: broken.mutant.map(|mutant| conversed(mutant, &broken.name)),
+            conformity: broken.mutant.map(|mutant| hold_dialogues(mutant, &broken.name)),
             simulated: simulated(args, broken, false),
-            // The protocol itself is what is simulated there: refinement has nothing to say.
+            // A refuted design is simulated as it is: it refines itself.
             alone: broken.mutant.is_some().then(|| simulated(args, broken, true)),
         };
-        if interrupt::asked() {
+        if interrupt::is_requested() {
             break;
         }
         fates.push((broken, fate));
@@ -105,24 +104,26 @@ fn chosen(args: &MutantsArgs) -> Result<Vec<Broken>, Failure> {
         args.names.iter().find(|name| !all.iter().any(|broken| broken.name == **name))
     {
         let names: Vec<_> = all.iter().map(|broken| broken.name.as_str()).collect();
-        let help = format!("there are {}", names.join(", "));
-        return Err(Failure::Option(format!("there is no mutant `{unknown}`"), help));
+        return Err(Failure::Usage {
+            what: format!("there is no mutant `{unknown}`"),
+            help: format!("the mutants are {}", names.join(", ")),
+        });
     }
     all.retain(|broken| args.names.contains(&broken.name));
     Ok(all)
 }
 
-/// What the checker says of it, where the model has what is broken.
+/// The checker's verdict, where the model has the fault.
 fn checked(broken: &Broken) -> Option<Checked> {
     let (mutant, design) = match broken.mutant {
         None => (None, broken.design),
-        // How events are read is an axis of the design.
+        // The design has an axis for how events are read.
         Some(Mutant::StaleReads) => (None, Design { read: Read::Eventual, ..broken.design }),
         Some(mutant) if mutant.is_in_model() => (Some(mutant), broken.design),
         Some(_) => return None,
     };
-    // The cheapest search that finds something; a fence matters where clocks cannot be
-    // trusted. Under some mutants epochs grow for ever: such a search ends when its time is up.
+    // From the cheapest search to the dearest, until one finds something. Some faults show
+    // only under unbounded clocks. Under some mutants epochs grow for ever, so time is limited.
     let few = Bounds { faults: Bounds::DEFAULT.faults.min(2), ..Bounds::DEFAULT };
     let searches = [
         (few, Clocks::Timely, 4),
@@ -137,7 +138,7 @@ fn checked(broken: &Broken) -> Option<Checked> {
         let mut bar = Bar::new(&broken.name);
         let report = last.insert(check(&task, &mut bar));
         bar.finish();
-        if !report.violated().is_empty() || interrupt::asked() {
+        if !report.violated().is_empty() || interrupt::is_requested() {
             break;
         }
     }
@@ -153,13 +154,13 @@ fn checked(broken: &Broken) -> Option<Checked> {
     Some(Checked { breaks, report })
 }
 
-/// What random dialogues with the bent traffic show.
-fn conversed(mutant: Mutant, name: &str) -> Conformity {
-    let bar = bar(u64::from(DIALOGUES));
+/// Compares the altered traffic with the specification, in random dialogues.
+fn hold_dialogues(mutant: Mutant, name: &str) -> Conformity {
+    let bar = progress_bar(u64::from(DIALOGUES));
     bar.set_message(format!("{name}: random dialogues"));
     let conformity = converse(Some(mutant), EngineKind::default(), DIALOGUES, |held| {
         bar.set_position(held);
-        !interrupt::asked()
+        !interrupt::is_requested()
     });
     bar.finish_and_clear();
     conformity
@@ -171,12 +172,12 @@ fn simulated(args: &MutantsArgs, broken: &Broken, invariants_only: bool) -> Camp
     let mut campaign = Campaign::new(broken.design, Profile::Swarm, half);
     campaign.jobs = args.jobs.map_or(campaign.jobs, usize::from);
     (campaign.mutant, campaign.invariants_only) = (broken.mutant, invariants_only);
-    let first = watched(&campaign, &broken.name);
-    if !first.failures.is_empty() || interrupt::asked() {
+    let first = run_campaign(&campaign, &broken.name);
+    if !first.failures.is_empty() || interrupt::is_requested() {
         return first;
     }
     campaign.profile = Profile::Hostile;
-    let mut second = watched(&campaign, &broken.name);
+    let mut second = run_campaign(&campaign, &broken.name);
     (second.seeds, second.elapsed) = (first.seeds + second.seeds, first.elapsed + second.elapsed);
     second
 }

@@ -1,7 +1,6 @@
-//! `gapless replay`: the same run again, from its plan or its log.
+//! `gapless replay`: repeats a simulated run, or plays a counterexample of the checker.
 
 use std::io::{Write as _, stdout};
-use std::path::Path;
 
 use gapless_sim::{Counterexample, Plan, shrink};
 use indicatif::ProgressBar;
@@ -9,17 +8,18 @@ use serde_json::Value;
 
 use crate::cli::sim::ReplayArgs;
 use crate::failure::Failure;
+use crate::input::Input;
 use crate::report::{diagram, simulation, story, svg};
 use crate::status::Status;
 use crate::{files, interrupt};
 
 /// Repeats a run.
 pub fn run(args: &ReplayArgs) -> Result<Status, Failure> {
-    let text = files::read(&args.file)?;
-    if source(&text).as_deref() == Some("check") {
-        return play(&args.file, &text, args);
+    let text = files::read(&args.input)?;
+    if log_source(&text).as_deref() == Some("check") {
+        return play(&args.input, &text, args);
     }
-    let plan = plan_of(&args.file, &text)?;
+    let plan = plan_of(&args.input, &text)?;
     let outcome = gapless_sim::run(&plan);
     let steps = story::of_run(&outcome);
     let mut out = stdout().lock();
@@ -28,52 +28,54 @@ pub fn run(args: &ReplayArgs) -> Result<Status, Failure> {
     if let Some(path) = &args.log {
         files::write(path, &outcome.log)?;
     }
-    let said = outcome.violation.as_ref().map_or_else(
+    let verdict = outcome.violation.as_ref().map_or_else(
         || "nothing is broken".to_owned(),
         |violation| format!("{} is broken", violation.breach),
     );
     if let Some(path) = &args.svg {
-        files::write(path, &svg::drawing(&format!("seed {}: {said}", plan.seed), &steps))?;
+        files::write(path, &svg::drawing(&format!("seed {}: {verdict}", plan.seed), &steps))?;
     }
-    // A log says how it went: this must be the same to the byte.
+    // A log records its run, which must repeat to the byte.
     if text.lines().count() > 1 && text.starts_with("{\"format\"") && text != outcome.log {
         let differs = text.lines().zip(outcome.log.lines()).position(|(was, is)| was != is);
         let line = differs.map_or(outcome.log.lines().count(), |line| line + 1);
-        return Err(Failure::Option(
-            format!("{}: line {line} is not what happens now", args.file.display()),
-            "the log was written by another version, or for another design".to_owned(),
-        ));
+        return Err(Failure::Usage {
+            what: format!("{}: line {line} is not what happens now", args.input),
+            help: "the log was written by another version, or for another design".to_owned(),
+        });
     }
     match &outcome.violation {
         Some(violation) => {
-            writeln!(out, "{said} after {}: {}", violation.at, violation.what)?;
+            writeln!(out, "{verdict} after {}: {}", violation.at, violation.what)?;
             Ok(Status::Violated)
         }
         None => {
-            writeln!(out, "{said} in {}", outcome.simulated)?;
+            writeln!(out, "{verdict} in {}", outcome.simulated)?;
             Ok(Status::Holds)
         }
     }
 }
 
-/// Where a decision log comes from, if the file is one.
-fn source(text: &str) -> Option<String> {
+/// The `source` of a decision log, if the text is one.
+fn log_source(text: &str) -> Option<String> {
     let header: Value = serde_json::from_str(text.lines().next()?).ok()?;
     header.get("format")?;
     header.get("source")?.as_str().map(str::to_owned)
 }
 
-/// Plays a counterexample of the checker in the simulation.
-fn play(path: &Path, text: &str, args: &ReplayArgs) -> Result<Status, Failure> {
+/// Plays a counterexample of the checker against the adapter, in the simulation.
+fn play(log: &Input, text: &str, args: &ReplayArgs) -> Result<Status, Failure> {
     const SEEDS: u64 = 3000;
-    let replayed = gapless_model::check::replay(text)
-        .map_err(|source| Failure::Replay { path: path.to_owned(), source })?;
+    let replayed =
+        gapless_model::check::replay(text).map_err(|error| Failure::replay(log, &error))?;
     let header = &replayed.header;
-    let wrong =
-        |what: String| Failure::Option(what, "it should name a value for each axis".to_owned());
+    let incomplete = |error: serde_json::Error| Failure::Usage {
+        what: format!("{log}: line 1: {error}"),
+        help: "`design` names a value for each axis; `gapless designs` lists them".to_owned(),
+    };
     let design = serde_json::to_value(&header.design).and_then(serde_json::from_value);
     let counterexample = Counterexample {
-        design: design.map_err(|error| wrong(format!("{}: line 1: {error}", path.display())))?,
+        design: design.map_err(incomplete)?,
         invariant: header.violates,
         producers: header.bounds.producers,
         events: header.bounds.events,
@@ -86,12 +88,12 @@ fn play(path: &Path, text: &str, args: &ReplayArgs) -> Result<Status, Failure> {
             .filter_map(|decision| decision.line.fault.clone())
             .collect(),
     };
-    interrupt::listen();
+    interrupt::install_handler();
     let bar = ProgressBar::new_spinner();
     let played = counterexample.reproduce(SEEDS, |seed| {
-        bar.set_message(format!("playing it against the adapter: {seed} seeds"));
+        bar.set_message(format!("playing the counterexample against the adapter: {seed} seeds"));
         bar.tick();
-        !interrupt::asked()
+        !interrupt::is_requested()
     });
     bar.finish_and_clear();
     let mut out = stdout().lock();
@@ -102,10 +104,10 @@ fn play(path: &Path, text: &str, args: &ReplayArgs) -> Result<Status, Failure> {
             "{name} against the real adapter: {invariant} was not broken in {SEEDS} runs with the \
              counterexample's processes and kinds of fault"
         )?;
-        // No run was the counterexample step by step.
+        // No run followed the counterexample step by step.
         return Ok(Status::Unfinished);
     };
-    let small = shrink(&plan, &outcome, 300, |_| !interrupt::asked());
+    let small = shrink(&plan, &outcome, 300, |_| !interrupt::is_requested());
     let (plan, outcome) = small.map_or((plan, outcome), |small| (small.plan, small.report));
     let steps = story::of_run(&outcome);
     writeln!(
@@ -126,20 +128,26 @@ fn play(path: &Path, text: &str, args: &ReplayArgs) -> Result<Status, Failure> {
     Ok(Status::Violated)
 }
 
-/// The plan in a file: the file itself, or the first line of a log.
-fn plan_of(path: &Path, text: &str) -> Result<Plan, Failure> {
-    let wrong = |what: String| {
-        let help = "a plan or a log that `gapless sim` wrote is repeated".to_owned();
-        Failure::Option(format!("{} cannot be replayed: {what}", path.display()), help)
+/// The plan in an input: the whole of it, or the first line of a log.
+fn plan_of(input: &Input, text: &str) -> Result<Plan, Failure> {
+    let unusable = |what: String| Failure::Usage {
+        what: format!("cannot replay {input}: {what}"),
+        help: "a plan or a decision log comes from `gapless sim`, and a counterexample's log from \
+               `gapless check --trace DIR`"
+            .to_owned(),
     };
+    if text.trim().is_empty() {
+        return Err(unusable("it is empty".to_owned()));
+    }
     let first = text.lines().next().unwrap_or_default();
     match serde_json::from_str::<Value>(first) {
         Ok(header) if header.get("format").is_some() => match header.get("plan") {
             Some(plan) => {
-                Plan::from_json(&plan.to_string()).map_err(|error| wrong(error.to_string()))
+                let plan = Plan::from_json(&plan.to_string());
+                plan.map_err(|error| unusable(format!("line 1: {error}")))
             }
-            None => Err(wrong("there is no plan in it".to_owned())),
+            None => Err(unusable("line 1: there is no plan in it".to_owned())),
         },
-        _ => Plan::from_json(text).map_err(|error| wrong(error.to_string())),
+        _ => Plan::from_json(text).map_err(|error| unusable(error.to_string())),
     }
 }

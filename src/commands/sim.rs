@@ -1,4 +1,4 @@
-//! `gapless sim`: many seeds, and what to know of those that fail.
+//! `gapless sim`: runs many seeds, and shrinks and explains the first failure.
 
 use std::io::{Write, stdout};
 
@@ -16,9 +16,9 @@ use crate::{files, interrupt};
 pub fn run(args: &SimArgs) -> Result<Status, Failure> {
     let (name, design) = find_design(&args.design)?;
     for folder in args.svg.iter() {
-        files::folder(folder)?;
+        files::create_folder(folder)?;
     }
-    interrupt::listen();
+    interrupt::install_handler();
     let mut campaign = Campaign::new(design, args.profile, args.seeds);
     campaign.from = args.from;
     (campaign.shard, campaign.shards) = (args.shard.index, args.shard.of);
@@ -29,7 +29,7 @@ pub fn run(args: &SimArgs) -> Result<Status, Failure> {
     campaign.keep_going = args.keep_going;
     campaign.engine = args.engine;
 
-    let summary = watched(&campaign, &name);
+    let summary = run_campaign(&campaign, &name);
     let mut out = stdout().lock();
     writeln!(out, "{}", simulation::summary(&name, &campaign, &summary))?;
     for missed in summary.missed() {
@@ -42,13 +42,13 @@ pub fn run(args: &SimArgs) -> Result<Status, Failure> {
         files::write(path, &simulation::junit(&name, &campaign, &summary)?)?;
     }
     if let Some(failed) = summary.failures.first() {
-        tell(&mut out, args, &name, &campaign, failed)?;
+        report_failure(&mut out, args, &name, &campaign, failed)?;
     }
     Ok(status(args, &summary))
 }
 
-/// A bar for so many of something.
-pub fn bar(count: u64) -> ProgressBar {
+/// A progress bar of `count` steps.
+pub fn progress_bar(count: u64) -> ProgressBar {
     let bar = ProgressBar::new(count);
     let template = "{spinner} {elapsed:>4} {bar:24} {pos}/{len} {msg}";
     if let Ok(style) = ProgressStyle::with_template(template) {
@@ -58,8 +58,8 @@ pub fn bar(count: u64) -> ProgressBar {
 }
 
 /// Runs a campaign under a progress bar.
-pub fn watched(campaign: &Campaign, name: &str) -> CampaignReport {
-    let bar = bar(campaign.seeds / campaign.shards.max(1));
+pub fn run_campaign(campaign: &Campaign, name: &str) -> CampaignReport {
+    let bar = progress_bar(campaign.seeds / campaign.shards.max(1));
     let summary = campaign.run(&|progress| {
         let seconds = progress.elapsed.as_secs_f64().max(0.001);
         bar.set_position(progress.seeds);
@@ -70,14 +70,14 @@ pub fn watched(campaign: &Campaign, name: &str) -> CampaignReport {
             HumanCount(progress.faults),
             progress.failures,
         ));
-        !interrupt::asked()
+        !interrupt::is_requested()
     });
     bar.finish_and_clear();
     summary
 }
 
-/// The first failure: how to repeat it, its log, and the smallest plan that does the same.
-fn tell(
+/// Reports the first failure: how to repeat it, its log, and the smallest plan that fails alike.
+fn report_failure(
     out: &mut impl Write,
     args: &SimArgs,
     name: &str,
@@ -91,17 +91,17 @@ fn tell(
         violation.breach, violation.at, violation.what
     )?;
     writeln!(out, "to repeat it: {}", simulation::repeats(name, campaign, seed))?;
-    files::folder(&args.out)?;
+    files::create_folder(&args.out)?;
     let log = args.out.join(format!("{name}-{seed}.ndjson"));
     files::write(&log, &failed.report.log)?;
-    writeln!(out, "its decision log: {}", log.display())?;
+    writeln!(out, "decision log: {}", log.display())?;
     let plan = campaign.plan(seed);
     let bar = ProgressBar::new_spinner();
     let shrunk = (args.shrink > 0).then(|| {
         shrink(&plan, &failed.report, args.shrink, |runs| {
-            bar.set_message(format!("making it small: {runs} runs"));
+            bar.set_message(format!("shrinking: {runs} runs"));
             bar.tick();
-            !interrupt::asked()
+            !interrupt::is_requested()
         })
     });
     bar.finish_and_clear();
@@ -110,7 +110,7 @@ fn tell(
     files::write(&path, &plan.to_json())?;
     writeln!(
         out,
-        "made small in {runs} runs: {}; `gapless replay {}` repeats it\n",
+        "shrunk in {runs} runs to {}; `gapless replay {}` repeats it\n",
         simulation::scale(&plan),
         path.display()
     )?;

@@ -9,9 +9,14 @@ use crate::status::Status;
 const ABSENT: &str = "this build has no simulation";
 const INSTEAD: &str = "build in the repository, or set RUSTFLAGS=\"--cfg madsim\"";
 
+/// There is no last part to announce.
+pub fn announcement() -> Option<String> {
+    None
+}
+
 /// Refuses each of the commands.
 pub fn run(_command: &SimulationCommand) -> Result<Status, Failure> {
-    Err(Failure::Option(ABSENT.to_owned(), INSTEAD.to_owned()))
+    Err(Failure::Usage { what: ABSENT.to_owned(), help: INSTEAD.to_owned() })
 }
 
 /// The main job's part is left out, which violates nothing.

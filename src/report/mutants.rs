@@ -52,72 +52,27 @@ pub fn tell(
     dialogues: u32,
     left_out: &[&str],
 ) -> io::Result<()> {
-    let mut table = plain([
-        "mutant",
-        "scenario",
-        "checker",
-        "states",
-        "s",
-        "dialogues",
-        "simulation",
-        "seeds",
-        "s",
-        "invariants alone",
-        "seeds",
-    ]);
-    right(&mut table, &[1, 3, 4, 5, 7, 8, 10]);
-    for (broken, fate) in fates {
-        let (caught, seeds) = found(&fate.simulated);
-        let (alone, alone_seeds) =
-            fate.alone.as_ref().map_or((caught.clone(), seeds.clone()), found);
-        let checked = fate.checked.as_ref();
-        table.add_row([
-            broken.name.clone(),
-            broken.scenario.map_or(String::new(), |number| number.to_string()),
-            checked.map_or("-".to_owned(), |checked| checked.breaks.clone()),
-            checked.map_or(String::new(), |checked| {
-                HumanCount(checked.report.unique as u64).to_string()
-            }),
-            checked.map_or(String::new(), |checked| {
-                format!("{:.1}", checked.report.elapsed.as_secs_f64())
-            }),
-            fate.conformity.as_ref().map_or(String::new(), |conformity| {
-                let differs = conformity.difference.is_some();
-                if differs { conformity.dialogues.to_string() } else { "-".to_owned() }
-            }),
-            caught,
-            seeds,
-            format!("{:.2}", fate.simulated.elapsed.as_secs_f64()),
-            alone,
-            alone_seeds,
-        ]);
-    }
+    writeln!(out, "{}\n", table(fates))?;
     let names = |chosen: &dyn Fn(&Fate) -> bool| {
         let names = fates.iter().filter(|(_, fate)| chosen(fate));
         names.map(|(broken, _)| broken.name.as_str()).collect::<Vec<_>>().join(", ")
     };
     let count =
         |chosen: &dyn Fn(&Fate) -> bool| fates.iter().filter(|(_, fate)| chosen(fate)).count();
-    writeln!(out, "{table}\n")?;
-    let killed = |fate: &Fate| !fate.simulated.failures.is_empty();
     writeln!(
         out,
-        "{} of {} mutants are killed by the simulation within {} seeds",
-        count(&killed),
+        "{} of {} mutants are killed by the simulation within {seeds} seeds",
+        count(&Fate::is_killed),
         fates.len(),
-        seeds
     )?;
-    let spoken = |fate: &Fate| fate.conformity.is_some();
-    let differs =
-        |fate: &Fate| fate.conformity.as_ref().is_some_and(|held| held.difference.is_some());
     writeln!(
         out,
         "{} of the {} mutants of the traffic differ from the specification in random dialogues (at \
          most {dialogues})",
-        count(&differs),
-        count(&spoken),
+        count(&Fate::differs),
+        count(&|fate| fate.conformity.is_some()),
     )?;
-    let agrees = names(&|fate| spoken(fate) && !differs(fate));
+    let agrees = names(&|fate| fate.conformity.is_some() && !fate.differs());
     if !agrees.is_empty() {
         writeln!(out, "not seen in any dialogue: {agrees}")?;
     }
@@ -136,11 +91,66 @@ pub fn tell(
          `trigger = \"sweep\"` the checker finds that these designs hold",
         left_out.join(", ")
     )?;
-    let survived = names(&|fate| !killed(fate));
+    let survived = names(&|fate| !fate.is_killed());
     if !survived.is_empty() {
         writeln!(out, "survived: {survived}")?;
     }
     Ok(())
+}
+
+impl Fate {
+    /// Whether the simulation noticed.
+    fn is_killed(&self) -> bool {
+        !self.simulated.failures.is_empty()
+    }
+
+    /// Whether a random dialogue noticed.
+    fn differs(&self) -> bool {
+        self.conformity.as_ref().is_some_and(|held| held.difference.is_some())
+    }
+}
+
+fn table(fates: &[(&Broken, Fate)]) -> comfy_table::Table {
+    let mut table = plain([
+        "mutant",
+        "scenario",
+        "checker",
+        "states",
+        "s",
+        "dialogues",
+        "simulation",
+        "seeds",
+        "s",
+        "invariants alone",
+        "seeds",
+    ]);
+    right(&mut table, &[1, 3, 4, 5, 7, 8, 10]);
+    for (broken, fate) in fates {
+        let (caught, seeds) = verdict(&fate.simulated);
+        let (alone, alone_seeds) =
+            fate.alone.as_ref().map_or((caught.clone(), seeds.clone()), verdict);
+        let checked = fate.checked.as_ref();
+        table.add_row([
+            broken.name.clone(),
+            broken.scenario.map_or(String::new(), |number| number.to_string()),
+            checked.map_or("-".to_owned(), |checked| checked.breaks.clone()),
+            checked.map_or(String::new(), |checked| {
+                HumanCount(checked.report.unique as u64).to_string()
+            }),
+            checked.map_or(String::new(), |checked| {
+                format!("{:.1}", checked.report.elapsed.as_secs_f64())
+            }),
+            fate.conformity.as_ref().map_or(String::new(), |conformity| {
+                if fate.differs() { conformity.dialogues.to_string() } else { "-".to_owned() }
+            }),
+            caught,
+            seeds,
+            format!("{:.2}", fate.simulated.elapsed.as_secs_f64()),
+            alone,
+            alone_seeds,
+        ]);
+    }
+    table
 }
 
 /// A mutant for machines.
@@ -166,15 +176,15 @@ pub fn row(broken: &Broken, fate: &Fate) -> serde_json::Value {
         "scenario": broken.scenario,
         "checker": checked,
         "conformance": conformity,
-        "simulation": found(&fate.simulated).0,
+        "simulation": verdict(&fate.simulated).0,
         "seeds": fate.simulated.seeds,
         "seconds": fate.simulated.elapsed.as_secs_f64(),
-        "invariants-alone": found(alone).0,
+        "invariants-alone": verdict(alone).0,
         "invariants-alone-seeds": alone.seeds,
     })
 }
 
-fn found(summary: &CampaignReport) -> (String, String) {
+fn verdict(summary: &CampaignReport) -> (String, String) {
     let seeds = HumanCount(summary.seeds).to_string();
     match summary.failures.first() {
         Some(failed) => (failed.violation.breach.to_string(), seeds),

@@ -83,6 +83,7 @@ const PLANS: [Plan; 4] = [
             "interrupt",
             "files",
             "failure",
+            "input",
             "status",
         ],
         knots: &[],

@@ -49,7 +49,7 @@ fn the_same_seeds_in_two_processes_give_the_same_logs() {
     let digests = || {
         let this = std::env::current_exe().expect("a test is a program");
         let output = Command::new(this)
-            .args(["--ignored", "--exact", "prints_digests", "--nocapture"])
+            .args(["--ignored", "--exact", "determinism::prints_digests", "--nocapture"])
             .env("GAPLESS_SEEDS", seeds.join(","))
             .output()
             .expect("it runs");

@@ -1,28 +1,30 @@
-//! `gapless audit`: what the tables prove.
+//! `gapless audit`: holds the tables against the protocol's promises.
 
 use std::io::{Write as _, stdout};
 
 use gapless::Audit;
-use indicatif::{HumanCount, ProgressBar};
+use indicatif::ProgressBar;
 use serde_json::json;
 
-use super::{block_on, open, unused};
+use super::counted::counted;
+use super::{READ_ONLY, block_on, open, use_failure};
 use crate::cli::stream::LookArgs;
 use crate::failure::Failure;
 use crate::status::Status;
 
-/// Reads all tables, and exits with 1 if something is there that the protocol never leaves behind.
+/// Reads all tables, and exits with 1 if they hold what the protocol never leaves behind.
 pub fn run(args: &LookArgs) -> Result<Status, Failure> {
     block_on(async {
-        let (stream, _reached) = open(&args.place).await?;
+        let (stream, _store) = open(&args.place).await?;
         let bar = ProgressBar::new_spinner();
         let progress = |audit: &Audit| {
-            bar.set_message(format!("{} slots", HumanCount(audit.slots + audit.voids)));
+            bar.set_message(counted(audit.slots + audit.voids, "slot"));
             bar.tick();
         };
         let audited = stream.audit(progress).await;
         bar.finish_and_clear();
-        let audit = audited.map_err(|error| unused("the tables cannot be audited", error))?;
+        let audit = audited
+            .map_err(|error| use_failure("the tables cannot be audited", &error, READ_ONLY))?;
         let mut out = stdout().lock();
         if args.place.json {
             writeln!(out, "{}", json!(audit))?;
@@ -33,24 +35,23 @@ pub fn run(args: &LookArgs) -> Result<Status, Failure> {
     })
 }
 
-/// What was looked at and what was found, in words.
+/// Prints each finding, and what was examined.
 pub fn print(out: &mut impl std::io::Write, audit: &Audit) -> Result<(), Failure> {
     for finding in &audit.findings {
         writeln!(out, "{finding}")?;
     }
+    let findings = match audit.findings.len() as u64 {
+        0 => "nothing wrong".to_owned(),
+        count => counted(count, "finding"),
+    };
     writeln!(
         out,
-        "{} in {} partitions: {} events in {} slots, {} voided, {} open",
-        match audit.findings.len() {
-            0 => "nothing wrong".to_owned(),
-            1 => "1 finding".to_owned(),
-            many => format!("{many} findings"),
-        },
-        audit.partitions,
-        HumanCount(audit.events),
-        HumanCount(audit.slots),
-        HumanCount(audit.voids),
-        HumanCount(audit.open),
+        "{findings} in {}: {} in {}, {} void, {} open",
+        counted(audit.partitions, "partition"),
+        counted(audit.events, "event"),
+        counted(audit.slots, "slot"),
+        audit.voids,
+        audit.open,
     )?;
     Ok(())
 }

@@ -1,110 +1,181 @@
 //! `gapless consume`: a worker for a group.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _, stderr, stdout};
 use std::pin::pin;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gapless::trigger::TableStream;
-use gapless::{Delivery, Handler, HandlerError, Summary, Timestamp};
-use indicatif::HumanCount;
+use gapless::{
+    Delivery, Group, Handler, HandlerError, Owner, Stream, Summary, Timestamp, Worker, WorkerError,
+};
+use gapless_model::store::{Guard, Request};
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::Mutex;
 
-use super::{add_line, block_on, interrupted, open, unused};
+use super::counted::counted;
+use super::ending::{interrupted, output_closed};
+use super::event_line::add_event_line;
+use super::store::Store;
+use super::{block_on, open, open_failure, use_failure};
 use crate::cli::stream::ConsumeArgs;
 use crate::failure::Failure;
 use crate::status::Status;
 
 /// Consumes, and prints events as NDJSON or hands them to a command.
 pub fn run(args: &ConsumeArgs) -> Result<Status, Failure> {
-    match &args.exec {
-        Some(command) => consume(args, args.attempts, Exec(command.clone())),
-        // An output that failed once fails again.
-        None => consume(args, 1, Print(Arc::default())),
-    }
-}
-
-fn consume(args: &ConsumeArgs, attempts: u32, handler: impl Handler) -> Result<Status, Failure> {
     block_on(async {
-        let (stream, reached) = open(&args.place).await?;
-        let mut worker = stream
-            .worker(args.group.as_str(), handler)
-            .name(&format!("pid-{}", std::process::id()))
-            .concurrency(args.concurrency)
-            .attempts(attempts, Duration::from_millis(200))
-            .sweep_every(args.sweep_every);
-        if let Some(length) = args.deadline {
-            let end = stream.now().as_millis() + length.as_millis() as u64;
-            worker = worker.deadline(Timestamp::from_millis(end), length / 10);
-        }
-        if args.table_stream {
-            let hints = TableStream::new(reached.streams(), &stream);
-            let hints = hints.map_err(|error| super::unopened(error, &args.place))?;
-            worker = worker.trigger(Arc::new(hints));
-        }
-        let stop = worker.stopper();
-        let working = async {
-            if args.follow || args.deadline.is_some() {
-                worker.run().await
-            } else {
-                worker.until_caught_up().await
+        let (stream, store) = open(&args.place).await?;
+        match &args.exec {
+            Some(command) => {
+                let exec = Exec(command.clone());
+                let worker = worker(args, &stream, &store, exec)?;
+                // The output is the command's own affair.
+                consume(args, &stream, &worker, std::future::pending()).await
             }
-        };
-        let mut working = pin!(working);
-        let worked = tokio::select! {
-            worked = &mut working => worked,
-            // It finishes what it has in hand, and releases its leases.
-            () = interrupted() => {
-                stop.ask();
-                working.await
+            None => {
+                // An output that failed once fails again.
+                let worker = worker(args, &stream, &store, Print::default())?;
+                let worker = worker.attempts(1, Duration::ZERO);
+                consume(args, &stream, &worker, output_closed()).await
             }
-        };
-        let summary = worked.map_err(|error| unused("the worker ended", error))?;
-        say(summary, args)?;
-        Ok(Status::Holds)
+        }
     })
 }
 
-fn say(summary: Summary, args: &ConsumeArgs) -> Result<(), Failure> {
-    let Summary { events, turns, .. } = summary;
-    // Standard output is for events.
-    let mut out = std::io::stderr().lock();
-    if args.place.json {
-        writeln!(out, "{}", json!({ "events": events, "turns": turns }))?;
-    } else {
-        writeln!(out, "{} events in {} turns", HumanCount(events), HumanCount(turns))?;
+/// The worker that the options describe.
+fn worker<H: Handler>(
+    args: &ConsumeArgs,
+    stream: &Stream,
+    store: &Store,
+    handler: H,
+) -> Result<Worker<H>, Failure> {
+    let mut worker = stream
+        .worker(args.group.as_str(), handler)
+        .name(&format!("pid-{}", std::process::id()))
+        .concurrency(args.concurrency)
+        .attempts(args.attempts, Duration::from_millis(200))
+        .sweep_every(args.sweep_every);
+    if let Some(length) = args.deadline {
+        let end = stream.now().as_millis() + length.as_millis() as u64;
+        worker = worker.deadline(Timestamp::from_millis(end), length / 10);
+    }
+    if args.table_stream {
+        let hints = TableStream::new(store.streams(), stream);
+        let hints = hints.map_err(|error| open_failure(&error, &args.place))?;
+        worker = worker.trigger(Arc::new(hints));
+    }
+    Ok(worker)
+}
+
+/// Runs the worker until it is done, the process is asked to end, or the output is `closed`.
+async fn consume<H: Handler>(
+    args: &ConsumeArgs,
+    stream: &Stream,
+    worker: &Worker<H>,
+    closed: impl Future<Output = ()>,
+) -> Result<Status, Failure> {
+    let stop = worker.stopper();
+    let mut working = pin!(async {
+        if args.follow || args.deadline.is_some() {
+            worker.run().await
+        } else {
+            worker.until_caught_up().await
+        }
+    });
+    // Asked to stop, the worker finishes the deliveries under way and releases its leases.
+    let mut quietly = false;
+    let worked = tokio::select! {
+        worked = &mut working => worked,
+        () = interrupted() => {
+            stop.ask();
+            working.await
+        }
+        () = closed => {
+            quietly = true;
+            stop.ask();
+            working.await
+        }
+    };
+    match worked {
+        Ok(_) if quietly => {}
+        Ok(summary) => print_summary(summary, args)?,
+        Err(WorkerError::Handler { why, .. }) if why.is::<OutputClosed>() => {
+            release_leases(stream, &Group::from(args.group.as_str()), worker.owner()).await?;
+        }
+        Err(error) => {
+            let help = "what was not checkpointed is delivered again: once the cause is \
+                        repaired, give the same command again";
+            return Err(use_failure("the worker failed", &error, help));
+        }
+    }
+    Ok(Status::Holds)
+}
+
+/// Releases the leases that a worker left behind because its output was closed. After a
+/// failed delivery a lease is left to end by itself, so that the next worker does not fail
+/// on the same events at once; here it is the output that failed, and not the events.
+async fn release_leases(stream: &Stream, group: &Group, owner: &Owner) -> Result<(), Failure> {
+    let failed = |error| {
+        use_failure("the leases cannot be released", &error, "they end by themselves in time")
+    };
+    for (partition, standing) in stream.standings(group).await.map_err(failed)? {
+        let lease = standing.lease;
+        if lease.active && lease.owner == *owner {
+            // L1: fenced by the epoch, so a lease that another worker took meanwhile stays.
+            let (group, fence) = (group.clone(), Some(lease.epoch));
+            let release = Request::Release { group, partition, fence, guard: Guard::None };
+            stream.wire().send(&release).await.map_err(failed)?;
+        }
     }
     Ok(())
 }
 
-fn lines(delivery: &Delivery) -> Result<Vec<u8>, HandlerError> {
+/// Prints what the worker did on standard error: standard output is for events.
+fn print_summary(summary: Summary, args: &ConsumeArgs) -> Result<(), Failure> {
+    let Summary { events, turns, .. } = summary;
+    let mut out = stderr().lock();
+    if args.place.json {
+        writeln!(out, "{}", json!({ "events": events, "turns": turns }))?;
+    } else {
+        writeln!(out, "{} in {}", counted(events, "event"), counted(turns, "turn"))?;
+    }
+    Ok(())
+}
+
+fn event_lines(delivery: &Delivery) -> Result<Vec<u8>, HandlerError> {
     let mut lines = Vec::new();
     for event in delivery.events() {
-        add_line(&mut lines, &event)?;
+        add_event_line(&mut lines, &event)?;
     }
     Ok(lines)
 }
 
-/// Prints deliveries, each whole.
-struct Print(Arc<Mutex<()>>);
+/// The reader of standard output closed it, as `head` does.
+#[derive(Debug, thiserror::Error)]
+#[error("the reader of the output closed it")]
+struct OutputClosed;
+
+/// Prints deliveries, one at a time.
+#[derive(Default)]
+struct Print(Mutex<()>);
 
 impl Handler for Print {
     async fn handle(&self, delivery: Delivery) -> Result<(), HandlerError> {
-        let lines = lines(&delivery)?;
+        let lines = event_lines(&delivery)?;
         let _one_at_a_time = self.0.lock().await;
-        let mut out = std::io::stdout().lock();
-        // The checkpoint moves behind what has left this process.
+        let mut out = stdout().lock();
+        // Flushed, because the checkpoint moves past the events when this returns.
         match out.write_all(&lines).and_then(|()| out.flush()) {
-            Ok(()) => Ok(()),
-            Err(error) => Err(error.into()),
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(OutputClosed.into()),
+            written => Ok(written?),
         }
     }
 }
 
-/// Hands each delivery to a command of its own.
+/// Hands each delivery to a new process of a command.
 struct Exec(String);
 
 impl Handler for Exec {
@@ -116,16 +187,14 @@ impl Handler for Exec {
             .env("GAPLESS_EPOCH", delivery.fence().epoch.to_string())
             .env("GAPLESS_UPTO", delivery.fence().upto.to_string())
             .stdin(Stdio::piped())
-            // Whoever loses the lease must not go on.
+            // L2: once the lease is lost, the command must not go on.
             .kill_on_drop(true)
             .spawn()?;
-        let lines = lines(&delivery)?;
+        let lines = event_lines(&delivery)?;
         if let Some(mut input) = child.stdin.take() {
             match input.write_all(&lines).await {
-                // A command that reads no more has heard enough; its exit status counts.
-                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                    return Err(error.into());
-                }
+                // A command may stop reading early: its exit status decides.
+                Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(error.into()),
                 Ok(()) | Err(_) => {}
             }
         }

@@ -5,7 +5,7 @@ use std::io::{Write as _, stdout};
 use gapless::Stream;
 use serde_json::json;
 
-use super::{Reached, block_on, settings, unopened};
+use super::{Store, block_on, config, open_failure};
 use crate::cli::stream::InitArgs;
 use crate::failure::Failure;
 use crate::status::Status;
@@ -14,14 +14,14 @@ use crate::status::Status;
 pub fn run(args: &InitArgs) -> Result<Status, Failure> {
     block_on(async {
         let place = &args.place;
-        let reached = Reached::by(place).await?;
-        let config = settings(place)
+        let store = Store::open(place).await?;
+        let config = config(place)
             .layout(args.partitions)
             .lease(args.lease)
             .grace(args.grace)
             .skew(args.skew);
-        let created = Stream::create(reached.client(), config).await;
-        let stream = created.map_err(|error| unopened(error, place))?;
+        let created = Stream::create(store.client(), config).await;
+        let stream = created.map_err(|error| open_failure(&error, place))?;
         let tables = stream.wire().tables();
         let names = [&tables.partitions, &tables.events, &tables.consumers];
         let mut out = stdout().lock();

@@ -7,32 +7,34 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use gapless::Target;
 
-use super::{add_line, block_on, interrupted, open, unused};
+use super::ending::{interrupted, output_closed};
+use super::event_line::add_event_line;
+use super::{READ_ONLY, block_on, open, use_failure};
 use crate::cli::stream::ReadArgs;
 use crate::failure::Failure;
 use crate::status::Status;
 
-/// Whether to go on at the end.
+/// Whether to wait for more at the end of the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Follow {
-    /// End there.
+    /// `gapless read` ends there.
     No,
-    /// Wait for more.
+    /// `gapless tail` waits for more.
     Yes,
 }
 
 /// Prints events as NDJSON.
 pub fn run(args: &ReadArgs, follow: Follow) -> Result<Status, Failure> {
     block_on(async {
-        let (stream, _reached) = open(&args.place).await?;
+        let (stream, _store) = open(&args.place).await?;
         let target = match (&args.key, &args.partition) {
             (Some(key), _) => Target::Key(key.clone()),
             (None, Some(partition)) => {
                 if !stream.layout().has(partition) {
-                    return Err(Failure::Option(
-                        format!("`{partition}` is not a partition of this stream"),
-                        "`gapless status` lists them".to_owned(),
-                    ));
+                    return Err(Failure::Usage {
+                        what: format!("`{partition}` is not a partition of this stream"),
+                        help: "`gapless status` lists the partitions".to_owned(),
+                    });
                 }
                 Target::Partition(partition.clone())
             }
@@ -43,17 +45,20 @@ pub fn run(args: &ReadArgs, follow: Follow) -> Result<Status, Failure> {
             read = read.follow(Duration::from_millis(250));
         }
         let mut events = pin!(read.events());
-        let mut interrupt = pin!(interrupted());
+        let mut ended = pin!(async {
+            tokio::select! { () = interrupted() => {}, () = output_closed() => {} }
+        });
         let mut out = stdout();
         loop {
             let next = tokio::select! {
                 next = events.next() => next,
-                () = &mut interrupt => None,
+                () = &mut ended => None,
             };
             let Some(event) = next else { return Ok(Status::Holds) };
-            let event = event.map_err(|error| unused("the events cannot be read", error))?;
+            let event = event
+                .map_err(|error| use_failure("the events cannot be read", &error, READ_ONLY))?;
             let mut line = Vec::new();
-            add_line(&mut line, &event)?;
+            add_event_line(&mut line, &event)?;
             out.write_all(&line)?;
         }
     })

@@ -5,19 +5,21 @@ use std::net::Ipv4Addr;
 
 use tokio::net::TcpListener;
 
-use super::{block_on, engine, interrupted};
+use super::block_on;
+use super::ending::interrupted;
+use super::store::start_engine;
 use crate::cli::stream::ServeArgs;
-use crate::failure::Failure;
+use crate::failure::{Cause, Failure};
 use crate::status::Status;
 
 /// Serves until interrupted.
 pub fn run(args: &ServeArgs) -> Result<Status, Failure> {
     block_on(async {
-        let engine = engine(args.file.as_ref())?;
+        let engine = start_engine(args.file.as_deref())?;
         let failed = |source: std::io::Error| Failure::Stream {
-            doing: "the endpoint cannot be served",
-            help: format!("port {} may be taken: `--port 0` takes any that is free", args.port),
-            source: source.into(),
+            what: "the endpoint cannot be served",
+            help: format!("port {} may be in use: `--port 0` takes a free one", args.port),
+            source: Cause::of(&source),
         };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port)).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;

@@ -1,4 +1,4 @@
-//! `gapless status`: where everything stands.
+//! `gapless status`: heads, checkpoints, lag and leases.
 
 use std::io::{Write as _, stdout};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use comfy_table::Cell;
 use gapless::{PartitionStatus, Standing, Timestamp};
 use serde_json::json;
 
-use super::{block_on, open, unused};
+use super::{READ_ONLY, block_on, open, use_failure};
 use crate::cli::stream::LookArgs;
 use crate::failure::Failure;
 use crate::report::table;
@@ -16,21 +16,22 @@ use crate::status::Status;
 /// Prints partitions, heads, checkpoints, lag, leases and ages.
 pub fn run(args: &LookArgs) -> Result<Status, Failure> {
     block_on(async {
-        let (stream, _reached) = open(&args.place).await?;
+        let (stream, _store) = open(&args.place).await?;
+        let status = stream.status().await;
         let status =
-            stream.status().await.map_err(|error| unused("the tables cannot be read", error))?;
+            status.map_err(|error| use_failure("the tables cannot be read", &error, READ_ONLY))?;
         let now = stream.now();
         let mut out = stdout().lock();
         if args.place.json {
             writeln!(out, "{}", json!({ "at": now, "partitions": status }))?;
         } else {
-            writeln!(out, "{}", lines(&status, now))?;
+            writeln!(out, "{}", partition_table(&status, now))?;
         }
         Ok(Status::Holds)
     })
 }
 
-fn lines(status: &[PartitionStatus], now: Timestamp) -> comfy_table::Table {
+fn partition_table(status: &[PartitionStatus], now: Timestamp) -> comfy_table::Table {
     let mut table = table::plain([
         "partition",
         "head",
@@ -56,7 +57,7 @@ fn lines(status: &[PartitionStatus], now: Timestamp) -> comfy_table::Table {
                 standing.group.to_string(),
                 lease.checkpoint.to_string(),
                 lag.to_string(),
-                held(standing, now),
+                lease_state(standing, now),
                 lease.epoch.to_string(),
                 lease.owner.to_string(),
                 standing.failure.clone().unwrap_or_default(),
@@ -68,8 +69,8 @@ fn lines(status: &[PartitionStatus], now: Timestamp) -> comfy_table::Table {
     table
 }
 
-/// Whether somebody holds the lease, and for how much longer, or since when not.
-fn held(standing: &Standing, now: Timestamp) -> String {
+/// Whether the lease is held, and for how much longer, or since when it has lapsed.
+fn lease_state(standing: &Standing, now: Timestamp) -> String {
     let lease = &standing.lease;
     let short = |span: Duration| {
         humantime::format_duration(Duration::from_millis(span.as_millis() as u64 / 100 * 100))
@@ -78,6 +79,6 @@ fn held(standing: &Standing, now: Timestamp) -> String {
     match (lease.active, lease.until > now) {
         (false, _) => "free".to_owned(),
         (true, true) => format!("held, {} left", short(lease.until.since(now))),
-        (true, false) => format!("ended {} ago", short(now.since(lease.until))),
+        (true, false) => format!("lapsed {} ago", short(now.since(lease.until))),
     }
 }

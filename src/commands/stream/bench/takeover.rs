@@ -1,4 +1,4 @@
-//! How long a group waits for the next worker: after a stop, and after a crash.
+//! How long a group waits for its next worker, after a stop and after a crash.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -8,14 +8,14 @@ use aws_sdk_dynamodb::Client;
 use gapless::{Config, Delivery, Event, Handler, HandlerError, Stream, Worker};
 use serde::Serialize;
 
-use super::scratch::delete_tables;
+use super::scratch::{delete_tables, failure};
 use crate::cli::stream::Place;
-use crate::commands::stream::{unopened, unused};
+use crate::commands::stream::open_failure;
 use crate::failure::Failure;
 
-/// How long a lease lasts in this measurement.
+/// The leases' length in this measurement.
 const LEASE: Duration = Duration::from_secs(2);
-/// How often each way to end is measured.
+/// How often each is measured.
 const TIMES: usize = 5;
 
 /// From a worker's end to the next delivery by another, in seconds.
@@ -32,7 +32,7 @@ impl fmt::Display for Takeover {
         let (stop, crash) = (worst(&self.after_stop), worst(&self.after_crash));
         write!(
             f,
-            "takeover with leases of {:.0} s, the longest of {TIMES}: {stop:.2} s after a stop, \
+            "takeover, lease {:.0} s, slowest of {TIMES}: {stop:.2} s after a stop, \
              {crash:.2} s after a crash ({:.2} leases)",
             self.lease,
             crash / self.lease,
@@ -40,7 +40,7 @@ impl fmt::Display for Takeover {
     }
 }
 
-/// Tells when events arrive.
+/// Notes when events arrive.
 #[derive(Clone, Default)]
 struct Arrivals(Arc<Mutex<Vec<Instant>>>);
 
@@ -57,7 +57,7 @@ impl Arrivals {
     }
 }
 
-/// A handler that takes its time; with no time given it never ends.
+/// A handler that takes this long; without a time it never ends.
 #[derive(Clone)]
 struct Slow(Option<Duration>);
 
@@ -71,40 +71,40 @@ impl Handler for Slow {
     }
 }
 
-/// Measures both. The next worker stands by all the while, as it would in production.
+/// Measures both. The next worker stands by all the time, as it would in production.
 pub async fn measure(client: &Client, prefix: &str, place: &Place) -> Result<Takeover, Failure> {
     let config = Config::new(prefix).lease(LEASE).skew(Duration::from_millis(200));
-    // Every worker opens the stream for itself: none hears another's notices.
+    // Each opens the stream for itself, so that none hears another's notices.
     let open = || async {
         let opened = Stream::create(client.clone(), config.clone()).await;
-        opened.map_err(|error| unopened(error, place))
+        opened.map_err(|error| open_failure(&error, place))
     };
-    let cast = Cast { producer: open().await?, first: open().await?, second: open().await? };
+    let parties = Parties { producer: open().await?, first: open().await?, second: open().await? };
     let (mut after_stop, mut after_crash) = (Vec::new(), Vec::new());
     for _ in 0..TIMES {
-        after_stop.push(cast.hand_over(Some(Duration::from_millis(700))).await?);
-        after_crash.push(cast.hand_over(None).await?);
+        after_stop.push(parties.hand_over(Some(Duration::from_millis(700))).await?);
+        after_crash.push(parties.hand_over(None).await?);
     }
-    delete_tables(&cast.producer).await?;
+    delete_tables(&parties.producer).await?;
     Ok(Takeover { lease: LEASE.as_secs_f64(), after_stop, after_crash })
 }
 
-/// Who takes part.
-struct Cast {
+/// The streams of a measurement, one for each party.
+struct Parties {
     producer: Stream,
     first: Stream,
     second: Stream,
 }
 
-impl Cast {
+impl Parties {
     async fn append(&self) -> Result<(), Failure> {
         let appended = self.producer.append(Event::new("key", "event")).await;
-        appended.map(drop).map_err(|error| unused("an event cannot be appended", error))
+        appended.map(drop).map_err(|error| failure("an event cannot be appended", &error))
     }
 
-    /// One worker is at work and another stands by. The first is asked to stop while
-    /// its handler takes so long, or, where it takes for ever, crashes. How long
-    /// until the other delivers.
+    /// One worker works and another stands by. The first is asked to stop while its handler
+    /// takes `handling`, or crashes where the handler never ends. Returns the seconds until
+    /// the other delivers.
     async fn hand_over(&self, handling: Option<Duration>) -> Result<f64, Failure> {
         let arrivals = Arrivals::default();
         let one = self.first.worker("takeover", Slow(handling));
@@ -114,7 +114,7 @@ impl Cast {
             let working = one.run();
             let busy = async {
                 tokio::time::sleep(Duration::from_millis(200)).await;
-                // What the next worker will find.
+                // For the next worker to find.
                 self.append().await?;
                 tokio::time::sleep(Duration::from_millis(200)).await;
                 stop.ask();
@@ -122,15 +122,15 @@ impl Cast {
             };
             match handling {
                 Some(_) => {
-                    let (worked, asked) = futures_util::future::join(working, busy).await;
-                    asked?;
-                    worked.map_err(|error| unused("a worker ended", error))?;
+                    let (worked, stopped) = futures_util::future::join(working, busy).await;
+                    stopped?;
+                    worked.map_err(|error| failure("a worker ended", &error))?;
                 }
                 None => tokio::select! {
                     worked = working => {
-                        worked.map_err(|error| unused("a worker ended", error))?;
+                        worked.map_err(|error| failure("a worker ended", &error))?;
                     }
-                    asked = busy => asked?,
+                    stopped = busy => stopped?,
                 },
             }
             // From here on the first worker is gone.
@@ -145,10 +145,10 @@ impl Cast {
     }
 }
 
-/// Runs a worker until it has delivered something, and stops it; when that was.
+/// Runs a worker until it has delivered something, and stops it. Returns when it delivered.
 async fn until_first(worker: &Worker<Arrivals>, arrivals: &Arrivals) -> Result<Instant, Failure> {
     let stop = worker.stopper();
-    let heard = async {
+    let first = async {
         loop {
             if let Some(arrived) = arrivals.last() {
                 stop.ask();
@@ -157,7 +157,7 @@ async fn until_first(worker: &Worker<Arrivals>, arrivals: &Arrivals) -> Result<I
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    let (worked, arrived) = futures_util::future::join(worker.run(), heard).await;
-    worked.map_err(|error| unused("a worker ended", error))?;
+    let (worked, arrived) = futures_util::future::join(worker.run(), first).await;
+    worked.map_err(|error| failure("a worker ended", &error))?;
     Ok(arrived)
 }

@@ -1,0 +1,96 @@
+//! Appending without a producer's name: chunk after chunk, all partitions of a chunk at once.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::mem::take;
+
+use futures_util::future::try_join_all;
+use gapless::{AppendError, Event, PartitionId, Stream};
+use indicatif::ProgressBar;
+use tokio::sync::mpsc::Receiver;
+
+use super::events::{CHUNK, InputEvent, Mistake};
+use super::outcome::{Done, Stopped};
+
+/// How many bytes of events share a slot, so that a batch of large events fits into an item.
+const BYTES: usize = 256 * 1024;
+
+/// Appends the events of `input`, at most `batch` of them in a slot.
+pub async fn append(
+    stream: &Stream,
+    batch: usize,
+    mut input: Receiver<InputEvent>,
+    bar: &ProgressBar,
+    done: &mut Done,
+) -> Result<(), Stopped> {
+    loop {
+        let chunk = Chunk::read(stream, &mut input).await;
+        if !chunk.partitions.is_empty() {
+            // Counted as they come: when one partition fails, the others' events are in the log.
+            let counted = RefCell::new(&mut *done);
+            let appends = chunk.partitions.into_values();
+            let appends = appends.map(|events| append_in_order(stream, events, batch, &counted));
+            try_join_all(appends).await.map_err(Stopped::Anonymous)?;
+            done.line = chunk.last;
+            bar.set_position(done.appended);
+        } else if chunk.mistake.is_none() {
+            return Ok(());
+        }
+        if let Some(mistake) = chunk.mistake {
+            return Err(Stopped::Line(mistake));
+        }
+    }
+}
+
+/// Some lines, by partition.
+struct Chunk {
+    partitions: BTreeMap<PartitionId, Vec<Event>>,
+    /// The last line that holds one of the events.
+    last: u64,
+    /// What is wrong with the line after that.
+    mistake: Option<Mistake>,
+}
+
+impl Chunk {
+    async fn read(stream: &Stream, input: &mut Receiver<InputEvent>) -> Chunk {
+        let mut chunk = Chunk { partitions: BTreeMap::new(), last: 0, mistake: None };
+        for _ in 0..CHUNK {
+            let Some(event) = input.recv().await else { break };
+            match event {
+                Ok((number, event)) => {
+                    let partition = stream.route(&event.key);
+                    chunk.partitions.entry(partition).or_default().push(event);
+                    chunk.last = number.0;
+                }
+                Err(mistake) => {
+                    chunk.mistake = Some(mistake);
+                    break;
+                }
+            }
+        }
+        chunk
+    }
+}
+
+/// Appends the events of one partition, in order.
+async fn append_in_order(
+    stream: &Stream,
+    events: Vec<Event>,
+    batch: usize,
+    done: &RefCell<&mut Done>,
+) -> Result<(), AppendError> {
+    let (mut group, mut bytes) = (Vec::new(), 0);
+    for event in events {
+        let size = event.key.len() + event.data.len();
+        if group.len() == batch || (!group.is_empty() && bytes + size > BYTES) {
+            let receipt = stream.append_batch(take(&mut group)).await?;
+            done.borrow_mut().add(&[receipt]);
+            bytes = 0;
+        }
+        bytes += size;
+        group.push(event);
+    }
+    let receipt = stream.append_batch(group).await?;
+    done.borrow_mut().add(&[receipt]);
+    Ok(())
+}
