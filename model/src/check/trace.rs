@@ -200,7 +200,7 @@ impl Trace {
     /// The whole counterexample for people, without a title: what went wrong, each step, and the end.
     #[must_use]
     pub fn story(&self) -> String {
-        story(&self.decisions, &self.told, Some(&self.explanation))
+        story(&self.told, Some(&self.explanation))
     }
 
     /// How many faults struck.
@@ -303,12 +303,13 @@ fn walk<const P: usize, const W: usize, const G: usize, const S: usize, const L:
         if !protocol.is_possible(&world, action) {
             return walked;
         }
-        let Words { who, did, answer, heard, fault } = protocol.words(&world, action);
+        let words = protocol.words(&world, action);
         let Some(next) = protocol.step(&world, action) else { return walked };
         path.push(&protocol, &world, action, &next);
         world = next;
         let step = walked.decisions.len() + 1;
-        walked.told.push(Told::new(&path, step, &did));
+        walked.told.push(Told::new(&path, step, &words));
+        let Words { who, did, answer, heard, fault } = words;
         let (who, fault) = (who.to_string(), fault.map(str::to_owned));
         walked.decisions.push(Decision {
             line: Line { step, who, did, answer, heard, fault },
