@@ -41,7 +41,10 @@ pub struct Trace {
 }
 
 /// The first line of a log.
+// A field that this version does not know could be a protection taken out: the log is refused,
+// not replayed without it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Header {
     /// [`FORMAT`].
     pub format: String,
@@ -110,6 +113,11 @@ pub enum ReplayError {
         /// The value.
         value: String,
     },
+    /// The mutant in it concerns a protection that the checked model does not have.
+    #[error(
+        "line 1: the mutant `{0}` exists in the traffic alone, so the checker cannot replay it"
+    )]
+    Mutant(&'static str),
     /// The bounds in it cannot be met.
     #[error("line 1: {0}")]
     Bounds(#[from] super::bounds::BoundsError),
@@ -240,6 +248,9 @@ pub fn replay(text: &str) -> Result<Replayed, ReplayError> {
         return Err(ReplayError::Version { found: header.version });
     }
     header.bounds.validate()?;
+    if let Some(mutant) = header.mutant.filter(|mutant| !mutant.is_in_model()) {
+        return Err(ReplayError::Mutant(mutant.name()));
+    }
     let mut design = Design::RECOMMENDED;
     for (name, value) in &header.design {
         let chosen = Axis::named(name).is_some_and(|axis| axis.choose(&mut design, value));
