@@ -82,10 +82,10 @@ pub struct Decision {
 /// Why a log cannot be replayed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
-    /// It holds nothing.
+    /// The log has no line.
     #[error("the log is empty; its first line should be a header")]
     Empty,
-    /// A line is not what it should be.
+    /// A line is no JSON, or lacks a field of a header or a decision.
     #[error("line {line}: {source}")]
     Line {
         /// The line, from 1.
@@ -93,19 +93,19 @@ pub enum ReplayError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
-    /// It is something else.
+    /// The header names another format.
     #[error("line 1: the format is `{found}`; this reads `{FORMAT}`")]
     Format {
-        /// What it says it is.
+        /// The format that it names.
         found: String,
     },
-    /// It is of another version.
+    /// The log has another version of the format.
     #[error("line 1: version {found}; this reads version {VERSION}")]
     Version {
         /// The version it has.
         found: u32,
     },
-    /// The design in it is none.
+    /// The header's design has an axis or a value that is unknown.
     #[error("line 1: the design's `{axis}` cannot be `{value}`")]
     Design {
         /// The axis.
@@ -118,10 +118,10 @@ pub enum ReplayError {
         "line 1: the mutant `{0}` exists in the traffic alone, so the checker cannot replay it"
     )]
     Mutant(&'static str),
-    /// The bounds in it cannot be met.
+    /// The checker does not accept the header's bounds.
     #[error("line 1: {0}")]
     Bounds(#[from] super::bounds::BoundsError),
-    /// A step cannot be taken where it stands.
+    /// A step is not possible in the state that the steps before it lead to.
     #[error(
         "line {line}: this step is not possible here; the log was written for another design, \
          or by another version of the protocol"
@@ -130,7 +130,7 @@ pub enum ReplayError {
         /// The line.
         line: usize,
     },
-    /// A step is possible, and something else comes of it.
+    /// A step is possible, but its outcome is not the one that the log states.
     #[error("line {line}: the log says `{logged}`, and what happens is `{happens}`")]
     Differs {
         /// The line.
@@ -236,7 +236,8 @@ impl Trace {
 /// Replays a log, step by step.
 ///
 /// # Errors
-/// The first line that is not what it should be, or that cannot happen.
+/// Returns a [`ReplayError`] for the first line that cannot be read, or whose step is not possible
+/// or has another outcome.
 pub fn replay(text: &str) -> Result<Replayed, ReplayError> {
     let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let (_, first) = lines.next().ok_or(ReplayError::Empty)?;
