@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::cli::sim::ReplayArgs;
 use crate::failure::Failure;
 use crate::input::Input;
-use crate::report::{diagram, simulation, story, svg};
+use crate::report::{diagram, run_text, simulation, story};
 use crate::status::Status;
 use crate::{files, interrupt};
 
@@ -21,19 +21,25 @@ pub fn run(args: &ReplayArgs) -> Result<Status, Failure> {
     }
     let plan = plan_of(&args.input, &text)?;
     let outcome = gapless_sim::run(&plan);
-    let steps = story::of_run(&outcome);
     let mut out = stdout().lock();
-    writeln!(out, "seed {}, profile {}: {}\n", plan.seed, plan.profile, simulation::scale(&plan))?;
-    writeln!(out, "{}", diagram::text(&steps))?;
+    let who = format!("seed {}, profile {},", plan.seed, plan.profile);
+    let title = match &outcome.violation {
+        Some(violation) => run_text::title(&who, violation),
+        None => format!("{who} breaks nothing"),
+    };
+    writeln!(out, "{title}\n({})\n", simulation::scale(&plan))?;
     if let Some(path) = &args.log {
         files::write(path, &outcome.log)?;
     }
-    let verdict = outcome.violation.as_ref().map_or_else(
-        || "nothing is broken".to_owned(),
-        |violation| format!("{} is broken", violation.breach),
-    );
     if let Some(path) = &args.svg {
-        files::write(path, &svg::drawing(&format!("seed {}: {verdict}", plan.seed), &steps))?;
+        files::write(path, &run_text::drawing(&title, &outcome))?;
+    }
+    match &outcome.violation {
+        Some(violation) => write!(out, "{}", run_text::story(violation, &outcome))?,
+        None => {
+            writeln!(out, "{}", diagram::text(&story::of_run(&outcome)))?;
+            writeln!(out, "nothing is broken in {}", outcome.simulated)?;
+        }
     }
     // A log records its run, which must repeat to the byte.
     if text.lines().count() > 1 && text.starts_with("{\"format\"") && text != outcome.log {
@@ -44,16 +50,7 @@ pub fn run(args: &ReplayArgs) -> Result<Status, Failure> {
             help: "the log was written by another version, or for another design".to_owned(),
         });
     }
-    match &outcome.violation {
-        Some(violation) => {
-            writeln!(out, "{verdict} after {}: {}", violation.at, violation.what)?;
-            Ok(Status::Violated)
-        }
-        None => {
-            writeln!(out, "{verdict} in {}", outcome.simulated)?;
-            Ok(Status::Holds)
-        }
-    }
+    Ok(if outcome.violation.is_some() { Status::Violated } else { Status::Holds })
 }
 
 /// The `source` of a decision log, if the text is one.
@@ -109,21 +106,16 @@ fn play(log: &Input, text: &str, args: &ReplayArgs) -> Result<Status, Failure> {
     };
     let small = shrink(&plan, &outcome, 300, |_| !interrupt::is_requested());
     let (plan, outcome) = small.map_or((plan, outcome), |small| (small.plan, small.report));
-    let steps = story::of_run(&outcome);
-    writeln!(
-        out,
-        "{name} breaks {invariant} against the real adapter too (seed {seed}): {}\n",
-        simulation::scale(&plan)
-    )?;
-    writeln!(out, "{}", diagram::text(&steps))?;
+    let title = format!("{name} breaks {invariant} against the real adapter too (seed {seed})");
+    writeln!(out, "{title}\n({})\n", simulation::scale(&plan))?;
     if let Some(violation) = &outcome.violation {
-        writeln!(out, "{} is broken after {}: {}", violation.breach, violation.at, violation.what)?;
+        write!(out, "{}", run_text::story(violation, &outcome))?;
     }
     if let Some(path) = &args.log {
         files::write(path, &outcome.log)?;
     }
     if let Some(path) = &args.svg {
-        files::write(path, &svg::drawing(&format!("{name} breaks {invariant}"), &steps))?;
+        files::write(path, &run_text::drawing(&title, &outcome))?;
     }
     Ok(Status::Violated)
 }

@@ -2,13 +2,13 @@
 
 use std::io::{Write, stdout};
 
-use gapless_sim::{Campaign, CampaignReport, FailedSeed, Shrunk, shrink};
+use gapless_sim::{Campaign, CampaignReport, FailedSeed, RunReport, Shrunk, shrink};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use super::find_design;
 use crate::cli::sim::SimArgs;
 use crate::failure::Failure;
-use crate::report::{diagram, simulation, story, svg};
+use crate::report::{run_text, simulation};
 use crate::status::Status;
 use crate::{files, interrupt};
 
@@ -31,9 +31,16 @@ pub fn run(args: &SimArgs) -> Result<Status, Failure> {
 
     let summary = run_campaign(&campaign, &name);
     let mut out = stdout().lock();
+    // What went wrong comes before everything else.
+    let failure = match summary.failures.first() {
+        Some(failed) => Some(open_failure(&mut out, args, &name, &campaign, failed)?),
+        None => None,
+    };
     writeln!(out, "{}", simulation::summary(&name, &campaign, &summary))?;
-    for missed in summary.missed() {
-        writeln!(out, "{missed}")?;
+    if failure.is_none() || args.strict {
+        for missed in summary.missed() {
+            writeln!(out, "{missed}")?;
+        }
     }
     if let Some(path) = &args.json {
         files::write(path, &simulation::json(&name, &campaign, &summary))?;
@@ -41,8 +48,8 @@ pub fn run(args: &SimArgs) -> Result<Status, Failure> {
     if let Some(path) = &args.junit {
         files::write(path, &simulation::junit(&name, &campaign, &summary)?)?;
     }
-    if let Some(failed) = summary.failures.first() {
-        report_failure(&mut out, args, &name, &campaign, failed)?;
+    if let Some(report) = &failure {
+        close_failure(&mut out, report)?;
     }
     Ok(status(args, &summary))
 }
@@ -76,53 +83,58 @@ pub fn run_campaign(campaign: &Campaign, name: &str) -> CampaignReport {
     summary
 }
 
-/// Reports the first failure: how to repeat it, its log, and the smallest plan that fails alike.
-fn report_failure(
+/// Begins the report of the first failure: what went wrong, and how to repeat it. Returns the
+/// smallest run that fails alike.
+fn open_failure(
     out: &mut impl Write,
     args: &SimArgs,
     name: &str,
     campaign: &Campaign,
     failed: &FailedSeed,
-) -> Result<(), Failure> {
-    let (seed, violation) = (failed.seed, &failed.violation);
-    writeln!(
-        out,
-        "\nseed {seed} breaks {} after {}: {}",
-        violation.breach, violation.at, violation.what
-    )?;
-    writeln!(out, "to repeat it: {}", simulation::repeats(name, campaign, seed))?;
-    files::create_folder(&args.out)?;
-    let log = args.out.join(format!("{name}-{seed}.ndjson"));
-    files::write(&log, &failed.report.log)?;
-    writeln!(out, "decision log: {}", log.display())?;
-    let plan = campaign.plan(seed);
+) -> Result<RunReport, Failure> {
+    let seed = failed.seed;
+    let original = campaign.plan(seed);
     let bar = ProgressBar::new_spinner();
     let shrunk = (args.shrink > 0).then(|| {
-        shrink(&plan, &failed.report, args.shrink, |runs| {
+        shrink(&original, &failed.report, args.shrink, |runs| {
             bar.set_message(format!("shrinking: {runs} runs"));
             bar.tick();
             !interrupt::is_requested()
         })
     });
     bar.finish_and_clear();
-    let Some(Shrunk { plan, report, runs }) = shrunk.flatten() else { return Ok(()) };
-    let path = args.out.join(format!("{name}-{seed}.plan.json"));
-    files::write(&path, &plan.to_json())?;
-    writeln!(
-        out,
-        "shrunk in {runs} runs to {}; `gapless replay {}` repeats it\n",
-        simulation::scale(&plan),
-        path.display()
-    )?;
-    let steps = story::of_run(&report);
-    writeln!(out, "{}", diagram::text(&steps))?;
+    let shrunk = shrunk.flatten();
+    let report = shrunk.as_ref().map_or(&failed.report, |shrunk| &shrunk.report);
+    let violation = report.violation.as_ref().unwrap_or(&failed.violation);
+    let plan = shrunk.as_ref().map_or(&original, |shrunk| &shrunk.plan);
+
+    let title = run_text::title(&format!("{name}, seed {seed},"), violation);
+    writeln!(out, "{title}\n({})\n", simulation::scale(plan))?;
+    writeln!(out, "{}\n", run_text::sentence(violation))?;
+    writeln!(out, "to repeat it: {}", simulation::repeats(name, campaign, seed))?;
+    files::create_folder(&args.out)?;
+    let log = args.out.join(format!("{name}-{seed}.ndjson"));
+    files::write(&log, &failed.report.log)?;
+    writeln!(out, "decision log: {}", log.display())?;
+    if let Some(Shrunk { plan, runs, .. }) = &shrunk {
+        let path = args.out.join(format!("{name}-{seed}.plan.json"));
+        files::write(&path, &plan.to_json())?;
+        let path = path.display();
+        writeln!(out, "shrunk in {runs} runs; `gapless replay {path}` repeats the shrunk run")?;
+    }
+    writeln!(out)?;
+    if let Some(folder) = &args.svg {
+        let path = folder.join(format!("{name}-{seed}.svg"));
+        files::write(&path, &run_text::drawing(&title, report))?;
+    }
+    Ok(shrunk.map_or_else(|| failed.report.clone(), |shrunk| shrunk.report))
+}
+
+/// Ends the report of a failure: the steps, and the state that shows it.
+fn close_failure(out: &mut impl Write, report: &RunReport) -> Result<(), Failure> {
+    writeln!(out, "\n{}", run_text::steps(report))?;
     if let Some(violation) = &report.violation {
-        writeln!(out, "{} is broken: {}", violation.breach, violation.what)?;
-        if let Some(folder) = &args.svg {
-            let title = format!("{name}, seed {seed}: {} is broken", violation.breach);
-            let path = folder.join(format!("{name}-{seed}.svg"));
-            files::write(&path, &svg::drawing(&title, &steps))?;
-        }
+        write!(out, "{}", run_text::end(violation))?;
     }
     Ok(())
 }

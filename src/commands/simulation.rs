@@ -8,7 +8,7 @@ use gapless_sim::{Campaign, Profile};
 use super::{mutants, replay, sim};
 use crate::cli::sim::SimulationCommand;
 use crate::failure::Failure;
-use crate::report::simulation;
+use crate::report::{run_text, simulation};
 use crate::status::Status;
 
 /// How many seeds the main job runs.
@@ -35,8 +35,9 @@ pub fn showcase(out: &mut impl Write) -> Result<Status, Failure> {
     let simulated = sim::run_campaign(&campaign, "recommended");
     writeln!(out, "{}", simulation::summary("recommended", &campaign, &simulated))?;
     for failed in &simulated.failures {
-        let (seed, violation) = (failed.seed, &failed.violation);
-        writeln!(out, "seed {seed} breaks {}: {}", violation.breach, violation.what)?;
+        let title = run_text::title(&format!("seed {}", failed.seed), &failed.violation);
+        writeln!(out, "\n{title}\n\n{}", run_text::sentence(&failed.violation))?;
+        writeln!(out, "\n{}", run_text::end(&failed.violation))?;
     }
     Ok(match (simulated.failures.is_empty(), simulated.interrupted) {
         (false, _) => Status::Violated,

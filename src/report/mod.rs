@@ -6,6 +6,8 @@ pub mod junit;
 #[cfg(madsim)]
 pub mod mutants;
 #[cfg(madsim)]
+pub mod run_text;
+#[cfg(madsim)]
 pub mod simulation;
 pub mod steps;
 pub mod story;

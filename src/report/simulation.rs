@@ -7,6 +7,7 @@ use indicatif::HumanCount;
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
 use serde_json::json;
 
+use super::run_text;
 use super::table::{plain, right};
 
 /// What was run, in a few lines.
@@ -52,7 +53,7 @@ pub fn json(name: &str, campaign: &Campaign, summary: &CampaignReport) -> String
             "seed": failed.seed,
             "breach": failed.violation.breach.to_string(),
             "at-millis": failed.violation.at,
-            "what": failed.violation.what,
+            "explanation": failed.violation.explanation,
         })
     });
     let document = json!({
@@ -89,8 +90,12 @@ pub fn junit(name: &str, campaign: &Campaign, summary: &CampaignReport) -> io::R
     for failed in &summary.failures {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
         status.set_type(failed.violation.breach.to_string());
-        status.set_message(failed.violation.what.clone());
-        status.set_description(repeats(name, campaign, failed.seed));
+        status.set_message(failed.violation.explanation.sentence.clone());
+        let repeated = repeats(name, campaign, failed.seed);
+        status.set_description(format!(
+            "to repeat it: {repeated}\n\n{}",
+            run_text::end(&failed.violation)
+        ));
         let mut case = TestCase::new(format!("seed {}", failed.seed), status);
         case.set_classname(name);
         suite.add_test_case(case);

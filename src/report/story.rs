@@ -30,8 +30,31 @@ pub fn of_run(report: &RunReport) -> Vec<Step> {
     let told = entries.filter(|entry| !entry.looks && entry.line.who != "judge");
     // What only looked is left out, so the steps are counted anew.
     let step = |(index, entry): (usize, Entry)| Step {
-        line: Line { step: index + 1, ..entry.line },
+        line: Line { step: index + 1, did: shortened(&entry.line.did), ..entry.line },
         state: entry.at.to_string(),
     };
     told.enumerate().map(step).collect()
+}
+
+/// A text with the first digits alone of the hash in the id of a key's own partition.
+#[cfg(madsim)]
+fn shortened(text: &str) -> String {
+    const DIGITS: usize = gapless_model::HASH_BITS as usize;
+    const SHOWN: usize = 7;
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(colon) = rest.find(':') {
+        let (before, after) = rest.split_at(colon);
+        let digits = before.bytes().rev().take_while(|byte| matches!(byte, b'0' | b'1')).count();
+        let hash = before.len() - digits;
+        if digits == DIGITS && before[..hash].ends_with('p') {
+            shown.push_str(&before[..hash + SHOWN]);
+            shown.push('…');
+        } else {
+            shown.push_str(before);
+        }
+        shown.push(':');
+        rest = &after[1..];
+    }
+    shown + rest
 }

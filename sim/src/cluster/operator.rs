@@ -8,7 +8,7 @@ use madsim::time::sleep;
 
 use super::client::client;
 use super::shared::Cluster;
-use crate::judge::Breach;
+use crate::judge::{Breach, Finding};
 use crate::moment::now;
 
 /// Creates the stream, with up to 100 attempts, and returns whether it exists. Creating it
@@ -49,7 +49,8 @@ pub(crate) async fn audit(cluster: &Arc<Cluster>) {
                 cluster.plan.timely || !matches!(finding, gapless::Finding::LeaseTooLong { .. })
             });
             if let Some(finding) = findings.next() {
-                cluster.record_judgement(Err((Breach::Audit, finding.to_string())));
+                let sentence = format!("an audit of the tables found a violation: {finding}.");
+                cluster.record_judgement(Err((Breach::Audit, Finding::new(sentence))));
             }
         }
         Err(error) if error.is_transient() => {}

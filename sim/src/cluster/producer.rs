@@ -55,7 +55,7 @@ impl ProducerLife {
         let life = if named { 0 } else { self.life };
         let name = format!("p{}.{number}.{life}", self.index + 1);
         let key = format!("k{}", key % u32::from(self.cluster.plan.keys.max(1)));
-        self.cluster.recorder().judge.order.note_start(&name);
+        self.cluster.recorder().judge.note_start(now(), &name);
         Event::new(key, name)
     }
 
@@ -74,7 +74,7 @@ impl ProducerLife {
         let who = self.cluster.plan.name(self.node);
         let mut recorder = self.cluster.recorder();
         recorder.note(now(), &who, format!("knows that {name} is appended"), None);
-        let judgement = recorder.judge.judge_acknowledgement(name, position);
+        let judgement = recorder.judge.judge_acknowledgement(now(), self.node, name, position);
         drop(recorder);
         self.cluster.record_judgement(judgement);
     }

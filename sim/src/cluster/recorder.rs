@@ -10,8 +10,8 @@ use gapless_model::log::{FORMAT, Line, VERSION};
 use serde::{Deserialize, Serialize};
 
 use crate::judge::{
-    Activity, Breach, Deliveries, Judge, Leases, Machines, Order, Refinement, SlotContents,
-    Violation,
+    Activity, Breach, Chronicle, Deliveries, Finding, Judge, Leases, Machines, Order, Refinement,
+    SlotContents, Violation, explain,
 };
 use crate::plan::{FAULTS, HAPPENINGS, Incident, Millis, Plan, Strike};
 
@@ -51,6 +51,7 @@ impl Recorder {
             order: Order::default(),
             refinement: Refinement::new(),
             machines: Machines::new(rules),
+            chronicle: Chronicle::new(plan),
             invariants_only: plan.invariants_only,
             watched: plan.watched,
         };
@@ -113,6 +114,7 @@ impl Recorder {
 
     pub(crate) fn record_incident(&mut self, at: Millis, incident: &Incident, plan: &Plan) {
         let happening = incident.happening;
+        self.judge.chronicle.note_incident(at, happening);
         self.happenings[happening.kind()] += 1;
         let who = match happening.node() {
             Some(node) => plan.name(node),
@@ -133,11 +135,13 @@ impl Recorder {
         self.marks.insert(mark);
     }
 
-    pub(crate) fn record_violation(&mut self, at: Millis, breach: Breach, what: String) {
+    pub(crate) fn record_violation(&mut self, at: Millis, breach: Breach, finding: Finding) {
         let minds = self.judge.watched.is_none_or(|watched| breach == Breach::Invariant(watched));
         if minds && self.violation.is_none() {
-            self.note(at, "judge", format!("{breach} is broken: {what}"), None);
-            self.violation = Some(Violation { breach, at, what });
+            let explanation = explain(&self.judge, at, finding);
+            let sentence = &explanation.sentence;
+            self.note(at, "judge", format!("{breach} is broken: {sentence}"), None);
+            self.violation = Some(Violation { breach, at, explanation });
         }
     }
 

@@ -64,6 +64,7 @@ impl Cluster {
 
     /// Begins the next life of a node, and returns its number, from 1.
     pub(super) fn begin_life(&self, node: Node) -> u32 {
+        self.recorder().judge.chronicle.note_life(now(), node);
         self.lives[usize::from(node.0)].fetch_add(1, Ordering::Relaxed) + 1
     }
 
@@ -81,13 +82,15 @@ impl Cluster {
 
     pub(super) fn mark_finished(&self, producer: usize) {
         self.finished[producer].store(true, Ordering::Relaxed);
+        let node = self.plan.producer(producer);
+        self.recorder().judge.chronicle.note_everything_appended(node);
     }
 
     /// The producers that have not appended everything yet.
-    pub(crate) fn unfinished(&self) -> Vec<String> {
+    pub(crate) fn unfinished(&self) -> Vec<Node> {
         let all = 0..self.plan.producers.len();
         let open = all.filter(|index| !self.finished[*index].load(Ordering::Relaxed));
-        open.map(|index| self.plan.name(self.plan.producer(index))).collect()
+        open.map(|index| self.plan.producer(index)).collect()
     }
 
     /// Draws the fault that strikes an attempt, and records it.
@@ -135,15 +138,17 @@ impl Cluster {
 
     /// Records a violation, if the judgement is one.
     pub(crate) fn record_judgement(&self, judgement: Judgement) {
-        if let Err((breach, what)) = judgement {
-            self.recorder().record_violation(now(), breach, what);
+        if let Err((breach, finding)) = judgement {
+            self.recorder().record_violation(now(), breach, finding);
         }
     }
 
     /// Records an error that no fault explains.
     pub(super) fn record_unexplained(&self, node: Node, what: String) {
         let name = self.plan.name(node);
-        self.record_judgement(Err((Breach::Error, format!("{name}: {what}"))));
+        let sentence = format!("{name} met an error that no fault explains: {what}.");
+        let finding = self.recorder().judge.finding_on(node, sentence);
+        self.record_judgement(Err((Breach::Error, finding)));
     }
 
     /// Records an incident.

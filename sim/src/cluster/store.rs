@@ -17,7 +17,7 @@ use super::shared::Cluster;
 use super::stream::EventsStream;
 use crate::decode;
 use crate::engine::{EngineKind, StorageEngine};
-use crate::judge::{AppliedCall, Breach};
+use crate::judge::{AppliedCall, Breach, Finding};
 use crate::moment::{lock, now};
 use crate::plan::{Dice, Fault, Millis, PREFIX};
 
@@ -70,8 +70,10 @@ impl Store {
             self.record_write(request, status, &answer);
             let reply = decode::reply(request, status, &answer);
             let applied = AppliedCall {
+                at: now(),
                 node: call.node,
                 request,
+                heard: is_heard(call),
                 view,
                 token: json["ClientRequestToken"].as_str(),
                 producers: &cluster.producers,
@@ -166,7 +168,7 @@ impl Store {
             return answer;
         }
         self.engine.call(operation, call).unwrap_or_else(|differ| {
-            cluster.record_judgement(Err((Breach::Refinement, differ)));
+            cluster.record_judgement(Err((Breach::Refinement, Finding::new(format!("{differ}.")))));
             (500, json!({ "__type": "InternalServerError" }))
         })
     }
@@ -270,10 +272,6 @@ impl Store {
 
     fn write(&self, cluster: &Cluster, call: &Attempt, did: String, answer: String, looks: bool) {
         let fault = call.fault.map(Fault::name);
-        let unheard = matches!(
-            call.fault,
-            Some(Fault::LoseReply | Fault::CutReply | Fault::InternalAfter | Fault::Late { .. })
-        );
         let fault = match (call.copy, fault) {
             (true, _) if matches!(call.fault, Some(Fault::Late { .. })) => Some("late"),
             (true, _) => Some("duplicate"),
@@ -286,9 +284,18 @@ impl Store {
             who: cluster.plan.name(call.node),
             did,
             answer: Some(answer),
-            heard: !unheard && !call.copy,
+            heard: is_heard(call),
             fault: fault.map(str::to_owned),
         };
         cluster.recorder().write(Entry { line, at: now(), looks });
     }
+}
+
+/// Whether the sender of a call gets its reply.
+fn is_heard(call: &Attempt) -> bool {
+    let unheard = matches!(
+        call.fault,
+        Some(Fault::LoseReply | Fault::CutReply | Fault::InternalAfter | Fault::Late { .. })
+    );
+    !unheard && !call.copy
 }

@@ -8,6 +8,8 @@ use madsim::time::sleep;
 
 use super::client::client;
 use super::shared::Cluster;
+use crate::judge::{Doubt, Machines};
+use crate::moment::now;
 use crate::plan::Node;
 
 /// Observes one life of a node.
@@ -27,18 +29,23 @@ impl Watcher {
     fn is_enabled(&self) -> bool {
         !self.cluster.plan.invariants_only
     }
+
+    fn judge(&self, judge: impl FnOnce(&mut Machines) -> Doubt) {
+        let judgement = {
+            let mut recorder = self.cluster.recorder();
+            let doubt = judge(&mut recorder.judge.machines);
+            recorder.judge.judge_machine(now(), self.node, doubt)
+        };
+        self.cluster.record_judgement(judgement);
+    }
 }
 
 impl Observer for Watcher {
     fn on_decision(&self, decision: &Decision<'_>) {
         if self.is_enabled() {
-            let judgement = self.cluster.recorder().judge.machines.judge_decision(
-                self.node,
-                self.life,
-                decision.who,
-                decision.request,
-            );
-            self.cluster.record_judgement(judgement);
+            self.judge(|machines| {
+                machines.judge_decision(self.node, self.life, decision.who, decision.request)
+            });
         }
     }
 
@@ -47,21 +54,13 @@ impl Observer for Watcher {
             self.cluster.recorder().judge.deliveries.note_turn(group, partition);
         }
         if self.is_enabled() {
-            let judgement =
-                self.cluster.recorder().judge.machines.judge_start(self.node, self.life, machine);
-            self.cluster.record_judgement(judgement);
+            self.judge(|machines| machines.judge_start(self.node, self.life, machine));
         }
     }
 
     fn on_tell(&self, machine: Machine<'_>, news: Told<'_>) {
         if self.is_enabled() {
-            let judgement = self
-                .cluster
-                .recorder()
-                .judge
-                .machines
-                .judge_news(self.node, self.life, machine, news);
-            self.cluster.record_judgement(judgement);
+            self.judge(|machines| machines.judge_news(self.node, self.life, machine, news));
         }
     }
 }

@@ -5,16 +5,19 @@ use gapless_model::store::Request;
 use gapless_model::{Invariant, Seq};
 
 use super::activity::Activity;
-use super::deliveries::Deliveries;
+use super::chronicle::Chronicle;
+use super::deliveries::{Deliveries, Sight};
 use super::evidence::{AppliedCall, ObservedDelivery};
-use super::judgement::{Breach, Judgement, broken};
+use super::judgement::{Breach, Finding, Judgement, broken};
 use super::leases::Leases;
-use super::machines::Machines;
+use super::machines::{Doubt, Machines};
 use super::order::Order;
 use super::progress;
 use super::refinement::Refinement;
 use super::slots::SlotContents;
-use crate::plan::Millis;
+use super::stuck::{Lack, stuck};
+use super::words::{capital, seconds, slot_name};
+use crate::plan::{Millis, Node};
 
 /// All judges of one run.
 pub(crate) struct Judge {
@@ -25,6 +28,7 @@ pub(crate) struct Judge {
     pub(crate) order: Order,
     pub(crate) refinement: Refinement,
     pub(crate) machines: Machines,
+    pub(crate) chronicle: Chronicle,
     /// Whether refinement is not judged, to see what the invariants notice on their own.
     pub(crate) invariants_only: bool,
     /// The only invariant that is judged, if it is a single one.
@@ -34,22 +38,26 @@ pub(crate) struct Judge {
 impl Judge {
     /// Judges what a call did to the tables, and what the engine answered.
     pub(crate) fn judge_call(&mut self, applied: &AppliedCall<'_>) -> Judgement {
+        self.chronicle.note_call(applied);
+        let chronicle = &self.chronicle;
         // The tables come first: they are what users would see.
         if let Some((key, item)) = applied.slot {
-            for judgement in self.slots.judge_write(key, item) {
+            for judgement in self.slots.judge_write(key, item, applied, chronicle) {
                 self.unless_unwatched(judgement)?;
             }
-            self.deliveries.judge_slot(key, self.slots.events_in(key))?;
+            let written = self.slots.events_in(key);
+            self.deliveries.judge_slot(key, &written, applied, chronicle)?;
         }
         if let Some((key, item)) = applied.lease {
             let before = self.leases.current(key).cloned();
-            let lease = self.leases.judge_write(key, item, applied)?;
-            self.deliveries.judge_lease(key, before.as_ref(), &lease, &self.slots)?;
+            let lease = self.leases.judge_write(key, item, applied, chronicle)?;
+            let slots = &self.slots;
+            self.deliveries.judge_lease(key, before.as_ref(), &lease, slots, applied, chronicle)?;
         }
         if self.invariants_only {
             return Ok(());
         }
-        let specified = self.refinement.judge_reply(applied)?;
+        let specified = self.refinement.judge_reply(applied, chronicle)?;
         self.machines.note_reply(applied.node, applied.request, &specified);
         // The call that reads a head doesn't say whose record is wanted.
         if let Request::ReadHead { partition, .. } = applied.request {
@@ -78,24 +86,72 @@ impl Judge {
     /// (S2), and after everything that was acknowledged before its append began (S3).
     pub(crate) fn judge_acknowledgement(
         &mut self,
+        at: Millis,
+        node: Node,
         event: &str,
         position: Option<Seq>,
     ) -> Judgement {
+        self.chronicle.note_acknowledgement(at, node, event);
+        let (who, when) = (self.chronicle.name(node), seconds(at));
         let Some((partition, slot)) = self.slots.position_of(event) else {
-            return broken(
-                Invariant::P1,
-                format!("{event} was acknowledged and stands in no slot: it is lost"),
+            let sentence = format!(
+                "event {event} was acknowledged to {who} at {when}, but it is in no slot: it is \
+                 lost, and no group will be given it."
             );
+            let mut finding = self.finding_on(node, sentence);
+            finding.why = Some(format!(
+                "{} was told that {event} is stored and will not write it again, and workers \
+                 deliver only what is in a slot.",
+                capital(who)
+            ));
+            return broken(Invariant::P1, finding);
         };
         if let Some(position) = position
             && position != slot
         {
-            return broken(
-                Invariant::S2,
-                format!("{event} was acknowledged in slot {position} and stands in {slot}"),
+            let sentence = format!(
+                "event {event} was acknowledged to {who} in slot {position} at {when}, but it is \
+                 in {}.",
+                slot_name(&partition, slot)
             );
+            let finding = Finding::new(sentence).at(&partition, position).at(&partition, slot);
+            return broken(Invariant::S2, finding);
         }
-        self.order.judge_acknowledgement(event, &partition, slot)
+        let place = (&partition, slot);
+        self.order.judge_acknowledgement(at, event, place, &self.slots, &self.chronicle)
+    }
+
+    /// Notes that the append of an event begins.
+    pub(crate) fn note_start(&mut self, at: Millis, event: &str) {
+        self.chronicle.note_start(at, event);
+        self.order.note_start(event);
+    }
+
+    /// A finding on the place where a node was last at work.
+    pub(crate) fn finding_on(&self, node: Node, sentence: String) -> Finding {
+        let finding = Finding::new(sentence);
+        match self.chronicle.last(|deed| deed.node == node) {
+            Some(deed) => finding.at(deed.request.partition(), deed.request.slot()),
+            None => finding,
+        }
+    }
+
+    /// The judgement that a node does not do what its machine wants, if there is a doubt.
+    pub(crate) fn judge_machine(&self, at: Millis, node: Node, doubt: Doubt) -> Judgement {
+        let Err(did) = doubt else { return Ok(()) };
+        let sentence = format!("{} {did}, at {}.", self.chronicle.name(node), seconds(at));
+        Err((Breach::Machine, self.finding_on(node, sentence)))
+    }
+
+    /// The judgement that P1 is broken, because the patience of a run is over.
+    pub(crate) fn judge_patience(
+        &self,
+        undelivered: &[(String, Group)],
+        unfinished: &[Node],
+        patience: Millis,
+    ) -> Judgement {
+        let lack = Lack { undelivered, unfinished, patience };
+        Err(stuck(&lack, &self.slots, &self.leases, &self.chronicle))
     }
 
     /// Judges a delivery that a handler begins.
@@ -105,12 +161,13 @@ impl Judge {
         delivery: &ObservedDelivery,
         timely: bool,
     ) -> Judgement {
-        self.deliveries.judge_start(delivery, &self.slots)?;
-        self.activity.judge_start(at, delivery, timely)
+        let sight = Sight { at, slots: &self.slots, chronicle: &self.chronicle };
+        self.deliveries.judge_start(delivery, sight)?;
+        self.activity.judge_start(at, delivery, timely, &self.chronicle)
     }
 
     /// The acknowledged events that are not delivered yet, with their groups.
-    pub(crate) fn undelivered(&self, groups: &[Group]) -> Vec<String> {
+    pub(crate) fn undelivered(&self, groups: &[Group]) -> Vec<(String, Group)> {
         progress::undelivered(&self.order, &self.deliveries, groups)
     }
 

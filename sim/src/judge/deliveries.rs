@@ -7,9 +7,38 @@ use gapless::{Group, Live};
 use gapless_model::store::Lease;
 use gapless_model::{Epoch, Invariant, PartitionId, Seq};
 
-use super::evidence::{LeaseKey, ObservedDelivery, SlotKey};
-use super::judgement::{Judgement, broken};
+use super::chronicle::Chronicle;
+use super::evidence::{AppliedCall, LeaseKey, ObservedDelivery, SlotKey};
+use super::judgement::{Finding, Judgement, broken};
+use super::missed;
 use super::slots::SlotContents;
+use super::words::{capital, events, partition_name, seconds, slot_name};
+use crate::plan::Millis;
+
+/// What the judges of a delivery look at beside it.
+#[derive(Clone, Copy)]
+pub(crate) struct Sight<'a> {
+    pub(crate) at: Millis,
+    pub(crate) slots: &'a SlotContents,
+    pub(crate) chronicle: &'a Chronicle,
+}
+
+impl Sight<'_> {
+    /// The start of a sentence on a delivery, as in "worker 1 was given event p1.1.1 of slot 1".
+    fn given(&self, delivery: &ObservedDelivery, slot: Seq) -> String {
+        let of_slot = delivery.events.iter().filter(|(place, _)| *place == slot);
+        let names: Vec<_> = of_slot.map(|(_, event)| event.clone()).collect();
+        format!(
+            "{} was given {} of {} for {} at {} under epoch {}",
+            self.chronicle.name(delivery.node),
+            events(&names),
+            slot_name(&delivery.partition, slot),
+            delivery.group,
+            seconds(self.at),
+            delivery.epoch,
+        )
+    }
+}
 
 /// What one group has seen of one partition.
 #[derive(Debug, Default)]
@@ -34,32 +63,33 @@ impl Track {
     /// release that had finished it.
     fn judge_redelivery(
         &mut self,
-        whose: &str,
         delivery: &ObservedDelivery,
         first: Seq,
+        sight: Sight<'_>,
     ) -> Judgement {
-        let ObservedDelivery { epoch, attempt, .. } = delivery;
+        let ObservedDelivery { epoch, attempt, partition, .. } = delivery;
         if *epoch > self.epoch || std::mem::take(&mut self.turned) {
             if let Some((released, finished)) = self.released
                 && released == self.epoch
                 && first <= finished
             {
-                return broken(
-                    Invariant::D2,
-                    format!(
-                        "{whose}: slot {first} comes again, though epoch {released} was given back after {finished}"
-                    ),
+                let sentence = format!(
+                    "{}, although {} had finished that slot: its lease was released under epoch \
+                     {released} with the checkpoint at slot {finished}.",
+                    sight.given(delivery, first),
+                    delivery.group,
                 );
+                return broken(Invariant::D2, Finding::new(sentence).at(partition, first));
             }
             (self.epoch, self.begun) = (*epoch, self.checkpoint);
         } else if *attempt == 1 && first <= self.begun {
-            return broken(
-                Invariant::D2,
-                format!(
-                    "{whose}: slot {first} comes after {} under the same epoch {epoch}",
-                    self.begun
-                ),
+            let sentence = format!(
+                "{}, although its handler had been given everything up to slot {} under the same \
+                 epoch in the same turn.",
+                sight.given(delivery, first),
+                self.begun
             );
+            return broken(Invariant::D2, Finding::new(sentence).at(partition, first));
         }
         Ok(())
     }
@@ -67,21 +97,24 @@ impl Track {
     /// D2: no slot between the last delivery and this one holds an event.
     fn judge_skipped(
         &self,
-        whose: &str,
-        partition: &PartitionId,
+        delivery: &ObservedDelivery,
         first: Seq,
-        slots: &SlotContents,
+        sight: Sight<'_>,
     ) -> Judgement {
+        let partition = &delivery.partition;
         let mut between = self.begun.next();
         while between < first {
-            let skipped = slots.events_in(&(partition.clone(), between));
-            if let Some(event) = skipped.first() {
-                return broken(
-                    Invariant::D2,
-                    format!(
-                        "{whose}: {event} in slot {between} is stepped over, slot {first} comes first"
-                    ),
+            let place = (partition.clone(), between);
+            let skipped = sight.slots.events_in(&place);
+            if !skipped.is_empty() {
+                let sentence = format!(
+                    "{}, before {} in slot {between}, which it stepped over{}.",
+                    sight.given(delivery, first),
+                    events(&skipped),
+                    missed::because(delivery.node, &place, sight.chronicle),
                 );
+                let finding = Finding::new(sentence).at(partition, between).at(partition, first);
+                return broken(Invariant::D2, finding);
             }
             between = between.next();
         }
@@ -112,29 +145,23 @@ impl Deliveries {
     pub(crate) fn judge_start(
         &mut self,
         delivery: &ObservedDelivery,
-        slots: &SlotContents,
+        sight: Sight<'_>,
     ) -> Judgement {
-        let ObservedDelivery { group, partition, epoch, upto, events, .. } = delivery;
-        let whose = format!("{group} on {partition}");
-        for (slot, event) in events {
-            let place = slots.position_of(event);
+        let ObservedDelivery { group, partition, epoch, upto, .. } = delivery;
+        for (slot, event) in &delivery.events {
+            let place = sight.slots.position_of(event);
             if place.as_ref() != Some(&(partition.clone(), *slot)) {
-                return broken(
-                    Invariant::D1,
-                    format!(
-                        "{whose}: {event} was delivered from slot {slot}; it stands in {place:?}"
-                    ),
-                );
+                return broken(Invariant::D1, not_appended(delivery, (*slot, event), place, sight));
             }
         }
-        let Some(first) = events.first().map(|(slot, _)| *slot) else { return Ok(()) };
+        let Some(first) = delivery.events.first().map(|(slot, _)| *slot) else { return Ok(()) };
         let track = self.tracks.entry((group.clone(), partition.clone())).or_default();
         if *epoch < track.epoch {
             // Whether an old owner may still be active is for L2 to judge.
             return Ok(());
         }
-        track.judge_redelivery(&whose, delivery, first)?;
-        track.judge_skipped(&whose, partition, first, slots)?;
+        track.judge_redelivery(delivery, first, sight)?;
+        track.judge_skipped(delivery, first, sight)?;
         track.begun = track.begun.max(*upto);
         Ok(())
     }
@@ -155,31 +182,19 @@ impl Deliveries {
         before: Option<&Lease<Live>>,
         lease: &Lease<Live>,
         slots: &SlotContents,
+        applied: &AppliedCall<'_>,
+        chronicle: &Chronicle,
     ) -> Judgement {
         let (group, partition) = key;
         let from = before.map_or(Seq::ZERO, |before| before.checkpoint);
         let mut slot = from.next();
         while slot <= lease.checkpoint {
             let place = (partition.clone(), slot);
-            if !slots.is_settled(&place) {
-                return broken(
-                    Invariant::D3,
-                    format!(
-                        "{group} on {partition}: slot {slot} is empty, and the checkpoint is {}",
-                        lease.checkpoint
-                    ),
-                );
-            }
-            let missed =
-                slots.events_in(&place).into_iter().find(|event| !self.has_delivered(group, event));
-            if let Some(event) = missed {
-                return broken(
-                    Invariant::D3,
-                    format!(
-                        "{group} on {partition}: {event} in slot {slot} was never delivered, and the checkpoint is {}",
-                        lease.checkpoint
-                    ),
-                );
+            let mut missed = slots.events_in(&place);
+            missed.retain(|event| !self.has_delivered(group, event));
+            if !missed.is_empty() || !slots.is_settled(&place) {
+                let finding = passed(key, lease.checkpoint, &place, &missed, applied, chronicle);
+                return broken(Invariant::D3, finding);
             }
             slot = slot.next();
         }
@@ -194,22 +209,95 @@ impl Deliveries {
     }
 
     /// Judges the write of a slot. D3: no checkpoint has reached it already.
-    pub(crate) fn judge_slot(&self, key: &SlotKey, events: Vec<String>) -> Judgement {
+    pub(crate) fn judge_slot(
+        &self,
+        key: &SlotKey,
+        written: &[String],
+        applied: &AppliedCall<'_>,
+        chronicle: &Chronicle,
+    ) -> Judgement {
         let (partition, slot) = key;
-        for ((group, _), track) in self.tracks.iter().filter(|((_, id), _)| id == partition) {
-            let missed = events.iter().find(|event| !self.has_delivered(group, event));
-            if track.checkpoint >= *slot
-                && let Some(event) = missed
-            {
-                return broken(
-                    Invariant::D3,
-                    format!(
-                        "{group} on {partition}: {event} comes into slot {slot}, and the checkpoint is {}",
-                        track.checkpoint
-                    ),
+        for (lease, track) in self.tracks.iter().filter(|((_, id), _)| id == partition) {
+            let group = &lease.0;
+            let mut missed = written.to_vec();
+            missed.retain(|event| !self.has_delivered(group, event));
+            if track.checkpoint >= *slot && !missed.is_empty() {
+                let moved = chronicle.passing(lease, *slot).map_or(String::new(), |deed| {
+                    let (who, at) = (chronicle.name(deed.node), seconds(deed.at));
+                    format!(": {who} had moved it past that slot at {at}")
+                });
+                let sentence = format!(
+                    "{} wrote {} into {} at {}, where no worker of {group} will see it, because \
+                     the group's checkpoint is slot {}{moved}.",
+                    chronicle.name(applied.node),
+                    events(&missed),
+                    slot_name(partition, *slot),
+                    seconds(applied.at),
+                    track.checkpoint,
                 );
+                return broken(Invariant::D3, Finding::new(sentence).at(partition, *slot));
             }
         }
         Ok(())
     }
+}
+
+/// D1 in words.
+fn not_appended(
+    delivery: &ObservedDelivery,
+    (slot, event): (Seq, &str),
+    place: Option<SlotKey>,
+    sight: Sight<'_>,
+) -> Finding {
+    let partition = &delivery.partition;
+    let truth = match &place {
+        None => "no producer has appended it".to_owned(),
+        Some((other, stands)) if other == partition => format!("it is in slot {stands}"),
+        Some((other, stands)) => format!("it is in {}", slot_name(other, *stands)),
+    };
+    let held = sight.slots.words(&(partition.clone(), slot));
+    let sentence = format!(
+        "{} was given event {event} as that of {} for {} at {}, but {truth}; slot {slot} holds \
+         {held}.",
+        sight.chronicle.name(delivery.node),
+        slot_name(partition, slot),
+        delivery.group,
+        seconds(sight.at),
+    )
+    .replace("holds empty", "is empty");
+    let finding = Finding::new(sentence).at(partition, slot);
+    place.into_iter().fold(finding, |finding, (other, stands)| finding.at(&other, stands))
+}
+
+/// D3 in words: a checkpoint has passed a slot.
+fn passed(
+    (group, partition): &LeaseKey,
+    checkpoint: Seq,
+    place: &SlotKey,
+    missed: &[String],
+    applied: &AppliedCall<'_>,
+    chronicle: &Chronicle,
+) -> Finding {
+    let slot = place.1;
+    let who = chronicle.name(applied.node);
+    let moved = format!(
+        "{} moved {group}'s checkpoint on {} to slot {checkpoint} at {}",
+        capital(who),
+        partition_name(partition),
+        seconds(applied.at)
+    );
+    let because = missed::because(applied.node, place, chronicle);
+    let sentence = if missed.is_empty() {
+        format!(
+            "{moved}, past slot {slot}, which is still empty, so that an event which is written \
+             there later will not be delivered{because}."
+        )
+    } else {
+        let known = missed.iter().find_map(|event| chronicle.acknowledged(event));
+        let known =
+            known.map_or(String::new(), |(at, _)| format!(" (acknowledged at {})", seconds(at)));
+        let events = events(missed);
+        format!("{moved}, past {events}{known} in slot {slot}, not delivered to {group}{because}.")
+    };
+    Finding::new(sentence).at(partition, slot)
 }

@@ -5,7 +5,7 @@ use gapless_model::store::{Reply, Request, View};
 use gapless_model::{Epoch, PartitionId, Seq};
 use serde_json::Value;
 
-use crate::plan::Node;
+use crate::plan::{Millis, Node};
 
 /// The key of a lease.
 pub(crate) type LeaseKey = (Group, PartitionId);
@@ -15,8 +15,11 @@ pub(crate) type SlotKey = (PartitionId, Seq);
 
 /// A call that reached the engine, with its answer and its effect.
 pub(crate) struct AppliedCall<'a> {
+    pub(crate) at: Millis,
     pub(crate) node: Node,
     pub(crate) request: &'a Request<Live>,
+    /// Whether the reply reaches the sender.
+    pub(crate) heard: bool,
     /// Which writes the read could see.
     pub(crate) view: View,
     /// The idempotency token of a transaction.

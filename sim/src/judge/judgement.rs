@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use gapless_model::Invariant;
+use gapless_model::{Invariant, PartitionId, Seq};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Millis;
@@ -35,6 +35,20 @@ impl fmt::Display for Breach {
     }
 }
 
+impl Breach {
+    /// What is not so any more, as half a sentence that can follow "not true that".
+    #[must_use]
+    pub const fn says(self) -> &'static str {
+        match self {
+            Breach::Invariant(invariant) => invariant.says(),
+            Breach::Refinement => "the store answers as the specification does",
+            Breach::Machine => "each node does what its machine wants",
+            Breach::Audit => "an audit finds nothing wrong",
+            Breach::Error => "every error comes from a fault",
+        }
+    }
+}
+
 /// The violation that ended a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Violation {
@@ -43,13 +57,49 @@ pub struct Violation {
     /// When, in simulated time since the run began.
     pub at: Millis,
     /// How, in terms of events, slots and workers.
-    pub what: String,
+    pub explanation: Explanation,
+}
+
+/// Why the end of a run breaks something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// What went wrong, in one sentence.
+    pub sentence: String,
+    /// The state at that moment, a line for each slot, group and process concerned.
+    pub end: Vec<String>,
+    /// Why nothing that happens later helps, where that is what went wrong (P1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// What a judge found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Finding {
+    /// What went wrong, in one sentence.
+    pub(crate) sentence: String,
+    /// The partitions that it concerns, and the slots, if it concerns any in particular.
+    pub(crate) places: Vec<(PartitionId, Option<Seq>)>,
+    /// What else there is to see, a line each.
+    pub(crate) details: Vec<String>,
+    pub(crate) why: Option<String>,
+}
+
+impl Finding {
+    pub(crate) fn new(sentence: impl Into<String>) -> Finding {
+        Finding { sentence: sentence.into(), places: Vec::new(), details: Vec::new(), why: None }
+    }
+
+    /// Adds a place that it concerns.
+    pub(crate) fn at(mut self, partition: &PartitionId, slot: impl Into<Option<Seq>>) -> Finding {
+        self.places.push((partition.clone(), slot.into()));
+        self
+    }
 }
 
 /// What a judge says of what it saw: the error is the breach and how it came about.
-pub(crate) type Judgement = Result<(), (Breach, String)>;
+pub(crate) type Judgement<T = ()> = Result<T, (Breach, Finding)>;
 
 /// The judgement that an invariant is broken.
-pub(crate) fn broken(invariant: Invariant, what: String) -> Judgement {
-    Err((Breach::Invariant(invariant), what))
+pub(crate) fn broken<T>(invariant: Invariant, finding: Finding) -> Judgement<T> {
+    Err((Breach::Invariant(invariant), finding))
 }

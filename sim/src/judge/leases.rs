@@ -4,12 +4,14 @@
 use std::collections::{BTreeMap, HashMap};
 
 use gapless::{Live, Owner};
-use gapless_model::store::{Lease, Request};
+use gapless_model::store::{Lease, Request, Spoken as _};
 use gapless_model::{Epoch, Invariant};
 use serde_json::Value;
 
+use super::chronicle::Chronicle;
 use super::evidence::{AppliedCall, LeaseKey};
-use super::judgement::{Breach, broken};
+use super::judgement::{Breach, Finding, Judgement, broken};
+use super::words::{partition_name, seconds};
 use crate::decode;
 use crate::plan::Node;
 
@@ -35,52 +37,100 @@ impl Leases {
         self.leases.iter()
     }
 
+    /// The node that acts under an owner's name, in words.
+    pub(super) fn owner_name(&self, owner: &Owner, chronicle: &Chronicle) -> String {
+        self.nodes
+            .get(owner)
+            .map_or_else(|| Live::owner(owner), |node| chronicle.name(*node).to_owned())
+    }
+
     /// Judges a lease's item after a write that may have changed it, and returns the lease.
     pub(crate) fn judge_write(
         &mut self,
         key: &LeaseKey,
         item: &Value,
         applied: &AppliedCall<'_>,
-    ) -> Result<Lease<Live>, (Breach, String)> {
-        let Some(lease) = decode::lease(item) else {
-            return Err((Breach::Refinement, format!("a lease is no lease: {item}")));
-        };
+        chronicle: &Chronicle,
+    ) -> Judgement<Lease<Live>> {
         let (group, partition) = key;
-        let whose = format!("the lease of {group} on {partition}");
+        let whose = format!("{group}'s lease on {}", partition_name(partition));
+        let Some(lease) = decode::lease(item) else {
+            let (who, at) = (chronicle.name(applied.node), seconds(applied.at));
+            let sentence = format!("{who} left no lease in the item of {whose} at {at}.");
+            return Err((Breach::Refinement, Finding::new(sentence).at(partition, None)));
+        };
         let old = self.leases.insert(key.clone(), lease.clone());
         let owner = self.owners.entry((key.clone(), lease.epoch)).or_insert(lease.owner.clone());
+        let (who, at) = (chronicle.name(applied.node), seconds(applied.at));
         if *owner != lease.owner {
-            let (first, second) = (owner, &lease.owner);
-            broken(
-                Invariant::L1,
-                format!("{whose}: epoch {} belongs to {first} and to {second}", lease.epoch),
-            )?;
+            let first = owner.clone();
+            let sentence = self.shared_epoch(key, &first, &lease, applied, chronicle);
+            broken(Invariant::L1, Finding::new(sentence).at(partition, None))?;
         }
         let Some(old) = old else { return Ok(lease) };
         if lease.epoch < old.epoch {
-            broken(Invariant::L1, format!("{whose}: epoch {} after {}", lease.epoch, old.epoch))?;
+            let sentence = format!(
+                "the epoch of {whose} fell from {} to {} at {at}, when {who} took the lease.",
+                old.epoch, lease.epoch
+            );
+            broken(Invariant::L1, Finding::new(sentence).at(partition, None))?;
         }
         if lease.checkpoint < old.checkpoint {
-            broken(
-                Invariant::L3,
-                format!(
-                    "{whose}: the checkpoint goes back from {} to {}",
-                    old.checkpoint, lease.checkpoint
-                ),
-            )?;
+            let (from, to) = (old.checkpoint, lease.checkpoint);
+            let reached = chronicle.passing(key, from).map_or(String::new(), |deed| {
+                let (mover, at) = (chronicle.name(deed.node), seconds(deed.at));
+                format!(", where {mover} had moved it at {at},")
+            });
+            let how = match applied.request {
+                Request::Checkpoint { .. } => format!("{who} moved it"),
+                _ => format!("{who} changed the lease's item"),
+            };
+            let sentence = format!(
+                "{group}'s checkpoint on {} went back from slot {from}{reached} to slot {to} at \
+                 {at}: {how}.",
+                partition_name(partition)
+            );
+            broken(Invariant::L3, Finding::new(sentence).at(partition, from).at(partition, to))?;
         }
         if lease.checkpoint != old.checkpoint {
-            self.judge_checkpoint(&whose, &old, applied)?;
+            self.judge_checkpoint(key, &old, &lease, applied, chronicle)?;
         }
         Ok(lease)
     }
 
+    /// L1 in words.
+    fn shared_epoch(
+        &self,
+        key: &LeaseKey,
+        first: &Owner,
+        lease: &Lease<Live>,
+        applied: &AppliedCall<'_>,
+        chronicle: &Chronicle,
+    ) -> String {
+        let (group, partition) = key;
+        let (one, other) =
+            (self.owner_name(first, chronicle), self.owner_name(&lease.owner, chronicle));
+        let other = if one == other { format!("another run of {one}") } else { other };
+        let since = chronicle
+            .taking(key, lease.epoch)
+            .map_or(String::new(), |deed| format!(" at {}", seconds(deed.at)));
+        format!(
+            "epoch {} of {group}'s lease on {} has two owners, so that it cannot tell their \
+             requests apart: {one} took the lease under it{since}, and {other} took it at {}.",
+            lease.epoch,
+            partition_name(partition),
+            seconds(applied.at),
+        )
+    }
+
     fn judge_checkpoint(
         &self,
-        whose: &str,
+        key: &LeaseKey,
         old: &Lease<Live>,
+        lease: &Lease<Live>,
         applied: &AppliedCall<'_>,
-    ) -> Result<(), (Breach, String)> {
+        chronicle: &Chronicle,
+    ) -> Judgement {
         let fence = match applied.request {
             Request::Checkpoint { fence, .. } => *fence,
             _ => None,
@@ -93,12 +143,21 @@ impl Leases {
         if by_owner {
             return Ok(());
         }
-        broken(
-            Invariant::L3,
-            format!(
-                "{whose}: the checkpoint is moved by another epoch than the current {}",
-                old.epoch
-            ),
-        )
+        let (group, partition) = key;
+        let under = fence.map_or(String::new(), |epoch| format!(" under epoch {epoch}"));
+        let taken = chronicle.taking(key, old.epoch);
+        let taken = taken.map_or(String::new(), |deed| format!(" since {}", seconds(deed.at)));
+        let sentence = format!(
+            "{} moved {group}'s checkpoint on {} from slot {} to slot {} at {}{under}, although \
+             the lease has belonged to {} under epoch {}{taken}.",
+            chronicle.name(applied.node),
+            partition_name(partition),
+            old.checkpoint,
+            lease.checkpoint,
+            seconds(applied.at),
+            self.owner_name(&old.owner, chronicle),
+            old.epoch,
+        );
+        broken(Invariant::L3, Finding::new(sentence).at(partition, lease.checkpoint))
     }
 }

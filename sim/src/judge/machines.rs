@@ -9,10 +9,10 @@ use std::collections::{BTreeSet, HashMap};
 use gapless::{Group, Live, Machine, Owner, Token, Told};
 use gapless_model::append::{Append, Want};
 use gapless_model::consume::{Consume, News};
-use gapless_model::store::{Reply, Request};
+use gapless_model::store::{Reply, Request, reply_words};
 use gapless_model::{PartitionId, Rules};
 
-use super::judgement::{Breach, Judgement};
+use super::words;
 use crate::plan::Node;
 
 /// An append's token, and the life of the node that began it.
@@ -30,8 +30,44 @@ pub(crate) struct Machines {
     marks: BTreeSet<&'static str>,
 }
 
-fn broken(what: String) -> Judgement {
-    Err((Breach::Machine, what))
+/// What is wrong with what a node did, as what follows its name in a sentence; or nothing.
+pub(crate) type Doubt = Result<(), String>;
+
+fn doubt(did: String) -> Doubt {
+    Err(did)
+}
+
+/// An append by the first digits of its token.
+fn append_name(token: &Token) -> String {
+    let token = token.to_string();
+    format!("append {}", token.get(..8).unwrap_or(&token))
+}
+
+fn want_words(want: &Want<Live>) -> String {
+    match want {
+        Want::Store(request) => format!("wants to {}", words::request(request)),
+        Want::Trigger => "wants to send a trigger".to_owned(),
+        Want::Nothing => "wants nothing more".to_owned(),
+    }
+}
+
+fn news_words(news: &News<Live>) -> String {
+    match news {
+        News::Reply(reply) => format!("the reply \"{}\"", reply_words(reply)),
+        News::Handled => "that its delivery is handled".to_owned(),
+        News::Triggered => "that its trigger is sent".to_owned(),
+        News::Time => "the time".to_owned(),
+        News::Stop => "to stop".to_owned(),
+    }
+}
+
+fn told_words(told: &Told<'_>) -> String {
+    match told {
+        Told::Answer(reply) => format!("the reply \"{}\"", reply_words(reply)),
+        Told::Notified => "that its trigger is sent".to_owned(),
+        Told::News(_, news) => news_words(news),
+        _ => "something else".to_owned(),
+    }
 }
 
 impl Machines {
@@ -59,13 +95,14 @@ impl Machines {
     }
 
     /// Judges a machine that begins its work or resumes it.
-    pub(crate) fn judge_start(&mut self, node: Node, life: u32, began: Machine<'_>) -> Judgement {
+    pub(crate) fn judge_start(&mut self, node: Node, life: u32, began: Machine<'_>) -> Doubt {
         match began {
             Machine::Append { token, machine: now } => {
                 let key = (node, (token.clone(), life));
                 match self.appends.get(&key) {
-                    Some(copy) if copy != now => broken(format!(
-                        "append {token} goes on in another state than it was left in"
+                    Some(copy) if copy != now => doubt(format!(
+                        "resumed {} in another state than it was left in",
+                        append_name(token)
                     )),
                     Some(_) => Ok(()),
                     None => {
@@ -79,7 +116,7 @@ impl Machines {
                 self.turns.insert(key, now.clone());
                 Ok(())
             }
-            other => broken(format!("no copy stands beside {other:?}")),
+            other => doubt(format!("runs a machine that has no copy: {other:?}")),
         }
     }
 
@@ -90,7 +127,7 @@ impl Machines {
         life: u32,
         whose: Machine<'_>,
         news: Told<'_>,
-    ) -> Judgement {
+    ) -> Doubt {
         match whose {
             Machine::Append { token, machine: now } => {
                 self.judge_append_news(node, (token.clone(), life), now, news)
@@ -99,7 +136,7 @@ impl Machines {
                 let key = (owner.clone(), group.clone(), partition.clone());
                 self.judge_turn_news(node, &key, now, news)
             }
-            other => broken(format!("no copy stands beside {other:?}")),
+            other => doubt(format!("runs a machine that has no copy: {other:?}")),
         }
     }
 
@@ -109,12 +146,15 @@ impl Machines {
         life: AppendKey,
         now: &Append<Live>,
         news: Told<'_>,
-    ) -> Judgement {
+    ) -> Doubt {
         let Some(copy) = self.appends.get_mut(&(node, life.clone())) else {
-            return broken(format!("append {} was never begun", life.0));
+            return doubt(format!("told {} something before it began", append_name(&life.0)));
         };
         if copy != now {
-            return broken(format!("append {} is in another state than it was told into", life.0));
+            return doubt(format!(
+                "has {} in another state than its replies lead to",
+                append_name(&life.0)
+            ));
         }
         match (news, copy.wants(&self.rules)) {
             (Told::Answer(reply), Want::Store(request)) => {
@@ -127,9 +167,12 @@ impl Machines {
                 copy.notified();
                 Ok(())
             }
-            (news, wants) => {
-                broken(format!("append {} wants {wants:?} and is told {news:?}", life.0))
-            }
+            (news, wants) => doubt(format!(
+                "told {} {}, although it {}",
+                append_name(&life.0),
+                told_words(&news),
+                want_words(&wants)
+            )),
         }
     }
 
@@ -139,17 +182,17 @@ impl Machines {
         key: &TurnKey,
         now: &Consume<Live>,
         news: Told<'_>,
-    ) -> Judgement {
-        let (owner, _, partition) = key;
-        let whose = format!("the turn of {owner} on {partition}");
+    ) -> Doubt {
+        let (group, on) = (&key.1, words::partition_name(&key.2));
+        let whose = format!("its turn for {group} on {on}");
         let Some(copy) = self.turns.get_mut(key) else {
-            return broken(format!("{whose} was never begun"));
+            return doubt(format!("told {whose} something before it began"));
         };
         if copy != now {
-            return broken(format!("{whose} is in another state than it was told into"));
+            return doubt(format!("has {whose} in another state than its replies lead to"));
         }
         let Told::News(at, news) = news else {
-            return broken(format!("{whose} is told what only an append is told"));
+            return doubt(format!("told {whose} what only an append is told"));
         };
         let wants = copy.wants(&self.rules);
         let wanted = match news {
@@ -167,7 +210,7 @@ impl Machines {
             News::Stop => copy.may_stop(),
         };
         if !wanted {
-            return broken(format!("{whose} is told {news:?}, which it does not wait for"));
+            return doubt(format!("told {whose} {}, which it does not wait for", news_words(news)));
         }
         copy.tell(&self.rules, at, news.clone());
         Ok(())
@@ -180,11 +223,16 @@ impl Machines {
         life: u32,
         who: &str,
         request: &Request<Live>,
-    ) -> Judgement {
+    ) -> Doubt {
         if let Some(copy) = self.appends.get(&(node, (Token::from(who), life))) {
             return match copy.wants(&self.rules) {
                 Want::Store(wanted) if wanted == *request => Ok(()),
-                wanted => broken(format!("append {who} sent {request:?} and wants {wanted:?}")),
+                wanted => doubt(format!(
+                    "asked to {} for {}, which {}",
+                    words::request(request),
+                    append_name(&Token::from(who)),
+                    want_words(&wanted)
+                )),
             };
         }
         let owner = Owner::from(who);
@@ -193,12 +241,20 @@ impl Machines {
             // A claim or an audit has no copy.
             return match request.group() {
                 None => Ok(()),
-                Some(_) => broken(format!("{who} sent {request:?} outside of any turn")),
+                Some(_) => {
+                    doubt(format!("asked to {} outside of any turn", words::request(request)))
+                }
             };
         };
         match copy.wants(&self.rules).store {
             Some(wanted) if wanted == *request => Ok(()),
-            wanted => broken(format!("{who} sent {request:?}, and its turn wants {wanted:?}")),
+            wanted => {
+                let wants = wanted.map_or_else(
+                    || "asks for nothing now".to_owned(),
+                    |wanted| format!("wants to {}", words::request(&wanted)),
+                );
+                doubt(format!("asked to {}, but its turn {wants}", words::request(request)))
+            }
         }
     }
 }
@@ -209,7 +265,7 @@ fn judge_reply(
     node: Node,
     request: &Request<Live>,
     reply: &Reply<Live>,
-) -> Judgement {
+) -> Doubt {
     let given = |request: &Request<Live>| {
         let replies = answers.get(&node).and_then(|answers| answers.get(request));
         replies.is_some_and(|replies| replies.contains(reply))
@@ -226,7 +282,12 @@ fn judge_reply(
     if given(request) || consistent.as_ref().is_some_and(given) {
         return Ok(());
     }
-    broken(format!("{request:?} is told to be answered {reply:?}, and the store never said so"))
+    doubt(format!(
+        "told its machine that the store answered its request to {} with \"{}\", which the store \
+         never did",
+        words::request(request),
+        reply_words(reply)
+    ))
 }
 
 /// The coverage mark that a reply to a request reaches.

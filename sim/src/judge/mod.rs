@@ -3,24 +3,31 @@
 
 mod activity;
 mod all;
+mod chronicle;
 mod deliveries;
 mod evidence;
 mod judgement;
 mod leases;
 mod machines;
+mod missed;
 mod order;
 mod progress;
 mod refinement;
 mod slots;
+mod state;
+mod stuck;
+mod words;
 
 pub(crate) use activity::Activity;
 pub(crate) use all::Judge;
+pub(crate) use chronicle::Chronicle;
 pub(crate) use deliveries::Deliveries;
 pub(crate) use evidence::{AppliedCall, ObservedDelivery};
-pub(crate) use judgement::Judgement;
-pub use judgement::{Breach, Violation};
+pub use judgement::{Breach, Explanation, Violation};
+pub(crate) use judgement::{Finding, Judgement};
 pub(crate) use leases::Leases;
-pub(crate) use machines::Machines;
+pub(crate) use machines::{Doubt, Machines};
 pub(crate) use order::Order;
 pub(crate) use refinement::Refinement;
 pub(crate) use slots::SlotContents;
+pub(crate) use state::explain;

@@ -4,34 +4,40 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use gapless_model::{Invariant, PartitionId, Seq};
 
-use super::judgement::{Judgement, broken};
+use super::chronicle::Chronicle;
+use super::judgement::{Finding, Judgement, broken};
+use super::slots::SlotContents;
+use super::words::{partition_name, seconds};
+use crate::plan::Millis;
 
-/// What is known about the order of appends.
+/// The order of appends, as their producers see it.
 #[derive(Debug, Default)]
 pub(crate) struct Order {
     /// The highest acknowledged slot of each partition.
     acknowledged: BTreeMap<PartitionId, Seq>,
-    /// The same when the append of each event began. For a named producer this is its first
-    /// run: what a rerun completes may have a lower position than what was acknowledged
+    /// What `acknowledged` was when the append of an event began. For a named producer that is
+    /// its first run: what a rerun finishes may have a lower position than what was acknowledged
     /// between the runs.
     floors: HashMap<String, BTreeMap<PartitionId, Seq>>,
     events: BTreeSet<String>,
 }
 
 impl Order {
-    /// Notes that the append of an event begins.
+    /// Notes that an append of this event begins.
     pub(crate) fn note_start(&mut self, event: &str) {
         if !self.floors.contains_key(event) {
             self.floors.insert(event.to_owned(), self.acknowledged.clone());
         }
     }
 
-    /// Judges the acknowledgement of an event.
+    /// Judges an acknowledgement.
     pub(crate) fn judge_acknowledgement(
         &mut self,
+        at: Millis,
         event: &str,
-        partition: &PartitionId,
-        slot: Seq,
+        (partition, slot): (&PartitionId, Seq),
+        slots: &SlotContents,
+        chronicle: &Chronicle,
     ) -> Judgement {
         if !self.events.insert(event.to_owned()) {
             return Ok(());
@@ -39,18 +45,24 @@ impl Order {
         let floor = self.floors.get(event).and_then(|floors| floors.get(partition)).copied();
         let highest = self.acknowledged.entry(partition.clone()).or_default();
         *highest = (*highest).max(slot);
-        match floor {
-            Some(floor) if slot <= floor => broken(
-                Invariant::S3,
-                format!(
-                    "{event} stands in slot {slot} of {partition}; slot {floor} was acknowledged before it began"
-                ),
-            ),
-            Some(_) | None => Ok(()),
-        }
+        let Some(floor) = floor.filter(|floor| slot <= *floor) else { return Ok(()) };
+        let earlier = slots.events_in(&(partition.clone(), floor)).into_iter().next();
+        let known = earlier.as_ref().and_then(|earlier| chronicle.acknowledged(earlier));
+        let other = earlier.map_or_else(String::new, |earlier| format!("event {earlier} in "));
+        let known = known.map_or(String::new(), |(at, _)| format!(" at {}", seconds(at)));
+        let began = chronicle.begun(event);
+        let began = began.map_or(String::new(), |at| format!(" at {}", seconds(at)));
+        let sentence = format!(
+            "event {event} was acknowledged in slot {slot} of {} at {}, below {other}slot {floor}, \
+             although the append of {event} began only{began}, after that slot had been \
+             acknowledged{known}.",
+            partition_name(partition),
+            seconds(at),
+        );
+        broken(Invariant::S3, Finding::new(sentence).at(partition, slot).at(partition, floor))
     }
 
-    /// The acknowledged events.
+    /// The events that were acknowledged.
     pub(crate) fn acknowledged_events(&self) -> &BTreeSet<String> {
         &self.events
     }

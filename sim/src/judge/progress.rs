@@ -7,13 +7,17 @@ use super::deliveries::Deliveries;
 use super::order::Order;
 
 /// The acknowledged events that are not delivered yet, with their groups.
-pub(crate) fn undelivered(order: &Order, deliveries: &Deliveries, groups: &[Group]) -> Vec<String> {
+pub(crate) fn undelivered(
+    order: &Order,
+    deliveries: &Deliveries,
+    groups: &[Group],
+) -> Vec<(String, Group)> {
     let lacks = |group: &Group| {
         let unseen = order
             .acknowledged_events()
             .iter()
             .filter(|event| !deliveries.has_delivered(group, event));
-        unseen.map(|event| format!("{event} for {group}")).collect::<Vec<_>>()
+        unseen.map(|event| (event.clone(), group.clone())).collect::<Vec<_>>()
     };
     groups.iter().flat_map(lacks).collect()
 }

@@ -5,10 +5,12 @@
 use std::collections::HashMap;
 
 use gapless::Live;
-use gapless_model::store::{MemoryTables, Reply, Request, View, apply};
+use gapless_model::store::{MemoryTables, Reply, Request, View, apply, reply_words};
 
+use super::chronicle::Chronicle;
 use super::evidence::AppliedCall;
-use super::judgement::Breach;
+use super::judgement::{Breach, Finding, Judgement};
+use super::words;
 
 /// The abstract store, kept in step with the engine.
 ///
@@ -35,27 +37,33 @@ impl Refinement {
     pub(crate) fn judge_reply(
         &mut self,
         applied: &AppliedCall<'_>,
-    ) -> Result<Reply<Live>, (Breach, String)> {
+        chronicle: &Chronicle,
+    ) -> Judgement<Reply<Live>> {
         let AppliedCall { request, view, reply, status, answer, token, .. } = applied;
         let done = token.and_then(|token| self.transactions.get(token)).cloned();
         let specified = done.unwrap_or_else(|| apply(&mut self.tables, request, *view));
         if let (Some(token), 200) = (token, status) {
             self.transactions.insert((*token).to_owned(), specified.clone());
         }
-        match reply {
-            Some(reply) if **reply == specified => Ok(specified),
-            Some(reply) => Err((
-                Breach::Refinement,
-                format!(
-                    "{request:?}: the engine answers {reply:?}, and specified is {specified:?}"
-                ),
-            )),
-            None => Err((
-                Breach::Refinement,
-                format!(
-                    "{request:?}: the engine answers {status} {answer}, and specified is {specified:?}"
-                ),
-            )),
-        }
+        let answered = match reply {
+            Some(reply) if **reply == specified => return Ok(specified),
+            Some(reply) => format!("\"{}\"", reply_words(reply)),
+            None => {
+                let kind = answer["__type"].as_str().and_then(|kind| kind.rsplit('#').next());
+                format!("status {status}, {}", kind.unwrap_or("and no typed reply"))
+            }
+        };
+        let expected = reply_words(&specified);
+        // Where the words are the same, the difference is in what they leave out.
+        let also = if answered == format!("\"{expected}\"") { ", in other attributes" } else { "" };
+        let sentence = format!(
+            "the store answered {}'s request to {} at {} with {answered}, where the specification \
+             says \"{expected}\"{also}.",
+            chronicle.name(applied.node),
+            words::request(request),
+            words::seconds(applied.at),
+        );
+        let finding = Finding::new(sentence).at(request.partition(), request.slot());
+        Err((Breach::Refinement, finding))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::judge::{Breach, Violation};
+use crate::judge::{Breach, Explanation, Violation};
 use crate::plan::{FAULTS, HAPPENINGS, Millis, Plan, Strike};
 
 /// The report on one run.
@@ -38,9 +38,13 @@ impl RunReport {
 
     /// The report on a run that panicked.
     pub(super) fn panicked(plan: &Plan, panic: &str) -> RunReport {
-        let what = format!("the run panicked: {panic}");
+        let explanation = Explanation {
+            sentence: format!("The run panicked: {panic}."),
+            end: Vec::new(),
+            why: None,
+        };
         RunReport {
-            violation: Some(Violation { breach: Breach::Error, at: Millis(0), what }),
+            violation: Some(Violation { breach: Breach::Error, at: Millis(0), explanation }),
             log: plan.to_json(),
             strikes: Vec::new(),
             faults: [0; FAULTS.len()],

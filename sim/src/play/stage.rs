@@ -6,7 +6,6 @@ use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gapless_model::Invariant;
 use madsim::net::NetSim;
 use madsim::runtime::{Handle, NodeHandle};
 use madsim::task::NodeId;
@@ -14,7 +13,6 @@ use madsim::time::sleep;
 
 use super::report::RunReport;
 use crate::cluster::{self, Cluster, Store};
-use crate::judge::Breach;
 use crate::moment::now;
 use crate::plan::{Direction, Happening, Incident, Millis, Node, OperatorAction};
 
@@ -296,7 +294,9 @@ impl Stage {
         for Reverse((_, recovery)) in std::mem::take(&mut self.recoveries) {
             self.recover(recovery);
         }
-        self.cluster.recorder().note(now(), "world", "all trouble ends".to_owned(), None);
+        let mut recorder = self.cluster.recorder();
+        recorder.judge.chronicle.note_healing(now());
+        recorder.note(now(), "world", "all trouble ends".to_owned(), None);
     }
 
     /// Demands progress. P1: everything acknowledged is delivered to every group within the
@@ -306,15 +306,13 @@ impl Stage {
         let until = now().plus(plan.patience);
         while !self.is_complete() {
             if now() >= until {
-                let missing = self.cluster.recorder().judge.undelivered(&self.cluster.groups());
+                let groups = self.cluster.groups();
                 let unfinished = self.cluster.unfinished();
-                let what = format!(
-                    "{} after all trouble ended: undelivered [{}], not done [{}]",
-                    plan.patience,
-                    missing.join(", "),
-                    unfinished.join(", "),
-                );
-                self.cluster.record_judgement(Err((Breach::Invariant(Invariant::P1), what)));
+                let judgement = {
+                    let judge = &self.cluster.recorder().judge;
+                    judge.judge_patience(&judge.undelivered(&groups), &unfinished, plan.patience)
+                };
+                self.cluster.record_judgement(judgement);
                 return;
             }
             let next = now().plus(Millis(100));

@@ -1,0 +1,200 @@
+//! P1 in words: what was not delivered in time, and why nothing that the workers do helps.
+
+use gapless::{Group, Live};
+use gapless_model::store::{Lease, Reply, Request, reply_words};
+use gapless_model::{Invariant, Page as _, Seen};
+
+use super::chronicle::{Chronicle, Deed};
+use super::evidence::{LeaseKey, SlotKey};
+use super::judgement::{Breach, Finding};
+use super::leases::Leases;
+use super::slots::SlotContents;
+use super::words::{capital, listed, partition_name, request, seconds, slot_name};
+use crate::plan::{Millis, Node};
+
+/// What a run lacks when its patience is over.
+pub(super) struct Lack<'a> {
+    pub(super) undelivered: &'a [(String, Group)],
+    /// The producers that have not appended everything.
+    pub(super) unfinished: &'a [Node],
+    pub(super) patience: Millis,
+}
+
+/// The violation of P1.
+pub(super) fn stuck(
+    lack: &Lack<'_>,
+    slots: &SlotContents,
+    leases: &Leases,
+    chronicle: &Chronicle,
+) -> (Breach, Finding) {
+    let finding = match lack.undelivered {
+        [] => unfinished(lack, chronicle),
+        [(event, group), others @ ..] => {
+            let first = (event.as_str(), group);
+            // Of several the one in the lowest slot: it may be what holds up the rest.
+            let place = |event: &str| slots.position_of(event).map(|(_, slot)| slot);
+            let first = others.iter().fold(first, |first, (event, group)| {
+                if place(event) < place(first.0) { (event.as_str(), group) } else { first }
+            });
+            undelivered(lack, first, slots, leases, chronicle)
+        }
+    };
+    (Breach::Invariant(Invariant::P1), finding)
+}
+
+fn since_trouble(lack: &Lack<'_>, chronicle: &Chronicle) -> String {
+    let ended = chronicle.healed().map_or(String::new(), |at| format!(" at {}", seconds(at)));
+    format!("within {} after all trouble ended{ended}", seconds(lack.patience))
+}
+
+fn undelivered(
+    lack: &Lack<'_>,
+    (event, group): (&str, &Group),
+    slots: &SlotContents,
+    leases: &Leases,
+    chronicle: &Chronicle,
+) -> Finding {
+    let acknowledged = chronicle
+        .acknowledged(event)
+        .map_or(String::new(), |(at, _)| format!("acknowledged at {} and stored in ", seconds(at)));
+    let others = match lack.undelivered.len() - 1 {
+        0 => String::new(),
+        1 => ", nor was one other event to its group".to_owned(),
+        more => format!(", nor were {more} other events to their groups"),
+    };
+    let within = since_trouble(lack, chronicle);
+    let Some(place) = slots.position_of(event) else {
+        return Finding::new(format!(
+            "event {event}, which was acknowledged, was not delivered to {group} {within}{others}."
+        ));
+    };
+    let sentence = format!(
+        "event {event}, {acknowledged}{}, was not delivered to {group} {within}{others}.",
+        slot_name(&place.0, place.1)
+    );
+    let mut finding = Finding::new(sentence).at(&place.0, place.1);
+    finding.why = Some(why(&place, group, leases, chronicle));
+    finding
+}
+
+fn unfinished(lack: &Lack<'_>, chronicle: &Chronicle) -> Finding {
+    let names: Vec<_> =
+        lack.unfinished.iter().map(|node| chronicle.name(*node).to_owned()).collect();
+    let within = since_trouble(lack, chronicle);
+    let sentence = format!("{} did not finish appending {within}.", listed(&names));
+    let mut finding = Finding::new(sentence);
+    let last = |node: &Node| {
+        let name = chronicle.name(*node);
+        let deed = chronicle.last(|deed| deed.node == *node);
+        let asked = deed.map_or_else(|| "asked for nothing".to_owned(), asked);
+        let since = chronicle.healed().unwrap_or_default();
+        let count = chronicle.count(|deed| deed.node == *node && deed.at >= since);
+        format!("{} {asked}, the last of {count} requests since trouble ended.", capital(name))
+    };
+    finding.why = Some(lack.unfinished.iter().map(last).collect::<Vec<_>>().join(" "));
+    for node in lack.unfinished {
+        if let Some(deed) = chronicle.last(|deed| deed.node == *node) {
+            finding = finding.at(deed.request.partition(), deed.request.slot());
+        }
+    }
+    finding
+}
+
+/// A request in the past tense.
+fn asked(deed: &Deed) -> String {
+    let reply = deed.reply.as_ref().map_or("an error".to_owned(), reply_words::<Live>);
+    format!("asked to {} at {} (reply: {reply})", request(&deed.request), seconds(deed.at))
+}
+
+/// Why the group's workers never get to a slot.
+fn why(place: &SlotKey, group: &Group, leases: &Leases, chronicle: &Chronicle) -> String {
+    let (partition, slot) = place;
+    let key: LeaseKey = (group.clone(), partition.clone());
+    let lease = leases.current(&key);
+    let mut reasons = vec![standing(place, &key, lease, chronicle)];
+    let own = chronicle.processes().filter(|(_, worker)| *worker == Some(group));
+    reasons.extend(own.map(|(node, _)| doing(node, place, &key, chronicle)));
+    let waiting = lease.is_none_or(|lease| lease.checkpoint < *slot);
+    let since = chronicle.healed().unwrap_or_default();
+    let takes = |deed: &Deed| {
+        let takes = matches!(deed.request, Request::Acquire { .. } | Request::SetLease { .. });
+        deed.is_about(&key) && takes
+    };
+    if waiting && chronicle.count(|deed| takes(deed) && deed.at >= since) == 0 {
+        let last = chronicle
+            .last(takes)
+            .map_or(String::new(), |deed| format!("; the last did at {}", seconds(deed.at)));
+        reasons.push(format!("No worker has asked for the lease since trouble ended{last}."));
+    }
+    reasons.join(" ")
+}
+
+/// What the checkpoint means for a slot.
+fn standing(
+    (partition, slot): &SlotKey,
+    key: &LeaseKey,
+    lease: Option<&Lease<Live>>,
+    chronicle: &Chronicle,
+) -> String {
+    let (group, on) = (&key.0, partition_name(partition));
+    let Some(lease) = lease else {
+        return format!("No worker of {group} has ever had the lease on {on}.");
+    };
+    if lease.checkpoint < *slot {
+        return format!(
+            "{}'s checkpoint on {on} is slot {}, so that its workers would read slot {slot} in \
+             their next turn.",
+            capital(group.as_str()),
+            lease.checkpoint
+        );
+    }
+    let moved = chronicle.passing(key, *slot).map_or(String::new(), |deed| {
+        format!(" since {} moved it there at {}", chronicle.name(deed.node), seconds(deed.at))
+    });
+    format!(
+        "{}'s checkpoint on {on} has been past slot {slot}{moved}, and its workers read only what \
+         follows the checkpoint: none will see slot {slot} again.",
+        capital(group.as_str()),
+    )
+}
+
+/// What a worker did about a partition since trouble ended.
+fn doing(node: Node, place: &SlotKey, key: &LeaseKey, chronicle: &Chronicle) -> String {
+    let (partition, slot) = place;
+    let name = capital(chronicle.name(node));
+    let since = chronicle.healed().unwrap_or_default();
+    let mine = |deed: &Deed| {
+        // A read of events names no group, but a worker has only one.
+        let own = deed.request.group().is_none() || deed.is_about(key);
+        deed.node == node && own && deed.request.partition() == partition
+    };
+    let Some(last) = chronicle.last(mine) else {
+        return format!("{name} has never asked for anything on this partition.");
+    };
+    if last.at < since {
+        return format!(
+            "{name} has asked for nothing on this partition since trouble ended: it last {}.",
+            asked(last)
+        );
+    }
+    let read = chronicle
+        .last(|deed| mine(deed) && deed.page(partition).is_some_and(|(after, _)| after < *slot));
+    let Some(read) = read else {
+        return format!("{name} has never read slot {slot}: it last {}.", asked(last));
+    };
+    let saw = match &read.reply {
+        Some(Reply::Page(page)) if page.last().is_none() => "found nothing there".to_owned(),
+        Some(Reply::Page(page)) if page.seen(*slot) == Seen::Nothing => {
+            "was not shown it".to_owned()
+        }
+        Some(_) | None => "was shown it".to_owned(),
+    };
+    let reads =
+        chronicle.count(|deed| mine(deed) && deed.at >= since && deed.page(partition).is_some());
+    let read = format!("{name} read slot {slot} last at {} and {saw}", seconds(read.at));
+    if last.page(partition).is_some() {
+        format!("{read}; it has read this partition {reads} times since trouble ended.")
+    } else {
+        format!("{read}; it last {}.", asked(last))
+    }
+}

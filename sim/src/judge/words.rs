@@ -1,0 +1,72 @@
+//! Turns of phrase for what a run has broken.
+
+use gapless::Live;
+use gapless_model::store::{Request, request_words};
+use gapless_model::{PartitionId, Seq};
+
+use crate::plan::Millis;
+
+/// A point in or a length of simulated time, as in "at 4.443 s".
+pub(crate) fn seconds(time: Millis) -> String {
+    let (whole, rest) = (time.0 / 1000, time.0 % 1000);
+    match format!("{rest:03}").trim_end_matches('0') {
+        "" => format!("{whole} s"),
+        digits => format!("{whole}.{digits} s"),
+    }
+}
+
+/// A partition by its id. Of a key's own partition the first digits are enough beside the key.
+pub(super) fn partition_name(id: &PartitionId) -> String {
+    const SHOWN: usize = 8;
+    let digits = id.as_str().split(':').next().unwrap_or_default();
+    let shown = if digits.len() > SHOWN + 2 {
+        format!("{}…", &digits[..SHOWN])
+    } else {
+        digits.to_owned()
+    };
+    id.key().map_or_else(|| shown.clone(), |key| format!("{shown}:{key}"))
+}
+
+/// A slot with its partition, as in "slot 2 of p01".
+pub(super) fn slot_name(partition: &PartitionId, slot: Seq) -> String {
+    format!("slot {slot} of {}", partition_name(partition))
+}
+
+/// Events by name, as in "events p1.1.1 and p1.2.1".
+pub(super) fn events(names: &[String]) -> String {
+    const SHOWN: usize = 4;
+    match names {
+        [] => "no event".to_owned(),
+        [only] => format!("event {only}"),
+        _ if names.len() > SHOWN + 1 => {
+            format!("events {} and {} more", names[..SHOWN].join(", "), names.len() - SHOWN)
+        }
+        _ => format!("events {}", listed(names)),
+    }
+}
+
+/// Things in a row: "a, b and c".
+pub(super) fn listed(things: &[String]) -> String {
+    match things {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// A sentence begins with a capital letter.
+pub(super) fn capital(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// A request as something to do, with what it is about.
+pub(crate) fn request(request: &Request<Live>) -> String {
+    let about = partition_name(request.partition());
+    // Without a fence its other condition comes first.
+    let did = request_words(request).replace("release the lease and ", "release the lease if ");
+    match request.group() {
+        Some(group) => format!("{did} ({group} on {about})"),
+        None => format!("{did} ({about})"),
+    }
+}
