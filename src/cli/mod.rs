@@ -19,6 +19,7 @@ use sim::SimulationCommand;
 use stream::{AppendArgs, BenchArgs, ConsumeArgs, InitArgs, LookArgs, ReadArgs, ServeArgs};
 
 use crate::input::Input;
+use crate::status::EXIT_STATUS;
 
 /// Ordered event streams on DynamoDB: run them, and check their protocol.
 ///
@@ -32,14 +33,6 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
 }
-
-/// What follows the help of commands that judge.
-pub(crate) const EXIT_STATUS: &str = "\
-Exit status:
-  0  everything that was checked holds
-  1  something is violated
-  2  the input is unusable, or an error ended the command
-  3  a limit or Ctrl-C ended the command before it was done";
 
 /// The commands.
 #[derive(Debug, Subcommand)]

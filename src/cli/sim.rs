@@ -8,8 +8,8 @@ use clap::{Args, Subcommand};
 use gapless_model::Mutant;
 use gapless_sim::{EngineKind, Profile};
 
-use super::EXIT_STATUS;
 use crate::input::Input;
+use crate::status::EXIT_STATUS;
 
 /// The commands that simulate.
 #[derive(Debug, Subcommand)]
