@@ -13,3 +13,11 @@ pub enum Status {
 
 /// The exit status of unusable input and of errors. clap uses the same.
 pub const UNUSABLE: u8 = 2;
+
+/// What follows the help of commands that judge.
+pub const EXIT_STATUS: &str = "\
+Exit status:
+  0  everything that was checked holds
+  1  something is violated
+  2  the input is unusable, or an error ended the command
+  3  a limit or Ctrl-C ended the command before it was done";

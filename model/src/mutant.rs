@@ -3,7 +3,10 @@
 //! A named design disables one mechanism that a design can choose to do without; a mutant
 //! breaks what no design can choose to break. This is the one list of them. The model checker
 //! takes a protection out of the store, the simulation takes the same one out of the traffic
-//! between the adapter and the engine, so that one name stands for one fault in both.
+//! between the adapter and the engine. One name stands for nearly the same fault in both. In the
+//! traffic, `renewal-unfenced` and `expiry-in-seconds` also strip the condition
+//! `#expiry <= :until`, `release-unfenced` and `release-forgotten` concern only releases that are
+//! transactions, and `blind-writes` concerns no transaction.
 
 use serde::{Deserialize, Serialize};
 

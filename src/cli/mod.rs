@@ -1,4 +1,4 @@
-//! What can be typed.
+//! The command line: commands, their options, and what `--help` says of them.
 
 #[cfg(madsim)]
 pub mod sim;
@@ -19,100 +19,101 @@ use sim::SimulationCommand;
 use stream::{AppendArgs, BenchArgs, ConsumeArgs, InitArgs, LookArgs, ReadArgs, ServeArgs};
 
 use crate::input::Input;
+use crate::status::EXIT_STATUS;
 
 /// Ordered event streams on DynamoDB: run them, and check their protocol.
 ///
-/// Without a command: checks the first draft of the protocol and the one that
-/// ships, draws how the draft goes wrong, runs a small stream in this process, and a few
-/// hundred clusters in simulation.
+/// Without a command, gapless checks the first draft of the protocol and the design that
+/// ships, draws how the draft goes wrong, runs a small stream on an embedded DynamoDB, and
+/// simulates 300 clusters.
 #[derive(Debug, Parser)]
 #[command(name = "gapless", version, after_help = EXIT_STATUS)]
 pub struct Cli {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
 
-/// What follows the help of commands that judge.
-pub(crate) const EXIT_STATUS: &str = "Exit status: 0 all holds · 1 violated · 2 unusable input · \
-                           3 a limit ended it before it was exhaustive";
-
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Check designs, exhaustively within bounds.
+    /// Check designs of the protocol exhaustively, within bounds.
     #[command(after_help = EXIT_STATUS)]
     Check(Box<CheckArgs>),
-    /// Walk through a design's states in the browser.
+    /// Explore a design's states in the browser.
     Explore(Box<ExploreArgs>),
-    /// List what can be chosen, and the designs that have names.
+    /// List the design space and the named designs.
     Designs(DesignsArgs),
     /// Those that simulate.
     #[command(flatten)]
     Simulation(SimulationCommand),
-    /// Create a stream's tables, or verify those that are there.
+    /// Create a stream's tables, or verify existing ones.
     Init(InitArgs),
-    /// Append events.
+    /// Append events from NDJSON.
     Append(AppendArgs),
-    /// Consume events for a group.
+    /// Consume events as a worker of a group.
     Consume(ConsumeArgs),
-    /// Read events without a group.
+    /// Print a stream's events, without a group.
     Read(ReadArgs),
-    /// Read events without a group, and go on as they come.
+    /// Print a stream's events, and new ones as they come.
     Tail(ReadArgs),
     /// Show partitions, heads, checkpoints, lag and leases.
     Status(LookArgs),
-    /// Prove or refute, from the tables alone, what the protocol promises.
+    /// Check the tables against what the protocol promises.
     Audit(LookArgs),
-    /// Serve a local DynamoDB on loopback.
+    /// Serve a local DynamoDB.
     Serve(ServeArgs),
-    /// Measure appends, with and without the protocol.
+    /// Measure appends and takeovers, beside bare calls of the SDK.
+    ///
+    /// Without --endpoint-url, --profile or --embedded, the tables are in this process's memory.
     Bench(BenchArgs),
 }
 
 /// `gapless check`
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// Names of designs, or TOML files.
+    /// Names of designs, or TOML files; `-` is standard input.
     #[arg(value_name = "DESIGN", default_value = "recommended")]
     pub designs: Vec<String>,
-    /// Check every named design against its declared verdict.
+    /// Check every named design, and compare each verdict with the declared one.
     #[arg(long, conflicts_with_all = ["designs", "replay"])]
     pub all: bool,
-    /// Step through a trace that `--trace` wrote, and check that its end is as it says.
+    /// Replay a decision log that `--trace` wrote, and check that it ends in the violation it
+    /// names; `-` is standard input.
     #[arg(long, value_name = "FILE", conflicts_with = "designs")]
     pub replay: Option<Input>,
     /// What clocks may do.
     #[arg(long, value_enum, default_value_t = ClocksArg::Timely)]
     pub clocks: ClocksArg,
-    /// Check only this invariant; may be given several times.
+    /// Check only this invariant, such as S1; may be repeated [default: all].
     #[arg(long, value_name = "NAME", value_parser = invariant)]
     pub property: Vec<Invariant>,
-    /// Threads to search with [default: the number of cores].
-    #[arg(long)]
+    /// How many threads search [default: the number of cores].
+    #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
-    /// End each check after this long, such as `90s` or `1h`.
+    /// End each check after this time, such as `90s` or `1h` [default: no limit].
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub timeout: Option<Duration>,
-    /// End each check when the process holds this much memory, such as `512MiB` or `16GiB`.
+    /// End each check when the process uses this much memory, such as `512MiB` or `16GiB`
+    /// [default: no limit].
     #[arg(long, value_name = "SIZE", value_parser = memory)]
     pub max_memory: Option<usize>,
-    /// Write the results for machines.
+    /// Write the results to FILE as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// Write the results as a JUnit report.
+    /// Write the results to FILE as a JUnit report.
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
-    /// Write each counterexample as a decision log (NDJSON) into this folder.
+    /// Write each counterexample to the folder DIR as a decision log (NDJSON).
     #[arg(long, value_name = "DIR")]
     pub trace: Option<PathBuf>,
-    /// Write each counterexample as a sequence diagram into this folder.
+    /// Write each counterexample to the folder DIR as a sequence diagram (SVG).
     #[arg(long, value_name = "DIR")]
     pub svg: Option<PathBuf>,
-    /// Fail if some kind of step, or some outcome of it, was never exercised.
+    /// Exit with 1 if a kind of step, or one of its outcomes, was never exercised.
     #[arg(long)]
     pub strict: bool,
-    /// How much of everything there is.
+    /// The bounds of the search.
     #[command(flatten)]
     pub bounds: BoundsArgs,
 }
@@ -120,16 +121,16 @@ pub struct CheckArgs {
 /// `gapless explore`
 #[derive(Debug, Args)]
 pub struct ExploreArgs {
-    /// The name of a design, or a TOML file.
+    /// The name of a design, or a TOML file; `-` is standard input.
     #[arg(value_name = "DESIGN", default_value = "recommended")]
     pub design: String,
-    /// The port on loopback.
-    #[arg(long, default_value_t = 3000)]
+    /// The port to listen on, on loopback.
+    #[arg(long, value_name = "PORT", default_value_t = 3000)]
     pub port: u16,
     /// What clocks may do.
     #[arg(long, value_enum, default_value_t = ClocksArg::Timely)]
     pub clocks: ClocksArg,
-    /// How much of everything there is.
+    /// The bounds of the search.
     #[command(flatten)]
     pub bounds: BoundsArgs,
 }
@@ -137,7 +138,7 @@ pub struct ExploreArgs {
 /// `gapless designs`
 #[derive(Debug, Args)]
 pub struct DesignsArgs {
-    /// What to show.
+    /// What to print.
     #[command(subcommand)]
     pub show: Option<DesignsCommand>,
 }
@@ -155,9 +156,9 @@ pub enum DesignsCommand {
 /// What clocks may do, on the command line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum ClocksArg {
-    /// They keep their bound.
+    /// A lease's owner knows that the lease has ended before anybody else does.
     Timely,
-    /// They do as they like; nobody can promise L2 then.
+    /// Clocks may be wrong by any amount. L2 cannot hold then, and is not checked.
     Unbounded,
 }
 
@@ -170,15 +171,15 @@ impl From<ClocksArg> for Clocks {
     }
 }
 
-/// A set of bounds to start from.
+/// A named set of bounds.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub enum BoundsName {
-    /// A second or less.
+    /// For a first look: at most a second.
     Tiny,
-    /// Ten seconds or less.
+    /// For every change: at most ten seconds.
     #[default]
     Default,
-    /// Everything at once: hundreds of millions of states, some twenty bytes each.
+    /// For a long run: hundreds of millions of states, about 20 bytes each.
     Deep,
 }
 
@@ -193,7 +194,7 @@ impl Args for BoundsArgs {
             .value_name("SET")
             .value_parser(clap::value_parser!(BoundsName))
             .default_value("default")
-            .help("Bounds to start from");
+            .help("The bounds of the search; each option below changes one of them");
         let each = Bounds::ALL.iter().map(|bound| {
             let get = bound.get;
             let (tiny, default, deep) =
@@ -203,7 +204,10 @@ impl Args for BoundsArgs {
                 .value_name("N")
                 .value_parser(clap::value_parser!(u8))
                 .help_heading("Bounds")
-                .help(format!("{} [tiny {tiny}, default {default}, deep {deep}]", bound.doc.trim()))
+                .help(format!(
+                    "{} [tiny: {tiny}, default: {default}, deep: {deep}]",
+                    bound.doc.trim()
+                ))
         });
         command.arg(set).args(each)
     }
@@ -255,5 +259,5 @@ fn memory(text: &str) -> Result<usize, String> {
         "g" | "gib" => 30,
         _ => return Err("the units are KiB, MiB and GiB".to_owned()),
     };
-    number.checked_mul(1 << shift).ok_or_else(|| "no machine has that much".to_owned())
+    number.checked_mul(1 << shift).ok_or_else(|| "the size is too large".to_owned())
 }

@@ -1,4 +1,4 @@
-//! What can be typed to the commands that use a stream.
+//! The options of the commands that use a stream.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,32 +8,33 @@ use gapless::{Layout, PartitionId, Position};
 
 use crate::input::Input;
 
-/// Which stream, and where it is.
+/// Which stream, where it is, and what all these commands share.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Where the stream is")]
 pub struct Place {
-    /// A DynamoDB endpoint, such as http://localhost:8000; AWS itself if none is given.
+    /// A DynamoDB endpoint, such as http://localhost:8000 [default: AWS].
     #[arg(long, value_name = "URL", conflicts_with = "embedded")]
     pub endpoint_url: Option<String>,
-    /// The AWS region [default: as the AWS command line has it].
-    #[arg(long)]
+    /// The AWS region [default: the AWS command line's].
+    #[arg(long, value_name = "NAME")]
     pub region: Option<String>,
-    /// The AWS profile [default: as the AWS command line has it].
-    #[arg(long)]
+    /// The AWS profile, for credentials and region [default: the AWS command line's].
+    #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
-    /// What the names of the stream's tables begin with.
+    /// The prefix of the stream's table names; each prefix is a stream of its own.
     #[arg(long, value_name = "PREFIX", default_value = "gapless-")]
     pub table_prefix: String,
-    /// A DynamoDB in this process, kept in FILE; without FILE it is gone with the process.
+    /// Use a DynamoDB inside this process, kept in FILE, one process at a time; without FILE
+    /// it is kept in memory and lost at the end.
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "")]
     pub embedded: Option<PathBuf>,
-    /// How long to go on trying while the store does not answer.
+    /// How long to keep trying while DynamoDB does not answer, before the command fails.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
     pub patience: Duration,
-    /// Write every request and its answer to FILE, as a decision log (NDJSON).
+    /// Write every request and its answer to FILE as a decision log (NDJSON) [default: none].
     #[arg(long, value_name = "FILE")]
     pub decisions: Option<PathBuf>,
-    /// Results as JSON.
+    /// Print results as JSON.
     #[arg(long)]
     pub json: bool,
 }
@@ -41,16 +42,19 @@ pub struct Place {
 /// `gapless init`
 #[derive(Clone, Debug, Args)]
 pub struct InitArgs {
-    /// How many partitions, a power of two; or `each-key`.
-    #[arg(long, default_value = "1")]
+    /// How many partitions share the keys, a power of two; or `each-key` for a partition of its
+    /// own for every key. Events are ordered within a partition.
+    #[arg(long, value_name = "N", default_value = "1")]
     pub partitions: Layout,
-    /// How long a worker may be silent before another takes over.
+    /// How long a worker may be silent before another one takes over its partition. A
+    /// shorter lease recovers faster from a crash, and costs more renewals.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     pub lease: Duration,
-    /// How long an empty slot may stand before a reader voids it.
+    /// How long a slot may stay empty, with later slots written, before a worker voids it.
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = humantime::parse_duration)]
     pub grace: Duration,
-    /// The most by which two workers' clocks may differ.
+    /// How far apart two workers' clocks may be. At most one worker is active as long as they
+    /// are not further apart.
     #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = humantime::parse_duration)]
     pub skew: Duration,
     /// Where it is.
@@ -65,14 +69,16 @@ pub struct AppendArgs {
     /// appended.
     #[arg(value_name = "FILE", default_value = "-")]
     pub input: Input,
-    /// The field that holds an event's key; without it all events have the same, empty key.
+    /// The field that holds an event's key: a string, number or boolean. Events of one key keep
+    /// their order [default: all events share the empty key].
     #[arg(long, value_name = "FIELD")]
     pub key: Option<String>,
-    /// A producer's name: a rerun of the same input appends nothing twice.
+    /// A producer's name. A rerun with the same name and input appends only what is missing;
+    /// without a name it appends everything again.
     #[arg(long, value_name = "NAME")]
     pub producer: Option<String>,
-    /// How many events share a slot at the most.
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    /// How many events may share a slot, 1 to 1000. Larger batches cost fewer requests.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub batch: u16,
     /// Where it is.
     #[command(flatten)]
@@ -82,32 +88,36 @@ pub struct AppendArgs {
 /// `gapless consume`
 #[derive(Clone, Debug, Args)]
 pub struct ConsumeArgs {
-    /// The group to consume for.
+    /// The group to consume for. Each group sees every event, and has its own checkpoints.
     #[arg(long, value_name = "NAME")]
     pub group: String,
-    /// Go on until interrupted.
+    /// Wait for new events, until the command is interrupted.
     #[arg(long, conflicts_with = "until_caught_up")]
     pub follow: bool,
-    /// End when the group has seen everything; this is so unless told otherwise.
+    /// End when the group has seen every event. This is the default.
     #[arg(long)]
     pub until_caught_up: bool,
-    /// A command that handles deliveries: it is given them as NDJSON on its standard
-    /// input, and GAPLESS_PARTITION, GAPLESS_EPOCH and GAPLESS_UPTO in its environment.
+    /// Run COMMAND in a shell for each delivery, instead of printing it. The command gets the
+    /// events as NDJSON on standard input, and GAPLESS_PARTITION, GAPLESS_EPOCH and GAPLESS_UPTO
+    /// in its environment. The checkpoint moves when it exits with 0.
     #[arg(long, value_name = "COMMAND")]
     pub exec: Option<String>,
-    /// How often a delivery is tried when the command fails.
-    #[arg(long, default_value_t = 5)]
+    /// How often a delivery is tried while COMMAND fails, before the worker ends.
+    #[arg(long, value_name = "N", default_value_t = 5)]
     pub attempts: u32,
-    /// How many partitions to consume at once.
-    #[arg(long, default_value_t = 16)]
+    /// How many partitions to consume at the same time.
+    #[arg(long, value_name = "N", default_value_t = 16)]
     pub concurrency: usize,
-    /// How often to look for work in the tables.
+    /// How often to look for work in the tables. A look reads at most one read unit for each
+    /// partition, and the group's items.
     #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = humantime::parse_duration)]
     pub sweep_every: Duration,
-    /// Hand over and end after this long.
+    /// Wait for new events until this time is over, such as `15m`; the leases are released in
+    /// its last tenth [default: no limit].
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub deadline: Option<Duration>,
-    /// Read the Events table's own stream too, and so hear of events before the next sweep.
+    /// Also read the Events table's own stream, which shows new events before the next look at
+    /// the tables.
     #[arg(long)]
     pub table_stream: bool,
     /// Where it is.
@@ -118,13 +128,13 @@ pub struct ConsumeArgs {
 /// `gapless read` and `gapless tail`
 #[derive(Clone, Debug, Args)]
 pub struct ReadArgs {
-    /// The events of one key.
-    #[arg(long, conflicts_with = "partition")]
+    /// Print only the events of one key.
+    #[arg(long, value_name = "KEY", conflicts_with = "partition")]
     pub key: Option<String>,
-    /// The events of one partition.
-    #[arg(long)]
+    /// Print only the events of one partition, such as p01.
+    #[arg(long, value_name = "ID")]
     pub partition: Option<PartitionId>,
-    /// Where to begin: a slot, or a slot and a place in it, such as 17.0.
+    /// Begin at this position: a slot, or a slot and a place in it, such as 17.0.
     #[arg(long, value_name = "POSITION", default_value = "0")]
     pub from: Position,
     /// Where it is.
@@ -143,24 +153,24 @@ pub struct LookArgs {
 /// `gapless serve`
 #[derive(Clone, Debug, Args)]
 pub struct ServeArgs {
-    /// The file to keep it in; without one it is gone with the process.
+    /// The file that keeps the tables [default: memory, lost at the end].
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// The port on loopback; 0 takes any that is free, and says which.
-    #[arg(long, default_value_t = 8000)]
+    /// The port to listen on, on loopback; 0 takes a free one and prints it.
+    #[arg(long, value_name = "PORT", default_value_t = 8000)]
     pub port: u16,
 }
 
 /// `gapless bench`
 #[derive(Clone, Debug, Args)]
 pub struct BenchArgs {
-    /// How long each measurement takes.
+    /// How long each of the nine measurements of appends takes.
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = humantime::parse_duration)]
     pub time: Duration,
-    /// How many bytes an event has.
-    #[arg(long, default_value_t = 100)]
+    /// The size of an event, in bytes.
+    #[arg(long, value_name = "BYTES", default_value_t = 100)]
     pub size: usize,
-    /// Where it is; the embedded engine in memory if nothing is said.
+    /// Where it is. Without an endpoint, profile or file: the embedded engine, in memory.
     #[command(flatten)]
     pub place: Place,
 }

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 /// The commands that simulate.
 #[derive(Debug, Subcommand)]
 pub enum SimulationCommand {
-    /// Run whole clusters in simulation (not in this build).
+    /// Simulate whole clusters (not in this build).
     Sim(Anything),
     /// Repeat a simulated run (not in this build).
     Replay(Anything),

@@ -152,7 +152,7 @@ fn replay_log(log: &Input, args: &CheckArgs) -> Result<Status, Failure> {
     let (decisions, told) = (&replayed.decisions, &replayed.told);
     let (steps, explanation) = (story::of(decisions, told), replayed.explanation.as_ref());
     writeln!(out, "{} under {} clocks\n", header.name, header.clocks.name())?;
-    let story = tell(decisions, told, explanation);
+    let story = tell(told, explanation);
     writeln!(out, "{story}\n{}\n{}", diagram::text(&steps), glossary(&story))?;
     if let Some(folder) = &args.svg {
         files::create_folder(folder)?;

@@ -20,13 +20,7 @@ use crate::status::Status;
 pub fn run() -> Result<Status, Failure> {
     interrupt::install_handler();
     let mut out = stdout().lock();
-    writeln!(
-        out,
-        "gapless: ordered event streams on DynamoDB.\n\n\
-         This checks two designs of the protocol exhaustively, the first draft (`seed`) and the one\n\
-         that ships (`recommended`), explains how the draft goes wrong, runs a small stream on an\n\
-         embedded DynamoDB, and simulates clusters under faults: less than a minute on two cores.\n"
-    )?;
+    announce(&mut out)?;
     let reports =
         ["seed", "recommended"].map(checked).into_iter().collect::<Result<Vec<_>, _>>()?;
     writeln!(out, "{}\n\n{}", table::results(&reports), table::legend(&reports))?;
@@ -53,6 +47,25 @@ pub fn run() -> Result<Status, Failure> {
     } else {
         Ok(Status::Unfinished)
     }
+}
+
+/// Says at once what will happen, and how long it takes.
+fn announce(out: &mut impl Write) -> Result<(), Failure> {
+    let parts = [
+        "check two designs of the protocol: the first draft (`seed`) and the one that ships \
+         (`recommended`)",
+        "explain how the first draft goes wrong",
+        "run a small stream on an embedded DynamoDB",
+    ];
+    let parts = parts.map(str::to_owned).into_iter().chain(simulation::announcement());
+    writeln!(out, "gapless: ordered event streams on DynamoDB.\n")?;
+    writeln!(out, "This takes about 15 seconds on two cores:")?;
+    for (number, part) in (1..).zip(parts) {
+        writeln!(out, "  {number}. {part}")?;
+    }
+    writeln!(out)?;
+    out.flush()?;
+    Ok(())
 }
 
 fn checked(name: &str) -> Result<Report, Failure> {

@@ -14,6 +14,11 @@ use crate::status::Status;
 /// How many seeds the main job runs.
 const SEEDS: u64 = 300;
 
+/// What the main job says of its last part beforehand.
+pub fn announcement() -> Option<String> {
+    Some(format!("simulate {SEEDS} clusters, under faults drawn from seeds"))
+}
+
 /// Runs one of the commands.
 pub fn run(command: &SimulationCommand) -> Result<Status, Failure> {
     match command {
@@ -25,7 +30,7 @@ pub fn run(command: &SimulationCommand) -> Result<Status, Failure> {
 
 /// The main job's part: the recommended design under a swarm of faults.
 pub fn showcase(out: &mut impl Write) -> Result<Status, Failure> {
-    writeln!(out, "\nAnd whole clusters in simulation, under faults drawn from {SEEDS} seeds:\n")?;
+    writeln!(out, "\nSimulating {SEEDS} clusters, under faults drawn from as many seeds:\n")?;
     let campaign = Campaign::new(Design::RECOMMENDED, Profile::Swarm, SEEDS);
     let simulated = sim::run_campaign(&campaign, "recommended");
     writeln!(out, "{}", simulation::summary("recommended", &campaign, &simulated))?;

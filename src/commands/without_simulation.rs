@@ -9,6 +9,11 @@ use crate::status::Status;
 const ABSENT: &str = "this build has no simulation";
 const INSTEAD: &str = "build in the repository, or set RUSTFLAGS=\"--cfg madsim\"";
 
+/// There is no last part to announce.
+pub fn announcement() -> Option<String> {
+    None
+}
+
 /// Refuses each of the commands.
 pub fn run(_command: &SimulationCommand) -> Result<Status, Failure> {
     Err(Failure::Usage { what: ABSENT.to_owned(), help: INSTEAD.to_owned() })

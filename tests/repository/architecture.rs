@@ -34,7 +34,6 @@ const PLANS: [Plan; 4] = [
         src: "model/src",
         rooms: &[
             "check",
-            "mutant",
             "log",
             "append",
             "consume",

@@ -242,7 +242,7 @@ impl Appender {
                 break;
             }
             let Some(next) = waiting.pop_front() else { break };
-            // D1: an append that was dropped before its group began is not written.
+            // An append that was dropped before its group began is not written.
             if next.receipt.is_canceled() {
                 continue;
             }

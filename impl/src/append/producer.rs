@@ -58,7 +58,8 @@ struct PartitionFeed {
 #[non_exhaustive]
 pub enum ProducerError {
     /// An append failed, or the claim of a partition. If the error is transient, call the
-    /// same method again: the producer goes on with the same append.
+    /// same method again: the producer goes on with the same append. The exception is the last
+    /// batch of an earlier run, see [`Producer::flush`].
     #[error(transparent)]
     Append(#[from] AppendError),
     /// The stream's design has no named producers. Append without a name, or choose another
@@ -77,7 +78,8 @@ pub enum ProducerError {
         last: Number,
     },
     /// The input is not the one that earlier runs of this name had. Nothing more is
-    /// appended there; choose another name, or the same input.
+    /// appended there; choose another name, or the same input. [`Producer::finish`] also
+    /// reports it for the right input, if the last batch of an earlier run is not settled.
     #[error(
         "an earlier run appended up to event {number} of its input to {partition}, and this input \
          has no such event there: it is another input, or `{name}` is another producer's name"
@@ -146,7 +148,8 @@ impl Producer {
     ///
     /// Dropping the future can lose the receipts, and the event may or may not be taken:
     /// push it again, and ignore [`ProducerError::Order`] if it was. The next push or flush
-    /// goes on with an append that was under way.
+    /// goes on with an append that was under way, but for the known limit of
+    /// [`Producer::flush`].
     ///
     /// # Errors
     /// Returns [`ProducerError`]. After [`ProducerError::Append`] with a transient error the
@@ -194,6 +197,11 @@ impl Producer {
     /// Dropping the future can lose receipts, and no event: the next call goes on with the
     /// appends that were under way.
     ///
+    /// A known limit: a partition is skipped while the last batch of an earlier run is not
+    /// settled there, and what waits there is not appended. If settling it fails in a push, or
+    /// the future of that push is dropped, no flush tries again; only a later push that fills a
+    /// batch of that partition does. Otherwise rerun the producer.
+    ///
     /// # Errors
     /// Returns the first [`ProducerError`]. What was not appended still waits.
     pub async fn flush(&mut self) -> Result<Vec<Receipt>, ProducerError> {
@@ -213,7 +221,8 @@ impl Producer {
     ///
     /// # Errors
     /// Returns [`ProducerError::OtherInput`] if the input ended before the last event that an
-    /// earlier run took a slot for, and otherwise the errors of [`Producer::flush`].
+    /// earlier run took a slot for, or if the batch of that event is not settled (the known
+    /// limit of [`Producer::flush`]), and otherwise the errors of [`Producer::flush`].
     pub async fn finish(mut self) -> Result<(Vec<Receipt>, u64), ProducerError> {
         let receipts = self.flush().await?;
         let unsettled = self.feeds.iter().find_map(|(partition, feed)| {

@@ -22,6 +22,14 @@ pub struct Receipt {
     pub events: u32,
 }
 
+impl Receipt {
+    /// Restores a receipt from its parts, which another process stored or sent.
+    #[must_use]
+    pub fn new(partition: PartitionId, position: Position, events: u32) -> Receipt {
+        Receipt { partition, position, events }
+    }
+}
+
 /// Why an append has no receipt.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

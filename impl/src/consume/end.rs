@@ -37,7 +37,8 @@ pub enum WorkerError {
         why: HandlerError,
     },
     /// The store refused a request for good, or did not answer for as long as patience
-    /// lasts. If the error is transient, run the worker again.
+    /// lasts. If the error is transient, make a new worker and run that: this one stays asked
+    /// to stop, so another run of it returns at once, and without an error.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -101,7 +101,7 @@ impl<'a, H: Handler> Turn<'a, H> {
         let TurnSetting { shared, partition, stop, .. } = self.setting;
         shared.show_start(self.observed());
         loop {
-            // L2: a worker looks at its clock before it acts.
+            // L2: a worker looks at its clock before it acts, a retry of the handler included.
             let now = shared.clock.now();
             self.tell(now, News::Time);
             if stop.is_asked() && self.machine.may_stop() {
@@ -171,11 +171,11 @@ impl<'a, H: Handler> Turn<'a, H> {
         let TurnSetting { shared, partition, retries, .. } = self.setting;
         match handled {
             Handled::Finished => {
-                // D3: only what the handler finished lets the checkpoint move.
                 self.delivered += self.in_hand;
                 (self.attempt, self.rest) = (1, Backoff::new(retries.first));
                 // If the lease ended meanwhile, the machine no longer waits for the handler.
                 if self.machine.wants(&shared.rules).deliver.is_some() {
+                    // D3: only what the handler finished lets the checkpoint move.
                     self.tell(now, News::Handled);
                 }
             }
@@ -189,7 +189,6 @@ impl<'a, H: Handler> Turn<'a, H> {
                 let resting = shared.clock.sleep(self.rest.next()).map(|()| Handled::Rested);
                 self.beside.handle(fence, resting.boxed());
             }
-            // L2: the machine was told the time before this, as the lease may have ended.
             Handled::Rested => self.attempt += 1,
         }
         Ok(())

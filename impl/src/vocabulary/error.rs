@@ -36,7 +36,8 @@ pub enum StoreError {
         why: String,
     },
     /// An item is not as this version writes it: another version, or another program,
-    /// wrote it. Nothing was changed; use the release that wrote it, or repair the item.
+    /// wrote it. The request may have been applied, as the answer of an update is read after
+    /// the update. Use the release that wrote the item, or repair it.
     #[error("{table}: {item}: {what}")]
     Malformed {
         /// The table.

@@ -80,6 +80,7 @@ impl Token {
     /// Creates a new token for an anonymous append: 128 random bits.
     #[must_use]
     pub fn fresh() -> Token {
+        // P1: no append takes another's slot for its own, and reports an event that is not there.
         Token::from(format!("{:032x}", fastrand::u128(..)))
     }
 

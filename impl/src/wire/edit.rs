@@ -147,6 +147,7 @@ pub(super) fn absent(
     let check = ConditionCheck::builder()
         .table_name(table)
         .set_key(Some(key))
+        // P1: a lease is released only while the slot after its checkpoint is empty.
         .condition_expression(format!("attribute_not_exists({attribute})"))
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
         .build()

@@ -36,6 +36,8 @@ impl Wire {
     fn while_active(edit: Edit) -> Edit {
         edit.name("#active", names::ACTIVE)
             .value(":true", AttributeValue::Bool(true))
+            // L2: an owner that has released the lease cannot go on with it.
+            // P1: a trigger must not count on an owner that has left.
             .only_if("#active = :true")
     }
 
@@ -85,6 +87,7 @@ impl Wire {
             .value(":zero", number(0))
             .value(":v", number(names::THIS_VERSION))
             .set("#active = :true, #owner = :owner, #expiry = :until, #wake = :zero, #v = :v")
+            // D2: the next owner begins behind what the last one finished.
             .set("#checkpoint = if_not_exists(#checkpoint, :zero)")
             .set("#beat = if_not_exists(#beat, :zero)")
     }
@@ -118,17 +121,18 @@ impl Wire {
             .set("#epoch = if_not_exists(#epoch, :zero) + :one");
         let (edit, ended) = match free {
             Free::Inactive => (edit, ""),
-            // L2: a lease that is active must have ended, by this clock and the skew.
+            // By this clock and the skew.
             Free::EndedBy(time) => {
                 (edit.value(":now", number(time.as_millis())), " OR #expiry <= :now")
             }
-            // L2: or it showed no sign of life for its whole length.
+            // It showed no sign of life for its whole length.
             Free::Unchanged { epoch, beat } => (
                 edit.value(":seenEpoch", number(epoch.0)).value(":seenBeat", number(*beat)),
                 " OR (#epoch = :seenEpoch AND #beat = :seenBeat)",
             ),
         };
         // A lease that another version of the format wrote is left alone.
+        // L2: a lease that is active is taken only if it has ended.
         let free = format!("attribute_not_exists(#v) OR (#v = :v AND (#active = :false{ended}))");
         self.leased(edit.only_if(&free)).await
     }

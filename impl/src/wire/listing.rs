@@ -91,7 +91,6 @@ impl Wire {
             while !keys.is_empty() {
                 let wanted = KeysAndAttributes::builder()
                     .set_keys(Some(keys))
-                    // P1: "caught up" must not rest on a head that is behind.
                     .consistent_read(consistency.is_strong())
                     .projection_expression("#partition, #head")
                     .expression_attribute_names("#partition", names::PARTITION)

@@ -75,7 +75,6 @@ impl Wire {
             .expression_attribute_names("#slot", names::SEQ)
             .expression_attribute_values(":partition", text(partition.as_str()))
             .expression_attribute_values(":after", number(after.0))
-            // P1: what looks like the tail counts only if the read was consistent.
             .consistent_read(consistent)
             .limit(Slots::LIMIT as i32)
             .send()
@@ -106,7 +105,6 @@ impl Wire {
         partition: &PartitionId,
         slot: Seq,
     ) -> Result<Reply<Live>, StoreError> {
-        // D3: a gap is settled for good before a reader may pass it.
         let mut item = slot_key(partition, slot);
         item.insert(names::VOID.to_owned(), AttributeValue::Bool(true));
         item.insert(names::AT.to_owned(), self.at());

@@ -27,7 +27,7 @@ pub struct Append<V: Vocabulary> {
 /// The producer of an append.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Identity<V: Vocabulary> {
-    /// A producer without a name. If it dies and its input is appended anew, an event can be in
+    /// A producer without a name. If it dies and its input is appended again, an event can be in
     /// the log twice.
     Anonymous,
     /// A producer that keeps its name across restarts, and appends nothing twice.

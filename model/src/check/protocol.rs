@@ -64,7 +64,7 @@ pub(super) enum Steps {
 impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>
     Protocol<P, W, G, S, L>
 {
-    /// Returns a protocol to check for the given invariants, with reduction and without a tamper.
+    /// Returns a protocol to check for the given invariants, with reduction and without a mutant.
     ///
     /// The bounds must fit the sizes of the world.
     #[must_use]

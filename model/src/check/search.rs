@@ -30,7 +30,7 @@ pub struct Task {
     pub clocks: Clocks,
     /// The invariants to check; see [`Task::applicable`]. Default: all of those.
     pub checked: Vec<Invariant>,
-    /// The protection that is taken out, if one is. Default: none.
+    /// The protection that is taken out, if one is; see [`Mutant::is_in_model`]. Default: none.
     pub mutant: Option<Mutant>,
     /// Whether to leave out orders of steps that make no difference to any verdict. Default: yes.
     pub reduced: bool,
@@ -210,6 +210,9 @@ pub(super) use in_world_of;
 ///
 /// It blocks until the search is exhausted, a limit is reached or the `watch` ends it. Then it
 /// searches for the shortest counterexample of each violated invariant.
+///
+/// # Panics
+/// If the task takes out a protection that the checked model does not have.
 pub fn check(task: &Task, watch: &mut dyn Watch) -> Report {
     in_world_of!(&task.bounds, check_in(task, watch))
 }
@@ -227,6 +230,8 @@ pub(super) fn protocol<
     checked: Vec<Invariant>,
 ) -> Protocol<P, W, G, S, L> {
     let mut protocol = Protocol::new(task.design, bounds, task.clocks, checked);
+    let in_model = task.mutant.is_none_or(Mutant::is_in_model);
+    assert!(in_model, "the checked model does not have what {:?} takes out", task.mutant);
     protocol.mutant = task.mutant;
     protocol.reduced = task.reduced;
     protocol

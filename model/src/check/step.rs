@@ -307,8 +307,8 @@ fn judge_lease<const P: usize, const W: usize, const G: usize, const S: usize, c
         world.ghost.broken.insert(Invariant::L1);
     }
     let moved = after.checkpoint != before.checkpoint;
-    let strange = sender.is_some_and(|sender| sender != before.owner);
-    if after.checkpoint < before.checkpoint || (moved && strange) {
+    let by_another = sender.is_some_and(|sender| sender != before.owner);
+    if after.checkpoint < before.checkpoint || (moved && by_another) {
         world.ghost.broken.insert(Invariant::L3);
     }
 }

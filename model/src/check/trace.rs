@@ -41,7 +41,10 @@ pub struct Trace {
 }
 
 /// The first line of a log.
+// A field that this version does not know could be a protection taken out: the log is refused,
+// not replayed without it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Header {
     /// [`FORMAT`].
     pub format: String,
@@ -79,10 +82,10 @@ pub struct Decision {
 /// Why a log cannot be replayed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
-    /// It holds nothing.
+    /// The log has no line.
     #[error("the log is empty; its first line should be a header")]
     Empty,
-    /// A line is not what it should be.
+    /// A line is no JSON, or lacks a field of a header or a decision.
     #[error("line {line}: {source}")]
     Line {
         /// The line, from 1.
@@ -90,19 +93,19 @@ pub enum ReplayError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
-    /// It is something else.
+    /// The header names another format.
     #[error("line 1: the format is `{found}`; this reads `{FORMAT}`")]
     Format {
-        /// What it says it is.
+        /// The format that it names.
         found: String,
     },
-    /// It is of another version.
+    /// The log has another version of the format.
     #[error("line 1: version {found}; this reads version {VERSION}")]
     Version {
         /// The version it has.
         found: u32,
     },
-    /// The design in it is none.
+    /// The header's design has an axis or a value that is unknown.
     #[error("line 1: the design's `{axis}` cannot be `{value}`")]
     Design {
         /// The axis.
@@ -110,10 +113,15 @@ pub enum ReplayError {
         /// The value.
         value: String,
     },
-    /// The bounds in it cannot be met.
+    /// The mutant in it concerns a protection that the checked model does not have.
+    #[error(
+        "line 1: the mutant `{0}` exists in the traffic alone, so the checker cannot replay it"
+    )]
+    Mutant(&'static str),
+    /// The checker does not accept the header's bounds.
     #[error("line 1: {0}")]
     Bounds(#[from] super::bounds::BoundsError),
-    /// A step cannot be taken where it stands.
+    /// A step is not possible in the state that the steps before it lead to.
     #[error(
         "line {line}: this step is not possible here; the log was written for another design, \
          or by another version of the protocol"
@@ -122,7 +130,7 @@ pub enum ReplayError {
         /// The line.
         line: usize,
     },
-    /// A step is possible, and something else comes of it.
+    /// A step is possible, but its outcome is not the one that the log states.
     #[error("line {line}: the log says `{logged}`, and what happens is `{happens}`")]
     Differs {
         /// The line.
@@ -200,7 +208,7 @@ impl Trace {
     /// The whole counterexample for people, without a title: what went wrong, each step, and the end.
     #[must_use]
     pub fn story(&self) -> String {
-        story(&self.decisions, &self.told, Some(&self.explanation))
+        story(&self.told, Some(&self.explanation))
     }
 
     /// How many faults struck.
@@ -228,7 +236,8 @@ impl Trace {
 /// Replays a log, step by step.
 ///
 /// # Errors
-/// The first line that is not what it should be, or that cannot happen.
+/// Returns a [`ReplayError`] for the first line that cannot be read, or whose step is not possible
+/// or has another outcome.
 pub fn replay(text: &str) -> Result<Replayed, ReplayError> {
     let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let (_, first) = lines.next().ok_or(ReplayError::Empty)?;
@@ -240,6 +249,9 @@ pub fn replay(text: &str) -> Result<Replayed, ReplayError> {
         return Err(ReplayError::Version { found: header.version });
     }
     header.bounds.validate()?;
+    if let Some(mutant) = header.mutant.filter(|mutant| !mutant.is_in_model()) {
+        return Err(ReplayError::Mutant(mutant.name()));
+    }
     let mut design = Design::RECOMMENDED;
     for (name, value) in &header.design {
         let chosen = Axis::named(name).is_some_and(|axis| axis.choose(&mut design, value));
@@ -303,12 +315,13 @@ fn walk<const P: usize, const W: usize, const G: usize, const S: usize, const L:
         if !protocol.is_possible(&world, action) {
             return walked;
         }
-        let Words { who, did, answer, heard, fault } = protocol.words(&world, action);
+        let words = protocol.words(&world, action);
         let Some(next) = protocol.step(&world, action) else { return walked };
         path.push(&protocol, &world, action, &next);
         world = next;
         let step = walked.decisions.len() + 1;
-        walked.told.push(Told::new(&path, step, &did));
+        walked.told.push(Told::new(&path, step, &words));
+        let Words { who, did, answer, heard, fault } = words;
         let (who, fault) = (who.to_string(), fault.map(str::to_owned));
         walked.decisions.push(Decision {
             line: Line { step, who, did, answer, heard, fault },

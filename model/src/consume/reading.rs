@@ -150,6 +150,7 @@ pub(super) fn read_phase<V: Vocabulary>(rules: &Rules<V>) -> Phase<V> {
 /// Whether the first look at the next page is strongly consistent.
 pub(super) fn reads_consistently<V: Vocabulary>(rules: &Rules<V>) -> bool {
     match rules.design.read {
+        // P1: what looks like the tail counts only if the read was consistent.
         Read::Consistent => true,
         Read::Eventual | Read::EventualConfirmed => false,
     }

@@ -96,6 +96,7 @@ pub fn apply<V: Vocabulary, T: Tables<V>>(
             release(tables, group, partition, *fence, *guard)
         }
         Request::Wake { group, partition } => update_lease(tables, group, partition, |lease| {
+            // P1: a trigger must not count on an owner that has left.
             lease.active.then(|| Lease { wake: lease.wake + 1, ..lease.clone() })
         }),
     }
@@ -146,12 +147,13 @@ fn claim<V: Vocabulary, T: Tables<V>>(
     seen: Option<Record>,
 ) -> Reply<V> {
     let old = tables.record(partition, name);
+    // S2: of two claims of one record one is refused, so a run's epoch is its own.
     if old != seen {
         return Reply::NotClaimed(old);
     }
     let record = match old {
         None => Record::claimed(Epoch::ZERO.next()),
-        // S2: a request that an earlier run still has under way demands its own epoch, and fails.
+        // A request that an earlier run still has under way demands its own epoch, and fails.
         Some(record) => Record { epoch: record.epoch.next(), ..record },
     };
     tables.set_record(partition, name, record);
@@ -196,6 +198,7 @@ fn raise_and_write<V: Vocabulary, T: Tables<V>>(
     write: &Write<V>,
 ) -> Reply<V> {
     match (refusing_head(tables, raise), occupant(tables, write)) {
+        // S1, S2: both conditions hold, or neither item changes.
         (None, None) => {
             let head = give_out(tables, raise);
             put_events(tables, write);
@@ -228,6 +231,7 @@ fn acquire<V: Vocabulary, T: Tables<V>>(
 /// Whether a held lease can be taken all the same.
 fn is_free<V: Vocabulary>(lease: &Lease<V>, free: &Free<V>) -> bool {
     match free {
+        // L2: a lease that is held has ended, or has shown no sign of life for its whole length.
         Free::Inactive => false,
         Free::EndedBy(time) => lease.until <= *time,
         Free::Unchanged { epoch, beat } => lease.epoch == *epoch && lease.beat == *beat,
@@ -247,6 +251,7 @@ fn taken_lease<V: Vocabulary>(
 }
 
 fn passes_fence<V: Vocabulary>(lease: &Lease<V>, fence: Option<Epoch>) -> bool {
+    // L3: a request of an earlier epoch is refused.
     fence.is_none_or(|epoch| lease.epoch == epoch)
 }
 
@@ -287,11 +292,13 @@ fn release<V: Vocabulary, T: Tables<V>>(
     };
     let old = tables.lease(group, partition);
     let woken = |lease: &Lease<V>| match guard {
+        // P1: a trigger that found the lease held must not be lost.
         Guard::Unwoken(wake) => lease.wake != wake,
         Guard::None | Guard::Empty(_) => false,
     };
     match old {
         // L2: only the current epoch gives the lease up, so an earlier owner cannot free it.
+        // P1: and only if no trigger came meanwhile.
         Some(lease) if passes_fence(&lease, fence) && lease.active && !woken(&lease) => {
             // P1: the owner has to see what came in behind its checkpoint before it leaves.
             if taken {

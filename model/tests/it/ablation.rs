@@ -51,7 +51,7 @@ fn every_counterexample_replays_to_the_same_violation() {
     }
 }
 
-/// `GAPLESS_REWRITE=1 cargo test -p gapless-model --test ablation` writes the files anew.
+/// `GAPLESS_REWRITE=1 cargo test -p gapless-model --features check golden` writes the files anew.
 #[test]
 fn every_counterexample_is_told_as_in_its_golden_file() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata");

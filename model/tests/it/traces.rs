@@ -88,3 +88,17 @@ fn bounds_that_cannot_be_met_are_refused() {
     let log = skipped().to_ndjson().replacen("\"producers\":2", "\"producers\":99", 1);
     assert!(matches!(replay(&log), Err(ReplayError::Bounds(_))));
 }
+
+#[test]
+fn a_mutant_of_the_traffic_alone_is_refused() {
+    let broken = "\"mutant\":\"stale-reads\",\"violates\"";
+    let log = skipped().to_ndjson().replacen("\"violates\"", broken, 1);
+    assert!(matches!(replay(&log), Err(ReplayError::Mutant("stale-reads"))));
+}
+
+#[test]
+fn a_header_with_an_unknown_field_is_refused() {
+    let older = "\"tamper\":\"unguarded-voids\",\"violates\"";
+    let log = skipped().to_ndjson().replacen("\"violates\"", older, 1);
+    assert!(matches!(replay(&log), Err(ReplayError::Line { line: 1, .. })));
+}

@@ -3,7 +3,8 @@
 /// A request as the decision log words it, as something to do.
 pub(super) fn asked(did: &str) -> String {
     // Without a fence its other condition comes first.
-    did.replace("release the lease and ", "release the lease if ")
+    let did = did.replace("release the lease and ", "release the lease if ");
+    did.replace("0 triggers came", "no trigger came").replace("1 triggers came", "1 trigger came")
 }
 
 /// A step as the decision log words it, as something that is done.

@@ -234,7 +234,7 @@ fn ends(path: &Path, worker: WorkerNo, turn: &Turn, slot: usize, prompt: bool) -
             !late(path.before(step)) && late(path.after(step))
         });
         let at = ended.map_or(String::new(), |step| format!(" at step {step}"));
-        return format!("worker {worker} stops because its lease ended{at}, and drops its trigger");
+        return format!("worker {worker}, whose lease ended{at}, stops and drops its trigger");
     }
     match turn.machine.wants(&path.rules).store {
         Some(Request::Release { .. }) => {

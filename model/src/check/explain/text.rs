@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use super::super::action::Action;
-use super::super::trace::Decision;
 use super::explanation::Explanation;
 use super::told::Told;
 
@@ -12,13 +10,13 @@ const WIDTH: usize = 100;
 
 /// Tells a path from its first step to its last, and explains its end where that breaks something.
 #[must_use]
-pub fn story(decisions: &[Decision], told: &[Told], explanation: Option<&Explanation>) -> String {
+pub fn story(told: &[Told], explanation: Option<&Explanation>) -> String {
     let mut text = String::new();
     if let Some(explanation) = explanation {
         paragraph(&mut text, "", &explanation.sentence);
         text.push('\n');
     }
-    numbered(&mut text, decisions, told);
+    numbered(&mut text, told);
     if let Some(explanation) = explanation {
         let _ = write!(text, "\n{}", ending(explanation));
     }
@@ -40,16 +38,14 @@ pub fn ending(explanation: &Explanation) -> String {
 }
 
 /// Steps, each with what it changed in the tables.
-fn numbered(text: &mut String, decisions: &[Decision], told: &[Told]) {
+fn numbered(text: &mut String, told: &[Told]) {
     let width = told.iter().map(|told| told.who.chars().count()).max().unwrap_or(0);
-    for (decision, Told { who, did, changes }) in decisions.iter().zip(told) {
-        let _ = write!(text, "{:>3}. {who:<width$}  {did}", decision.line.step);
-        if let Some(answer) = &decision.line.answer {
-            let late = matches!(decision.action, Action::Arrive { .. });
-            let unheard = if decision.line.heard || late { "" } else { " (unheard)" };
-            let _ = write!(text, " -> {answer}{unheard}");
+    for (index, Told { who, did, answer, fault, changes }) in told.iter().enumerate() {
+        let _ = write!(text, "{:>3}. {who:<width$}  {did}", index + 1);
+        if let Some(answer) = answer {
+            let _ = write!(text, " -> {answer}");
         }
-        if let Some(fault) = &decision.line.fault {
+        if let Some(fault) = fault {
             let _ = write!(text, "   [fault: {fault}]");
         }
         text.push('\n');

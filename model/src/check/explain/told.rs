@@ -1,6 +1,7 @@
 //! The steps of a path, told: who did what, and what that changed in the tables.
 
 use super::super::action::{Action, Process};
+use super::super::describe::Words;
 use super::path::Path;
 use super::phrase::{asked, does};
 use super::state;
@@ -13,13 +14,18 @@ pub struct Told {
     pub who: String,
     /// What was done.
     pub did: String,
+    /// What the store answered.
+    pub answer: Option<String>,
+    /// The fault that struck.
+    pub fault: Option<&'static str>,
     /// The lines of the tables that it changed.
     pub changes: Vec<String>,
 }
 
 impl Told {
-    /// Tells a step of a path; `did` is what the decision log says of it.
-    pub(in crate::check) fn new(path: &Path, step: usize, did: &str) -> Told {
+    /// Tells a step of a path; `words` are those of the decision log.
+    pub(in crate::check) fn new(path: &Path, step: usize, words: &Words) -> Told {
+        let Words { who: _, did, answer, heard, fault } = words;
         let deed = path.deed(step);
         let who = match deed.action {
             Action::Arrive { .. } | Action::DuplicateTrigger { .. } => "network".to_owned(),
@@ -46,6 +52,11 @@ impl Told {
         let (before, after) =
             (state::tables(path, path.before(step)), state::tables(path, path.after(step)));
         let changes = after.into_iter().filter(|line| !before.contains(line)).collect();
-        Told { who, did, changes }
+        let waited = !matches!(deed.action, Action::Arrive { .. });
+        let answer = answer.as_ref().map(|answer| match heard {
+            false if waited => format!("{answer} (unheard)"),
+            _ => answer.clone(),
+        });
+        Told { who, did, answer, fault: *fault, changes }
     }
 }

@@ -2,21 +2,18 @@
 //! say to bad input. Each runs on the embedded engine in a file, or on nothing at all.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
-use std::process::{Child, Stdio};
 
 use assert_cmd::Command;
 use predicates::prelude::PredicateBooleanExt as _;
 use predicates::str::{contains, is_empty};
-use serde_json::Value;
 
-fn folder() -> tempfile::TempDir {
+pub fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
 }
 
 /// The command, in a folder of its own, without anybody's AWS configuration.
-fn gapless(folder: &Path, args: &[&str]) -> Command {
+pub fn gapless(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("gapless"));
     command.args(args).current_dir(folder).env("NO_COLOR", "1").env_remove("RUST_BACKTRACE");
     for variable in ["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"] {
@@ -27,14 +24,14 @@ fn gapless(folder: &Path, args: &[&str]) -> Command {
 }
 
 /// The same on the stream in `s.db`.
-fn on(folder: &Path, args: &[&str]) -> Command {
+pub fn on(folder: &Path, args: &[&str]) -> Command {
     let mut command = gapless(folder, args);
     command.args(["--embedded", "s.db"]);
     command
 }
 
 /// A folder with a stream in two partitions.
-fn stream() -> tempfile::TempDir {
+pub fn stream() -> tempfile::TempDir {
     let folder = folder();
     on(folder.path(), &["init", "--partitions", "2", "--lease", "1s", "--grace", "100ms"])
         .assert()
@@ -43,7 +40,7 @@ fn stream() -> tempfile::TempDir {
     folder
 }
 
-const EVENTS: &str = r#"{"id":"a","n":1}
+pub const EVENTS: &str = r#"{"id":"a","n":1}
 {"id":"b","n":2}
 {"id":"a","n":3}
 "#;
@@ -136,220 +133,6 @@ fn an_audit_finds_what_should_not_be_there() {
         deleted.send().await.expect("deleted");
     });
     on(path, &["audit"]).assert().code(1).stdout(contains("D3").and(contains("is empty")));
-}
-
-/// Starts the command on the stream in `s.db`, with its standard streams in pipes.
-fn start(folder: &Path, args: &[&str]) -> Child {
-    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("gapless"));
-    command.args(args).args(["--embedded", "s.db"]).current_dir(folder).env("NO_COLOR", "1");
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.spawn().expect("the command starts")
-}
-
-/// Reads one line of a command's output, closes that, and waits for its end: the line, the
-/// exit status, and what it wrote on standard error.
-fn head(mut child: Child) -> (String, Option<i32>, String) {
-    let mut line = String::new();
-    let mut out = BufReader::new(child.stdout.take().expect("its output"));
-    out.read_line(&mut line).expect("a line");
-    drop(out);
-    let status = child.wait().expect("it ends");
-    let mut errors = String::new();
-    child.stderr.take().expect("its errors").read_to_string(&mut errors).expect("text");
-    (line, status.code(), errors)
-}
-
-fn positions(ndjson: &[u8]) -> Vec<u64> {
-    let slot = |line: &str| {
-        let line: Value = serde_json::from_str(line).expect("NDJSON");
-        let position = line["position"].as_str().expect("a position").to_owned();
-        position.split('.').next().and_then(|slot| slot.parse().ok()).expect("a slot")
-    };
-    String::from_utf8_lossy(ndjson).lines().map(slot).collect()
-}
-
-/// The group's only checkpoint, and whether its lease is held.
-fn standing(folder: &Path) -> (u64, bool) {
-    let status = on(folder, &["status", "--json"]).assert().code(0);
-    let status: Value = serde_json::from_slice(&status.get_output().stdout).expect("JSON");
-    let lease = &status["partitions"][0]["groups"][0]["lease"];
-    let checkpoint = lease["checkpoint"].as_u64().expect("a checkpoint");
-    (checkpoint, lease["active"].as_bool().expect("a flag"))
-}
-
-mod closed_output {
-    use super::*;
-
-    /// More than a pipe holds, in one partition, an event a slot.
-    fn large_stream() -> tempfile::TempDir {
-        let folder = folder();
-        on(folder.path(), &["init"]).assert().code(0);
-        let event = |n: usize| format!("{{\"n\":{n},\"x\":\"{}\"}}\n", "x".repeat(3000));
-        let events: String = (1..=300).map(event).collect();
-        on(folder.path(), &["append", "--batch", "1"]).write_stdin(events).assert().code(0);
-        folder
-    }
-
-    #[test]
-    fn consume_ends_quietly_and_releases_what_it_did_not_print() {
-        let folder = large_stream();
-        let path = folder.path();
-        let (line, status, errors) = head(start(path, &["consume", "--group", "g"]));
-        assert_eq!((positions(line.as_bytes()), status, errors.as_str()), (vec![1], Some(0), ""));
-        let (checkpoint, held) = standing(path);
-        assert!(!held, "the lease is released");
-        assert!(checkpoint < 300, "what was not printed is not checkpointed");
-        let rest = on(path, &["consume", "--group", "g"]).assert().code(0);
-        let rest = positions(&rest.get_output().stdout);
-        assert_eq!(rest, (checkpoint + 1..=300).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn consume_that_follows_notices_at_once() {
-        let folder = folder();
-        let path = folder.path();
-        on(path, &["init"]).assert().code(0);
-        on(path, &["append"]).write_stdin("1\n").assert().code(0);
-        let (line, status, errors) = head(start(path, &["consume", "--group", "g", "--follow"]));
-        assert_eq!((positions(line.as_bytes()), status, errors.as_str()), (vec![1], Some(0), ""));
-        assert_eq!(standing(path), (1, false));
-        // Begins at the first event that was not printed.
-        on(path, &["append"]).write_stdin("2\n").assert().code(0);
-        let rest = on(path, &["consume", "--group", "g"]).assert().code(0);
-        assert_eq!(positions(&rest.get_output().stdout), [2]);
-    }
-
-    #[test]
-    fn read_and_tail_end_quietly() {
-        let folder = large_stream();
-        for command in ["read", "tail"] {
-            let (line, status, errors) = head(start(folder.path(), &[command]));
-            assert_eq!(positions(line.as_bytes()), [1], "{command}");
-            assert_eq!((status, errors.as_str()), (Some(0), ""), "{command}");
-        }
-    }
-}
-
-mod standard_input {
-    use super::*;
-
-    #[test]
-    fn append_takes_events_from_it() {
-        let folder = stream();
-        let path = folder.path();
-        on(path, &["append", "-", "--key", "id"])
-            .write_stdin(EVENTS)
-            .assert()
-            .code(0)
-            .stdout(contains("appended 3 events"));
-        on(path, &["append", "-"]).write_stdin("").assert().code(0).stdout(contains("0 events"));
-        on(path, &["append", "-", "--key", "id"])
-            .write_stdin("\n{\"id\":")
-            .assert()
-            .code(2)
-            .stderr(
-                contains("standard input: line 2: not JSON: column 6")
-                    .and(contains("nothing was appended")),
-            );
-        // A file of that name is reached by its path.
-        fs::write(path.join("-"), EVENTS).expect("an input");
-        on(path, &["append", "./-", "--key", "id"]).assert().code(0).stdout(contains("3 events"));
-        on(path, &["audit"]).assert().code(0).stdout(contains("6 events"));
-    }
-
-    #[test]
-    fn an_interrupted_append_says_what_a_rerun_does() {
-        for (producer, says) in [
-            (None, "a rerun appends all of its input again"),
-            (Some("p"), "a rerun appends only what is missing"),
-        ] {
-            let folder = stream();
-            let mut args = vec!["append", "-"];
-            args.extend(producer.iter().flat_map(|name| ["--producer", name]));
-            let mut child = start(folder.path(), &args);
-            let mut input = child.stdin.take().expect("its input");
-            input.write_all("1\n".repeat(2500).as_bytes()).expect("it reads");
-            std::thread::sleep(std::time::Duration::from_secs(2));
-            let pid = child.id().to_string();
-            std::process::Command::new("kill").args(["-TERM", &pid]).status().expect("kill");
-            // The input is still open: the command does not wait for more of it.
-            let output = child.wait_with_output().expect("it ends");
-            drop(input);
-            let errors = String::from_utf8_lossy(&output.stderr).replace("\n        ", " ");
-            assert_eq!(output.status.code(), Some(2), "{errors}");
-            assert!(errors.contains("interrupted") && errors.contains(says), "{errors}");
-        }
-    }
-
-    #[test]
-    fn check_takes_a_design_from_it() {
-        let folder = folder();
-        let check = |designs: &[&str]| {
-            let mut command = gapless(folder.path(), &["check", "--bounds", "tiny"]);
-            command.args(designs);
-            command
-        };
-        let design = "base = \"recommended\"\ngap = \"wait\"\n";
-        check(&["-"]).write_stdin(design).assert().code(1).stdout(contains("stdin breaks P1"));
-        check(&["-"]).write_stdin("\ngap = \"hop\"\n").assert().code(2).stderr(
-            contains("standard input: line 2")
-                .and(contains("`gap` cannot be `hop`"))
-                .and(contains("skip, wait, void")),
-        );
-        check(&["-"])
-            .write_stdin("")
-            .assert()
-            .code(2)
-            .stderr(contains("standard input is empty").and(contains("gapless designs show seed")));
-        check(&["-", "-"]).write_stdin(design).assert().code(2).stderr(contains("only once"));
-        fs::write(folder.path().join("-"), design).expect("a design");
-        check(&["./-"]).write_stdin("").assert().code(1).stdout(contains("breaks P1"));
-    }
-
-    #[test]
-    fn check_replays_a_log_from_it() {
-        let folder = folder();
-        gapless(folder.path(), &["check", "skip-gaps", "--bounds", "tiny", "--trace", "."])
-            .assert()
-            .code(1);
-        let log = fs::read_to_string(folder.path().join("skip-gaps-D3.ndjson")).expect("a log");
-        let replay = || gapless(folder.path(), &["check", "--replay", "-"]);
-        replay().write_stdin(log).assert().code(1).stdout(contains("D3 is violated"));
-        replay()
-            .write_stdin("{\"format\":3}\n")
-            .assert()
-            .code(2)
-            .stderr(contains("cannot replay standard input").and(contains("line 1")));
-        replay()
-            .write_stdin("")
-            .assert()
-            .code(2)
-            .stderr(contains("the log is empty").and(contains("gapless check --trace")));
-    }
-
-    #[cfg(madsim)]
-    #[test]
-    fn sim_takes_a_design_and_replay_a_plan_from_it() {
-        let folder = folder();
-        let design = "base = \"seed\"\n";
-        let sim = ["sim", "-", "--seeds", "100", "--jobs", "1", "--shrink", "0"];
-        let failed = gapless(folder.path(), &sim).write_stdin(design).assert().code(1);
-        let text = String::from_utf8_lossy(&failed.get_output().stdout).into_owned();
-        let log = text.lines().find_map(|line| line.strip_prefix("decision log: "));
-        let log = fs::read_to_string(folder.path().join(log.expect("a log"))).expect("a log");
-        let replay = || gapless(folder.path(), &["replay", "-"]);
-        replay().write_stdin(log).assert().code(1).stdout(contains("is broken after"));
-        replay()
-            .write_stdin("")
-            .assert()
-            .code(2)
-            .stderr(contains("cannot replay standard input: it is empty"));
-        replay()
-            .write_stdin("{\n  \"version\": 1,\n}")
-            .assert()
-            .code(2)
-            .stderr(contains("standard input").and(contains("line 3")));
-    }
 }
 
 mod bad_input {

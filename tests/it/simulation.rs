@@ -1,7 +1,5 @@
 //! `gapless sim`, `replay` and `mutants` as somebody types them.
 
-#![cfg(madsim)]
-
 use std::path::Path;
 
 use assert_cmd::Command;

@@ -2,7 +2,7 @@
 //! consumers, each killed at random, the server included. In the end every
 //! acknowledged event was consumed by every group, in order, and the tables are clean.
 //!
-//! `GAPLESS_KILLS=60 cargo test --test processes -- --nocapture` goes on for a minute.
+//! `GAPLESS_KILLS=60 cargo test --test it processes -- --nocapture` goes on for a minute.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};

@@ -2,9 +2,7 @@
 //! of typed requests, applied to the specification and, through the mapping and
 //! the real SDK, to the embedded engine. Every reply must agree.
 //!
-//! `GAPLESS_CONFORMANCE=10000 cargo test --test conformance` runs the deep setting.
-
-#![cfg(madsim)]
+//! `GAPLESS_CONFORMANCE=10000 cargo test --test it conformance` runs the deep setting.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,0 +1,11 @@
+//! The tests that span crates, and those of the command. One binary: each costs a link.
+
+mod check;
+mod commands;
+#[cfg(madsim)]
+mod conformance;
+mod endpoint;
+mod pipes;
+mod processes;
+#[cfg(madsim)]
+mod simulation;
