@@ -43,7 +43,8 @@ pub fn steps(report: &RunReport) -> String {
         let _ =
             write!(text, "{:>4}. {state:>times$}  {:<names$}  {}", line.step, line.who, line.did);
         if let Some(answer) = &line.answer {
-            let unheard = if line.heard { "" } else { " (unheard)" };
+            let plain = line.heard || answer == "not applied";
+            let unheard = if plain { "" } else { " (unheard)" };
             let _ = write!(text, " -> {answer}{unheard}");
         }
         if let Some(fault) = &line.fault {

@@ -108,7 +108,7 @@ impl Track {
             let skipped = sight.slots.events_in(&place);
             if !skipped.is_empty() {
                 let sentence = format!(
-                    "{}, before {} in slot {between}, which it stepped over{}.",
+                    "{}, before {} in slot {between}, which its turn stepped over{}.",
                     sight.given(delivery, first),
                     events(&skipped),
                     missed::because(delivery.node, &place, sight.chronicle),

@@ -44,6 +44,13 @@ impl Leases {
             .map_or_else(|| Live::owner(owner), |node| chronicle.name(*node).to_owned())
     }
 
+    /// A text in which owners are called by the names of their nodes.
+    pub(super) fn with_names(&self, text: String, chronicle: &Chronicle) -> String {
+        self.nodes.iter().fold(text, |text, (owner, node)| {
+            text.replace(&Live::owner(owner), chronicle.name(*node))
+        })
+    }
+
     /// Judges a lease's item after a write that may have changed it, and returns the lease.
     pub(crate) fn judge_write(
         &mut self,

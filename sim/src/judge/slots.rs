@@ -138,7 +138,7 @@ fn changed(
         .map_or(String::new(), |(at, _)| format!(", which was acknowledged at {}", seconds(at)));
     let what = if old == new && !old.is_empty() {
         let how = if before.get("token") == after.get("token") {
-            "at another time of writing"
+            "with another time of writing"
         } else {
             "under another token"
         };

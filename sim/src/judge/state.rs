@@ -2,15 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gapless::{Group, Live, Timestamp};
+use gapless::{Group, Live};
 use gapless_model::store::{Lease, reply_words};
 use gapless_model::{PartitionId, Seq};
 
 use super::all::Judge;
 use super::chronicle::Fate;
 use super::judgement::{Explanation, Finding};
-use super::words::{capital, listed, partition_name, request, seconds};
-use crate::moment::BEGINNING;
+use super::words::{capital, listed, partition_name, request, seconds, simulated};
 use crate::plan::{Millis, Node};
 
 /// How many slots are shown before and behind those that a violation is about.
@@ -32,7 +31,13 @@ pub(crate) fn explain(judge: &Judge, at: Millis, finding: Finding) -> Explanatio
         end.extend(tables(judge, at, partition, slots, places.len() > 1));
     }
     end.extend(judge.chronicle.processes().map(|(node, _)| process(judge, at, node)));
-    Explanation { sentence: capital(&finding.sentence), end, why: finding.why }
+    // Requests and replies call a worker by its run.
+    let named = |text: String| judge.leases.with_names(text, &judge.chronicle);
+    Explanation {
+        sentence: named(capital(&finding.sentence)),
+        end: end.into_iter().map(named).collect(),
+        why: finding.why.map(named),
+    }
 }
 
 /// What the tables hold of a partition.
@@ -112,7 +117,7 @@ fn lease_words(judge: &Judge, at: Millis, lease: Option<&Lease<Live>>) -> String
     let Some(lease) = lease else { return "no checkpoint and no lease yet".to_owned() };
     let owner = judge.leases.owner_name(&lease.owner, &judge.chronicle);
     let (checkpoint, epoch) = (lease.checkpoint, lease.epoch);
-    let until = until(lease.until);
+    let until = simulated(lease.until);
     let held = if !lease.active {
         format!("lease free, last held by {owner} (epoch {epoch})")
     } else if until <= at {
@@ -121,12 +126,6 @@ fn lease_words(judge: &Judge, at: Millis, lease: Option<&Lease<Live>>) -> String
         format!("lease held by {owner} (epoch {epoch}) until {} by its clock", seconds(until))
     };
     format!("checkpoint {checkpoint}, {held}")
-}
-
-/// A lease's end in simulated time.
-fn until(end: Timestamp) -> Millis {
-    let beginning = u64::try_from(BEGINNING.as_millis()).unwrap_or(u64::MAX);
-    Millis(end.as_millis().saturating_sub(beginning))
 }
 
 /// What is known of a process.

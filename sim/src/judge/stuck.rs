@@ -2,14 +2,14 @@
 
 use gapless::{Group, Live};
 use gapless_model::store::{Lease, Reply, Request, reply_words};
-use gapless_model::{Invariant, Page as _, Seen};
+use gapless_model::{Invariant, Page as _, Seen, Seq};
 
 use super::chronicle::{Chronicle, Deed};
 use super::evidence::{LeaseKey, SlotKey};
 use super::judgement::{Breach, Finding};
 use super::leases::Leases;
 use super::slots::SlotContents;
-use super::words::{capital, listed, partition_name, request, seconds, slot_name};
+use super::words::{capital, listed, partition_name, request, seconds, simulated, slot_name};
 use crate::plan::{Millis, Node};
 
 /// What a run lacks when its patience is over.
@@ -73,7 +73,7 @@ fn undelivered(
         slot_name(&place.0, place.1)
     );
     let mut finding = Finding::new(sentence).at(&place.0, place.1);
-    finding.why = Some(why(&place, group, leases, chronicle));
+    finding.why = Some(why(&place, group, slots, leases, chronicle));
     finding
 }
 
@@ -107,11 +107,18 @@ fn asked(deed: &Deed) -> String {
 }
 
 /// Why the group's workers never get to a slot.
-fn why(place: &SlotKey, group: &Group, leases: &Leases, chronicle: &Chronicle) -> String {
+fn why(
+    place: &SlotKey,
+    group: &Group,
+    slots: &SlotContents,
+    leases: &Leases,
+    chronicle: &Chronicle,
+) -> String {
     let (partition, slot) = place;
     let key: LeaseKey = (group.clone(), partition.clone());
     let lease = leases.current(&key);
     let mut reasons = vec![standing(place, &key, lease, chronicle)];
+    reasons.extend(gap(place, lease, slots, chronicle));
     let own = chronicle.processes().filter(|(_, worker)| *worker == Some(group));
     reasons.extend(own.map(|(node, _)| doing(node, place, &key, chronicle)));
     let waiting = lease.is_none_or(|lease| lease.checkpoint < *slot);
@@ -120,13 +127,39 @@ fn why(place: &SlotKey, group: &Group, leases: &Leases, chronicle: &Chronicle) -
         let takes = matches!(deed.request, Request::Acquire { .. } | Request::SetLease { .. });
         deed.is_about(&key) && takes
     };
-    if waiting && chronicle.count(|deed| takes(deed) && deed.at >= since) == 0 {
+    let now = chronicle.latest().map_or(since, |deed| deed.at);
+    let held = lease.is_some_and(|lease| lease.active && simulated(lease.until) > now);
+    if waiting && !held && chronicle.count(|deed| takes(deed) && deed.at >= since) == 0 {
         let last = chronicle
             .last(takes)
             .map_or(String::new(), |deed| format!("; the last did at {}", seconds(deed.at)));
         reasons.push(format!("No worker has asked for the lease since trouble ended{last}."));
     }
     reasons.join(" ")
+}
+
+/// The first slot before this one that keeps the group from it, because it is empty.
+fn gap(
+    (partition, slot): &SlotKey,
+    lease: Option<&Lease<Live>>,
+    slots: &SlotContents,
+    chronicle: &Chronicle,
+) -> Option<String> {
+    let checkpoint = lease.map_or(0, |lease| lease.checkpoint.0);
+    let mut between = (checkpoint + 1..slot.0).map(Seq);
+    let empty = between.find(|before| !slots.is_settled(&(partition.clone(), *before)))?;
+    let given = chronicle.last(|deed| {
+        deed.request.partition() == partition && deed.reply == Some(Reply::Raised(empty))
+    });
+    let given = given.map_or(String::new(), |deed| {
+        let unheard = if deed.heard { "" } else { " but did not hear so" };
+        let (who, at) = (chronicle.name(deed.node), seconds(deed.at));
+        format!(": {who} was given it at {at}{unheard}")
+    });
+    Some(format!(
+        "Slot {empty} before it is empty{given}, and nothing has written or voided it since; a \
+         worker that waits for it delivers nothing behind it."
+    ))
 }
 
 /// What the checkpoint means for a slot.
@@ -142,8 +175,7 @@ fn standing(
     };
     if lease.checkpoint < *slot {
         return format!(
-            "{}'s checkpoint on {on} is slot {}, so that its workers would read slot {slot} in \
-             their next turn.",
+            "{}'s checkpoint on {on} is slot {}, so that slot {slot} is still before its workers.",
             capital(group.as_str()),
             lease.checkpoint
         );
@@ -187,7 +219,7 @@ fn doing(node: Node, place: &SlotKey, key: &LeaseKey, chronicle: &Chronicle) -> 
         Some(Reply::Page(page)) if page.seen(*slot) == Seen::Nothing => {
             "was not shown it".to_owned()
         }
-        Some(_) | None => "was shown it".to_owned(),
+        Some(_) | None => "the store showed it".to_owned(),
     };
     let reads =
         chronicle.count(|deed| mine(deed) && deed.at >= since && deed.page(partition).is_some());

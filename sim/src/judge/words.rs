@@ -1,9 +1,10 @@
 //! Turns of phrase for what a run has broken.
 
-use gapless::Live;
+use gapless::{Live, Timestamp};
 use gapless_model::store::{Request, request_words};
 use gapless_model::{PartitionId, Seq};
 
+use crate::moment::BEGINNING;
 use crate::plan::Millis;
 
 /// A point in or a length of simulated time, as in "at 4.443 s".
@@ -13,6 +14,12 @@ pub(crate) fn seconds(time: Millis) -> String {
         "" => format!("{whole} s"),
         digits => format!("{whole}.{digits} s"),
     }
+}
+
+/// A time on a node's clock, such as the end of a lease, as if that clock were right.
+pub(super) fn simulated(end: Timestamp) -> Millis {
+    let beginning = u64::try_from(BEGINNING.as_millis()).unwrap_or(u64::MAX);
+    Millis(end.as_millis().saturating_sub(beginning))
 }
 
 /// A partition by its id. Of a key's own partition the first digits are enough beside the key.

@@ -3,65 +3,112 @@
 use gapless_model::Invariant;
 use gapless_model::Mutant;
 use gapless_model::design::{Design, named};
-use gapless_sim::{Breach, Campaign, Profile};
+use gapless_sim::{Breach, Campaign, Explanation, FailedSeed, Profile};
 
-/// What the runs break first, judged by everything or by the invariants alone.
-fn breaches(design: Design, mutant: Option<Mutant>, invariants_only: bool) -> Vec<Breach> {
-    let mut campaign = Campaign::new(design, Profile::Swarm, 60);
-    (campaign.mutant, campaign.invariants_only) = (mutant, invariants_only);
+/// Runs that break something, judged by everything or by the invariants alone.
+fn failures(mutant: Mutant, invariants_only: bool) -> Vec<FailedSeed> {
+    let mut campaign = Campaign::new(Design::RECOMMENDED, Profile::Swarm, 60);
+    (campaign.mutant, campaign.invariants_only) = (Some(mutant), invariants_only);
     campaign.keep_going = true;
-    campaign.run(&|_| true).breaches()
+    campaign.run(&|_| true).failures
+}
+
+/// The breach is found, and each sentence on it says all of these facts; the state follows.
+#[track_caller]
+fn explained(breach: Breach, failures: &[FailedSeed], facts: &[&str]) {
+    let found: Vec<_> = failures.iter().map(|failed| failed.violation.breach).collect();
+    assert!(found.contains(&breach), "{breach} should be broken, and {found:?} are");
+    for FailedSeed { seed, violation, .. } in failures {
+        if violation.breach != breach {
+            continue;
+        }
+        let Explanation { sentence, end, why } = &violation.explanation;
+        for fact in facts {
+            assert!(sentence.contains(fact), "seed {seed} lacks `{fact}`: {sentence}");
+        }
+        assert!(sentence.starts_with(char::is_uppercase) && sentence.ends_with('.'), "{sentence}");
+        assert!(!sentence.contains("\":"), "raw items are no sentence: {sentence}");
+        assert!(end.iter().any(|line| line.starts_with("worker 1: ")), "seed {seed}: {end:?}");
+        assert_eq!(why.is_some(), breach == Breach::Invariant(Invariant::P1), "seed {seed}");
+    }
 }
 
 #[track_caller]
-fn noticed(breach: Breach, mutant: Mutant, invariants_only: bool) {
-    let found = breaches(Design::RECOMMENDED, Some(mutant), invariants_only);
-    assert!(found.contains(&breach), "{mutant:?} should break {breach} and breaks {found:?}");
+fn noticed(breach: Breach, mutant: Mutant, invariants_only: bool, facts: &[&str]) {
+    explained(breach, &failures(mutant, invariants_only), facts);
 }
 
 #[track_caller]
-fn invariant(invariant: Invariant, mutant: Mutant) {
-    noticed(Breach::Invariant(invariant), mutant, true);
+fn invariant(invariant: Invariant, mutant: Mutant, facts: &[&str]) {
+    noticed(Breach::Invariant(invariant), mutant, true, facts);
 }
 
 #[test]
 fn slots_that_change_are_noticed() {
-    invariant(Invariant::S1, Mutant::BlindWrites);
+    invariant(
+        Invariant::S1,
+        Mutant::BlindWrites,
+        &["Slot ", " changed at ", "producer ", " wrote ", "event"],
+    );
 }
 
 #[test]
 fn an_event_in_two_slots_is_noticed() {
-    invariant(Invariant::S2, Mutant::RecordForgotten);
+    invariant(
+        Invariant::S2,
+        Mutant::RecordForgotten,
+        &["Event p", " is in two slots: producer ", " wrote it into slot ", " again into slot "],
+    );
 }
 
 #[test]
 fn an_append_that_overtakes_another_is_noticed() {
-    invariant(Invariant::S3, Mutant::NumbersSwapped);
+    invariant(
+        Invariant::S3,
+        Mutant::NumbersSwapped,
+        &["Event p", " was acknowledged in slot ", ", below ", " began only at "],
+    );
 }
 
 #[test]
 fn an_event_that_was_not_appended_there_is_noticed() {
-    invariant(Invariant::D1, Mutant::EventsSwapped);
+    invariant(
+        Invariant::D1,
+        Mutant::EventsSwapped,
+        &["Worker ", " was given event p", " for group-", "; slot ", " holds event"],
+    );
 }
 
 #[test]
 fn a_redelivery_without_a_reason_is_noticed() {
-    invariant(Invariant::D2, Mutant::CheckpointForgotten);
+    invariant(
+        Invariant::D2,
+        Mutant::CheckpointForgotten,
+        &["Worker ", " was given event", " of slot ", " for group-", " under epoch "],
+    );
 }
 
 #[test]
 fn an_event_below_the_checkpoint_that_was_never_delivered_is_noticed() {
-    invariant(Invariant::D3, Mutant::CheckpointAhead);
+    invariant(Invariant::D3, Mutant::CheckpointAhead, &["group-", "checkpoint", " slot "]);
 }
 
 #[test]
 fn two_owners_of_an_epoch_are_noticed() {
-    invariant(Invariant::L1, Mutant::EpochStandsStill);
+    invariant(
+        Invariant::L1,
+        Mutant::EpochStandsStill,
+        &["Epoch ", "'s lease on p", " has two owners", "worker ", " took it at "],
+    );
 }
 
 #[test]
 fn two_active_workers_are_noticed() {
-    invariant(Invariant::L2, Mutant::LeaseTakenEarly);
+    invariant(
+        Invariant::L2,
+        Mutant::LeaseTakenEarly,
+        &["Worker ", " group-", " under epoch ", " deliver", " s"],
+    );
 }
 
 #[test]
@@ -69,31 +116,73 @@ fn a_checkpoint_that_goes_back_is_noticed() {
     let known = named("unfenced-checkpoint").expect("it has a name");
     let mut campaign = Campaign::new(known.design, Profile::Hostile, 100);
     campaign.keep_going = true;
-    let found = campaign.run(&|_| true).breaches();
-    assert!(found.contains(&Breach::Invariant(Invariant::L3)), "{found:?}");
+    let failures = campaign.run(&|_| true).failures;
+    let facts = ["group-", "'s checkpoint on p", " from slot ", " to slot ", " at ", "orker "];
+    explained(Breach::Invariant(Invariant::L3), &failures, &facts);
 }
 
 #[test]
 fn a_lost_event_is_noticed() {
-    invariant(Invariant::P1, Mutant::UnknownAsDone);
+    invariant(
+        Invariant::P1,
+        Mutant::UnknownAsDone,
+        &["vent p", " acknowledged", "in no slot: it is lost"],
+    );
 }
 
 #[test]
 fn an_engine_that_does_something_else_is_noticed() {
-    noticed(Breach::Refinement, Mutant::IncrementTwice, false);
+    noticed(
+        Breach::Refinement,
+        Mutant::IncrementTwice,
+        false,
+        &["The store answered producer ", " to raise the head", ", where the specification says "],
+    );
 }
 
 #[test]
 fn a_process_that_is_told_something_else_is_noticed() {
-    noticed(Breach::Machine, Mutant::RefusalAsDone, false);
+    noticed(
+        Breach::Machine,
+        Mutant::RefusalAsDone,
+        false,
+        &[
+            " told its machine that the store answered its request to ",
+            ", which the store never did",
+        ],
+    );
 }
 
 #[test]
 fn what_an_audit_finds_beside_live_traffic_is_noticed() {
-    noticed(Breach::Audit, Mutant::EventHidden, true);
+    noticed(
+        Breach::Audit,
+        Mutant::EventHidden,
+        true,
+        &["An audit of the tables found a violation: "],
+    );
 }
 
 #[test]
 fn an_error_that_no_fault_explains_is_noticed() {
-    noticed(Breach::Error, Mutant::ForeignVersion, true);
+    noticed(
+        Breach::Error,
+        Mutant::ForeignVersion,
+        true,
+        &["Worker ", " met an error that no fault explains: ", "version 2 of the format"],
+    );
+}
+
+#[test]
+fn an_event_that_no_worker_gets_to_is_explained_by_what_the_workers_do() {
+    let known = named("wait-at-gaps").expect("it has a name");
+    let mut campaign = Campaign::new(known.design, Profile::Swarm, 30);
+    campaign.keep_going = true;
+    let failures = campaign.run(&|_| true).failures;
+    let facts = ["Event p", ", acknowledged at ", " and stored in slot ", " was not delivered to "];
+    explained(Breach::Invariant(Invariant::P1), &failures, &facts);
+    let why = failures[0].violation.explanation.why.as_deref().unwrap_or_default();
+    for fact in ["'s checkpoint on p", " before it is empty", "Worker ", " last at "] {
+        assert!(why.contains(fact), "{why}");
+    }
 }
