@@ -59,7 +59,7 @@ fn announce(out: &mut impl Write) -> Result<(), Failure> {
     ];
     let parts = parts.map(str::to_owned).into_iter().chain(simulation::announcement());
     writeln!(out, "gapless: ordered event streams on DynamoDB.\n")?;
-    writeln!(out, "This takes about 15 seconds on two cores:")?;
+    writeln!(out, "This takes about half a minute on two cores:")?;
     for (number, part) in (1..).zip(parts) {
         writeln!(out, "  {number}. {part}")?;
     }
