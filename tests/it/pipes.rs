@@ -211,7 +211,11 @@ mod standard_input {
         let log = text.lines().find_map(|line| line.strip_prefix("decision log: "));
         let log = fs::read_to_string(folder.path().join(log.expect("a log"))).expect("a log");
         let replay = || gapless(folder.path(), &["replay", "-"]);
-        replay().write_stdin(log).assert().code(1).stdout(contains("is broken after"));
+        replay()
+            .write_stdin(log)
+            .assert()
+            .code(1)
+            .stdout(contains("breaks S1, \"a slot never changes"));
         replay()
             .write_stdin("")
             .assert()
