@@ -117,7 +117,7 @@ fn a_checkpoint_that_goes_back_is_noticed() {
     let mut campaign = Campaign::new(known.design, Profile::Hostile, 100);
     campaign.keep_going = true;
     let failures = campaign.run(&|_| true).failures;
-    let facts = ["group-", "'s checkpoint on p", " from slot ", " to slot ", " at ", "orker "];
+    let facts = ["roup-", "'s checkpoint on p", " from slot ", " to slot ", " at ", "orker "];
     explained(Breach::Invariant(Invariant::L3), &failures, &facts);
 }
 
