@@ -213,3 +213,13 @@ fn p1_tells_what_is_in_the_slot_of_an_event_that_was_acknowledged_and_lost() {
     let found = trace(&mutated(design, CALM, Mutant::TokenReused), Invariant::P1);
     says(&found, &["was told", "event B1 is in slot 1", "slot 1 holds A1"]);
 }
+
+#[test]
+fn p1_claims_no_event_for_a_slot_that_may_get_another() {
+    // With batches it is open what comes behind the gap, and into how many slots.
+    let design = Design { gap: Gap::Wait, ..R };
+    let bounds = Bounds { events: 2, batch: 2, faults: 1, crashes: 1, ..CALM };
+    let found = trace(&task(design, bounds), Invariant::P1);
+    says(&found, &["Event B1 or B1-B2", "still to be written into slot 2", "slot 1 stays empty"]);
+    assert!(!found.explanation.sentence.contains("slot 3"), "{}", found.story());
+}

@@ -22,6 +22,8 @@ pub(in crate::check) struct Outlook {
     pub(super) complete: bool,
     /// For each slot: the events that are acknowledged in it, in some state or other.
     acknowledged: Vec<Vec<String>>,
+    /// For each slot: whether its events are acknowledged in the end, whatever happens.
+    pub(super) certain: Vec<bool>,
     /// For each slot: whether it is empty in every state.
     pub(super) empty: Vec<bool>,
     /// For each producer: whether it is done, in some state.
@@ -62,6 +64,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
             states: 0,
             complete: true,
             acknowledged: vec![Vec::new(); S],
+            certain: vec![true; S],
             empty: vec![true; S],
             done: vec![false; usize::from(self.bounds.producers)],
             groups: self.groups().map(|_| Prospect::new(S)).collect(),
@@ -97,7 +100,14 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         }
         outlook.states = graph.edges.len();
         if outlook.complete {
-            (outlook.dead_ends, outlook.repeated, outlook.passing) = graph.ends();
+            let ends = graph.ends();
+            (outlook.dead_ends, outlook.repeated, outlook.passing) = graph.steps(&ends);
+            let marks = states.iter().zip(&ends).filter(|(_, ends)| **ends);
+            for (state, _) in marks {
+                for (certain, mark) in outlook.certain.iter_mut().zip(&state.ghost.marks) {
+                    *certain &= mark & ACKNOWLEDGED != 0;
+                }
+            }
         }
         outlook
     }
@@ -186,18 +196,23 @@ impl Graph {
         self.labels.len() - 1
     }
 
-    /// How many states have no step, the steps that are repeated for ever, and the others.
-    fn ends(&self) -> (usize, Vec<String>, Vec<String>) {
+    /// For each state, whether no step leads to a state from which there is no way back to it.
+    fn ends(&self) -> Vec<bool> {
         let component = self.components();
         let mut leaves = vec![false; self.edges.len()];
         for (state, edges) in self.edges.iter().enumerate() {
             let outside = |&(target, _): &(usize, usize)| component[target] != component[state];
             leaves[component[state]] |= edges.iter().any(outside);
         }
+        component.into_iter().map(|component| !leaves[component]).collect()
+    }
+
+    /// How many states have no step, the steps that are repeated for ever, and the others.
+    fn steps(&self, ends: &[bool]) -> (usize, Vec<String>, Vec<String>) {
         let (mut repeated, mut passing) =
             (vec![false; self.labels.len()], vec![false; self.labels.len()]);
         for (state, edges) in self.edges.iter().enumerate() {
-            let kept = if leaves[component[state]] { &mut passing } else { &mut repeated };
+            let kept = if ends[state] { &mut repeated } else { &mut passing };
             edges.iter().for_each(|&(_, label)| kept[label] = true);
         }
         let chosen = |kept: &dyn Fn(usize) -> bool| -> Vec<String> {

@@ -74,14 +74,17 @@ fn never_delivered(path: &Path, outlook: &Outlook, group: GroupNo, slots: &[usiz
     };
     // What is acknowledged already says more than what is still to be written.
     let (events, slots) = if now.is_empty() {
-        let coming = |slot: &usize| match end.events(*slot) {
+        let first = later.iter().copied().find(|slot| outlook.certain[slot - 1]);
+        let slot = first.unwrap_or(later[0]);
+        let coming = if first.is_some() { "is still to" } else { "may still" };
+        let event = match end.events(slot) {
             Some(events) => format!("{events} (slot {slot}, not acknowledged yet)"),
             None => format!(
-                "{}, which is still to be written into slot {slot} and acknowledged,",
-                name(slot)
+                "{}, which {coming} be written into slot {slot} and acknowledged,",
+                name(&slot)
             ),
         };
-        (later.iter().map(coming).collect::<Vec<_>>(), later)
+        (vec![event], vec![slot])
     } else {
         (now.iter().map(told).collect::<Vec<_>>(), now)
     };
