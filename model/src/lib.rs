@@ -129,6 +129,7 @@ pub mod append;
 pub mod check;
 pub mod consume;
 pub mod design;
+pub mod explanation;
 mod ids;
 mod invariant;
 pub mod log;

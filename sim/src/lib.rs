@@ -38,7 +38,7 @@ pub use hunt::{
     Campaign, CampaignProgress, CampaignReport, Counterexample, FailedSeed, Shrunk, conformance,
     shrink,
 };
-pub use judge::{Breach, Explanation, Violation};
+pub use judge::{Breach, Violation};
 pub use marks::MARKS;
 pub use plan::{
     Appending, CallKind, ClockPlan, Dice, Direction, FAULTS, Fault, HAPPENINGS, Happening,

@@ -4,8 +4,9 @@
 use std::io::{Write, stdout};
 
 use gapless_model::Invariant;
-use gapless_model::check::{Bounds, Clocks, Report, Task, Trace, check, ending, glossary, wrapped};
+use gapless_model::check::{Bounds, Clocks, Report, Task, Trace, check, glossary};
 use gapless_model::design::named;
+use gapless_model::explanation::{ending, paragraph};
 
 use super::stream::showcase;
 use super::{simulation, unknown};
@@ -84,9 +85,7 @@ fn explain(out: &mut impl Write, report: &Report) -> Result<(), Failure> {
     let Some(((invariant, trace), others)) = violated.split_first() else { return Ok(()) };
     let (name, steps) = (&report.task.name, trace.actions.len());
     writeln!(out, "\nHow `{name}` breaks {invariant} ({}) in {steps} steps\n", invariant.says())?;
-    for line in wrapped(&trace.explanation.sentence, 100) {
-        writeln!(out, "{line}")?;
-    }
+    write!(out, "{}", paragraph("", &trace.explanation.sentence))?;
     let drawn = diagram::text(&story::of(&trace.decisions, &trace.told));
     writeln!(out, "\n{drawn}\n{}\n{}", ending(&trace.explanation), glossary(&trace.story()))?;
     let also = |(invariant, trace): &(Invariant, &Trace)| {

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use gapless_model::check::{Bounds, Clocks, Ended, Explanation, Report, Trace, Verdict};
+use gapless_model::check::{Bounds, Clocks, Ended, Report, Trace, Verdict};
 use gapless_model::design::Design;
+use gapless_model::explanation::Explanation;
 use serde::Serialize;
 
 #[derive(Serialize)]

@@ -2,14 +2,11 @@
 
 use std::fmt::Write as _;
 
-use gapless_model::check::{Explanation, ending, wrapped};
+use gapless_model::explanation::{ending, paragraph};
 use gapless_sim::{RunReport, Violation};
 
 use super::story::Step;
 use super::{story, svg};
-
-/// How wide a line of prose may be.
-const WIDTH: usize = 100;
 
 /// What was broken, and what that means.
 pub fn title(who: &str, violation: &Violation) -> String {
@@ -18,12 +15,12 @@ pub fn title(who: &str, violation: &Violation) -> String {
 
 /// What went wrong, in lines of text.
 pub fn sentence(violation: &Violation) -> String {
-    wrapped(&violation.explanation.sentence, WIDTH).join("\n")
+    paragraph("", &violation.explanation.sentence).trim_end().to_owned()
 }
 
 /// The state at the moment of the violation, and why nothing more helps.
 pub fn end(violation: &Violation) -> String {
-    ending(&explanation(violation))
+    ending(&violation.explanation)
 }
 
 /// All of it: what went wrong, each step, and the end.
@@ -59,12 +56,7 @@ pub fn steps(report: &RunReport) -> String {
 pub fn drawing(title: &str, report: &RunReport) -> String {
     let steps = story::of_run(report);
     match &report.violation {
-        Some(violation) => svg::explained(title, &explanation(violation), &steps),
+        Some(violation) => svg::explained(title, &violation.explanation, &steps),
         None => svg::drawing(title, &steps),
     }
-}
-
-fn explanation(violation: &Violation) -> Explanation {
-    let gapless_sim::Explanation { sentence, end, why } = violation.explanation.clone();
-    Explanation { sentence, end, why }
 }

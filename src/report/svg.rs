@@ -1,6 +1,6 @@
 //! A sequence diagram as a picture.
 
-use gapless_model::check::{Explanation, wrapped};
+use gapless_model::explanation::{Explanation, wrapped};
 use svg::Document;
 use svg::node::element::{Group, Line, Rectangle, Text, Title};
 

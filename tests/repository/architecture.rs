@@ -41,6 +41,7 @@ const PLANS: [Plan; 4] = [
             "rules",
             "design",
             "vocabulary",
+            "explanation",
             "invariant",
             "mutant",
             "ids",

@@ -26,7 +26,7 @@ pub use action::{Action, Process, Sight};
 pub use bounds::{Bound, Bounds, BoundsError, Clocks};
 pub use coverage::Coverage;
 pub use describe::{Actor, Words};
-pub use explain::{Explanation, Told, ending, glossary, story, wrapped};
+pub use explain::{Told, glossary, story};
 pub use packed::Packed;
 pub use protocol::Protocol;
 pub use search::{Ended, Progress, Report, Task, Verdict, Watch, check, explore};

@@ -1,6 +1,7 @@
 //! The judges of one run together, and what each of them is shown.
 
 use gapless::Group;
+use gapless_model::explanation::capital;
 use gapless_model::store::Request;
 use gapless_model::{Invariant, Seq};
 
@@ -16,7 +17,7 @@ use super::progress;
 use super::refinement::Refinement;
 use super::slots::SlotContents;
 use super::stuck::{Lack, stuck};
-use super::words::{capital, seconds, slot_name};
+use super::words::{seconds, slot_name};
 use crate::plan::{Millis, Node};
 
 /// All judges of one run.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use gapless::{Group, Live};
+use gapless_model::explanation::capital;
 use gapless_model::store::Lease;
 use gapless_model::{Epoch, Invariant, PartitionId, Seq};
 
@@ -12,7 +13,7 @@ use super::evidence::{AppliedCall, LeaseKey, ObservedDelivery, SlotKey};
 use super::judgement::{Finding, Judgement, broken};
 use super::missed;
 use super::slots::SlotContents;
-use super::words::{capital, events, partition_name, seconds, slot_name};
+use super::words::{events, partition_name, seconds, slot_name};
 use crate::plan::Millis;
 
 /// What the judges of a delivery look at beside it.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use gapless_model::explanation::Explanation;
 use gapless_model::{Invariant, PartitionId, Seq};
 use serde::{Deserialize, Serialize};
 
@@ -58,18 +59,6 @@ pub struct Violation {
     pub at: Millis,
     /// How, in terms of events, slots and workers.
     pub explanation: Explanation,
-}
-
-/// Why the end of a run breaks something.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Explanation {
-    /// What went wrong, in one sentence.
-    pub sentence: String,
-    /// The state at that moment, a line for each slot, group and process concerned.
-    pub end: Vec<String>,
-    /// Why nothing that happens later helps, where that is what went wrong (P1).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
 }
 
 /// What a judge found.

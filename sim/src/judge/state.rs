@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gapless::{Group, Live};
+use gapless_model::explanation::{Explanation, capital, listed};
 use gapless_model::store::{Lease, reply_words};
 use gapless_model::{PartitionId, Seq};
 
 use super::all::Judge;
 use super::chronicle::Fate;
-use super::judgement::{Explanation, Finding};
-use super::words::{capital, listed, partition_name, request, seconds, simulated};
+use super::judgement::Finding;
+use super::words::{partition_name, request, seconds, simulated};
 use crate::plan::{Millis, Node};
 
 /// How many slots are shown before and behind those that a violation is about.

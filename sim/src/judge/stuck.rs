@@ -1,6 +1,7 @@
 //! P1 in words: what was not delivered in time, and why nothing that the workers do helps.
 
 use gapless::{Group, Live};
+use gapless_model::explanation::{capital, listed};
 use gapless_model::store::{Lease, Reply, Request, reply_words};
 use gapless_model::{Invariant, Page as _, Seen, Seq};
 
@@ -9,7 +10,7 @@ use super::evidence::{LeaseKey, SlotKey};
 use super::judgement::{Breach, Finding};
 use super::leases::Leases;
 use super::slots::SlotContents;
-use super::words::{capital, listed, partition_name, request, seconds, simulated, slot_name};
+use super::words::{partition_name, request, seconds, simulated, slot_name};
 use crate::plan::{Millis, Node};
 
 /// What a run lacks when its patience is over.

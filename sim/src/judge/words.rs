@@ -1,6 +1,7 @@
 //! Turns of phrase for what a run has broken.
 
 use gapless::{Live, Timestamp};
+use gapless_model::explanation::listed;
 use gapless_model::store::{Request, request_words};
 use gapless_model::{PartitionId, Seq};
 
@@ -50,21 +51,6 @@ pub(super) fn events(names: &[String]) -> String {
         }
         _ => format!("events {}", listed(names)),
     }
-}
-
-/// Things in a row: "a, b and c".
-pub(super) fn listed(things: &[String]) -> String {
-    match things {
-        [] => String::new(),
-        [only] => only.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
-}
-
-/// A sentence begins with a capital letter.
-pub(super) fn capital(sentence: &str) -> String {
-    let mut letters = sentence.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// A request as something to do, with what it is about.

@@ -1,8 +1,9 @@
 //! The report on one run.
 
+use gapless_model::explanation::Explanation;
 use std::collections::BTreeSet;
 
-use crate::judge::{Breach, Explanation, Violation};
+use crate::judge::{Breach, Violation};
 use crate::plan::{FAULTS, HAPPENINGS, Millis, Plan, Strike};
 
 /// The report on one run.

@@ -3,7 +3,8 @@
 use gapless_model::Invariant;
 use gapless_model::Mutant;
 use gapless_model::design::{Design, named};
-use gapless_sim::{Breach, Campaign, Explanation, FailedSeed, Profile};
+use gapless_model::explanation::Explanation;
+use gapless_sim::{Breach, Campaign, FailedSeed, Profile};
 
 /// Runs that break something, judged by everything or by the invariants alone.
 fn failures(mutant: Mutant, invariants_only: bool) -> Vec<FailedSeed> {

@@ -1,24 +1,10 @@
 //! What is said of a path at whose end an invariant is broken.
 
-use serde::Serialize;
-
 use super::outlook::Outlook;
 use super::path::Path;
-use super::phrase::capital;
 use super::{deliveries, leases, progress, slots, state};
+use crate::explanation::{Explanation, capital};
 use crate::invariant::Invariant;
-
-/// Why a path's end breaks an invariant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Explanation {
-    /// What went wrong, in one sentence.
-    pub sentence: String,
-    /// The state at the end, a line for each slot, group and process.
-    pub end: Vec<String>,
-    /// Why no continuation without a fault helps, where that is what went wrong (P1).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
-}
 
 impl Explanation {
     /// Explains a path at whose end an invariant is broken. `outlook` is what can still

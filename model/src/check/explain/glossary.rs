@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::text::wrapped;
+use crate::explanation::wrapped;
 
 /// A word, what in a text shows that it is used, and what it means.
 struct Term {

@@ -3,7 +3,7 @@
 use super::super::action::Process;
 use super::super::small::{GroupNo, Tick, WorkerNo};
 use super::path::Path;
-use super::phrase::listed;
+use crate::explanation::listed;
 use crate::invariant::Invariant;
 use crate::store::Request;
 

@@ -17,9 +17,8 @@ mod state;
 mod text;
 mod told;
 
-pub use explanation::Explanation;
 pub use glossary::glossary;
-pub use text::{ending, story, wrapped};
+pub use text::story;
 pub use told::Told;
 
 pub(super) use path::Path;

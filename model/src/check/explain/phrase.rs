@@ -20,18 +20,3 @@ pub(super) fn does(did: &str) -> String {
         _ => text,
     }
 }
-
-/// A sentence begins with a capital letter.
-pub(super) fn capital(sentence: &str) -> String {
-    let mut letters = sentence.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
-/// Things in a row: "a, b and c".
-pub(super) fn listed(things: &[String]) -> String {
-    match things {
-        [] => String::new(),
-        [only] => only.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
-}

@@ -62,7 +62,7 @@ fn print_summary(done: &Done, settled: bool, args: &AppendArgs) -> Result<(), Fa
     if skipped > 0 {
         writeln!(out, "already in the log: {}", counted(skipped, "event"))?;
     }
-    // Where it failed, nobody knows the outcome of the requests under way.
+    // Where it failed, the outcome of the requests under way is unknown.
     let at_least = if settled { "" } else { "at least " };
     let (appended, slots) = (counted(appended, "event"), counted(slots, "slot"));
     writeln!(out, "appended {at_least}{appended} in {slots}")?;
