@@ -7,6 +7,9 @@ use crate::store::{
     Extend, Free, Guard, Keep, Lease, Reply, Request, Slot, Tables, View, Write, apply,
 };
 
+/// A time that every lease's end is after.
+const ENDED: Tick = Tick(-100);
+
 impl Mutant {
     /// Applies a request to tables that lack the protection.
     pub(super) fn apply(
@@ -42,7 +45,7 @@ impl Mutant {
             | (Mutant::RenewalUnfenced, Request::Renew { fence, .. })
             | (Mutant::ReleaseUnfenced, Request::Release { fence, .. }) => *fence = None,
             (Mutant::LeaseTakenAnyway | Mutant::LeaseTakenEarly, Request::Acquire { free, .. }) => {
-                *free = Free::EndedBy(Tick(u8::MAX));
+                *free = Free::EndedBy(Tick(i16::MAX));
             }
             (Mutant::CheckpointBackwards, Request::Checkpoint { forward, .. }) => *forward = false,
             (Mutant::CheckpointAhead, Request::Checkpoint { to, .. }) => *to = to.next(),
@@ -52,7 +55,7 @@ impl Mutant {
                 | Request::SetLease { until, .. }
                 | Request::Renew { extend: Extend { until, .. }, .. }
                 | Request::Checkpoint { extend: Extend { until, .. }, .. },
-            ) => *until = Tick::NOW,
+            ) => *until = ENDED,
             (Mutant::RecordUnguarded, Request::Raise(raise)) => {
                 if let Some(Keep { name, seen, .. }) = &mut raise.record
                     && let Some(record) = tables.record(&raise.partition, name)

@@ -1,5 +1,5 @@
-//! One check: an exhaustive search, and then a search for the shortest counterexample of each
-//! violated invariant.
+//! One check: an exhaustive search, the judgement of P1, and then a search for the shortest
+//! counterexample of each violated invariant.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -11,7 +11,12 @@ use stateright::{Checker, Model};
 
 use super::action::Action;
 use super::bounds::{Bounds, Clocks};
+use super::engine::{
+    Cache, Explored, Key, Limits, Scope, Space, Tally, explore as explore_all, nearest,
+};
+use super::progress::{Fate, Outlooks};
 use super::protocol::Protocol;
+use super::steps::Steps;
 use super::trace::Trace;
 use crate::design::Design;
 use crate::invariant::Invariant;
@@ -34,6 +39,11 @@ pub struct Task {
     pub mutant: Option<Mutant>,
     /// Whether to leave out orders of steps that make no difference to any verdict. Default: yes.
     pub reduced: bool,
+    /// Whether states that differ only in the names of producers, workers or groups are one.
+    /// Default: yes.
+    pub symmetric: bool,
+    /// What searches. Default: the engine of this crate.
+    pub engine: Engine,
     /// The number of threads of the exhaustive search. Default: the machine's parallelism.
     pub threads: NonZeroUsize,
     /// The time after which the search ends early. Default: no limit.
@@ -54,6 +64,8 @@ impl Task {
             checked: Task::applicable(clocks),
             mutant: None,
             reduced: true,
+            symmetric: true,
+            engine: Engine::Own,
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             timeout: None,
             max_memory: None,
@@ -69,6 +81,16 @@ impl Task {
     }
 }
 
+/// What searches the states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Engine {
+    /// The engine of this crate.
+    Own,
+    /// Stateright, as a reference: without symmetry, and without P1.
+    Stateright,
+}
+
 /// The result of a check.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -78,8 +100,10 @@ pub struct Report {
     pub unique: usize,
     /// The number of states that were generated, including those reached again.
     pub generated: usize,
-    /// The number of steps on the longest path.
+    /// The number of steps to the states that are farthest from the first.
     pub depth: usize,
+    /// The number of states without faults on which P1 was judged; 0 if it was not.
+    pub outlooks: usize,
     /// The duration of the check, including the search for short counterexamples.
     pub elapsed: Duration,
     /// The largest amount of memory that the process held, in bytes.
@@ -118,7 +142,8 @@ pub enum Ended {
     Memory,
     /// The [`Watch`] ended the search.
     Interrupted,
-    /// A sequence number or an epoch outgrew the world, so some paths were cut short.
+    /// A sequence number or an epoch outgrew the world, so some paths were cut short; or there
+    /// were more different components than the engine has numbers for.
     Outgrown,
 }
 
@@ -144,14 +169,6 @@ impl Report {
         self.verdicts.values().all(|verdict| *verdict != Verdict::Unknown)
             && self.ended == Ended::Exhausted
     }
-
-    /// Estimates the probability, from 0 to 1, that two different states had the same fingerprint,
-    /// so that one of them was never searched. Stateright keeps 64 bits of each state.
-    #[must_use]
-    pub fn collision_probability(&self) -> f64 {
-        let states = self.unique as f64;
-        states * states / 2_f64.powi(65)
-    }
 }
 
 /// How far a search has come.
@@ -161,7 +178,7 @@ pub struct Progress {
     pub unique: usize,
     /// The number of states that were generated so far, including those reached again.
     pub generated: usize,
-    /// The number of steps on the longest path so far.
+    /// The number of steps to the states that are reached now.
     pub depth: usize,
     /// The memory that the process holds, in bytes.
     pub memory: usize,
@@ -181,31 +198,6 @@ impl<F: FnMut(Progress) -> bool> Watch for F {
     }
 }
 
-/// Calls `$function` for the smallest world that holds the bounds.
-///
-/// A world of fixed size makes a state cheap to copy and to hash. A few sizes are enough.
-macro_rules! in_world_of {
-    ($bounds:expr, $function:ident($($argument:expr),*)) => {{
-        let bounds: &Bounds = $bounds;
-        let slots = bounds.producers * bounds.events;
-        let fits = |producers, workers, groups, late, most| {
-            bounds.producers <= producers
-                && bounds.workers <= workers
-                && bounds.groups <= groups
-                && bounds.late <= late
-                && slots <= most
-        };
-        if fits(2, 2, 1, 1, 2) {
-            $function::<2, 2, 1, 8, 1>($($argument),*)
-        } else if fits(3, 3, 2, 1, 6) {
-            $function::<3, 3, 2, 12, 1>($($argument),*)
-        } else {
-            $function::<4, 4, 2, 32, 2>($($argument),*)
-        }
-    }};
-}
-pub(super) use in_world_of;
-
 /// Checks a design for every invariant of the task.
 ///
 /// It blocks until the search is exhausted, a limit is reached or the `watch` ends it. Then it
@@ -214,21 +206,14 @@ pub(super) use in_world_of;
 /// # Panics
 /// If the task takes out a protection that the checked model does not have.
 pub fn check(task: &Task, watch: &mut dyn Watch) -> Report {
-    in_world_of!(&task.bounds, check_in(task, watch))
+    match task.engine {
+        Engine::Own => check_here(task, watch),
+        Engine::Stateright => check_with_stateright(task, watch),
+    }
 }
 
 /// The protocol to search for a task.
-pub(super) fn protocol<
-    const P: usize,
-    const W: usize,
-    const G: usize,
-    const S: usize,
-    const L: usize,
->(
-    task: &Task,
-    bounds: Bounds,
-    checked: Vec<Invariant>,
-) -> Protocol<P, W, G, S, L> {
+pub(super) fn protocol(task: &Task, bounds: Bounds, checked: Vec<Invariant>) -> Protocol {
     let mut protocol = Protocol::new(task.design, bounds, task.clocks, checked);
     let in_model = task.mutant.is_none_or(Mutant::is_in_model);
     assert!(in_model, "the checked model does not have what {:?} takes out", task.mutant);
@@ -237,68 +222,73 @@ pub(super) fn protocol<
     protocol
 }
 
-fn check_in<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
-    task: &Task,
-    watch: &mut dyn Watch,
-) -> Report {
+fn check_here(task: &Task, watch: &mut dyn Watch) -> Report {
     let mut supervisor = Supervisor::new(task, watch);
-    let searched = protocol::<P, W, G, S, L>(task, task.bounds, task.checked.clone());
-    let checker = searched.checker().threads(task.threads.get()).spawn_dfs();
-    let ended = supervisor.wait(&checker, false);
-    let checker = checker.join();
-
-    let model = checker.model();
-    let ended = match ended {
-        Ended::Exhausted if model.outgrown.load(Ordering::Relaxed) => Ended::Outgrown,
+    let searched = protocol(task, task.bounds, task.checked.clone());
+    let space = Space::new(&searched);
+    let tally = Tally::default();
+    let scope = Scope { which: Steps::All, reduced: task.reduced, symmetric: task.symmetric };
+    let limits = Limits { threads: task.threads, scope };
+    let (explored, ended) = supervisor.run(&tally, false, || explore_all(&space, limits, &tally));
+    let crowded = tally.crowded.load(Ordering::Relaxed);
+    let mut ended = match ended {
+        Ended::Exhausted if crowded || searched.outgrown.load(Ordering::Relaxed) => Ended::Outgrown,
         ended => ended,
     };
-    let (reachable_marks, missed_marks) =
-        model.coverage.report(&task.design, &task.bounds, task.clocks);
-    let mut found: BTreeMap<Invariant, Vec<Action>> = discoveries(&checker).collect();
-    let (unique, generated) = (checker.unique_state_count(), checker.state_count());
-    let depth = checker.max_depth();
-    drop(checker);
 
-    let violated = found.keys().copied().collect();
-    let shortest = shorten::<P, W, G, S, L>(task, &mut supervisor, violated);
-    let mut verdicts = BTreeMap::new();
-    for &invariant in &task.checked {
-        let verdict = match (found.remove(&invariant), shortest.get(&invariant), ended) {
-            (_, Some((actions, bounds)), _) => {
-                let trace = Trace::new(task, *bounds, invariant, actions.clone(), true);
-                Verdict::Violated(Box::new(trace))
-            }
-            (Some(actions), None, _) => {
-                let trace = Trace::new(task, task.bounds, invariant, actions, false);
-                Verdict::Violated(Box::new(trace))
-            }
-            (None, None, Ended::Exhausted) => Verdict::Holds,
-            (None, None, _) => Verdict::Unknown,
-        };
-        verdicts.insert(invariant, verdict);
+    let mut outlooks = Outlooks::new(&space);
+    let judged = task.checked.contains(&Invariant::P1) && ended == Ended::Exhausted;
+    if judged {
+        let judge = || add_all(&space, &explored, &mut outlooks, &tally);
+        let (closed, limit) = supervisor.run(&tally, false, judge);
+        ended = if limit == Ended::Exhausted && !closed { Ended::Outgrown } else { limit };
     }
+    let mut violated: Vec<Invariant> = explored.violated.keys().copied().collect();
+    let fate = if judged && ended == Ended::Exhausted { outlooks.worst() } else { Fate::Certain };
+    if fate != Fate::Certain && !violated.contains(&Invariant::P1) {
+        violated.push(Invariant::P1);
+    }
+    let counterexamples = shorten(task, &mut supervisor, violated, &space, &outlooks, fate);
+
+    let (reachable_marks, missed_marks) =
+        searched.coverage.report(&task.design, &task.bounds, task.clocks);
+    let verdict = |invariant: Invariant| match counterexamples.get(&invariant) {
+        Some(trace) => Verdict::Violated(Box::new(trace.clone())),
+        None if ended == Ended::Exhausted => Verdict::Holds,
+        None => Verdict::Unknown,
+    };
     Report {
         task: task.clone(),
-        unique,
-        generated,
-        depth,
+        unique: tally.unique.load(Ordering::Relaxed),
+        generated: tally.generated.load(Ordering::Relaxed),
+        depth: tally.depth.load(Ordering::Relaxed),
+        outlooks: outlooks.len(),
         elapsed: supervisor.began.elapsed(),
         peak_memory: supervisor.peak,
-        verdicts,
+        verdicts: task.checked.iter().map(|&invariant| (invariant, verdict(invariant))).collect(),
         reachable_marks,
         missed_marks,
         ended,
     }
 }
 
-/// The violations that a search found, each with the path to it. Stateright replays the paths, so
-/// after a search that was ended early, states must have successors again.
-fn discoveries<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
-    checker: &impl Checker<Protocol<P, W, G, S, L>>,
-) -> impl Iterator<Item = (Invariant, Vec<Action>)> {
-    checker.model().stop.store(false, Ordering::Relaxed);
-    let found = checker.discoveries().into_iter();
-    found.filter_map(|(name, path)| Some((Invariant::named(name)?, path.into_actions())))
+/// Adds every state that was reached to the graph of states without faults, and closes the graph.
+fn add_all(
+    space: &Space<'_>,
+    explored: &Explored,
+    outlooks: &mut Outlooks<'_>,
+    tally: &Tally,
+) -> bool {
+    let mut cache = Cache::default();
+    for (index, key) in explored.visited.keys().into_iter().enumerate() {
+        if index % 1024 == 0 && tally.stop.load(Ordering::Relaxed) {
+            return false;
+        }
+        if !space.is_ruined(key) && !outlooks.add(key, &mut cache) {
+            return false;
+        }
+    }
+    outlooks.close(&mut cache, &|| tally.stop.load(Ordering::Relaxed))
 }
 
 /// The memory that the search for the shortest counterexample may take, in bytes.
@@ -306,36 +296,123 @@ const SHORTENING_MEMORY: usize = 2 << 30;
 
 /// Finds, for each violated invariant, a counterexample with the fewest faults, and among those
 /// one with the fewest steps. For each number of faults it searches in breadth, on one thread, so
-/// that the first violation it finds is a nearest one.
-fn shorten<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
+/// that the first violation it finds is a nearest one, and the same one each time.
+fn shorten(
     task: &Task,
     supervisor: &mut Supervisor<'_>,
     mut open: Vec<Invariant>,
-) -> BTreeMap<Invariant, (Vec<Action>, Bounds)> {
-    let mut shortest = BTreeMap::new();
+    space: &Space<'_>,
+    outlooks: &Outlooks<'_>,
+    fate: Fate,
+) -> BTreeMap<Invariant, Trace> {
+    let mut found = BTreeMap::new();
+    let scope = Scope { which: Steps::All, reduced: task.reduced, symmetric: task.symmetric };
     for faults in 0..=task.bounds.faults {
         if open.is_empty() {
             break;
         }
         let bounds = Bounds { faults, ..task.bounds };
-        // A search in breadth keeps whole states, and is not worth all of the machine's memory.
         let spare = supervisor.peak + SHORTENING_MEMORY;
         let most = task.max_memory.map_or(spare, |most| most.min(spare));
         let given = supervisor.max_memory.replace(most);
-        let searched = protocol::<P, W, G, S, L>(task, bounds, open.clone()).shortest();
-        let checker = searched.checker().threads(1).spawn_bfs();
-        let ended = supervisor.wait(&checker, true);
+        let searched = protocol(task, bounds, open.clone());
+        let near = Space::new(&searched);
+        let tally = Tally::default();
+        let (paths, ended) = supervisor.run(&tally, true, || {
+            let cache = std::cell::RefCell::new(Cache::default());
+            let is_lost = |key: Key| {
+                fate != Fate::Certain && {
+                    // This search numbers components its own way.
+                    let (world, cache) = (near.world(key).after_faults(), &mut *cache.borrow_mut());
+                    let key = space.key(&world, false, cache);
+                    key.is_some_and(|key| outlooks.fate(key, cache) == fate)
+                }
+            };
+            nearest(&near, scope, &tally, &open, &is_lost)
+        });
         supervisor.max_memory = given;
-        let checker = checker.join();
-        for (invariant, actions) in discoveries(&checker) {
+        for (invariant, path) in paths {
             open.retain(|&wanted| wanted != invariant);
-            shortest.insert(invariant, (actions, bounds));
+            let actions = actions(&near, scope, &path);
+            found.insert(invariant, Trace::new(task, bounds, invariant, actions, true));
         }
         if ended != Ended::Exhausted {
             break;
         }
     }
-    shortest
+    found
+}
+
+/// The actions that lead from the first state along these states.
+fn actions(space: &Space<'_>, scope: Scope, path: &[Key]) -> Vec<Action> {
+    let protocol = space.protocol;
+    let mut cache = Cache::default();
+    let mut world = protocol.untouched();
+    let mut actions = Vec::new();
+    for &key in &path[1..] {
+        let mut way = None;
+        // The search may have followed a state with other names, and another process's steps alone.
+        protocol.all_steps(&world, Steps::All, &mut |action| {
+            if way.is_some() {
+                return;
+            }
+            let Some(next) = protocol.raw_step(&world, action) else { return };
+            if space.key(&protocol.normal(&next), scope.symmetric, &mut cache) == Some(key) {
+                way = Some((action, next));
+            }
+        });
+        let Some((action, next)) = way else { break };
+        actions.push(action);
+        world = next;
+    }
+    actions
+}
+
+/// Checks with Stateright: every invariant but P1, and no search for a short counterexample.
+fn check_with_stateright(task: &Task, watch: &mut dyn Watch) -> Report {
+    let mut supervisor = Supervisor::new(task, watch);
+    let checked = task.checked.iter().copied().filter(|&invariant| invariant != Invariant::P1);
+    let checked: Vec<Invariant> = checked.collect();
+    let checker = protocol(task, task.bounds, checked.clone())
+        .checker()
+        .threads(task.threads.get())
+        .spawn_bfs();
+    let tally = Tally::default();
+    let (checker, ended) = supervisor.run(&tally, false, || {
+        while !checker.is_done() && !tally.stop.load(Ordering::Relaxed) {
+            tally.unique.store(checker.unique_state_count(), Ordering::Relaxed);
+            tally.generated.store(checker.state_count(), Ordering::Relaxed);
+            tally.depth.store(checker.max_depth(), Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        checker
+    });
+    let model = checker.model();
+    let (reachable_marks, missed_marks) =
+        model.coverage.report(&task.design, &task.bounds, task.clocks);
+    let found = checker.discoveries();
+    let verdict = |invariant: Invariant| match found.get(invariant.name()) {
+        Some(path) => {
+            let actions = path.clone().into_actions();
+            let trace = Trace::new(task, task.bounds, invariant, actions, false);
+            Verdict::Violated(Box::new(trace))
+        }
+        None if ended == Ended::Exhausted => Verdict::Holds,
+        None => Verdict::Unknown,
+    };
+    Report {
+        task: task.clone(),
+        unique: checker.unique_state_count(),
+        generated: checker.state_count(),
+        depth: checker.max_depth(),
+        outlooks: 0,
+        elapsed: supervisor.began.elapsed(),
+        peak_memory: supervisor.peak,
+        verdicts: checked.iter().map(|&invariant| (invariant, verdict(invariant))).collect(),
+        reachable_marks,
+        missed_marks,
+        ended,
+    }
 }
 
 /// Waits for searches, and ends them when a limit is reached.
@@ -353,43 +430,50 @@ impl<'a> Supervisor<'a> {
         Supervisor { began: Instant::now(), peak: 0, timeout, max_memory, watch }
     }
 
-    /// Waits until the search is done. Returns why it ended.
-    fn wait<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
+    /// Runs a search on a thread of its own until it is done. Returns what it returns, and why it
+    /// ended.
+    fn run<T: Send>(
         &mut self,
-        checker: &impl Checker<Protocol<P, W, G, S, L>>,
+        tally: &Tally,
         shortening: bool,
-    ) -> Ended {
-        let mut pause = Duration::from_micros(200);
+        search: impl FnOnce() -> T + Send,
+    ) -> (T, Ended) {
         let mut ended = Ended::Exhausted;
-        loop {
-            let memory = memory_stats::memory_stats().map_or(0, |stats| stats.physical_mem);
-            self.peak = self.peak.max(memory);
-            if checker.is_done() {
-                return ended;
+        let mut pause = Duration::from_micros(200);
+        std::thread::scope(|scope| {
+            let search = scope.spawn(search);
+            while !search.is_finished() {
+                if let Some(limit) = self.limit(tally, shortening) {
+                    tally.stop.store(true, Ordering::Relaxed);
+                    ended = limit;
+                }
+                std::thread::sleep(pause);
+                pause = (pause * 2).min(Duration::from_millis(50));
             }
-            let progress = Progress {
-                unique: checker.unique_state_count(),
-                generated: checker.state_count(),
-                depth: checker.max_depth(),
-                memory,
-                shortening,
-            };
-            let limit = if !self.watch.proceed(progress) {
-                Some(Ended::Interrupted)
-            } else if self.timeout.is_some_and(|most| self.began.elapsed() > most) {
-                Some(Ended::Timeout)
-            } else if self.max_memory.is_some_and(|most| memory > most) {
-                Some(Ended::Memory)
-            } else {
-                None
-            };
-            if let Some(limit) = limit {
-                // From now on no state has successors, so the search runs dry.
-                checker.model().stop.store(true, Ordering::Relaxed);
-                ended = limit;
-            }
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_millis(50));
+            self.limit(tally, shortening);
+            (search.join().expect("a search does not panic"), ended)
+        })
+    }
+
+    /// The limit that is reached, if one is.
+    fn limit(&mut self, tally: &Tally, shortening: bool) -> Option<Ended> {
+        let memory = memory_stats::memory_stats().map_or(0, |stats| stats.physical_mem);
+        self.peak = self.peak.max(memory);
+        let progress = Progress {
+            unique: tally.unique.load(Ordering::Relaxed),
+            generated: tally.generated.load(Ordering::Relaxed),
+            depth: tally.depth.load(Ordering::Relaxed),
+            memory,
+            shortening,
+        };
+        if !self.watch.proceed(progress) {
+            Some(Ended::Interrupted)
+        } else if self.timeout.is_some_and(|most| self.began.elapsed() > most) {
+            Some(Ended::Timeout)
+        } else if self.max_memory.is_some_and(|most| memory > most) {
+            Some(Ended::Memory)
+        } else {
+            None
         }
     }
 }
@@ -399,13 +483,5 @@ impl<'a> Supervisor<'a> {
 /// # Panics
 /// If it cannot listen at the address.
 pub fn explore(task: &Task, address: std::net::SocketAddr) {
-    in_world_of!(&task.bounds, explore_in(task, address));
-}
-
-fn explore_in<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
-    task: &Task,
-    address: std::net::SocketAddr,
-) {
-    let explored: Protocol<P, W, G, S, L> = protocol(task, task.bounds, task.checked.clone());
-    drop(explored.checker().serve(address));
+    drop(protocol(task, task.bounds, task.checked.clone()).checker().serve(address));
 }
