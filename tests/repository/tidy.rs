@@ -23,6 +23,7 @@ const fn keeper(invariant: Invariant) -> (Keeper, &'static str) {
         Invariant::S1 => (Keeper::Store, "a slot is written on condition that it is empty"),
         Invariant::S2 => (Keeper::Store, "a raise demands the record that its producer saw"),
         Invariant::S3 => (Keeper::Store, "one counter gives out every number, once and upwards"),
+        Invariant::S4 => (Keeper::Store, "a raise demands the head that its append expects"),
         Invariant::D1 => (Keeper::Machine, "what is delivered is what a page shows as events"),
         Invariant::D2 => (Keeper::Machine, "a turn reads on from behind what it has delivered"),
         Invariant::D3 => (Keeper::Machine, "a turn stops at a number that nobody has written yet"),
@@ -296,7 +297,7 @@ fn files(files: &[(&str, &str)]) -> Vec<(String, String)> {
 
 #[test]
 fn a_missing_tag_and_one_that_names_nothing_are_found() {
-    let all = "// S1, S2, S3, D1, D2, D3: a\nfn f() {} // L1, L2, L3: b\n// P1: c\n";
+    let all = "// S1, S2, S3, S4, D1, D2, D3: a\nfn f() {} // L1, L2, L3: b\n// P1: c\n";
     let good = [
         ("model/src/store/a.rs", all),
         ("impl/src/wire/b.rs", all),
@@ -305,7 +306,7 @@ fn a_missing_tag_and_one_that_names_nothing_are_found() {
     assert_eq!(untagged(&files(&good)), [""; 0]);
     // A doc comment, a text, and a comment that goes on about it are no tags.
     let none =
-        "/// L3: a\nconst A: &str = \"// L3: a\";\n// As L3: says.\n// S1, S2, S3, L1, L2: b";
+        "/// L3: a\nconst A: &str = \"// L3: a\";\n// As L3: says.\n// S1, S2, S3, S4, L1, L2: b";
     let without = [good[0], ("impl/src/wire/b.rs", none), good[2]];
     let found = untagged(&files(&without));
     assert_eq!(found.len(), 1, "{found:?}");

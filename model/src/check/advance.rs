@@ -1,6 +1,7 @@
 //! What a step leads to: a producer goes on to its next append, a turn ends.
 
 use super::action::Process;
+use super::bounds::Clocks;
 use super::protocol::Protocol;
 use super::small::{Count, ProducerNo, Small, WorkerNo};
 use super::world::{Work, World};
@@ -80,10 +81,11 @@ impl Protocol {
         let (group, partition) = (turn.group, turn.partition);
         let (held, over, epoch) =
             (turn.machine.holds_lease(), turn.is_over(clock), turn.machine.epoch());
-        // A worker that is paused past its lease's end acts by the time that it last saw.
-        let told = match (&news, over) {
-            (News::Time, _) | (_, false) => clock,
-            (_, true) => (*turn.machine.times_mut().clock).min(clock),
+        // Where clocks are unbounded, a worker that is paused past its lease's end acts by the time
+        // that it last saw.
+        let told = match (&news, over, self.clocks) {
+            (News::Time, _, _) | (_, false, _) | (_, _, Clocks::Timely) => clock,
+            (_, true, Clocks::Unbounded) => (*turn.machine.times_mut().clock).min(clock),
         };
         turn.machine.tell(&self.rules, told, news);
         if held && !turn.machine.holds_lease() {

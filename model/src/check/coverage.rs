@@ -216,10 +216,8 @@ impl Coverage {
         for seat in &world.seats {
             let ends = |lease: &&Lease<Small>| lease.active && lease.until == next;
             let Some(lease) = seat.lease.as_ref().filter(ends) else { continue };
-            let lives = world
-                .workers
-                .get(lease.owner.worker.index())
-                .is_some_and(|worker| worker.run == lease.owner.run && worker.turn.is_some());
+            let owner = world.workers.get(lease.owner.worker.index());
+            let lives = owner.is_some_and(|worker| worker.run == lease.owner.run);
             if !lives {
                 self.mark(Mark::Lapsed);
             }

@@ -127,16 +127,22 @@ impl Protocol {
         if !appended {
             world.broken.insert(Invariant::D1);
         }
-        let last = world.workers[worker.index()].turn.as_ref().map_or(0, |turn| turn.delivered);
+        let turn = world.workers[worker.index()].turn.as_ref();
+        let (last, epoch) =
+            turn.map_or((0, Epoch::ZERO), |turn| (turn.delivered, turn.machine.epoch()));
+        let lease = world.lease(group, partition);
+        // What an owner delivers that lost its lease is no concern of the next one, nor is what the
+        // next one has delivered a concern of it: its handler gets the epoch as a fence.
+        let current = lease.is_some_and(|lease| lease.active && lease.epoch == epoch);
         let seat = world.seat_mut(group, partition);
-        let (bit, later) = (1_u32 << slot.0, !0_u32 << (slot.0 + 1).min(31));
+        let (bit, later) = (1_u64 << slot.0, !0_u64 << (slot.0 + 1).min(63));
         let again = seat.delivered & bit != 0;
         let excused = seat.excused & bit != 0;
         let overtaken = seat.delivered & later != 0;
-        let repeated = again && !excused;
+        let repeated = again && !excused && current;
         let disordered = slot.0 <= u64::from(last) || overtaken && !again;
         seat.delivered |= bit;
-        seat.excused &= !bit;
+        seat.excused = if current { seat.excused & !bit } else { seat.excused | bit };
         if repeated || disordered {
             world.broken.insert(Invariant::D2);
         }
@@ -213,8 +219,10 @@ impl Protocol {
 
 // States.
 impl Protocol {
-    /// Whether an invariant other than P1 holds in a state.
-    pub(super) fn is_safe(&self, invariant: Invariant, world: &World) -> bool {
+    /// Returns whether an invariant holds in a state. Of P1 it says only whether an append was
+    /// acknowledged that is not in its slot.
+    #[must_use]
+    pub fn judge(&self, invariant: Invariant, world: &World) -> bool {
         match invariant {
             Invariant::L2 => self.one_active(world),
             Invariant::S1
@@ -234,7 +242,7 @@ impl Protocol {
     /// because a second violation may be no more than a consequence of the first. (If only one
     /// invariant is checked, no other one hides its violations.)
     pub(super) fn is_ruined(&self, world: &World) -> bool {
-        self.checked.iter().any(|&invariant| !self.is_safe(invariant, world))
+        self.checked.iter().any(|&invariant| !self.judge(invariant, world))
     }
 
     /// L2: at most one worker acts as the owner of a lease.

@@ -8,6 +8,7 @@ mod advance;
 mod bounds;
 mod coverage;
 mod describe;
+mod drain;
 mod engine;
 mod explain;
 mod judge;

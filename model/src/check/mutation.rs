@@ -44,9 +44,20 @@ impl Mutant {
             | (Mutant::CheckpointUnfenced, Request::Checkpoint { fence, .. })
             | (Mutant::RenewalUnfenced, Request::Renew { fence, .. })
             | (Mutant::ReleaseUnfenced, Request::Release { fence, .. }) => *fence = None,
-            (Mutant::LeaseTakenAnyway | Mutant::LeaseTakenEarly, Request::Acquire { free, .. }) => {
+            (Mutant::LeaseTakenAnyway, Request::Acquire { free, .. }) => {
                 *free = Free::EndedBy(Tick(i16::MAX));
             }
+            (Mutant::LeaseTakenEarly, Request::Acquire { free: Free::EndedBy(time), .. }) => {
+                *time = Tick(time.0 + 1);
+            }
+            (Mutant::ExpectationUnguarded, Request::Raise(raise)) => raise.head = None,
+            (
+                Mutant::LeaseCountedTwice,
+                Request::Acquire { until, .. }
+                | Request::SetLease { until, .. }
+                | Request::Renew { extend: Extend { until, .. }, .. }
+                | Request::Checkpoint { extend: Extend { until, .. }, .. },
+            ) => *until = Tick(until.0 - Tick::LEASE / 2),
             (Mutant::CheckpointBackwards, Request::Checkpoint { forward, .. }) => *forward = false,
             (Mutant::CheckpointAhead, Request::Checkpoint { to, .. }) => *to = to.next(),
             (

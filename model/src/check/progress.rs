@@ -14,7 +14,8 @@ use ahash::AHashMap;
 use super::action::{Action, Process};
 use super::engine::{Cache, Key, Scope, Space};
 use super::steps::Steps;
-use super::world::World;
+use super::world::{Broken, World};
+use crate::invariant::Invariant;
 
 /// The states without faults, and the steps between them.
 pub(super) struct Outlooks<'a> {
@@ -26,12 +27,14 @@ pub(super) struct Outlooks<'a> {
     /// For each step: the state that it leads to, and the processes that take it.
     steps: Vec<(u32, Takers)>,
     finished: Vec<bool>,
+    /// Whether some step from a state violates L1.
+    escapes: Vec<bool>,
     /// What becomes of each state, once that is known.
     fates: Vec<Fate>,
 }
 
 /// A set of processes for which a schedule must be fair, a bit for each.
-pub(super) type Takers = u32;
+pub(super) type Takers = u64;
 
 /// What becomes of a state without faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +62,7 @@ impl<'a> Outlooks<'a> {
             begins: Vec::new(),
             steps: Vec::new(),
             finished: Vec::new(),
+            escapes: Vec::new(),
             fates: Vec::new(),
         }
     }
@@ -99,17 +103,27 @@ impl<'a> Outlooks<'a> {
             self.begins.push(self.steps.len() as u32);
             let finished = self.space.is_finished(key, cache);
             self.finished.push(finished);
+            self.escapes.push(false);
+            let here = self.finished.len() - 1;
             if finished {
                 continue;
             }
-            let (space, mut crowded) = (self.space, false);
-            space.successors(key, SCOPE, cache, &mut |next| match next.key {
-                Some(key) => {
-                    let number = self.number(key);
-                    self.steps.push((number, next.takers));
-                }
+            let (space, mut crowded, mut next) = (self.space, false, Vec::new());
+            space.successors(key, SCOPE, cache, &mut |step| match step.key {
+                // Where an epoch has two owners, nothing is said of progress any more.
+                Some(_) if step.broken.contains(Invariant::L1) => self.escapes[here] = true,
+                Some(key) => next.push((key, step.broken, step.takers)),
                 None => crowded = true,
             });
+            for (key, broken, takers) in next {
+                let key = match broken == Broken::default() {
+                    true => Some(key),
+                    false => space.key_after_faults(key, cache),
+                };
+                let Some(key) = key else { return false };
+                let number = self.number(key);
+                self.steps.push((number, takers));
+            }
             if crowded {
                 return false;
             }
@@ -154,7 +168,8 @@ impl<'a> Outlooks<'a> {
         let (mut reaches, mut evades) = (vec![false; count], vec![false; count]);
         for (component, members) in components.members.iter().enumerate() {
             let circles = self.is_fair_circle(&components, component);
-            let finished = members.iter().any(|&state| self.finished[state as usize]);
+            let ends = |&state: &u32| self.finished[state as usize] || self.escapes[state as usize];
+            let finished = members.iter().any(ends);
             let onward = || {
                 let steps = members.iter().flat_map(|&state| self.steps_of(state));
                 steps.map(|&(to, _)| components.of[to as usize] as usize)
@@ -180,7 +195,7 @@ impl<'a> Outlooks<'a> {
         let members = &components.members[component];
         let (mut taken, mut always, mut inside) = (0, Takers::MAX, false);
         for &state in members {
-            if self.finished[state as usize] {
+            if self.finished[state as usize] || self.escapes[state as usize] {
                 return false;
             }
             let mut possible = 0;
@@ -279,10 +294,10 @@ impl<'a> Outlooks<'a> {
 
 /// The processes that take a step, a bit for each.
 pub(super) fn takers(world: &World, action: Action) -> Takers {
-    const WORKERS: u32 = 8;
-    const HANDLERS: u32 = 12;
-    const TIME: u32 = 16;
-    const SEATS: u32 = 17;
+    const WORKERS: u32 = 16;
+    const HANDLERS: u32 = 20;
+    const TIME: u32 = 24;
+    const SEATS: u32 = 25;
     let seat = |group, partition| 1 << (SEATS + world.seat_index(group, partition) as u32);
     match action {
         Action::Send { process } => match process {

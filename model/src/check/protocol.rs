@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::action::Process;
 use super::bounds::{Bounds, Clocks};
 use super::coverage::Coverage;
 use super::small::{GroupNo, PartitionNo, ProducerNo, Small, Tick};
@@ -95,7 +94,8 @@ impl Protocol {
             Acquire::Conditional => true,
             Acquire::ReadThenSet => false,
         };
-        Norm { epochs_grow, skew: self.bounds.skew.into() }
+        let pauses = self.clocks == Clocks::Unbounded;
+        Norm { epochs_grow, skew: self.bounds.skew.into(), pauses }
     }
 
     /// By how many ticks a worker's clock may be ahead of the time of the world.
@@ -119,16 +119,6 @@ impl Protocol {
     /// The partition to which a producer appends.
     pub(super) fn partition_of(&self, producer: ProducerNo) -> PartitionNo {
         PartitionNo(producer.first().0 % self.bounds.partitions)
-    }
-
-    /// The partition that a process is at work in; `None` for an idle worker.
-    pub(super) fn at_work(&self, world: &World, process: Process) -> Option<PartitionNo> {
-        match process {
-            Process::Producer(producer) => Some(self.partition_of(producer)),
-            Process::Worker(worker) => {
-                world.workers[worker.index()].turn.as_ref().map(|turn| turn.partition)
-            }
-        }
     }
 
     /// Returns the state before the first step, in its normal form.

@@ -51,7 +51,7 @@ fn property(invariant: Invariant) -> Property<Protocol> {
             match invariant {
                 $(Invariant::$name => Property::always(
                     Invariant::$name.name(),
-                    |protocol, world| protocol.is_safe(Invariant::$name, world),
+                    |protocol, world| protocol.judge(Invariant::$name, world),
                 )),+
             }
         };

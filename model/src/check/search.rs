@@ -218,6 +218,9 @@ pub(super) fn protocol(task: &Task, bounds: Bounds, checked: Vec<Invariant>) -> 
     let in_model = task.mutant.is_none_or(Mutant::is_in_model);
     assert!(in_model, "the checked model does not have what {:?} takes out", task.mutant);
     protocol.mutant = task.mutant;
+    if task.mutant == Some(Mutant::SkewIgnored) {
+        protocol.rules.skew = 0;
+    }
     protocol.reduced = task.reduced;
     protocol
 }

@@ -54,7 +54,7 @@ number!(
 
 impl ProducerNo {
     /// The most producers that a world has, so that the second runs can be counted from here.
-    pub(super) const MOST: u8 = 4;
+    pub(super) const MOST: u8 = 8;
 
     /// Whether this is a producer's second run.
     pub(super) const fn is_second(self) -> bool {

@@ -9,6 +9,7 @@ use crate::append::Want;
 use crate::consume::{Consume, News};
 use crate::design::Trigger;
 use crate::ids::Epoch;
+use crate::mutant::Mutant;
 use crate::store::{Reply, Request, Slot, View, apply};
 
 impl Protocol {
@@ -100,7 +101,10 @@ impl Protocol {
             }
             Action::Clock { worker } => self.tell(&mut world, worker, News::Time),
             Action::Stop { worker } => {
-                world.left.spend(Fault::Handover, 1);
+                let turn = last.workers[worker.index()].turn.as_ref();
+                if !turn.is_some_and(|turn| self.gives_up(turn)) {
+                    world.left.spend(Fault::Handover, 1);
+                }
                 self.tell(&mut world, worker, News::Stop);
             }
             Action::Tick => self.tick(&mut world),
@@ -230,7 +234,8 @@ impl Protocol {
         let request = self.wanted(world, process)?;
         self.note_start(world, process);
         let believed = self.mutant.and_then(|mutant| mutant.believed(&request, world));
-        let epoch = Self::acts_under(world, process);
+        // Only a write of the lease is judged by the epoch of its sender.
+        let epoch = request.group().map_or(Epoch::ZERO, |_| Self::acts_under(world, process));
         world.network.0.push(Late { request, sender: process, epoch });
         if let Some(reply) = believed {
             self.tell_reply(world, process, reply);
@@ -254,6 +259,12 @@ impl Protocol {
     fn hear(&self, world: &mut World, worker: WorkerNo) {
         let turn = world.workers[worker.index()].turn.as_mut();
         let flight = turn.and_then(|turn| turn.flight.take());
+        let clock = world.clock(worker);
+        if let (Some(Mutant::LeaseFromReply), Some(turn)) =
+            (self.mutant, &mut world.workers[worker.index()].turn)
+        {
+            *turn.machine.times_mut().clock = clock;
+        }
         if let Some(Flight::Applied(reply)) = flight.map(|flight| *flight) {
             self.tell(world, worker, News::Reply(reply));
         }
@@ -267,6 +278,7 @@ impl Protocol {
             world.left.spend(Fault::Expiry, expiries);
         }
         let before: Vec<bool> = self.overs(world);
+        look_before(world);
         world.now = Tick(world.now.0 + 1);
         self.excuse_ended(world, &before);
     }
@@ -274,6 +286,7 @@ impl Protocol {
     /// Sets a worker's clock, which may end its lease.
     fn set_clock(&self, world: &mut World, worker: WorkerNo, ahead: u8) {
         let before = self.overs(world);
+        look_before(world);
         world.workers[worker.index()].ahead = ahead;
         self.excuse_ended(world, &before);
     }
@@ -406,6 +419,20 @@ impl Protocol {
                 self.advance_producer(world, producer);
             }
             Process::Worker(worker) => self.tell(world, worker, News::Triggered),
+        }
+    }
+}
+
+/// Lets every turn whose lease has not ended look at its clock, so that one that is paused from now
+/// on has looked as late as it can. A turn that waits for a reply does not look.
+fn look_before(world: &mut World) {
+    for index in 0..world.workers.len() {
+        let clock = world.clock(WorkerNo(index as u8));
+        if let Some(turn) = &mut world.workers[index].turn
+            && turn.flight.is_none()
+            && !turn.is_over(clock)
+        {
+            *turn.machine.times_mut().clock = clock;
         }
     }
 }

@@ -8,6 +8,7 @@ use super::world::{Fault, Flight, Turn, Work, World};
 use crate::append::Want;
 use crate::consume::News;
 use crate::design::Trigger;
+use crate::mutant::Mutant;
 use crate::store::Request;
 
 /// The kinds of step to list.
@@ -177,14 +178,21 @@ impl Protocol {
         if wants.trigger {
             self.trigger_steps(world, process, which, push);
         }
-        if which == Steps::All {
+        if self.gives_up(turn) {
+            push(Action::Stop { worker });
+        } else if which == Steps::All {
             if turn.machine.may_stop() && world.left.has(Fault::Handover, 1) {
                 push(Action::Stop { worker });
             }
-            if wants.store.is_none() && !wants.trigger {
-                self.crash_steps(world, process, false, push);
-            }
         }
+        if which == Steps::All && wants.store.is_none() && !wants.trigger {
+            self.crash_steps(world, process, false, push);
+        }
+    }
+
+    /// Whether a turn gives up where it should wait, because that protection is taken out.
+    pub(super) fn gives_up(&self, turn: &Turn) -> bool {
+        self.mutant == Some(Mutant::GivesUpAtGaps) && turn.machine.waits_at_gap()
     }
 
     /// Whether a look at its clock would change what a turn does.

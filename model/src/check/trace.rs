@@ -341,7 +341,7 @@ fn explanation(
     invariant: Invariant,
     world: &World,
 ) -> Option<Explanation> {
-    let is_safe = protocol.is_safe(invariant, &protocol.normal(world));
+    let is_safe = protocol.judge(invariant, &protocol.normal(world));
     if invariant != Invariant::P1 {
         return (!is_safe).then(|| Explanation::new(path, invariant, None, &[]));
     }
@@ -358,6 +358,6 @@ fn explanation(
         Fate::Certain | Fate::Evaded if is_safe => return None,
         Fate::Certain | Fate::Evaded | Fate::Lost => Vec::new(),
     };
-    let outlook = unreduced.outlook(&end);
+    let outlook = unreduced.outlook(world);
     Some(Explanation::new(path, invariant, Some(&outlook), &circle))
 }

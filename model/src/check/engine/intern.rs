@@ -45,9 +45,4 @@ impl<T: Clone + Eq + Hash> Interner<T> {
     pub(super) fn value(&self, number: u32) -> &T {
         &self.values[number as usize]
     }
-
-    /// How many different values there are.
-    pub(super) fn len(&self) -> usize {
-        self.values.count()
-    }
 }

@@ -52,7 +52,13 @@ struct Question {
 #[derive(Default)]
 pub(super) struct Memory {
     places: AHashMap<Question, u32>,
-    moves: Vec<std::sync::Arc<[Move]>>,
+    moves: Vec<Box<[Move]>>,
+}
+
+/// Moves that are taken out of the memory, and are to be put back.
+pub(super) struct Moves {
+    place: u32,
+    pub(super) list: Box<[Move]>,
 }
 
 impl Memory {
@@ -63,7 +69,7 @@ impl Memory {
         producer: ProducerNo,
         own: u32,
         log: u32,
-    ) -> std::sync::Arc<[Move]> {
+    ) -> Moves {
         let question = Question { process: producer.0, own, seat: 0, log };
         self.answer(question, || {
             let partition = space.protocol.partition_of(producer);
@@ -81,7 +87,7 @@ impl Memory {
         own: u32,
         (place, seat): (usize, u32),
         log: u32,
-    ) -> std::sync::Arc<[Move]> {
+    ) -> Moves {
         let question = Question { process: 16 + worker.0, own, seat, log };
         self.answer(question, || {
             let (group, partition) = space.place(place);
@@ -100,7 +106,7 @@ impl Memory {
         own: u32,
         (place, seat): (usize, u32),
         log: u32,
-    ) -> std::sync::Arc<[Move]> {
+    ) -> Moves {
         let question = Question { process: 32 + worker.0 + 8 * place as u8, own, seat, log };
         self.answer(question, || {
             let (group, partition) = space.place(place);
@@ -112,17 +118,18 @@ impl Memory {
         })
     }
 
-    fn answer(
-        &mut self,
-        question: Question,
-        compute: impl FnOnce() -> Vec<Move>,
-    ) -> std::sync::Arc<[Move]> {
+    fn answer(&mut self, question: Question, compute: impl FnOnce() -> Vec<Move>) -> Moves {
         let next = self.moves.len() as u32;
         let place = *self.places.entry(question).or_insert(next);
         if place == next {
             self.moves.push(compute().into());
         }
-        self.moves[place as usize].clone()
+        Moves { place, list: std::mem::take(&mut self.moves[place as usize]) }
+    }
+
+    /// Puts moves back, so that they are there when they are asked for again.
+    pub(super) fn keep(&mut self, moves: Moves) {
+        self.moves[moves.place as usize] = moves.list;
     }
 }
 

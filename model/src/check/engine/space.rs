@@ -11,7 +11,7 @@ use super::visited::Key;
 use crate::invariant::Invariant;
 
 /// The most components that a world has, in each part of a state.
-const WIDEST: usize = 14;
+const WIDEST: usize = 16;
 
 /// The numbers of the components of one part of a state, and zeros.
 pub(super) type Part = [u32; WIDEST];
@@ -32,6 +32,8 @@ pub(in crate::check) struct Space<'a> {
     /// A world in which nothing happened, for everything that asks for a place.
     pub(super) names: World,
     quiet: u32,
+    /// Whether no renaming moves what both of the first two parts depend on.
+    parts_are_apart: bool,
     renamings: Vec<Renaming>,
     logs: Interner<Log>,
     writers: Interner<Producer>,
@@ -60,6 +62,7 @@ impl<'a> Space<'a> {
             checks_l2: protocol.checked.contains(&Invariant::L2),
             names,
             quiet: networks.number(&Network::default()),
+            parts_are_apart: protocol.bounds.groups == 1,
             renamings: Renaming::all(&protocol.bounds),
             logs: Interner::new(),
             writers: Interner::new(),
@@ -89,6 +92,48 @@ impl<'a> Space<'a> {
         cache: &mut Cache,
     ) -> Option<Key> {
         self.pack(&if symmetric { self.canonical(numbers, cache) } else { numbers })
+    }
+
+    /// The key of a state that follows another, whose parts often stay the same.
+    pub(super) fn key_after(
+        &self,
+        before: Key,
+        old: &Numbers,
+        new: Numbers,
+        symmetric: bool,
+        cache: &mut Cache,
+    ) -> Option<Key> {
+        if symmetric && !(self.parts_are_apart && self.is_quiet(&new)) {
+            return self.pack(&self.canonical(new, cache));
+        }
+        let parts = before.parts();
+        Key::pack(std::array::from_fn(|part| {
+            let [old, new] = [&old.0[part], &new.0[part]];
+            if old == new {
+                parts[part]
+            } else if symmetric && part < 2 {
+                self.least(part, new, cache)
+            } else {
+                *cache.plain[part].entry(*new).or_insert_with(|| self.parts[part].number(new))
+            }
+        }))
+    }
+
+    /// The number of the least part that differs from one only in names.
+    ///
+    /// With one group and no request under way, only the first part names producers and only the
+    /// second one workers, so that the least state has the least of each.
+    fn least(&self, part: usize, value: &Part, cache: &mut Cache) -> u32 {
+        if let Some(&number) = cache.least[part].get(value) {
+            return number;
+        }
+        let renamed = (1..self.renamings.len())
+            .map(|index| self.renamed_part(part, value, index, cache))
+            .collect::<Vec<_>>();
+        let least = renamed.into_iter().fold(*value, Part::min);
+        let number = self.parts[part].number(&least);
+        cache.least[part].insert(*value, number);
+        number
     }
 
     /// The key of a state as far as it matters once faults are over, under its own names.
@@ -180,30 +225,45 @@ impl<'a> Space<'a> {
     }
 
     fn renamed(&self, numbers: &Numbers, index: usize, cache: &mut Cache) -> Numbers {
+        let c = &numbers.0[2];
         let renaming = &self.renamings[index];
-        let mut new = Numbers([[0; WIDEST]; 3]);
-        let [a, b, c] = &numbers.0;
-        for (&log, place) in a.iter().zip(0..self.partitions) {
-            new.0[0][place] = cache.renamed(0, index, log, renaming, &self.logs);
+        let mut waiting = self.waiting(c[0]);
+        for (place, &triggers) in self.triggers.value(c[0]).iter().enumerate() {
+            waiting[renaming.seat_place(place, self.partitions)] = triggers;
         }
-        for place in 0..self.producers {
-            let producer = a[self.partitions + place];
-            let to = self.partitions + renaming.producer_place(place);
-            new.0[0][to] = cache.renamed(1, index, producer, renaming, &self.writers);
+        let mut rest = *c;
+        rest[0] = self.waiting_number(&waiting);
+        rest[1] = cache.renamed(4, index, c[1], renaming, &self.networks);
+        let part = |part: usize, cache: &mut Cache| {
+            self.renamed_part(part, &numbers.0[part], index, cache)
+        };
+        Numbers([part(0, cache), part(1, cache), rest])
+    }
+
+    /// A renamed part of a state: logs and producers, or seats and workers.
+    fn renamed_part(&self, part: usize, value: &Part, index: usize, cache: &mut Cache) -> Part {
+        let renaming = &self.renamings[index];
+        let mut new = [0; WIDEST];
+        if part == 0 {
+            for place in 0..self.partitions {
+                new[place] = cache.renamed(0, index, value[place], renaming, &self.logs);
+            }
+            for place in 0..self.producers {
+                let producer = value[self.partitions + place];
+                let to = self.partitions + renaming.producer_place(place);
+                new[to] = cache.renamed(1, index, producer, renaming, &self.writers);
+            }
+        } else {
+            for place in 0..self.seats {
+                let to = renaming.seat_place(place, self.partitions);
+                new[to] = cache.renamed(2, index, value[place], renaming, &self.places);
+            }
+            for place in 0..self.workers {
+                let worker = value[self.seats + place];
+                let to = self.seats + renaming.worker_place(place);
+                new[to] = cache.renamed(3, index, worker, renaming, &self.readers);
+            }
         }
-        for place in 0..self.seats {
-            let to = renaming.seat_place(place, self.partitions);
-            new.0[1][to] = cache.renamed(2, index, b[place], renaming, &self.places);
-        }
-        for place in 0..self.workers {
-            let to = self.seats + renaming.worker_place(place);
-            new.0[1][to] = cache.renamed(3, index, b[self.seats + place], renaming, &self.readers);
-        }
-        let triggers =
-            Triggers { seats: self.triggers.value(c[0]).clone(), partitions: self.partitions };
-        new.0[2] = *c;
-        new.0[2][0] = self.triggers.number(&triggers.renamed(renaming));
-        new.0[2][1] = cache.renamed(4, index, c[1], renaming, &self.networks);
         new
     }
 }
@@ -324,22 +384,6 @@ impl Cache {
             value.rename(renaming);
             interner.number(&value)
         })
-    }
-}
-
-/// The triggers of each seat, which a renaming of groups moves.
-struct Triggers {
-    seats: Vec<u8>,
-    partitions: usize,
-}
-
-impl Triggers {
-    fn renamed(&self, renaming: &Renaming) -> Vec<u8> {
-        let mut new = self.seats.clone();
-        for (place, &waiting) in self.seats.iter().enumerate() {
-            new[renaming.seat_place(place, self.partitions)] = waiting;
-        }
-        new
     }
 }
 

@@ -37,16 +37,44 @@ pub(in crate::check) struct Next {
 #[derive(Default)]
 pub(in crate::check) struct Cache {
     pub(super) renamed: AHashMap<(u8, u16, u32), u32>,
+    /// By part of a state: the number of the least part that differs only in names.
+    pub(super) least: [AHashMap<Part, u32>; 2],
+    /// The numbers of parts as they are.
+    pub(super) plain: [AHashMap<Part, u32>; 3],
     pub(super) after_faults: AHashMap<(u8, u32), u32>,
     memory: Memory,
-    workers: AHashMap<(u8, u32), AtWork>,
-    producers: AHashMap<u32, Standing>,
-    seats: AHashMap<u32, u32>,
+    workers: Vec<Table<AtWork>>,
+    producers: Table<Standing>,
+    seats: Table<u32>,
     pairs: AHashMap<(u32, u32), Pair>,
     triggers: AHashMap<(u32, usize, i8), u32>,
     networks: AHashMap<(u32, Option<u32>, Part, Part), u32>,
     aged: AHashMap<(u32, Part), u32>,
     faults: AHashMap<(u32, Option<u8>, Broken), u32>,
+}
+
+/// What is known of components, by their numbers.
+struct Table<T>(Vec<Option<T>>);
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Table(Vec::new())
+    }
+}
+
+impl<T: Copy> Table<T> {
+    fn get(&mut self, number: u32, compute: impl FnOnce() -> T) -> T {
+        let place = number as usize;
+        if let Some(Some(known)) = self.0.get(place) {
+            return *known;
+        }
+        let value = compute();
+        if self.0.len() <= place {
+            self.0.resize_with((place + 1).next_power_of_two(), || None);
+        }
+        self.0[place] = Some(value);
+        value
+    }
 }
 
 /// What matters of a worker beside its moves.
@@ -84,6 +112,7 @@ struct Pair {
 struct Here<'s, 'a> {
     space: &'s Space<'a>,
     scope: Scope,
+    key: Key,
     numbers: Numbers,
     left: Left,
     quiet: bool,
@@ -101,7 +130,7 @@ impl<'a> Space<'a> {
         let numbers = self.unpack(key);
         let (left, _) = self.faults_of(&numbers);
         let quiet = self.is_quiet(&numbers);
-        let here = Here { space: self, scope, numbers, left, quiet };
+        let here = Here { space: self, scope, key, numbers, left, quiet };
         match here.process_to_explore(cache) {
             Some(Process::Producer(producer)) => here.producer(producer, cache, found),
             Some(Process::Worker(worker)) => here.worker(worker, cache, found),
@@ -168,7 +197,7 @@ impl Here<'_, '_> {
         let (own, log) =
             (self.numbers.0[0][space.partitions + place], self.numbers.0[0][partition]);
         let moves = cache.memory.of_producer(space, producer, own, log);
-        for step in moves.iter().filter(|step| self.can(step)) {
+        for step in moves.list.iter().filter(|step| self.can(step)) {
             if let Action::Twin { producer } = step.action {
                 let first = producer.other().index();
                 if !self.standing(first, cache).lives {
@@ -180,6 +209,7 @@ impl Here<'_, '_> {
             numbers.0[0][space.partitions + place] = step.own;
             self.moved(step, numbers, partition, cache, found);
         }
+        cache.memory.keep(moves);
     }
 
     fn worker(&self, worker: WorkerNo, cache: &mut Cache, found: &mut impl FnMut(Next)) {
@@ -198,19 +228,14 @@ impl Here<'_, '_> {
                 true => cache.memory.of_idle(space, worker, own, (place, seat), log),
                 false => cache.memory.of_worker(space, worker, own, (place, seat), log),
             };
-            for step in moves.iter().filter(|step| self.can(step)) {
+            for step in moves.list.iter().filter(|step| self.can(step)) {
                 match step.action {
                     Action::Take { .. } if waiting[place] == 0 => continue,
                     // A clock is set once, whatever seats there are to take.
                     Action::SetClock { .. } if idle && place > 0 => continue,
                     _ => {}
                 }
-                let shared = (0..space.workers).any(|other| {
-                    other != worker.index() && self.at_work(other, cache).seat == Some(place)
-                });
-                let dies = matches!(step.action, Action::Crash { .. });
-                let apart = self.quiet && !shared && (!dies || space.seats == 1);
-                if step.stirs && !apart {
+                if step.stirs && !self.is_apart(worker, place, step, cache) {
                     self.slowly(step.action, cache, found);
                     continue;
                 }
@@ -220,7 +245,18 @@ impl Here<'_, '_> {
                 numbers.0[1][space.seats + worker.index()] = step.own;
                 self.moved(step, numbers, partition, cache, found);
             }
+            cache.memory.keep(moves);
         }
+    }
+
+    /// Whether nothing else in the state is brought into another normal form by a worker's move:
+    /// no other worker is at work in the seat, no request is under way, and a run that ends can own
+    /// no other lease.
+    fn is_apart(&self, worker: WorkerNo, place: usize, step: &Move, cache: &mut Cache) -> bool {
+        let dies = matches!(step.action, Action::Crash { .. });
+        let alone = |other| self.at_work(other, cache).seat != Some(place);
+        let alone = (0..self.space.workers).filter(|&other| other != worker.index()).all(alone);
+        self.quiet && alone && (!dies || self.space.seats == 1)
     }
 
     /// Whether a move can happen, as far as faults go.
@@ -283,7 +319,7 @@ impl Here<'_, '_> {
                 taken |= bit;
             }
         }
-        let key = space.key_of(numbers, self.scope.symmetric, cache);
+        let key = space.key_after(self.key, &self.numbers, numbers, self.scope.symmetric, cache);
         found(Next { key, broken, takers });
     }
 
@@ -299,6 +335,7 @@ impl Here<'_, '_> {
             let mut numbers = self.numbers;
             numbers.0[2][0] = cache.trigger(space, numbers.0[2][0], place, 1);
             numbers.0[2][2] = cache.spend(space, numbers.0[2][2], fault, Broken::default());
+            space.protocol.coverage.mark_action(&space.names, action);
             let takers = takers(&space.names, action);
             self.reached(numbers, Broken::default(), takers, cache, found);
         };
@@ -351,7 +388,7 @@ impl Here<'_, '_> {
 
     fn standing(&self, producer: usize, cache: &mut Cache) -> Standing {
         let number = self.numbers.0[0][self.space.partitions + producer];
-        *cache.producers.entry(number).or_insert_with(|| match self.space.producer(number).work {
+        cache.producers.get(number, || match self.space.producer(number).work {
             Work::Claim(_) => Standing { claims: true, lives: true },
             Work::Between(_) | Work::Append(_) => Standing { claims: false, lives: true },
             Work::Finished | Work::Fenced | Work::Dead | Work::Asleep => {
@@ -363,7 +400,10 @@ impl Here<'_, '_> {
 
 impl Cache {
     fn at_work(&mut self, space: &Space<'_>, worker: usize, number: u32) -> AtWork {
-        *self.workers.entry((worker as u8, number)).or_insert_with(|| {
+        if self.workers.len() <= worker {
+            self.workers.resize_with(worker + 1, Table::default);
+        }
+        self.workers[worker].get(number, || {
             let mut world = space.names.clone();
             world.workers[worker] = space.worker(number);
             let place = world.workers[worker].turn.as_ref().map(|turn| {
@@ -428,9 +468,10 @@ impl Cache {
     }
 
     fn aged_seat(&mut self, space: &Space<'_>, number: u32) -> u32 {
-        *self.seats.entry(number).or_insert_with(|| {
+        self.seats.get(number, || {
             let mut world = space.names.clone();
             world.seats[0] = space.seat(number);
+            space.protocol.coverage.mark_action(&world, Action::Tick);
             space.seat_number(&space.protocol.aged(&world).seats[0])
         })
     }

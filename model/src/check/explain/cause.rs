@@ -188,6 +188,9 @@ fn ends(path: &Path, worker: WorkerNo, turn: &Turn, position: Position, prompt: 
             let saw = saw_nothing(path, worker, path.steps(), position);
             format!("worker {worker} {saw} and is about to give up the lease")
         }
+        Some(Request::Void { slot, .. }) if slot.0 == position.slot => {
+            format!("worker {worker} is about to void slot {slot}")
+        }
         Some(Request::Acquire { .. } | Request::ReadLease { .. }) if prompt => {
             format!("worker {worker} is about to find the lease held and to drop its trigger")
         }

@@ -8,6 +8,7 @@
 use super::super::small::ProducerNo;
 use super::super::world::Work;
 use super::path::Path;
+use super::phrase::does;
 use super::place::Place;
 use super::progress::{append_name, listed_events};
 use super::why::not_delivered;
@@ -34,12 +35,18 @@ pub(super) fn endless(path: &Path) -> Option<String> {
     ))
 }
 
-/// The steps that repeat, a line for each.
+/// The steps that repeat, a line for each. They come as "who: what", in the words of the decision
+/// log.
 pub(super) fn lines(cycle: &[String]) -> Vec<String> {
     if cycle.is_empty() {
         return Vec::new();
     }
-    let steps = cycle.iter().map(|step| format!("  {step}"));
+    let told = |step: &String| match step.split_once(": ") {
+        Some(("world", did)) => format!("  {did}"),
+        Some((who, did)) => format!("  {who} {}", does(did)),
+        None => format!("  {step}"),
+    };
+    let steps = cycle.iter().map(told);
     std::iter::once("steps that can repeat for ever:".to_owned()).chain(steps).collect()
 }
 

@@ -137,6 +137,7 @@ fn without_excuse(path: &Path, found: &Delivered, slot: u64) -> Option<String> {
     let ended = last_end(path, *place, first, *step);
     let settled = match ended {
         Some(ended) => format!("{}, so", settled(path, *place, first, ended)),
+        None if is_still_at_work(path, first, *step) => " and is still at work, so".to_owned(),
         None => ", and".to_owned(),
     };
     let behind = behind(path, found, slot);
@@ -146,6 +147,16 @@ fn without_excuse(path: &Path, found: &Delivered, slot: u64) -> Option<String> {
          lease excuses it{behind}.",
         path.subject(first)
     ))
+}
+
+/// Whether the worker that took a step is in the same turn until another one.
+fn is_still_at_work(path: &Path, from: usize, to: usize) -> bool {
+    let Some(Process::Worker(worker)) = path.deed(from).who else { return false };
+    let holds = |step: usize| {
+        let turn = path.after(step).turn(worker);
+        turn.is_some_and(|turn| turn.machine.holds_lease())
+    };
+    (from..to).all(holds)
 }
 
 /// Why a worker read a slot again: it read on from a slot before the checkpoint, or the checkpoint

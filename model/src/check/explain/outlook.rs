@@ -45,19 +45,19 @@ struct Slots {
     /// For each slot that is acknowledged in some state: the events in it, in some state or other.
     acknowledged: BTreeMap<u64, Vec<String>>,
     /// The slots whose events are acknowledged in the end, whatever happens.
-    certain: u32,
+    certain: u64,
     /// The slots that are not empty in some state.
-    filled: u32,
+    filled: u64,
 }
 
 /// What becomes of a group in a partition. Bit `n` of a set is slot `n`.
 #[derive(Default)]
 pub(super) struct Prospect {
     /// The slots whose events are delivered in some state.
-    delivered: u32,
+    delivered: u64,
     /// The slots whose events are acknowledged and not delivered in some state in which no trigger
     /// waits and no turn is under way.
-    deserted: u32,
+    deserted: u64,
     /// The highest checkpoint.
     pub(super) furthest: u64,
     /// Whether in some state no trigger waits and no turn is under way.

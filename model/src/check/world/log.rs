@@ -5,7 +5,7 @@ use crate::ids::Seq;
 use crate::store::{Raiser, Record, Slot};
 
 /// The highest slot for which a log has room: the judges keep a bit for each.
-pub(in crate::check) const LAST: Seq = Seq(31);
+pub(in crate::check) const LAST: Seq = Seq(62);
 
 /// A partition's item and slots.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -17,7 +17,7 @@ pub(in crate::check) struct Log {
     /// The slots up to the last that is not empty.
     slots: Vec<Slot<Small>>,
     /// Bit `n` if slot `n` was acknowledged.
-    pub(in crate::check) acknowledged: u32,
+    pub(in crate::check) acknowledged: u64,
     /// For each acknowledged append that expected a position: that position, and its own (S4).
     pub(in crate::check) expected: Vec<(u8, u8)>,
     /// For each name: the last slot that was acknowledged to anybody when the first append that is
@@ -85,7 +85,7 @@ impl Log {
 
     /// The highest slot that was acknowledged, or 0.
     pub(in crate::check) fn last_acknowledged(&self) -> u8 {
-        (u32::BITS - self.acknowledged.leading_zeros()).saturating_sub(1) as u8
+        (u64::BITS - self.acknowledged.leading_zeros()).saturating_sub(1) as u8
     }
 
     /// The number of a producer's last event that was acknowledged.

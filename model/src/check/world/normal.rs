@@ -25,6 +25,8 @@ pub(in crate::check) struct Norm {
     pub(in crate::check) epochs_grow: bool,
     /// The bound on skew.
     pub(in crate::check) skew: i16,
+    /// Whether an owner may act past the end of its lease by the time that it last saw.
+    pub(in crate::check) pauses: bool,
 }
 
 /// What the times, epochs and runs of one seat are counted from.
@@ -149,13 +151,12 @@ impl Frame<'_> {
         if let Some(since) = times.since {
             *since = self.time(*since, watched);
         }
-        let last_look = Tick(times.leased.0 + Tick::LEASE - 1);
-        *times.clock = match (waits, holds) {
-            (true, _) => self.time(*times.clock, floor),
-            // The turn looks at its clock before it acts, unless it is paused past its lease's end:
-            // then it looked for the last time just before that.
-            (false, true) => clock.min(last_look),
-            (false, false) => clock,
+        let over = holds && clock.0 >= times.leased.0 + Tick::LEASE;
+        *times.clock = if waits || over && self.norm.pauses {
+            self.time(*times.clock, floor)
+        } else {
+            // The turn looks at its clock before it acts.
+            clock
         };
         machine.each_sign(&mut |epoch, beat| {
             if let Some(beat) = beat {

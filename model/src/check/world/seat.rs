@@ -8,9 +8,9 @@ use crate::store::Lease;
 pub(in crate::check) struct Seat {
     pub(in crate::check) lease: Option<Lease<Small>>,
     /// Bit `n` if slot `n` was delivered.
-    pub(in crate::check) delivered: u32,
+    pub(in crate::check) delivered: u64,
     /// Bit `n` if slot `n` may be delivered again, because a fault struck its delivery (D2).
-    pub(in crate::check) excused: u32,
+    pub(in crate::check) excused: u64,
     /// Whether the lease was left behind by a turn that took it for lost without a cause (D2).
     pub(in crate::check) deserted: bool,
 }
@@ -27,7 +27,7 @@ impl Seat {
 
     /// Excuses a second delivery of everything that was delivered and is not finished (D2).
     pub(in crate::check) fn excuse(&mut self) {
-        let unfinished = !0_u32 << (self.checkpoint() + 1).min(31);
+        let unfinished = !0_u64 << (self.checkpoint() + 1).min(63);
         self.excused |= self.delivered & unfinished;
     }
 }
