@@ -2,7 +2,7 @@
 
 use std::io::{Write as _, stdout};
 
-use gapless_sim::{Counterexample, Plan, shrink};
+use gapless_sim::{Counterexample, Plan, RunReport, shrink};
 use indicatif::ProgressBar;
 use serde_json::Value;
 
@@ -27,13 +27,8 @@ pub fn run(args: &ReplayArgs) -> Result<Status, Failure> {
         Some(violation) => run_text::title(&who, violation),
         None => format!("{who} breaks nothing"),
     };
+    write(args, &title, &outcome)?;
     writeln!(out, "{title}\n({})\n", simulation::scale(&plan))?;
-    if let Some(path) = &args.log {
-        files::write(path, &outcome.log)?;
-    }
-    if let Some(path) = &args.svg {
-        files::write(path, &run_text::drawing(&title, &outcome))?;
-    }
     match &outcome.violation {
         Some(violation) => write!(out, "{}", run_text::story(violation, &outcome))?,
         None => {
@@ -107,17 +102,24 @@ fn play(log: &Input, text: &str, args: &ReplayArgs) -> Result<Status, Failure> {
     let small = shrink(&plan, &outcome, 300, |_| !interrupt::is_requested());
     let (plan, outcome) = small.map_or((plan, outcome), |small| (small.plan, small.report));
     let title = format!("{name} breaks {invariant} against the real adapter too (seed {seed})");
+    write(args, &title, &outcome)?;
     writeln!(out, "{title}\n({})\n", simulation::scale(&plan))?;
     if let Some(violation) = &outcome.violation {
         write!(out, "{}", run_text::story(violation, &outcome))?;
     }
+    Ok(Status::Violated)
+}
+
+/// Writes the files, before anything is printed: the reader of the output may close it early,
+/// as `head` does.
+fn write(args: &ReplayArgs, title: &str, outcome: &RunReport) -> Result<(), Failure> {
     if let Some(path) = &args.log {
         files::write(path, &outcome.log)?;
     }
     if let Some(path) = &args.svg {
-        files::write(path, &run_text::drawing(&title, &outcome))?;
+        files::write(path, &run_text::drawing(title, outcome))?;
     }
-    Ok(Status::Violated)
+    Ok(())
 }
 
 /// The plan in an input: the whole of it, or the first line of a log.

@@ -92,6 +92,46 @@ mod closed_output {
         assert_eq!(positions(&rest.get_output().stdout), [2]);
     }
 
+    /// Runs a command whose output is closed before it prints anything.
+    fn run_unread(folder: &Path, args: &[&str]) {
+        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("gapless"));
+        command.args(args).current_dir(folder).env("NO_COLOR", "1").stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the command starts");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("it ends");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), &*errors), (Some(0), ""), "{args:?}");
+    }
+
+    #[test]
+    fn files_are_written_even_so() {
+        let folder = folder();
+        let path = folder.path();
+        let written = |name: &str| fs::read_to_string(path.join(name)).expect("it is written");
+        let check = ["check", "seed", "--bounds", "tiny", "--json", "check.json", "--trace", "."];
+        run_unread(path, &check);
+        assert!(written("check.json").contains("\"gapless-check\""));
+        let svg = ["check", "--replay", "seed-D3.ndjson", "--svg", "."];
+        run_unread(path, &svg);
+        assert!(written("seed-D3.svg").contains("<svg"));
+    }
+
+    #[cfg(madsim)]
+    #[test]
+    fn files_of_a_simulation_are_written_even_so() {
+        let folder = folder();
+        let path = folder.path();
+        let written = |name: &str| fs::read_to_string(path.join(name)).expect("it is written");
+        let sim = "sim seed --from 2 --seeds 1 --shrink 0 --json sim.json --junit sim.xml --svg . --out .";
+        run_unread(path, &sim.split(' ').collect::<Vec<_>>());
+        assert!(written("sim.json").contains("gapless-sim"));
+        assert!(written("sim.xml").contains("<testsuite"));
+        assert!(written("seed-2.svg").contains("<svg"));
+        run_unread(path, &["replay", "seed-2.ndjson", "--log", "again.ndjson"]);
+        assert_eq!(written("again.ndjson"), written("seed-2.ndjson"));
+    }
+
     #[test]
     fn read_and_tail_end_quietly() {
         let folder = large_stream();
