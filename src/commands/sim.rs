@@ -133,11 +133,12 @@ impl Ran<'_> {
 
     fn write(&self) -> Result<(), Failure> {
         let Ran { args, campaign, summary, .. } = self;
+        let design = &args.design;
         if let Some(path) = &args.json {
             files::write(path, &simulation::json(&self.name, campaign, summary))?;
         }
         if let Some(path) = &args.junit {
-            files::write(path, &simulation::junit(&self.name, campaign, summary)?)?;
+            files::write(path, &simulation::junit(&self.name, design, campaign, summary)?)?;
         }
         let Some(first) = &self.first else { return Ok(()) };
         files::create_folder(&args.out)?;
@@ -181,7 +182,7 @@ impl Ran<'_> {
     ) -> Result<(), Failure> {
         writeln!(out, "{}\n({})\n", self.title(first), simulation::scale(first.plan()))?;
         writeln!(out, "{}\n", run_text::sentence(first.violation()))?;
-        let repeats = simulation::repeats(&self.name, &self.campaign, first.failed.seed);
+        let repeats = simulation::repeats(&self.args.design, &self.campaign, first.failed.seed);
         writeln!(out, "to repeat it: {repeats}")?;
         if written {
             let log = self.path(&self.args.out, first, "ndjson");

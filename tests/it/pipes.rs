@@ -248,6 +248,15 @@ mod standard_input {
         let sim = ["sim", "-", "--seeds", "100", "--jobs", "1", "--shrink", "0"];
         let failed = gapless(folder.path(), &sim).write_stdin(design).assert().code(1);
         let text = String::from_utf8_lossy(&failed.get_output().stdout).into_owned();
+        let repeats = text.lines().find_map(|line| line.strip_prefix("to repeat it: gapless "));
+        let repeats =
+            repeats.and_then(|line| line.strip_suffix(", with the same design on standard input"));
+        let mut repeats: Vec<_> = repeats.expect("how to repeat it").split(' ').collect();
+        assert_eq!(repeats[..2], ["sim", "-"]);
+        repeats.extend(["--shrink", "0"]);
+        let again = gapless(folder.path(), &repeats).write_stdin(design).assert().code(1);
+        let again = String::from_utf8_lossy(&again.get_output().stdout).into_owned();
+        assert_eq!(again.lines().next(), text.lines().next());
         let log = text.lines().find_map(|line| line.strip_prefix("decision log: "));
         let log = fs::read_to_string(folder.path().join(log.expect("a log"))).expect("a log");
         let replay = || gapless(folder.path(), &["replay", "-"]);
