@@ -67,10 +67,14 @@ mod closed_output {
     fn consume_ends_quietly_and_releases_what_it_did_not_print() {
         let folder = large_stream();
         let path = folder.path();
-        let (line, status, errors) = head(start(path, &["consume", "--group", "g"]));
+        let consume = ["consume", "--group", "g", "--decisions", "log.ndjson"];
+        let (line, status, errors) = head(start(path, &consume));
         assert_eq!((positions(line.as_bytes()), status, errors.as_str()), (vec![1], Some(0), ""));
         let (checkpoint, held) = standing(path);
         assert!(!held, "the lease is released");
+        let log = fs::read_to_string(path.join("log.ndjson")).expect("a log");
+        let last: Value = serde_json::from_str(log.lines().last().expect("a line")).expect("JSON");
+        assert!(!last["request"]["Release"].is_null() && last["reply"] == "Released", "{last}");
         assert!(checkpoint < 300, "what was not printed is not checkpointed");
         let rest = on(path, &["consume", "--group", "g"]).assert().code(0);
         let rest = positions(&rest.get_output().stdout);
