@@ -31,7 +31,8 @@ pub struct Place {
     /// How long to keep trying while DynamoDB does not answer, before the command fails.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
     pub patience: Duration,
-    /// Write every request and its answer to FILE as a decision log (NDJSON) [default: none].
+    /// Write requests and their answers to FILE as a decision log (NDJSON), without sweeps and
+    /// status [default: none].
     #[arg(long, value_name = "FILE")]
     pub decisions: Option<PathBuf>,
     /// Print results as JSON.
