@@ -156,12 +156,27 @@ fn a_process_that_is_told_something_else_is_noticed() {
 
 #[test]
 fn what_an_audit_finds_beside_live_traffic_is_noticed() {
-    noticed(
-        Breach::Audit,
-        Mutant::EventHidden,
-        true,
-        &["An audit of the tables found a violation: "],
-    );
+    let failures = failures(Mutant::EventHidden, true);
+    explained(Breach::Audit, &failures, &["An audit of the tables found a violation: "]);
+    for FailedSeed { seed, violation, .. } in &failures {
+        if violation.breach != Breach::Audit {
+            continue;
+        }
+        // The state is that of the partition and the slot that the finding names.
+        let Explanation { sentence, end, .. } = &violation.explanation;
+        let mut parts = sentence.split(": ").skip_while(|part| !part.starts_with('p'));
+        let (partition, rest) = (parts.next().unwrap_or_default(), parts.next());
+        let heads = end.iter().filter_map(|line| line.strip_prefix("head of "));
+        let heads: Vec<_> = heads.filter_map(|line| line.split([':', '…']).next()).collect();
+        let is_it = |head: &&str| partition.starts_with(*head);
+        assert!(heads.len() == 1 && heads.iter().all(is_it), "seed {seed}: {sentence} {end:?}");
+        let slot = rest.and_then(|rest| rest.split(' ').nth(1)).unwrap_or_default();
+        let line = format!("slot {slot}: ");
+        assert!(
+            end.iter().any(|known| known.starts_with(&line)),
+            "seed {seed}: {sentence} {end:?}"
+        );
+    }
 }
 
 #[test]
