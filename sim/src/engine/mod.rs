@@ -71,7 +71,7 @@ impl Clock for TrueClock {
 
 fn dynoxide() -> Dynoxide {
     let database = Database::memory_with_clock(Arc::new(TrueClock));
-    Dynoxide::over(database.expect("an in-memory database opens"))
+    Dynoxide::with_database(database.expect("an in-memory database opens"))
 }
 
 impl StorageEngine {

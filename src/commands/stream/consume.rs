@@ -89,12 +89,12 @@ async fn consume<H: Handler>(
     let worked = tokio::select! {
         worked = &mut working => worked,
         () = interrupted() => {
-            stop.ask();
+            stop.request();
             working.await
         }
         () = closed => {
             quietly = true;
-            stop.ask();
+            stop.request();
             working.await
         }
     };
