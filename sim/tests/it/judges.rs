@@ -126,6 +126,16 @@ fn an_event_below_the_checkpoint_that_was_never_delivered_is_noticed() {
 }
 
 #[test]
+fn an_event_that_is_written_below_the_checkpoint_is_noticed() {
+    let known = named("skip-gaps").expect("it has a name");
+    let mut campaign = Campaign::new(known.design, Profile::Swarm, 30);
+    (campaign.invariants_only, campaign.keep_going) = (true, true);
+    let failures = campaign.run(&|_| true).failures;
+    let facts = ["orker ", " group-", "checkpoint", "slot ", " had read past slot "];
+    explained(known.name, Breach::Invariant(Invariant::D3), &failures, &facts);
+}
+
+#[test]
 fn two_owners_of_an_epoch_are_noticed() {
     invariant(
         Invariant::L1,
