@@ -22,7 +22,11 @@ pub fn run(args: &ReplayArgs) -> Result<Status, Failure> {
     let plan = plan_of(&args.input, &text)?;
     let outcome = gapless_sim::run(&plan);
     let mut out = stdout().lock();
-    let who = format!("seed {}, profile {},", plan.seed, plan.profile);
+    let who = if is_drawn(&plan) {
+        format!("seed {}, profile {},", plan.seed, plan.profile)
+    } else {
+        format!("the plan in {}", args.input)
+    };
     let title = match &outcome.violation {
         Some(violation) => run_text::title(&who, violation),
         None => format!("{who} breaks nothing"),
@@ -46,6 +50,13 @@ pub fn run(args: &ReplayArgs) -> Result<Status, Failure> {
         });
     }
     Ok(if outcome.violation.is_some() { Status::Violated } else { Status::Holds })
+}
+
+/// Whether a plan is what its seed draws. One that was shrunk has a seed for its latencies alone.
+fn is_drawn(plan: &Plan) -> bool {
+    let Plan { mutant, invariants_only, watched, .. } = plan.clone();
+    let drawn = plan.profile.plan(plan.seed, plan.design);
+    *plan == Plan { mutant, invariants_only, watched, ..drawn }
 }
 
 /// The `source` of a decision log, if the text is one.
