@@ -166,7 +166,7 @@ pub struct ServeArgs {
 #[derive(Clone, Debug, Args)]
 pub struct BenchArgs {
     /// How long each of the nine measurements of appends takes.
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = some_time)]
     pub time: Duration,
     /// The size of an event, in bytes.
     #[arg(long, value_name = "BYTES", default_value_t = 100)]
@@ -174,4 +174,14 @@ pub struct BenchArgs {
     /// Where it is. Without an endpoint, profile or file: the embedded engine, in memory.
     #[command(flatten)]
     pub place: Place,
+}
+
+/// A length of time in which something can be measured.
+fn some_time(text: &str) -> Result<Duration, String> {
+    const LEAST: Duration = Duration::from_millis(10);
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if time < LEAST {
+        return Err(format!("a measurement takes at least {LEAST:?}"));
+    }
+    Ok(time)
 }
