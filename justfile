@@ -26,9 +26,11 @@ doc:
 test *args:
     cargo test {{ args }}
 
-# Rewrite the golden files of the counterexamples, to be read as a diff
+# Rewrite the golden files of counterexamples and violations, to be read as a diff
 golden:
-    GAPLESS_REWRITE=1 cargo test --package gapless-model --features check && git diff --stat -- model/testdata
+    GAPLESS_REWRITE=1 cargo test --package gapless-model --features check
+    GAPLESS_REWRITE=1 cargo test --package gapless-sim --test it judges
+    git diff --stat -- model/testdata sim/testdata
 
 # Run every example on the embedded engine
 examples:

@@ -47,7 +47,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let stop = first.stopper();
         let asked = async {
             tokio::time::sleep(Duration::from_millis(250)).await;
-            stop.ask();
+            stop.request();
         };
         let (first, ()) = join!(first.run(), asked);
         let first = first?;

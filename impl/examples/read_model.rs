@@ -65,7 +65,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             stream.append(change(moved)).await?;
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
-        stop.ask();
+        stop.request();
         Ok::<(), gapless::AppendError>(())
     };
     let (applied, sold): (Result<u32, gapless::StoreError>, _) = join!(following, selling);

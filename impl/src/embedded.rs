@@ -73,9 +73,9 @@ impl Engine {
         Ok(Engine { database: opened })
     }
 
-    /// Creates an engine over an open database, such as one with a clock of its own.
+    /// Creates an engine with an open database, such as one with a clock of its own.
     #[must_use]
-    pub fn over(database: Database) -> Engine {
+    pub fn with_database(database: Database) -> Engine {
         Engine { database }
     }
 

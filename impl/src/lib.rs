@@ -10,8 +10,8 @@
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
-// The rooms, from top to bottom; each imports only rooms that stand further down:
-// embedded, operate, consume, read, append, trigger, stream, observe, notices, wire, vocabulary.
+// The rooms stand on floors, and each imports only rooms further down. The list is in
+// `tests/repository/architecture.rs`.
 mod append;
 mod consume;
 #[cfg(feature = "embedded")]

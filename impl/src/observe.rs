@@ -1,4 +1,4 @@
-//! The decision log: every request with its answer, and everything that a machine is told.
+//! The decision log: requests with their answers, and everything that a machine is told.
 
 use std::fmt;
 use std::io::Write;
@@ -20,7 +20,8 @@ pub struct Decision<'a> {
     pub sent_at: Timestamp,
     /// When its answer arrived, or was given up on.
     pub answered_at: Timestamp,
-    /// The sender: a worker's run, a producer's name, or an append's token.
+    /// The sender: a worker's run, a producer's name, an append's token, or an operation without a
+    /// machine, such as `audit`.
     pub who: &'a str,
     /// The request.
     pub request: &'a Request<Live>,
@@ -64,13 +65,19 @@ pub enum Told<'a> {
     News(Timestamp, &'a News<Live>),
 }
 
-/// Sees every request with its answer, and everything that the machines are told.
+/// Sees the requests of appends, turns, readers, audits and releases with their answers, and
+/// everything that the machines are told.
+///
+/// It does not see a worker's sweeps, the pages that it reads ahead (a machine is told them as a
+/// reply), the note of a handler's failure, [`Stream::status`](crate::Stream::status), or how a
+/// stream is created and opened.
 ///
 /// The methods are called in the order in which things happen, on the thread that drives
 /// the append or the turn. They must not block.
 ///
 /// Together they let a production trace be replayed in the model: a copy of each machine
-/// that is told the same must want every request that [`Observer::on_decision`] shows.
+/// that is told the same must want every request of that machine that
+/// [`Observer::on_decision`] shows.
 pub trait Observer: fmt::Debug + Send + Sync {
     /// Called when a request was answered, or its answer was given up on.
     fn on_decision(&self, decision: &Decision<'_>);

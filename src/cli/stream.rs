@@ -31,7 +31,8 @@ pub struct Place {
     /// How long to keep trying while DynamoDB does not answer, before the command fails.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
     pub patience: Duration,
-    /// Write every request and its answer to FILE as a decision log (NDJSON) [default: none].
+    /// Write requests and their answers to FILE as a decision log (NDJSON), without sweeps and
+    /// status [default: none].
     #[arg(long, value_name = "FILE")]
     pub decisions: Option<PathBuf>,
     /// Print results as JSON.
@@ -165,7 +166,7 @@ pub struct ServeArgs {
 #[derive(Clone, Debug, Args)]
 pub struct BenchArgs {
     /// How long each of the nine measurements of appends takes.
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = some_time)]
     pub time: Duration,
     /// The size of an event, in bytes.
     #[arg(long, value_name = "BYTES", default_value_t = 100)]
@@ -173,4 +174,14 @@ pub struct BenchArgs {
     /// Where it is. Without an endpoint, profile or file: the embedded engine, in memory.
     #[command(flatten)]
     pub place: Place,
+}
+
+/// A length of time in which something can be measured.
+fn some_time(text: &str) -> Result<Duration, String> {
+    const LEAST: Duration = Duration::from_millis(10);
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if time < LEAST {
+        return Err(format!("a measurement takes at least {LEAST:?}"));
+    }
+    Ok(time)
 }

@@ -51,8 +51,11 @@ pub fn run(args: &CheckArgs) -> Result<Status, Failure> {
             break;
         }
     }
-    print(&reports, args)?;
-    write(&reports, args)?;
+    // The files come first: the reader of the output may close it early, as `head` does. And
+    // a file that cannot be written must not cost the results.
+    let written = write(&reports, args);
+    let printed = print(&reports, args);
+    written.and(printed)?;
     Ok(if args.all { declared_status(&reports, args) } else { status(&reports, args) })
 }
 
@@ -159,12 +162,8 @@ fn replay_log(log: &Input, args: &CheckArgs) -> Result<Status, Failure> {
     let text = files::read(log)?;
     let replayed = replay(&text).map_err(|error| Failure::replay(log, &error))?;
     let (header, invariant) = (&replayed.header, replayed.header.violates);
-    let mut out = stdout().lock();
     let (decisions, told) = (&replayed.decisions, &replayed.told);
     let (steps, explanation) = (story::of(decisions, told), replayed.explanation.as_ref());
-    writeln!(out, "{} under {} clocks\n", header.name, header.clocks.name())?;
-    let story = tell(told, explanation);
-    writeln!(out, "{story}\n{}\n{}", diagram::text(&steps), glossary(&story))?;
     if let Some(folder) = &args.svg {
         files::create_folder(folder)?;
         let title = format!("{} breaks {invariant}", header.name);
@@ -174,6 +173,10 @@ fn replay_log(log: &Input, args: &CheckArgs) -> Result<Status, Failure> {
         };
         files::write(&folder.join(format!("{}-{invariant}.svg", header.name)), &drawing)?;
     }
+    let mut out = stdout().lock();
+    writeln!(out, "{} under {} clocks\n", header.name, header.clocks.name())?;
+    let story = tell(told, explanation);
+    writeln!(out, "{story}\n{}\n{}", diagram::text(&steps), glossary(&story))?;
     if explanation.is_some() {
         writeln!(out, "At the end {invariant} is violated (\"{}\").", invariant.says())?;
         Ok(Status::Violated)

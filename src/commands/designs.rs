@@ -16,7 +16,10 @@ pub fn run(args: &DesignsArgs) -> Result<Status, Failure> {
     let mut out = stdout().lock();
     match &args.show {
         Some(DesignsCommand::Show { name }) => {
-            let known = named(name).ok_or_else(|| unknown(name))?;
+            let known = named(name).ok_or_else(|| Failure::Usage {
+                what: format!("there is no design `{name}`"),
+                help: "`gapless designs` lists the named designs".to_owned(),
+            })?;
             let base = if known.design == Design::SEED { known.name } else { "recommended" };
             let base = named(base).ok_or_else(|| unknown(base))?;
             writeln!(out, "# {}: {}", known.name, known.about)?;

@@ -29,15 +29,7 @@ pub fn run() -> Result<Status, Failure> {
     writeln!(out, "\nThe protocol at work: the shipped crate on an embedded DynamoDB\n")?;
     let ran = showcase::run(&mut out)?;
     let simulated = simulation::showcase(&mut out)?;
-    writeln!(
-        out,
-        "\nNext:\n  \
-         gapless check --all      disables one mechanism at a time and shows what breaks\n  \
-         gapless designs          lists the design space\n  \
-         gapless check my.toml    checks a design of your own\n  \
-         gapless sim              simulates as many seeds as you like; `gapless sim seed` shrinks a failure\n  \
-         gapless serve            serves a local DynamoDB; `gapless init` creates a stream there",
-    )?;
+    suggest(&mut out)?;
     let exhaustive = reports.iter().all(|report| report.is_exhaustive());
     let sound = reports[1].violated().is_empty();
     let parts = [ran, simulated];
@@ -48,6 +40,21 @@ pub fn run() -> Result<Status, Failure> {
     } else {
         Ok(Status::Unfinished)
     }
+}
+
+/// Says what to try next, as far as this build can.
+fn suggest(out: &mut impl Write) -> Result<(), Failure> {
+    let before = [
+        ("check --all", "disables one mechanism at a time and shows what breaks"),
+        ("designs", "lists the design space"),
+        ("check my.toml", "checks a design of your own"),
+    ];
+    let after = [("serve", "serves a local DynamoDB; `gapless init` creates a stream there")];
+    writeln!(out, "\nNext:")?;
+    for (command, what) in before.into_iter().chain(simulation::suggestion()).chain(after) {
+        writeln!(out, "  gapless {command:<16} {what}")?;
+    }
+    Ok(())
 }
 
 /// Says at once what will happen, and how long it takes.

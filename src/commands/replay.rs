@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{Write as _, stdout};
 
 use gapless_model::check::{Action, Clocks, Decision};
-use gapless_sim::{CheckedFault, Counterexample, Plan, is_judged, shrink};
+use gapless_sim::{CheckedFault, Counterexample, Plan, RunReport, is_judged, shrink};
 use indicatif::ProgressBar;
 use serde_json::Value;
 
@@ -24,18 +24,17 @@ pub fn run(args: &ReplayArgs) -> Result<Status, Failure> {
     let plan = plan_of(&args.input, &text)?;
     let outcome = gapless_sim::run(&plan);
     let mut out = stdout().lock();
-    let who = format!("seed {}, profile {},", plan.seed, plan.profile);
+    let who = if is_drawn(&plan) {
+        format!("seed {}, profile {},", plan.seed, plan.profile)
+    } else {
+        format!("the plan in {}", args.input)
+    };
     let title = match &outcome.violation {
         Some(violation) => run_text::title(&who, violation),
         None => format!("{who} breaks nothing"),
     };
+    write(args, &title, &outcome)?;
     writeln!(out, "{title}\n({})\n", simulation::scale(&plan))?;
-    if let Some(path) = &args.log {
-        files::write(path, &outcome.log)?;
-    }
-    if let Some(path) = &args.svg {
-        files::write(path, &run_text::drawing(&title, &outcome))?;
-    }
     match &outcome.violation {
         Some(violation) => write!(out, "{}", run_text::story(violation, &outcome))?,
         None => {
@@ -53,6 +52,13 @@ pub fn run(args: &ReplayArgs) -> Result<Status, Failure> {
         });
     }
     Ok(if outcome.violation.is_some() { Status::Violated } else { Status::Holds })
+}
+
+/// Whether a plan is what its seed draws. One that was shrunk has a seed for its latencies alone.
+fn is_drawn(plan: &Plan) -> bool {
+    let Plan { mutant, invariants_only, watched, .. } = plan.clone();
+    let drawn = plan.profile.plan(plan.seed, plan.design);
+    *plan == Plan { mutant, invariants_only, watched, ..drawn }
 }
 
 /// The `source` of a decision log, if the text is one.
@@ -120,17 +126,24 @@ fn play(log: &Input, text: &str, args: &ReplayArgs) -> Result<Status, Failure> {
     let small = shrink(&plan, &outcome, 300, |_| !interrupt::is_requested());
     let (plan, outcome) = small.map_or((plan, outcome), |small| (small.plan, small.report));
     let title = format!("{name} breaks {invariant} against the real adapter too (seed {seed})");
+    write(args, &title, &outcome)?;
     writeln!(out, "{title}\n({})\n", simulation::scale(&plan))?;
     if let Some(violation) = &outcome.violation {
         write!(out, "{}", run_text::story(violation, &outcome))?;
     }
+    Ok(Status::Violated)
+}
+
+/// Writes the files, before anything is printed: the reader of the output may close it early,
+/// as `head` does.
+fn write(args: &ReplayArgs, title: &str, outcome: &RunReport) -> Result<(), Failure> {
     if let Some(path) = &args.log {
         files::write(path, &outcome.log)?;
     }
     if let Some(path) = &args.svg {
-        files::write(path, &run_text::drawing(&title, &outcome))?;
+        files::write(path, &run_text::drawing(title, outcome))?;
     }
-    Ok(Status::Violated)
+    Ok(())
 }
 
 /// The fault that struck in a step, if one did.

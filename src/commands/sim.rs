@@ -1,8 +1,11 @@
 //! `gapless sim`: runs many seeds, and shrinks and explains the first failure.
 
 use std::io::{Write, stdout};
+use std::path::{Path, PathBuf};
 
-use gapless_sim::{Campaign, CampaignReport, FailedSeed, RunReport, Shrunk, shrink};
+use gapless_sim::{
+    Campaign, CampaignReport, FailedSeed, Plan, RunReport, Shrunk, Violation, shrink,
+};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use super::find_design;
@@ -30,27 +33,17 @@ pub fn run(args: &SimArgs) -> Result<Status, Failure> {
     campaign.engine = args.engine;
 
     let summary = run_campaign(&campaign, &name);
-    let mut out = stdout().lock();
-    // What went wrong comes before everything else.
-    let failure = match summary.failures.first() {
-        Some(failed) => Some(open_failure(&mut out, args, &name, &campaign, failed)?),
-        None => None,
-    };
-    writeln!(out, "{}", simulation::summary(&name, &campaign, &summary))?;
-    if failure.is_none() || args.strict {
-        for missed in summary.missed() {
-            writeln!(out, "{missed}")?;
-        }
-    }
-    if let Some(path) = &args.json {
-        files::write(path, &simulation::json(&name, &campaign, &summary))?;
-    }
-    if let Some(path) = &args.junit {
-        files::write(path, &simulation::junit(&name, &campaign, &summary)?)?;
-    }
-    if let Some(report) = &failure {
-        close_failure(&mut out, report)?;
-    }
+    let first = summary.failures.first().map(|failed| FirstFailure {
+        failed,
+        original: campaign.plan(failed.seed),
+        shrunk: shrunk(args, &campaign, failed),
+    });
+    let ran = Ran { args, name, campaign, summary: &summary, first };
+    // The files come first: the reader of the output may close it early, as `head` does. And
+    // a file that cannot be written must not cost the results.
+    let written = ran.write();
+    let printed = ran.print(&mut stdout().lock(), written.is_ok());
+    written.and(printed)?;
     Ok(status(args, &summary))
 }
 
@@ -83,60 +76,129 @@ pub fn run_campaign(campaign: &Campaign, name: &str) -> CampaignReport {
     summary
 }
 
-/// Begins the report of the first failure: what went wrong, and how to repeat it. Returns the
-/// smallest run that fails alike.
-fn open_failure(
-    out: &mut impl Write,
-    args: &SimArgs,
-    name: &str,
-    campaign: &Campaign,
-    failed: &FailedSeed,
-) -> Result<RunReport, Failure> {
-    let seed = failed.seed;
-    let original = campaign.plan(seed);
+/// The smallest run found that fails as that seed does.
+fn shrunk(args: &SimArgs, campaign: &Campaign, failed: &FailedSeed) -> Option<Shrunk> {
+    if args.shrink == 0 {
+        return None;
+    }
     let bar = ProgressBar::new_spinner();
-    let shrunk = (args.shrink > 0).then(|| {
-        shrink(&original, &failed.report, args.shrink, |runs| {
-            bar.set_message(format!("shrinking: {runs} runs"));
-            bar.tick();
-            !interrupt::is_requested()
-        })
+    let shrunk = shrink(&campaign.plan(failed.seed), &failed.report, args.shrink, |runs| {
+        bar.set_message(format!("shrinking: {runs} runs"));
+        bar.tick();
+        !interrupt::is_requested()
     });
     bar.finish_and_clear();
-    let shrunk = shrunk.flatten();
-    let report = shrunk.as_ref().map_or(&failed.report, |shrunk| &shrunk.report);
-    let violation = report.violation.as_ref().unwrap_or(&failed.violation);
-    let plan = shrunk.as_ref().map_or(&original, |shrunk| &shrunk.plan);
-
-    let title = run_text::title(&format!("{name}, seed {seed},"), violation);
-    writeln!(out, "{title}\n({})\n", simulation::scale(plan))?;
-    writeln!(out, "{}\n", run_text::sentence(violation))?;
-    writeln!(out, "to repeat it: {}", simulation::repeats(name, campaign, seed))?;
-    files::create_folder(&args.out)?;
-    let log = args.out.join(format!("{name}-{seed}.ndjson"));
-    files::write(&log, &failed.report.log)?;
-    writeln!(out, "decision log: {}", log.display())?;
-    if let Some(Shrunk { plan, runs, .. }) = &shrunk {
-        let path = args.out.join(format!("{name}-{seed}.plan.json"));
-        files::write(&path, &plan.to_json())?;
-        let path = path.display();
-        writeln!(out, "shrunk in {runs} runs; `gapless replay {path}` repeats the shrunk run")?;
-    }
-    writeln!(out)?;
-    if let Some(folder) = &args.svg {
-        let path = folder.join(format!("{name}-{seed}.svg"));
-        files::write(&path, &run_text::drawing(&title, report))?;
-    }
-    Ok(shrunk.map_or_else(|| failed.report.clone(), |shrunk| shrunk.report))
+    shrunk
 }
 
-/// Ends the report of a failure: the steps, and the state that shows it.
-fn close_failure(out: &mut impl Write, report: &RunReport) -> Result<(), Failure> {
-    writeln!(out, "\n{}", run_text::steps(report))?;
-    if let Some(violation) = &report.violation {
-        write!(out, "{}", run_text::end(violation))?;
+/// The first seed that failed.
+struct FirstFailure<'a> {
+    failed: &'a FailedSeed,
+    original: Plan,
+    shrunk: Option<Shrunk>,
+}
+
+impl FirstFailure<'_> {
+    fn report(&self) -> &RunReport {
+        self.shrunk.as_ref().map_or(&self.failed.report, |shrunk| &shrunk.report)
     }
-    Ok(())
+
+    fn plan(&self) -> &Plan {
+        self.shrunk.as_ref().map_or(&self.original, |shrunk| &shrunk.plan)
+    }
+
+    fn violation(&self) -> &Violation {
+        self.report().violation.as_ref().unwrap_or(&self.failed.violation)
+    }
+}
+
+/// A campaign that ran.
+struct Ran<'a> {
+    args: &'a SimArgs,
+    name: String,
+    campaign: Campaign,
+    summary: &'a CampaignReport,
+    first: Option<FirstFailure<'a>>,
+}
+
+impl Ran<'_> {
+    fn title(&self, first: &FirstFailure<'_>) -> String {
+        run_text::title(&format!("{}, seed {},", self.name, first.failed.seed), first.violation())
+    }
+
+    /// Where a file about that failure is written.
+    fn path(&self, folder: &Path, first: &FirstFailure<'_>, extension: &str) -> PathBuf {
+        folder.join(format!("{}-{}.{extension}", self.name, first.failed.seed))
+    }
+
+    fn write(&self) -> Result<(), Failure> {
+        let Ran { args, campaign, summary, .. } = self;
+        let design = &args.design;
+        if let Some(path) = &args.json {
+            files::write(path, &simulation::json(&self.name, campaign, summary))?;
+        }
+        if let Some(path) = &args.junit {
+            files::write(path, &simulation::junit(&self.name, design, campaign, summary)?)?;
+        }
+        let Some(first) = &self.first else { return Ok(()) };
+        files::create_folder(&args.out)?;
+        files::write(&self.path(&args.out, first, "ndjson"), &first.failed.report.log)?;
+        if let Some(Shrunk { plan, .. }) = &first.shrunk {
+            files::write(&self.path(&args.out, first, "plan.json"), &plan.to_json())?;
+        }
+        if let Some(folder) = &args.svg {
+            let drawing = run_text::drawing(&self.title(first), first.report());
+            files::write(&self.path(folder, first, "svg"), &drawing)?;
+        }
+        Ok(())
+    }
+
+    fn print(&self, out: &mut impl Write, written: bool) -> Result<(), Failure> {
+        // What went wrong comes before everything else.
+        if let Some(first) = &self.first {
+            self.print_failure(out, first, written)?;
+        }
+        writeln!(out, "{}", simulation::summary(&self.name, &self.campaign, self.summary))?;
+        if self.first.is_none() || self.args.strict {
+            for missed in self.summary.missed() {
+                writeln!(out, "{missed}")?;
+            }
+        }
+        if let Some(first) = &self.first {
+            writeln!(out, "\n{}", run_text::steps(first.report()))?;
+            if let Some(violation) = &first.report().violation {
+                write!(out, "{}", run_text::end(violation))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What went wrong, and how to repeat it.
+    fn print_failure(
+        &self,
+        out: &mut impl Write,
+        first: &FirstFailure<'_>,
+        written: bool,
+    ) -> Result<(), Failure> {
+        writeln!(out, "{}\n({})\n", self.title(first), simulation::scale(first.plan()))?;
+        writeln!(out, "{}\n", run_text::sentence(first.violation()))?;
+        let repeats = simulation::repeats(&self.args.design, &self.campaign, first.failed.seed);
+        writeln!(out, "to repeat it: {repeats}")?;
+        if written {
+            let log = self.path(&self.args.out, first, "ndjson");
+            writeln!(out, "decision log: {}", log.display())?;
+            if let Some(Shrunk { runs, .. }) = &first.shrunk {
+                let plan = self.path(&self.args.out, first, "plan.json");
+                let plan = plan.display();
+                writeln!(
+                    out,
+                    "shrunk in {runs} runs; `gapless replay {plan}` repeats the shrunk run"
+                )?;
+            }
+        }
+        writeln!(out)?;
+        Ok(())
+    }
 }
 
 fn status(args: &SimArgs, summary: &CampaignReport) -> Status {

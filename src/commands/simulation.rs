@@ -19,6 +19,11 @@ pub fn announcement() -> Option<String> {
     Some(format!("simulate {SEEDS} clusters, under faults drawn from seeds"))
 }
 
+/// What the main job suggests to try next: a command, and what it does.
+pub fn suggestion() -> Option<(&'static str, &'static str)> {
+    Some(("sim", "simulates as many seeds as you like; `gapless sim seed` shrinks a failure"))
+}
+
 /// Runs one of the commands.
 pub fn run(command: &SimulationCommand) -> Result<Status, Failure> {
     match command {

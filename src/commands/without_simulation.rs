@@ -14,6 +14,11 @@ pub fn announcement() -> Option<String> {
     None
 }
 
+/// There is nothing to suggest.
+pub fn suggestion() -> Option<(&'static str, &'static str)> {
+    None
+}
+
 /// Refuses each of the commands.
 pub fn run(_command: &SimulationCommand) -> Result<Status, Failure> {
     Err(Failure::Usage { what: ABSENT.to_owned(), help: INSTEAD.to_owned() })

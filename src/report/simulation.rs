@@ -2,7 +2,7 @@
 
 use std::io;
 
-use gapless_sim::{Campaign, CampaignReport, FAULTS, HAPPENINGS, MARKS, Plan};
+use gapless_sim::{Campaign, CampaignReport, EngineKind, FAULTS, HAPPENINGS, MARKS, Plan};
 use indicatif::HumanCount;
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
 use serde_json::json;
@@ -79,7 +79,12 @@ pub fn json(name: &str, campaign: &Campaign, summary: &CampaignReport) -> String
 }
 
 /// The summary for a CI server: a case for the seeds that passed, one for each that failed.
-pub fn junit(name: &str, campaign: &Campaign, summary: &CampaignReport) -> io::Result<String> {
+pub fn junit(
+    name: &str,
+    design: &str,
+    campaign: &Campaign,
+    summary: &CampaignReport,
+) -> io::Result<String> {
     let mut document = Document::new("gapless sim");
     let mut suite = TestSuite::new(format!("{name} {}", campaign.profile));
     suite.set_time(summary.elapsed);
@@ -91,7 +96,7 @@ pub fn junit(name: &str, campaign: &Campaign, summary: &CampaignReport) -> io::R
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
         status.set_type(failed.violation.breach.to_string());
         status.set_message(failed.violation.explanation.sentence.clone());
-        let repeated = repeats(name, campaign, failed.seed);
+        let repeated = repeats(design, campaign, failed.seed);
         status.set_description(format!(
             "to repeat it: {repeated}\n\n{}",
             run_text::end(&failed.violation)
@@ -104,13 +109,18 @@ pub fn junit(name: &str, campaign: &Campaign, summary: &CampaignReport) -> io::R
     document.to_string().map_err(io::Error::other)
 }
 
-/// The one line that repeats a seed.
-pub fn repeats(name: &str, campaign: &Campaign, seed: u64) -> String {
+/// The one line that repeats a seed of a design, which is named as it was on the command line.
+pub fn repeats(design: &str, campaign: &Campaign, seed: u64) -> String {
     let mutant =
         campaign.mutant.map_or(String::new(), |mutant| format!(" --mutant {}", mutant.name()));
     let only = if campaign.invariants_only { " --invariants-only" } else { "" };
+    let engine = match campaign.engine {
+        EngineKind::Light => String::new(),
+        other @ (EngineKind::Dynoxide | EngineKind::Both) => format!(" --engine {}", other.name()),
+    };
+    let again = if design == "-" { ", with the same design on standard input" } else { "" };
     format!(
-        "gapless sim {name} --profile {} --from {seed} --seeds 1{mutant}{only}",
+        "gapless sim {design} --profile {} --from {seed} --seeds 1{mutant}{only}{engine}{again}",
         campaign.profile
     )
 }

@@ -181,6 +181,15 @@ mod bad_input {
     }
 
     #[test]
+    fn nothing_is_measured_in_no_time() {
+        let folder = folder();
+        gapless(folder.path(), &["bench", "--time", "0s"])
+            .assert()
+            .code(2)
+            .stderr(contains("at least 10ms"));
+    }
+
+    #[test]
     fn a_stream_that_is_not_there_is_named() {
         let folder = folder();
         on(folder.path(), &["status"])

@@ -67,10 +67,14 @@ mod closed_output {
     fn consume_ends_quietly_and_releases_what_it_did_not_print() {
         let folder = large_stream();
         let path = folder.path();
-        let (line, status, errors) = head(start(path, &["consume", "--group", "g"]));
+        let consume = ["consume", "--group", "g", "--decisions", "log.ndjson"];
+        let (line, status, errors) = head(start(path, &consume));
         assert_eq!((positions(line.as_bytes()), status, errors.as_str()), (vec![1], Some(0), ""));
         let (checkpoint, held) = standing(path);
         assert!(!held, "the lease is released");
+        let log = fs::read_to_string(path.join("log.ndjson")).expect("a log");
+        let last: Value = serde_json::from_str(log.lines().last().expect("a line")).expect("JSON");
+        assert!(!last["request"]["Release"].is_null() && last["reply"] == "Released", "{last}");
         assert!(checkpoint < 300, "what was not printed is not checkpointed");
         let rest = on(path, &["consume", "--group", "g"]).assert().code(0);
         let rest = positions(&rest.get_output().stdout);
@@ -90,6 +94,46 @@ mod closed_output {
         on(path, &["append"]).write_stdin("2\n").assert().code(0);
         let rest = on(path, &["consume", "--group", "g"]).assert().code(0);
         assert_eq!(positions(&rest.get_output().stdout), [2]);
+    }
+
+    /// Runs a command whose output is closed before it prints anything.
+    fn run_unread(folder: &Path, args: &[&str]) {
+        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("gapless"));
+        command.args(args).current_dir(folder).env("NO_COLOR", "1").stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the command starts");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("it ends");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), &*errors), (Some(0), ""), "{args:?}");
+    }
+
+    #[test]
+    fn files_are_written_even_so() {
+        let folder = folder();
+        let path = folder.path();
+        let written = |name: &str| fs::read_to_string(path.join(name)).expect("it is written");
+        let check = ["check", "seed", "--bounds", "tiny", "--json", "check.json", "--trace", "."];
+        run_unread(path, &check);
+        assert!(written("check.json").contains("\"gapless-check\""));
+        let svg = ["check", "--replay", "seed-D3.ndjson", "--svg", "."];
+        run_unread(path, &svg);
+        assert!(written("seed-D3.svg").contains("<svg"));
+    }
+
+    #[cfg(madsim)]
+    #[test]
+    fn files_of_a_simulation_are_written_even_so() {
+        let folder = folder();
+        let path = folder.path();
+        let written = |name: &str| fs::read_to_string(path.join(name)).expect("it is written");
+        let sim = "sim seed --from 2 --seeds 1 --shrink 0 --json sim.json --junit sim.xml --svg . --out .";
+        run_unread(path, &sim.split(' ').collect::<Vec<_>>());
+        assert!(written("sim.json").contains("gapless-sim"));
+        assert!(written("sim.xml").contains("<testsuite"));
+        assert!(written("seed-2.svg").contains("<svg"));
+        run_unread(path, &["replay", "seed-2.ndjson", "--log", "again.ndjson"]);
+        assert_eq!(written("again.ndjson"), written("seed-2.ndjson"));
     }
 
     #[test]
@@ -208,6 +252,15 @@ mod standard_input {
         let sim = ["sim", "-", "--seeds", "100", "--jobs", "1", "--shrink", "0"];
         let failed = gapless(folder.path(), &sim).write_stdin(design).assert().code(1);
         let text = String::from_utf8_lossy(&failed.get_output().stdout).into_owned();
+        let repeats = text.lines().find_map(|line| line.strip_prefix("to repeat it: gapless "));
+        let repeats =
+            repeats.and_then(|line| line.strip_suffix(", with the same design on standard input"));
+        let mut repeats: Vec<_> = repeats.expect("how to repeat it").split(' ').collect();
+        assert_eq!(repeats[..2], ["sim", "-"]);
+        repeats.extend(["--shrink", "0"]);
+        let again = gapless(folder.path(), &repeats).write_stdin(design).assert().code(1);
+        let again = String::from_utf8_lossy(&again.get_output().stdout).into_owned();
+        assert_eq!(again.lines().next(), text.lines().next());
         let log = text.lines().find_map(|line| line.strip_prefix("decision log: "));
         let log = fs::read_to_string(folder.path().join(log.expect("a log"))).expect("a log");
         let replay = || gapless(folder.path(), &["replay", "-"]);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use assert_cmd::Command;
 use predicates::prelude::*;
-use predicates::str::contains;
+use predicates::str::{contains, starts_with};
 use serde_json::Value;
 use tempfile::tempdir;
 
@@ -77,10 +77,11 @@ fn a_failure_is_made_small_and_repeats() {
         .arg(&svg)
         .assert()
         .code(1)
-        .stdout(contains(" breaks ").and(contains("At the end:")));
+        .stdout(starts_with("the plan in ").and(contains(" breaks ")).and(contains("At the end:")));
     assert!(std::fs::read_to_string(svg).expect("it was drawn").contains("<svg"));
     // A log holds its plan: the run is the same to the byte, or that is an error.
-    gapless().arg("replay").arg(&logs[0]).assert().code(1);
+    let seed = gapless().arg("replay").arg(&logs[0]).assert().code(1);
+    seed.stdout(starts_with("seed ").and(contains(", profile swarm, breaks ")));
     let text = std::fs::read_to_string(&logs[0]).expect("a log");
     std::fs::write(&logs[0], text.replacen("read the head", "read the tail", 1))
         .expect("it can be written");

@@ -17,19 +17,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use crate::committed::committed;
 use crate::imports::{Import, Path, imports};
-use crate::source;
 
 /// A crate, and how it is meant to be.
-struct Plan {
-    src: &'static str,
+pub struct Plan {
+    pub src: &'static str,
     /// From top to bottom.
-    rooms: &'static [&'static str],
+    pub rooms: &'static [&'static str],
     /// Folders that still have circles, each with the reason.
-    knots: &'static [(&'static str, &'static str)],
+    pub knots: &'static [(&'static str, &'static str)],
 }
 
-const PLANS: [Plan; 4] = [
+pub const PLANS: [Plan; 4] = [
     Plan {
         src: "model/src",
         rooms: &[
@@ -246,7 +246,7 @@ fn circle(plan: &Plan, graph: &Graph<'_>) -> Option<String> {
 
 #[test]
 fn arrows_go_down() {
-    let committed = source::committed();
+    let committed = committed();
     let mut faults = Vec::new();
     for plan in &PLANS {
         let below = |name: &str| Some(name.strip_prefix(plan.src)?.strip_prefix('/')?.to_owned());
@@ -284,10 +284,34 @@ fn every_way_to_import_is_seen() {
         mod inner { use super::o; }
         #[cfg(test)]
         mod tests { use crate::no; fn no() { crate::no() } }
+        use crate::u;
         #[cfg(all(test, unix))]
         use crate::{no};
         #[cfg(feature = \"some\")]
         use crate::p;
+        #[cfg(any(test, unix))]
+        use crate::q;
+        #[cfg(not(test))]
+        use crate::{r};
+        #[cfg(test)]
+        use crate::{no::{no, other}, no};
+        struct S {
+            #[cfg(test)]
+            no: crate::no::No,
+            #[cfg(test)]
+            last: crate::no::No
+        }
+        fn f() {
+            use crate::s;
+            match other::m::x() {
+                #[cfg(test)]
+                crate::no::NO => { crate::no() }
+                #[cfg(test)]
+                _ => crate::no(),
+                _ => crate::t(),
+            }
+        }
+        mod inner { fn f() { m::x() } }
     ";
     let found = imports(text, &["here", "deep"]);
     let paths: Vec<_> = found.iter().map(|import| import.path.join("::")).collect();
@@ -301,12 +325,19 @@ fn every_way_to_import_is_seen() {
         "here::deep::k::l",
         "here::deep::m::n",
         "here::deep::o",
+        "u",
         "p",
+        "q",
+        "r",
+        "s",
+        "t",
     ];
     assert_eq!(paths, expected);
     assert_eq!(found[1].name.as_deref(), Some("e"));
     assert!(found[1].handed_on && !found[4].handed_on);
     assert_eq!((found[2].line, found[5].line), (5, 8));
+    // A `use` within a block gives its name to the block alone.
+    assert_eq!((found[12].name.as_deref(), &found[13].name), (Some("r"), &None));
 }
 
 #[test]
@@ -330,6 +361,20 @@ fn an_upward_import_is_found() {
         ("ground.rs", ""),
     ];
     assert_eq!(said(&through_a_face).len(), 2, "{:?}", said(&through_a_face));
+    let handed_on = [
+        ("top.rs", "pub struct T;"),
+        ("middle/mod.rs", ""),
+        ("ground.rs", "pub use crate::top::T;"),
+    ];
+    assert_eq!(said(&handed_on).len(), 1, "{:?}", said(&handed_on));
+    // What was handed on twice is at home where it stands.
+    let handed_on_twice = [
+        ("top.rs", "pub use crate::middle::T;"),
+        ("middle/mod.rs", "pub use crate::ground::T;"),
+        ("ground/mod.rs", "mod a; pub struct T;"),
+        ("ground/a.rs", "use crate::top::T;"),
+    ];
+    assert_eq!(said(&handed_on_twice), [""; 0]);
     let from_the_root = [("top.rs", ""), ("middle/mod.rs", "use super::Item;"), ("ground.rs", "")];
     assert!(said(&from_the_root)[0].contains("the crate's root"));
 }

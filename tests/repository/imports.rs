@@ -94,18 +94,41 @@ impl<'a> Reader<'a> {
             && !inside.contains(&"any")
     }
 
-    /// Goes to the end of the item here: a `;`, or the end of its block.
+    /// Goes to the end of what an attribute here is about. That is an item, up to a `;` or the end
+    /// of its block; or a field, a variant or an arm of a match, up to a `,` or the last before the
+    /// end of the block around it.
     fn skip_item(&mut self) {
-        let mut depth = 0;
-        let mut is_use = false;
+        const ITEMS: [&str; 15] = [
+            "async",
+            "const",
+            "enum",
+            "extern",
+            "fn",
+            "impl",
+            "macro_rules",
+            "mod",
+            "static",
+            "struct",
+            "trait",
+            "type",
+            "union",
+            "unsafe",
+            "use",
+        ];
+        let (mut depth, mut is_item) = (0, false);
         while self.at < self.code.len() {
             match self.text(self.at) {
-                "use" if depth == 0 => is_use = true,
+                word if depth == 0 && ITEMS.contains(&word) => is_item = true,
                 "(" | "[" | "{" => depth += 1,
                 ")" | "]" => depth -= 1,
-                "}" if depth == 1 && !is_use => return,
+                "}" if depth == 0 => {
+                    self.at -= 1;
+                    return;
+                }
+                "}" if depth == 1 && is_item => return,
                 "}" => depth -= 1,
                 ";" if depth == 0 => return,
+                "," if depth == 0 && !is_item => return,
                 _ => {}
             }
             self.at += 1;

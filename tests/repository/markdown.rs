@@ -19,6 +19,35 @@ pub fn links(text: &str) -> Vec<(usize, &str)> {
     links
 }
 
+/// The names in `[…][name]` that no `[name]: …` defines, with their lines; not in code.
+pub fn undefined(text: &str) -> Vec<(usize, &str)> {
+    let defined =
+        |name: &str| prose(text).any(|(_, line)| line.starts_with(&format!("[{name}]: ")));
+    let mut names = Vec::new();
+    for (line, text) in prose(text) {
+        for part in text.split('`').step_by(2) {
+            let named = part.split("][").skip(1).filter_map(|rest| rest.split(']').next());
+            names.extend(named.map(|name| (line, name)));
+        }
+    }
+    names.retain(|(_, name)| !defined(name));
+    names
+}
+
+/// The code within lines that is a name of several words, such as `one_of_a_function`, or that of a
+/// source, such as `a/source.rs`, with their lines.
+pub fn names(text: &str) -> Vec<(usize, &str)> {
+    let is_name = |code: &str| {
+        code.contains('_')
+            && code.starts_with(|c: char| c.is_ascii_lowercase())
+            && code.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    prose(text)
+        .flat_map(|(line, text)| text.split('`').skip(1).step_by(2).map(move |code| (line, code)))
+        .filter(|(_, code)| is_name(code) || code.ends_with(".rs"))
+        .collect()
+}
+
 /// The lines outside of fenced code, with their numbers.
 fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut fenced = false;

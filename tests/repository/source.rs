@@ -3,9 +3,6 @@
 //! Plain scanning rather than `syn`, which sees the body of a macro (`select!`, `json!`) as tokens
 //! without a meaning, drops comments, and would have to be compiled a second time for tests alone.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 /// One word, one `::`, or one other character of code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token<'a> {
@@ -126,28 +123,6 @@ fn closed_by(rest: &str, end: char) -> usize {
     rest.len()
 }
 
-/// The root of the repository.
-pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// Every file that is committed or about to be, by its path from the root, and what it holds;
-/// without those that are not text.
-pub fn committed() -> Vec<(String, String)> {
-    let listed = Command::new("git")
-        .args(["ls-files", "--cached", "--others", "--exclude-standard"])
-        .current_dir(root())
-        .output()
-        .expect("git lists the files of a checkout");
-    assert!(listed.status.success(), "git: {}", String::from_utf8_lossy(&listed.stderr));
-    let names = String::from_utf8(listed.stdout).expect("file names are UTF-8");
-    let read = |name: &str| {
-        let text = std::fs::read_to_string(root().join(PathBuf::from(name))).ok()?;
-        Some((name.to_owned(), text))
-    };
-    names.lines().filter_map(read).collect()
-}
-
 #[test]
 fn code_is_told_from_comments_and_literals() {
     let source = r##"
@@ -157,14 +132,16 @@ fn code_is_told_from_comments_and_literals() {
         fn h<'a>(text: &'a str) -> char { let quote = '"'; let escaped = '\''; 'i' }
         let string = "use j::k; \" still"; let raw = r#"use l::m; " still"#; let bytes = b"n::o";
         r#type::p;
+        let (line, slash, text) = ('\n', '\\', "\\"); /* two
+        lines */ q
     "##;
     let scanned = scan(source);
     let code: Vec<_> = scanned.code.iter().map(|token| token.text).collect();
     assert_eq!(
         code.join(" "),
         "fn h < > ( text : & str ) - > char { let quote = ; let escaped = ; } let string = ; let \
-         raw = ; let bytes = ; r # type :: p ;"
+         raw = ; let bytes = ; r # type :: p ; let ( line , slash , text ) = ( , , ) ; q"
     );
-    assert_eq!(scanned.comments.len(), 3);
-    assert_eq!(scanned.code[0].line, 5);
+    assert_eq!(scanned.comments.len(), 4);
+    assert_eq!((scanned.code[0].line, scanned.code[code.len() - 1].line), (5, 9));
 }

@@ -1,4 +1,4 @@
-//! Asking a worker to stop.
+//! The request to stop a worker.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +10,7 @@ pub struct Stop(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    asked: bool,
+    requested: bool,
     waiting: Vec<Waker>,
 }
 
@@ -22,9 +22,9 @@ impl Stop {
     }
 
     /// Makes the request, and wakes every task that waits for it. It cannot be taken back.
-    pub fn ask(&self) {
+    pub fn request(&self) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.asked = true;
+        state.requested = true;
         for waker in state.waiting.drain(..) {
             waker.wake();
         }
@@ -32,15 +32,15 @@ impl Stop {
 
     /// Whether the request was made.
     #[must_use]
-    pub fn is_asked(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).asked
+    pub fn is_requested(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).requested
     }
 
     /// Waits until the request is made. Dropping the future changes nothing.
     pub async fn wait(&self) {
         poll_fn(|context| {
             let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if state.asked {
+            if state.requested {
                 return Poll::Ready(());
             }
             if !state.waiting.iter().any(|waker| waker.will_wake(context.waker())) {

@@ -104,7 +104,7 @@ impl<'a, H: Handler> Turn<'a, H> {
             // L2: a worker looks at its clock before it acts, a retry of the handler included.
             let now = shared.clock.now();
             self.tell(now, News::Time);
-            if stop.is_asked() && self.machine.may_stop() {
+            if stop.is_requested() && self.machine.may_stop() {
                 self.tell(now, News::Stop);
             }
             if let Some((fence, handled)) = self.beside.take_handled() {

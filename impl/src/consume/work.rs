@@ -94,9 +94,9 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
         loop {
             let now = clock.now();
             if setting.deadline.is_some_and(|deadline| now >= deadline) {
-                stop.ask();
+                stop.request();
             }
-            let stopping = stop.is_asked();
+            let stopping = stop.is_requested();
             if stopping {
                 self.start_nothing_more();
                 if self.turns.is_empty() {
@@ -207,7 +207,7 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
     /// Keeps the first failure, and stops.
     fn fail(&mut self, error: WorkerError) {
         self.failed.get_or_insert(error);
-        self.setting.stop.ask();
+        self.setting.stop.request();
     }
 }
 

@@ -87,6 +87,39 @@ pub enum Finding {
     },
 }
 
+impl Finding {
+    /// Returns the partition that it is about.
+    #[must_use]
+    pub fn partition(&self) -> &PartitionId {
+        match self {
+            Finding::EmptyBelowCheckpoint { partition, .. }
+            | Finding::HeadBelowSlot { partition, .. }
+            | Finding::CheckpointAboveHead { partition, .. }
+            | Finding::LeaseWithoutEpoch { partition, .. }
+            | Finding::LeaseTooLong { partition, .. }
+            | Finding::StrayPartition { partition }
+            | Finding::StrayEvent { partition, .. }
+            | Finding::Twice { partition, .. } => partition,
+        }
+    }
+
+    /// Returns the slots that it is about, in order. There are none if it is about a lease or a
+    /// whole partition.
+    #[must_use]
+    pub fn slots(&self) -> Vec<Seq> {
+        match self {
+            Finding::EmptyBelowCheckpoint { slot, .. }
+            | Finding::HeadBelowSlot { slot, .. }
+            | Finding::StrayEvent { slot, .. } => vec![*slot],
+            Finding::Twice { slots: (first, second), .. } => vec![*first, *second],
+            Finding::CheckpointAboveHead { .. }
+            | Finding::LeaseWithoutEpoch { .. }
+            | Finding::LeaseTooLong { .. }
+            | Finding::StrayPartition { .. } => Vec::new(),
+        }
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,7 +1,8 @@
-//! Looking after a stream: where it stands, and whether it is sound.
+//! Looking after a stream: where it stands, whether it is sound, and leases left behind.
 
 mod audit;
 mod finding;
+mod release;
 mod status;
 
 pub use audit::Audit;

@@ -87,8 +87,8 @@ impl Stream {
         Ok(Stream(Arc::new(shared)))
     }
 
-    /// Returns the same stream with every request, and everything its machines are told,
-    /// shown to `observer`. It replaces an observer that was set before.
+    /// Returns the same stream with its requests, and everything its machines are told, shown to
+    /// `observer`; [`Observer`] says which. It replaces an observer that was set before.
     #[must_use]
     pub fn observed(&self, observer: Arc<dyn Observer>) -> Stream {
         let Shared { wire, clock, rules, layout, patience, attempt, notices, observer: _ } =

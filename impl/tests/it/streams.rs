@@ -348,7 +348,7 @@ async fn a_worker_that_stops_hands_over_at_once() {
     let ((), summary) = futures_util::join!(
         async {
             tokio::time::sleep(Duration::from_millis(200)).await;
-            stop.ask();
+            stop.request();
         },
         worker.run(),
     );
@@ -370,7 +370,7 @@ async fn a_worker_that_stops_finishes_what_it_has_in_hand() {
     let stop = worker.stopper();
     let asked = async {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        stop.ask();
+        stop.request();
     };
     let worked = tokio::time::timeout(Duration::from_secs(2), worker.run());
     let (worked, ()) = futures_util::join!(worked, asked);

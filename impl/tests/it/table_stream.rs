@@ -57,7 +57,7 @@ async fn a_worker_hears_of_an_event_long_before_its_next_sweep() {
         elsewhere.append(Event::new("k", "x")).await.expect("appended");
         let written = Instant::now();
         let arrived = tokio::time::timeout(Duration::from_secs(10), arrived).await;
-        stop.ask();
+        stop.request();
         arrived.expect("it arrives").expect("it was delivered") - written
     };
     let (worked, took) = futures_util::join!(worker.run(), written);

@@ -48,9 +48,8 @@ pub(crate) async fn audit(cluster: &Arc<Cluster>) {
             let mut findings = audit.findings.iter().filter(|finding| {
                 cluster.plan.timely || !matches!(finding, gapless::Finding::LeaseTooLong { .. })
             });
-            if let Some(finding) = findings.next() {
-                let sentence = format!("an audit of the tables found a violation: {finding}.");
-                cluster.record_judgement(Err((Breach::Audit, Finding::new(sentence))));
+            if let Some(found) = findings.next() {
+                cluster.record_judgement(Err((Breach::Audit, Finding::of_audit(found))));
             }
         }
         Err(error) if error.is_transient() => {}

@@ -119,7 +119,7 @@ impl Cluster {
     /// Asks a worker to stop, and to start again after `down`.
     pub(crate) fn ask_to_stop(&self, node: Node, down: Millis) {
         if let Some((stop, away)) = lock(&self.stops).get_mut(&node) {
-            stop.ask();
+            stop.request();
             *away = down;
         }
     }

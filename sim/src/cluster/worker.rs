@@ -125,7 +125,7 @@ impl WorkerLife {
             match timeout(limit + Duration::from_millis(200), worker.until_caught_up()).await {
                 Err(_) => self.note("is ended at its limit".to_owned()),
                 Ok(Err(error)) => self.recover_from(error).await,
-                Ok(Ok(_)) if worker.stopper().is_asked() => {
+                Ok(Ok(_)) if worker.stopper().is_requested() => {
                     // It stopped before its deadline: the other triggers come back.
                     self.cluster
                         .recorder()

@@ -26,16 +26,26 @@ pub enum EngineKind {
     Both,
 }
 
+impl EngineKind {
+    const ALL: [EngineKind; 3] = [EngineKind::Light, EngineKind::Dynoxide, EngineKind::Both];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            EngineKind::Light => "light",
+            EngineKind::Dynoxide => "dynoxide",
+            EngineKind::Both => "both",
+        }
+    }
+}
+
 impl std::str::FromStr for EngineKind {
     type Err = String;
 
     fn from_str(text: &str) -> Result<EngineKind, String> {
-        match text {
-            "light" => Ok(EngineKind::Light),
-            "dynoxide" => Ok(EngineKind::Dynoxide),
-            "both" => Ok(EngineKind::Both),
-            _ => Err("the engines are light, dynoxide and both".to_owned()),
-        }
+        let found = EngineKind::ALL.into_iter().find(|known| known.name() == text);
+        found.ok_or_else(|| "the engines are light, dynoxide and both".to_owned())
     }
 }
 
@@ -61,7 +71,7 @@ impl Clock for TrueClock {
 
 fn dynoxide() -> Dynoxide {
     let database = Database::memory_with_clock(Arc::new(TrueClock));
-    Dynoxide::over(database.expect("an in-memory database opens"))
+    Dynoxide::with_database(database.expect("an in-memory database opens"))
 }
 
 impl StorageEngine {

@@ -98,6 +98,13 @@ impl Finding {
         Finding { sentence: sentence.into(), places: Vec::new(), details: Vec::new(), why: None }
     }
 
+    /// What an audit beside live traffic found.
+    pub(crate) fn of_audit(found: &gapless::Finding) -> Finding {
+        let sentence = format!("an audit of the tables found a violation: {found}.");
+        let whole = Finding::new(sentence).at(found.partition(), None);
+        found.slots().into_iter().fold(whole, |finding, slot| finding.at(found.partition(), slot))
+    }
+
     /// Adds a place that it concerns.
     pub(crate) fn at(mut self, partition: &PartitionId, slot: impl Into<Option<Seq>>) -> Finding {
         self.places.push((partition.clone(), slot.into()));

@@ -121,6 +121,9 @@ fn lease_words(judge: &Judge, at: Millis, lease: Option<&Lease<Live>>) -> String
     let until = simulated(lease.until);
     let held = if !lease.active {
         format!("lease free, last held by {owner} (epoch {epoch})")
+    } else if until == Millis(0) {
+        // A clock that is far behind shows a time before the beginning.
+        format!("lease of {owner} (epoch {epoch}) ended before the run began, by its clock")
     } else if until <= at {
         format!("lease of {owner} (epoch {epoch}) has ended, at {} by its clock", seconds(until))
     } else {

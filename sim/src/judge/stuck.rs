@@ -87,7 +87,7 @@ fn unfinished(lack: &Lack<'_>, chronicle: &Chronicle) -> Finding {
     let last = |node: &Node| {
         let name = chronicle.name(*node);
         let deed = chronicle.last(|deed| deed.node == *node);
-        let asked = deed.map_or_else(|| "asked for nothing".to_owned(), asked);
+        let asked = deed.map_or_else(|| "asked for nothing".to_owned(), request_and_reply);
         let since = chronicle.healed().unwrap_or_default();
         let count = chronicle.count(|deed| deed.node == *node && deed.at >= since);
         format!("{} {asked}, the last of {count} requests since trouble ended.", capital(name))
@@ -101,8 +101,8 @@ fn unfinished(lack: &Lack<'_>, chronicle: &Chronicle) -> Finding {
     finding
 }
 
-/// A request in the past tense.
-fn asked(deed: &Deed) -> String {
+/// A request in the past tense, with its reply.
+fn request_and_reply(deed: &Deed) -> String {
     let reply = deed.reply.as_ref().map_or("an error".to_owned(), reply_words::<Live>);
     format!("asked to {} at {} (reply: {reply})", request(&deed.request), seconds(deed.at))
 }
@@ -207,13 +207,13 @@ fn doing(node: Node, place: &SlotKey, key: &LeaseKey, chronicle: &Chronicle) -> 
     if last.at < since {
         return format!(
             "{name} has asked for nothing on this partition since trouble ended: it last {}.",
-            asked(last)
+            request_and_reply(last)
         );
     }
     let read = chronicle
         .last(|deed| mine(deed) && deed.page(partition).is_some_and(|(after, _)| after < *slot));
     let Some(read) = read else {
-        return format!("{name} has never read slot {slot}: it last {}.", asked(last));
+        return format!("{name} has never read slot {slot}: it last {}.", request_and_reply(last));
     };
     let saw = match &read.reply {
         Some(Reply::Page(page)) if page.last().is_none() => "found nothing there".to_owned(),
@@ -228,6 +228,6 @@ fn doing(node: Node, place: &SlotKey, key: &LeaseKey, chronicle: &Chronicle) -> 
     if last.page(partition).is_some() {
         format!("{read}; it has read this partition {reads} times since trouble ended.")
     } else {
-        format!("{read}; it last {}.", asked(last))
+        format!("{read}; it last {}.", request_and_reply(last))
     }
 }

@@ -93,7 +93,7 @@ impl Profile {
     fn clock(self, skew: Millis, dice: &mut Dice) -> ClockPlan {
         let (bound, drift) = match self {
             Profile::Calm => (0, 0),
-            // Two clocks share the bound, less what drift adds during a run and what rounding takes.
+            // Two clocks share the bound, less what drift adds in a run and what rounding takes.
             Profile::Swarm | Profile::Lambda => ((skew.0 / 2).saturating_sub(30), 100),
             Profile::Hostile => (skew.0 * 20, 50_000),
         };

@@ -1,9 +1,13 @@
-//! Every judge can fail: each notices a defect that is planted into the traffic.
+//! Every judge can fail: each notices a defect that is planted into the traffic. What it says of it is
+//! kept in `sim/testdata/`.
+
+use std::fmt::Write as _;
+use std::path::Path;
 
 use gapless_model::Invariant;
 use gapless_model::Mutant;
 use gapless_model::design::{Design, named};
-use gapless_model::explanation::Explanation;
+use gapless_model::explanation::{Explanation, ending, paragraph};
 use gapless_sim::{Breach, Campaign, FailedSeed, Profile};
 
 /// Runs that break something, judged by everything or by the invariants alone.
@@ -14,9 +18,36 @@ fn failures(mutant: Mutant, invariants_only: bool) -> Vec<FailedSeed> {
     campaign.run(&|_| true).failures
 }
 
-/// The breach is found, and each sentence on it says all of these facts; the state follows.
+/// The words of the first failures with a breach: all of one, and the sentences of some others.
+fn words(breach: Breach, failures: &[FailedSeed]) -> String {
+    const OTHERS: usize = 8;
+    let mut alike = failures.iter().filter(|failed| failed.violation.breach == breach);
+    let Some(FailedSeed { seed, violation, .. }) = alike.next() else { return String::new() };
+    let Explanation { sentence, .. } = &violation.explanation;
+    let mut words = format!("seed {seed} breaks {breach}, \"{}\"\n\n", breach.says());
+    let _ = writeln!(words, "{}\n{}", paragraph("", sentence), ending(&violation.explanation));
+    for FailedSeed { seed, violation, .. } in alike.take(OTHERS) {
+        words += &paragraph("", &format!("seed {seed}: {}", violation.explanation.sentence));
+    }
+    words
+}
+
+/// Compares the words with those that are kept. `GAPLESS_REWRITE=1` writes them anew.
 #[track_caller]
-fn explained(breach: Breach, failures: &[FailedSeed], facts: &[&str]) {
+fn assert_kept(name: &str, words: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(format!("{name}.txt"));
+    if std::env::var_os("GAPLESS_REWRITE").is_some_and(|value| value == "1") {
+        std::fs::write(&path, words).expect("it can be written");
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == words, "{name} differs; GAPLESS_REWRITE=1 writes it anew. Now:\n\n{words}");
+}
+
+/// The breach is found, and each sentence on it says all of these facts; the state follows. The
+/// words are those that are kept under this name.
+#[track_caller]
+fn explained(name: &str, breach: Breach, failures: &[FailedSeed], facts: &[&str]) {
+    assert_kept(name, &words(breach, failures));
     let found: Vec<_> = failures.iter().map(|failed| failed.violation.breach).collect();
     assert!(found.contains(&breach), "{breach} should be broken, and {found:?} are");
     for FailedSeed { seed, violation, .. } in failures {
@@ -36,7 +67,7 @@ fn explained(breach: Breach, failures: &[FailedSeed], facts: &[&str]) {
 
 #[track_caller]
 fn noticed(breach: Breach, mutant: Mutant, invariants_only: bool, facts: &[&str]) {
-    explained(breach, &failures(mutant, invariants_only), facts);
+    explained(mutant.name(), breach, &failures(mutant, invariants_only), facts);
 }
 
 #[track_caller]
@@ -95,6 +126,16 @@ fn an_event_below_the_checkpoint_that_was_never_delivered_is_noticed() {
 }
 
 #[test]
+fn an_event_that_is_written_below_the_checkpoint_is_noticed() {
+    let known = named("skip-gaps").expect("it has a name");
+    let mut campaign = Campaign::new(known.design, Profile::Swarm, 30);
+    (campaign.invariants_only, campaign.keep_going) = (true, true);
+    let failures = campaign.run(&|_| true).failures;
+    let facts = ["orker ", " group-", "checkpoint", "slot ", " had read past slot "];
+    explained(known.name, Breach::Invariant(Invariant::D3), &failures, &facts);
+}
+
+#[test]
 fn two_owners_of_an_epoch_are_noticed() {
     invariant(
         Invariant::L1,
@@ -119,7 +160,7 @@ fn a_checkpoint_that_goes_back_is_noticed() {
     campaign.keep_going = true;
     let failures = campaign.run(&|_| true).failures;
     let facts = ["roup-", "'s checkpoint on p", " from slot ", " to slot ", " at ", "orker "];
-    explained(Breach::Invariant(Invariant::L3), &failures, &facts);
+    explained(known.name, Breach::Invariant(Invariant::L3), &failures, &facts);
 }
 
 #[test]
@@ -156,12 +197,32 @@ fn a_process_that_is_told_something_else_is_noticed() {
 
 #[test]
 fn what_an_audit_finds_beside_live_traffic_is_noticed() {
-    noticed(
+    let failures = failures(Mutant::EventHidden, true);
+    explained(
+        Mutant::EventHidden.name(),
         Breach::Audit,
-        Mutant::EventHidden,
-        true,
+        &failures,
         &["An audit of the tables found a violation: "],
     );
+    for FailedSeed { seed, violation, .. } in &failures {
+        if violation.breach != Breach::Audit {
+            continue;
+        }
+        // The state is that of the partition and the slot that the finding names.
+        let Explanation { sentence, end, .. } = &violation.explanation;
+        let mut parts = sentence.split(": ").skip_while(|part| !part.starts_with('p'));
+        let (partition, rest) = (parts.next().unwrap_or_default(), parts.next());
+        let heads = end.iter().filter_map(|line| line.strip_prefix("head of "));
+        let heads: Vec<_> = heads.filter_map(|line| line.split([':', '…']).next()).collect();
+        let is_it = |head: &&str| partition.starts_with(*head);
+        assert!(heads.len() == 1 && heads.iter().all(is_it), "seed {seed}: {sentence} {end:?}");
+        let slot = rest.and_then(|rest| rest.split(' ').nth(1)).unwrap_or_default();
+        let line = format!("slot {slot}: ");
+        assert!(
+            end.iter().any(|known| known.starts_with(&line)),
+            "seed {seed}: {sentence} {end:?}"
+        );
+    }
 }
 
 #[test]
@@ -181,7 +242,7 @@ fn an_event_that_no_worker_gets_to_is_explained_by_what_the_workers_do() {
     campaign.keep_going = true;
     let failures = campaign.run(&|_| true).failures;
     let facts = ["Event p", ", acknowledged at ", " and stored in slot ", " was not delivered to "];
-    explained(Breach::Invariant(Invariant::P1), &failures, &facts);
+    explained(known.name, Breach::Invariant(Invariant::P1), &failures, &facts);
     let why = failures[0].violation.explanation.why.as_deref().unwrap_or_default();
     for fact in ["'s checkpoint on p", " before it is empty", "Worker ", " last at "] {
         assert!(why.contains(fact), "{why}");

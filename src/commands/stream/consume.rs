@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use gapless::trigger::TableStream;
 use gapless::{
-    Delivery, Group, Handler, HandlerError, Owner, Stream, Summary, Timestamp, Worker, WorkerError,
+    Delivery, Group, Handler, HandlerError, Stream, Summary, Timestamp, Worker, WorkerError,
 };
-use gapless_model::store::{Guard, Request};
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::Mutex;
@@ -90,12 +89,12 @@ async fn consume<H: Handler>(
     let worked = tokio::select! {
         worked = &mut working => worked,
         () = interrupted() => {
-            stop.ask();
+            stop.request();
             working.await
         }
         () = closed => {
             quietly = true;
-            stop.ask();
+            stop.request();
             working.await
         }
     };
@@ -103,7 +102,13 @@ async fn consume<H: Handler>(
         Ok(_) if quietly => {}
         Ok(summary) => print_summary(summary, args)?,
         Err(WorkerError::Handler { why, .. }) if why.is::<OutputClosed>() => {
-            release_leases(stream, &Group::from(args.group.as_str()), worker.owner()).await?;
+            // After a failed delivery a lease is left to end by itself, so that the next worker
+            // does not fail on the same events at once. Here the output failed, not the events.
+            let group = Group::from(args.group.as_str());
+            stream.release_leases(&group, worker.owner()).await.map_err(|error| {
+                let help = "they end by themselves in time";
+                use_failure("the leases cannot be released", &error, help)
+            })?;
         }
         Err(error) => {
             let help = "what was not checkpointed is delivered again: once the cause is \
@@ -112,25 +117,6 @@ async fn consume<H: Handler>(
         }
     }
     Ok(Status::Holds)
-}
-
-/// Releases the leases that a worker left behind because its output was closed. After a
-/// failed delivery a lease is left to end by itself, so that the next worker does not fail
-/// on the same events at once; here it is the output that failed, and not the events.
-async fn release_leases(stream: &Stream, group: &Group, owner: &Owner) -> Result<(), Failure> {
-    let failed = |error| {
-        use_failure("the leases cannot be released", &error, "they end by themselves in time")
-    };
-    for (partition, standing) in stream.standings(group).await.map_err(failed)? {
-        let lease = standing.lease;
-        if lease.active && lease.owner == *owner {
-            // L1: fenced by the epoch, so a lease that another worker took meanwhile stays.
-            let (group, fence) = (group.clone(), Some(lease.epoch));
-            let release = Request::Release { group, partition, fence, guard: Guard::None };
-            stream.wire().send(&release).await.map_err(failed)?;
-        }
-    }
-    Ok(())
 }
 
 /// Prints what the worker did on standard error: standard output is for events.

@@ -117,7 +117,7 @@ impl Parties {
                 // For the next worker to find.
                 self.append().await?;
                 tokio::time::sleep(Duration::from_millis(200)).await;
-                stop.ask();
+                stop.request();
                 Ok::<_, Failure>(())
             };
             match handling {
@@ -151,7 +151,7 @@ async fn until_first(worker: &Worker<Arrivals>, arrivals: &Arrivals) -> Result<I
     let first = async {
         loop {
             if let Some(arrived) = arrivals.last() {
-                stop.ask();
+                stop.request();
                 return arrived;
             }
             tokio::time::sleep(Duration::from_millis(2)).await;

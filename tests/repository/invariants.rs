@@ -1,0 +1,269 @@
+//! What `docs/invariants.md` promises: each invariant has its row, the lines that enforce it carry its
+//! tag, the links lead to them, and the figures are those of the counterexamples.
+
+use std::collections::BTreeMap;
+
+use gapless_model::Invariant;
+
+use crate::committed::{Files, assert_none, committed, files, is_source};
+use crate::markdown::{links, resolved};
+use crate::source::scan;
+
+const PAGE: &str = "docs/invariants.md";
+/// The words of each named design's counterexamples.
+const COUNTEREXAMPLES: &str = "model/testdata/";
+
+/// Who keeps an invariant.
+enum Keeper {
+    /// A condition of a request. It is specified in `model/src/store/` and sent by
+    /// `impl/src/wire/`, and both carry the tag.
+    Store,
+    /// The machines alone: the tag is in the folders of appending or of consuming.
+    Machine,
+}
+
+/// Who keeps each invariant, and why.
+const fn keeper(invariant: Invariant) -> (Keeper, &'static str) {
+    match invariant {
+        Invariant::S1 => (Keeper::Store, "a slot is written on condition that it is empty"),
+        Invariant::S2 => (Keeper::Store, "a raise demands the record that its producer saw"),
+        Invariant::S3 => (Keeper::Store, "one counter gives out every number, once and upwards"),
+        Invariant::S4 => (Keeper::Store, "a raise demands the head that its append expects"),
+        Invariant::D1 => (Keeper::Machine, "what is delivered is what a page shows as events"),
+        Invariant::D2 => (Keeper::Machine, "a turn reads on from behind what it has delivered"),
+        Invariant::D3 => (Keeper::Machine, "a turn stops at a number that nobody has written yet"),
+        Invariant::L1 => (Keeper::Store, "whoever takes a lease raises its epoch in that write"),
+        Invariant::L2 => (Keeper::Store, "a lease that has not ended is not to be had"),
+        Invariant::L3 => (Keeper::Store, "a checkpoint demands the epoch, and a lower checkpoint"),
+        Invariant::P1 => (Keeper::Machine, "a gap is voided after its grace, and a trigger kept"),
+    }
+}
+
+/// The folders of which one must have the tag, for each place that must have it.
+fn places(keeper: &Keeper) -> &'static [&'static [&'static str]] {
+    match keeper {
+        Keeper::Store => &[&["model/src/store/"], &["impl/src/wire/"]],
+        Keeper::Machine => {
+            &[&["model/src/append/", "model/src/consume/", "impl/src/append/", "impl/src/consume/"]]
+        }
+    }
+}
+
+/// Where each tag stands: by the name it gives, the files and lines.
+fn tags(files: &Files) -> BTreeMap<String, Vec<(&str, usize)>> {
+    let mut tags: BTreeMap<String, Vec<(&str, usize)>> = BTreeMap::new();
+    for (file, text) in files.iter().filter(|(file, _)| is_source(file)) {
+        for comment in scan(text).comments {
+            for name in tagged(comment.text) {
+                tags.entry(name.to_owned()).or_default().push((file, comment.line));
+            }
+        }
+    }
+    tags
+}
+
+/// The names in a comment such as `// L3: forward only.` or `// L1, L2: …`; no doc comment is a tag.
+fn tagged(comment: &str) -> Vec<&str> {
+    let body = comment.strip_prefix("// ").and_then(|body| body.split_once(": "));
+    let Some((names, _)) = body else { return Vec::new() };
+    let names: Vec<_> = names.split(", ").collect();
+    let is_name = |name: &&str| {
+        let (letter, digits) = name.split_at(name.len().min(1));
+        letter.chars().all(|c| c.is_ascii_uppercase())
+            && !digits.is_empty()
+            && digits.chars().all(|c| c.is_ascii_digit())
+    };
+    if names.iter().all(is_name) { names } else { Vec::new() }
+}
+
+fn untagged(files: &Files) -> Vec<String> {
+    let tags = tags(files);
+    let mut faults = Vec::new();
+    for &invariant in Invariant::ALL {
+        let (keeper, why) = keeper(invariant);
+        let found = tags.get(invariant.name()).map_or(&[][..], Vec::as_slice);
+        for folders in places(&keeper) {
+            let is_there = |folder: &&str| found.iter().any(|(file, _)| file.starts_with(*folder));
+            if !folders.iter().any(is_there) {
+                let folders = folders.join(" or ");
+                faults.push(format!(
+                    "no line in {folders} carries `// {invariant}: …`, though {why}"
+                ));
+            }
+        }
+    }
+    for (name, places) in tags.iter().filter(|(name, _)| Invariant::named(name).is_none()) {
+        let at = places.iter().map(|(file, line)| format!("{file}:{line}"));
+        faults
+            .push(format!("{}: no invariant is called {name}", at.collect::<Vec<_>>().join(", ")));
+    }
+    for (file, text) in files.iter().filter(|(file, _)| is_source(file)) {
+        let comments = scan(text).comments.into_iter();
+        let unfinished = comments.filter(|comment| is_unfinished_tag(comment.text));
+        faults.extend(unfinished.map(|comment| {
+            format!("{file}:{}: `{}` begins like a tag and is none", comment.line, comment.text)
+        }));
+    }
+    faults
+}
+
+/// Whether a comment begins with an invariant's name and is no tag.
+fn is_unfinished_tag(comment: &str) -> bool {
+    let body = comment.strip_prefix("// ").unwrap_or_default();
+    let first = body.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    Invariant::named(first).is_some() && tagged(comment).is_empty()
+}
+
+/// `docs/invariants.md` has a row for each invariant. A link in it that names a line leads to a tag of
+/// that invariant.
+fn unexplained(files: &Files) -> Vec<String> {
+    let page = files.iter().find(|(file, _)| file == PAGE).map_or("", |(_, text)| text.as_str());
+    let tags = tags(files);
+    let mut faults = Vec::new();
+    for invariant in Invariant::ALL {
+        let Some((place, row)) = page.lines().enumerate().find(|(_, line)| is_row(line, invariant))
+        else {
+            faults.push(format!("{PAGE} has no row for {invariant}"));
+            continue;
+        };
+        let tagged = tags.get(invariant.name()).map_or(&[][..], Vec::as_slice);
+        for (_, link) in links(row) {
+            let Some((file, line)) = link.split_once("#L") else { continue };
+            let file = resolved(PAGE, file);
+            let lines: Vec<_> = tagged
+                .iter()
+                .filter(|(tagged, _)| *tagged == file)
+                .map(|(_, line)| *line)
+                .collect();
+            if !lines.iter().any(|known| known.to_string() == line) {
+                faults.push(format!(
+                    "{PAGE}:{}: {link} is not where {file} has the tag {invariant}: lines {lines:?}",
+                    place + 1
+                ));
+            }
+        }
+    }
+    faults
+}
+
+/// Lengths of counterexamples, in the rows "broken by", that are not those of the golden files, and
+/// golden files that these rows don't name.
+fn miscounted(files: &Files) -> Vec<String> {
+    let text = |path: &str| files.iter().find(|(file, _)| file == path).map(|(_, text)| text);
+    let page = text(PAGE).map_or("", String::as_str);
+    let mut faults = Vec::new();
+    for invariant in Invariant::ALL {
+        let mut sections = page.split("\n## ");
+        let section = sections.find(|section| section.starts_with(&format!("{invariant}:")));
+        let mut rows = section.unwrap_or_default().lines();
+        let row = rows.find(|row| row.starts_with("| broken by |")).unwrap_or_default();
+        let ends = format!("-{invariant}.txt");
+        let design = |file: &str| {
+            let name = file.strip_prefix(COUNTEREXAMPLES)?.strip_suffix(&ends)?;
+            Some(name.to_owned())
+        };
+        for name in files.iter().filter_map(|(file, _)| design(file)) {
+            let said = row.split(';').find(|part| part.contains(&format!("`{name}`")));
+            // As in "`seed` and `skip-gaps`, 10" or "`skip-gaps`, 17 steps".
+            let said = said.and_then(|part| part.rsplit_once("`, "));
+            let said = said.and_then(|(_, steps)| steps.split([' ', '|']).next());
+            let golden = text(&format!("{COUNTEREXAMPLES}{name}{ends}")).map_or("", String::as_str);
+            let steps = golden.split_once("\n(").and_then(|(_, rest)| rest.split(' ').next());
+            if said != steps {
+                let [said, steps] = [said, steps].map(|steps| steps.unwrap_or("no"));
+                faults.push(format!(
+                    "{PAGE}: `{name}` breaks {invariant} in {said} steps, and its golden file has \
+                     {steps}"
+                ));
+            }
+        }
+    }
+    faults
+}
+
+fn is_row(line: &str, invariant: &Invariant) -> bool {
+    let first = line.trim_start().strip_prefix('|').and_then(|row| row.split('|').next());
+    let mut words = first.unwrap_or_default().split(|c: char| !c.is_alphanumeric());
+    words.any(|word| word == invariant.name())
+}
+
+#[test]
+fn enforcing_lines_are_tagged() {
+    assert_none("every invariant is tagged where it is enforced", &untagged(&committed()));
+}
+
+#[test]
+fn invariants_are_explained() {
+    assert_none("every invariant has its row, and its links are right", &unexplained(&committed()));
+}
+
+#[test]
+fn counterexamples_are_as_long_as_is_said() {
+    assert_none("the figures are those of the golden files", &miscounted(&committed()));
+}
+
+#[test]
+fn a_missing_tag_and_one_that_names_nothing_are_found() {
+    let all = "// S1, S2, S3, S4, D1, D2, D3: a\nfn f() {} // L1, L2, L3: b\n// P1: c\n";
+    let good = [
+        ("model/src/store/a.rs", all),
+        ("impl/src/wire/b.rs", all),
+        ("model/src/consume/c.rs", all),
+    ];
+    assert_eq!(untagged(&files(&good)), [""; 0]);
+    // A doc comment, a text, and a comment that goes on about it are no tags.
+    let none =
+        "/// L3: a\nconst A: &str = \"// L3: a\";\n// As L3: says.\n// S1, S2, S3, L1, L2: b";
+    let without = [good[0], ("impl/src/wire/b.rs", none), good[2]];
+    let found = untagged(&files(&without));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("no line in impl/src/wire/ carries `// L3: …`"), "{found:?}");
+    let unmade = [good[0], good[1]];
+    assert_eq!(untagged(&files(&unmade)).len(), 4);
+    let unknown = [good[0], good[1], good[2], ("sim/src/d.rs", "\n// L3, L9: a")];
+    assert_eq!(untagged(&files(&unknown)), ["sim/src/d.rs:2: no invariant is called L9"]);
+    let unfinished =
+        [good[0], good[1], good[2], ("sim/src/d.rs", "// L3, a\n// As L3 says\n// x9: b")];
+    let found = untagged(&files(&unfinished));
+    assert_eq!(found, ["sim/src/d.rs:1: `// L3, a` begins like a tag and is none"]);
+}
+
+#[test]
+fn an_invariant_without_a_row_and_a_wrong_line_are_found() {
+    let row = |invariant: &Invariant| format!("| **{invariant}** | [it](../model/src/a.rs#L2) |\n");
+    let rows: String = Invariant::ALL.iter().map(row).collect();
+    let source = "\n// S1, S2, S3, S4, D1, D2, D3, L1, L2, L3, P1: a\n";
+    let good = [("docs/invariants.md", rows.as_str()), ("model/src/a.rs", source)];
+    assert_eq!(unexplained(&files(&good)), [""; 0]);
+    let without = rows.replace("**P1**", "**Q1**");
+    let found = unexplained(&files(&[("docs/invariants.md", without.as_str()), good[1]]));
+    assert_eq!(found, ["docs/invariants.md has no row for P1"]);
+    let moved = source.replace("L3, ", "") + "// L3: a";
+    let moved = unexplained(&files(&[good[0], ("model/src/a.rs", &moved)]));
+    assert!(moved.len() == 1 && moved[0].contains("the tag L3: lines [3]"), "{moved:?}");
+    let gone = source.replace("L3, ", "");
+    let gone = unexplained(&files(&[good[0], ("model/src/a.rs", &gone)]));
+    assert!(gone.len() == 1 && gone[0].contains("the tag L3: lines []"), "{gone:?}");
+}
+
+#[test]
+fn a_wrong_length_of_a_counterexample_is_found() {
+    let page = "# I\n\n## L1: a\n\n| broken by | `b`, 14 steps; `c` and `d`, 9 |\n\n## L2: e\n";
+    let golden = |name: &str, steps: u8| {
+        (format!("{COUNTEREXAMPLES}{name}.txt"), format!("{name}\n({steps} steps, no fault)\n"))
+    };
+    let tree = |golden: [(String, String); 3]| {
+        let page = (PAGE.to_owned(), page.to_owned());
+        std::iter::once(page).chain(golden).collect::<Vec<_>>()
+    };
+    let good = tree([golden("b-L1", 14), golden("c-L1", 9), golden("d-L1", 9)]);
+    assert_eq!(miscounted(&good), [""; 0]);
+    let bad = miscounted(&tree([golden("b-L1", 13), golden("d-L1", 9), golden("b-L2", 5)]));
+    assert_eq!(
+        bad,
+        [
+            "docs/invariants.md: `b` breaks L1 in 14 steps, and its golden file has 13",
+            "docs/invariants.md: `b` breaks L2 in no steps, and its golden file has 5",
+        ]
+    );
+}
