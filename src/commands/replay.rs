@@ -1,6 +1,5 @@
 //! `gapless replay`: repeats a simulated run, or plays a counterexample of the checker.
 
-use std::collections::BTreeSet;
 use std::io::{Write as _, stdout};
 
 use gapless_model::check::{Action, Clocks, Decision};
@@ -102,10 +101,6 @@ fn play(log: &Input, text: &str, args: &ReplayArgs) -> Result<Status, Failure> {
         timely: header.clocks == Clocks::Timely,
         faults: replayed.decisions.iter().filter_map(fault).collect(),
     };
-    for missing in obstacles(&replayed.decisions) {
-        writeln!(out, "{missing}")?;
-    }
-    out.flush()?;
     interrupt::install_handler();
     let bar = ProgressBar::new_spinner();
     let played = counterexample.reproduce(SEEDS, |seed| {
@@ -120,6 +115,7 @@ fn play(log: &Input, text: &str, args: &ReplayArgs) -> Result<Status, Failure> {
             "{name} against the real adapter: {invariant} was not broken in {SEEDS} runs with the \
              counterexample's processes and kinds of fault"
         )?;
+        write!(out, "{}", obstacles(&replayed.decisions))?;
         // No run followed the counterexample step by step.
         return Ok(Status::Unfinished);
     };
@@ -127,7 +123,8 @@ fn play(log: &Input, text: &str, args: &ReplayArgs) -> Result<Status, Failure> {
     let (plan, outcome) = small.map_or((plan, outcome), |small| (small.plan, small.report));
     let title = format!("{name} breaks {invariant} against the real adapter too (seed {seed})");
     write(args, &title, &outcome)?;
-    writeln!(out, "{title}\n({})\n", simulation::scale(&plan))?;
+    writeln!(out, "{title}\n({})", simulation::scale(&plan))?;
+    writeln!(out, "{}", obstacles(&replayed.decisions))?;
     if let Some(violation) = &outcome.violation {
         write!(out, "{}", run_text::story(violation, &outcome))?;
     }
@@ -175,13 +172,13 @@ fn fault(decision: &Decision) -> Option<CheckedFault> {
     }
 }
 
-/// What of a counterexample the simulation cannot do, a sentence each.
-fn obstacles(decisions: &[Decision]) -> BTreeSet<String> {
+/// The faults of a counterexample that the simulation has to do without, a line each.
+fn obstacles(decisions: &[Decision]) -> String {
     let sentence = |decision: &Decision| {
         let why = fault(decision)?.obstacle()?;
         let step = decision.line.step;
         let name = decision.line.fault.as_deref().unwrap_or("fault");
-        Some(format!("the simulation cannot strike with step {step}'s fault `{name}`: {why}"))
+        Some(format!("the simulation cannot strike with step {step}'s fault `{name}`: {why}\n"))
     };
     decisions.iter().filter_map(sentence).collect()
 }

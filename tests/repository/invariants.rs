@@ -213,7 +213,7 @@ fn a_missing_tag_and_one_that_names_nothing_are_found() {
     assert_eq!(untagged(&files(&good)), [""; 0]);
     // A doc comment, a text, and a comment that goes on about it are no tags.
     let none =
-        "/// L3: a\nconst A: &str = \"// L3: a\";\n// As L3: says.\n// S1, S2, S3, L1, L2: b";
+        "/// L3: a\nconst A: &str = \"// L3: a\";\n// As L3: says.\n// S1, S2, S3, S4, L1, L2: b";
     let without = [good[0], ("impl/src/wire/b.rs", none), good[2]];
     let found = untagged(&files(&without));
     assert_eq!(found.len(), 1, "{found:?}");
