@@ -25,7 +25,10 @@ pub enum WorkerError {
     /// where `Stream::status` shows it. The checkpoint stays before the delivery, and its
     /// lease ends by itself; the next worker then tries the same events. Mend the handler,
     /// or the data.
-    #[error("the handler failed {} on {partition} up to slot {}: {why}", times(*.attempts), .at.upto)]
+    #[error(
+        "the handler failed {} on {partition} up to slot {}: {why}",
+        times(*.attempts), .at.upto
+    )]
     Handler {
         /// The partition.
         partition: PartitionId,
