@@ -1,5 +1,5 @@
-//! What `docs/invariants.md` promises: each invariant has its row, the lines that enforce it carry its
-//! tag, the links lead to them, and the figures are those of the counterexamples.
+//! What `docs/invariants.md` promises: each invariant has its row, the lines that enforce it carry
+//! its tag, the links lead to them, and the figures are those of the counterexamples.
 
 use std::collections::BTreeMap;
 
@@ -113,8 +113,8 @@ fn is_unfinished_tag(comment: &str) -> bool {
     Invariant::named(first).is_some() && tagged(comment).is_empty()
 }
 
-/// `docs/invariants.md` has a row for each invariant. A link in it that names a line leads to a tag of
-/// that invariant.
+/// `docs/invariants.md` has a row for each invariant. A link in it that names a line leads to a tag
+/// of that invariant.
 fn unexplained(files: &Files) -> Vec<String> {
     let page = files.iter().find(|(file, _)| file == PAGE).map_or("", |(_, text)| text.as_str());
     let tags = tags(files);
