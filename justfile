@@ -30,7 +30,8 @@ test *args:
 golden:
     GAPLESS_REWRITE=1 cargo test --package gapless-model --features check
     GAPLESS_REWRITE=1 cargo test --package gapless-sim --test it judges
-    git diff --stat -- model/testdata sim/testdata
+    GAPLESS_REWRITE=1 cargo test --test it golden
+    git diff --stat -- model/testdata sim/testdata tests/testdata
 
 # Run every example on the embedded engine
 examples:

@@ -87,6 +87,12 @@ fn counterexamples_come_shortest_first() {
         .filter_map(|line| line.strip_prefix('(')?.split(' ').next()?.parse().ok())
         .collect();
     assert!(steps.len() >= 4, "{text}");
+    // The table has the same lengths, in the order of the invariants.
+    let row = text.lines().find(|line| line.starts_with(" seed ")).expect("a row");
+    let lengths = row.split_whitespace().filter_map(|cell| cell.strip_prefix('x')?.parse().ok());
+    let mut lengths: Vec<u32> = lengths.collect();
+    lengths.sort_unstable();
+    assert_eq!(lengths, steps);
     assert!(steps.is_sorted(), "{steps:?}");
 }
 
@@ -246,6 +252,7 @@ fn results_are_written_for_machines() {
     assert_eq!(json["checks"][1]["properties"]["P1"]["verdict"], "holds");
     assert_eq!(json["checks"][1]["exhaustive"], true);
     let xml = fs::read_to_string(folder.path().join("r.xml")).expect("written");
+    assert!(xml.contains("type=\"P1\""), "{xml}");
     assert!(xml.contains("<testsuite name=\"seed\""), "{xml}");
     assert!(xml.contains("<failure message=\"Event A1, which is still to be written"), "{xml}");
     assert!(xml.contains("At the end:"), "{xml}");
@@ -309,9 +316,15 @@ fn strict_fails_where_something_was_never_exercised() {
     // One event makes one trigger, so nobody can take over from an owner who does not know.
     gapless(folder.path())
         .args(["check", "--faults", "1", "--producers", "1", "--clocks", "unbounded", "--strict"])
+        .args(["--json", "r.json"])
         .assert()
         .code(1)
         .stdout(contains("never exercised").and(contains("checkpoint: fenced out")));
+    let text = fs::read_to_string(folder.path().join("r.json")).expect("written");
+    let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let count = |key: &str| json["checks"][0][key].as_u64().expect("a count");
+    let never = json["checks"][0]["never-exercised"].as_array().expect("a list").len() as u64;
+    assert_eq!(never, count("exercisable") - count("exercised"));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod commands;
 #[cfg(madsim)]
 mod conformance;
 mod endpoint;
+mod golden;
 mod pipes;
 mod processes;
 #[cfg(madsim)]

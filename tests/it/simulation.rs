@@ -94,6 +94,16 @@ fn a_failure_is_made_small_and_repeats() {
 }
 
 #[test]
+fn the_line_that_repeats_a_seed_has_what_was_broken_on_purpose() {
+    let folder = tempdir().expect("a folder");
+    let broken = "sim --mutant blind-writes --invariants-only --engine both --seeds 60 --shrink 0";
+    gapless().args(broken.split(' ')).current_dir(folder.path()).assert().code(1).stdout(
+        contains("to repeat it: gapless sim recommended --profile swarm --from ")
+            .and(contains(" --seeds 1 --mutant blind-writes --invariants-only --engine both\n")),
+    );
+}
+
+#[test]
 fn a_failure_begins_with_what_went_wrong_and_ends_with_the_state() {
     let folder = tempdir().expect("a folder");
     let file = |name: &str| folder.path().join(name);

@@ -17,7 +17,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::committed::committed;
+use crate::committed::{assert_none, committed};
 use crate::imports::{Import, Path, imports};
 
 /// A crate, and how it is meant to be.
@@ -258,7 +258,7 @@ fn arrows_go_down() {
         let tree = Tree::of(sources.iter().map(|(name, text)| (name.as_str(), text.as_str())));
         faults.extend(tree.faults(plan));
     }
-    assert!(faults.is_empty(), "arrows go down only:\n{}", faults.join("\n"));
+    assert_none("arrows go down only", &faults);
 }
 
 /// What the test says of a crate with the rooms `top`, `middle` and `ground`.

@@ -30,6 +30,11 @@ pub fn committed() -> Vec<(String, String)> {
     names.lines().filter_map(read).collect()
 }
 
+/// What a file holds; nothing if it is not there.
+pub fn text_of<'a>(files: &'a Files, path: &str) -> &'a str {
+    files.iter().find(|(file, _)| file == path).map_or("", |(_, text)| text)
+}
+
 /// Whether a file is a source of one of the four crates.
 pub fn is_source(file: &str) -> bool {
     file.ends_with(".rs") && SOURCES.iter().any(|folder| file.starts_with(folder))

@@ -1,12 +1,12 @@
-//! What `docs/invariants.md` promises: each invariant has its row, the lines that enforce it carry its
-//! tag, the links lead to them, and the figures are those of the counterexamples.
+//! What `docs/invariants.md` promises: each invariant has its row, the lines that enforce it carry
+//! its tag, the links lead to them, and the figures are those of the counterexamples.
 
 use std::collections::BTreeMap;
 
 use gapless_model::Invariant;
 
-use crate::committed::{Files, assert_none, committed, files, is_source};
-use crate::markdown::{links, resolved};
+use crate::committed::{Files, assert_none, committed, files, is_source, text_of};
+use crate::markdown::{links, resolved, section};
 use crate::source::scan;
 
 const PAGE: &str = "docs/invariants.md";
@@ -31,8 +31,8 @@ const fn keeper(invariant: Invariant) -> (Keeper, &'static str) {
         Invariant::S4 => (Keeper::Store, "a raise demands the head that its append expects"),
         Invariant::D1 => (Keeper::Machine, "what is delivered is what a page shows as events"),
         Invariant::D2 => (Keeper::Machine, "a turn reads on from behind what it has delivered"),
-        Invariant::D3 => (Keeper::Machine, "a turn stops at a number that nobody has written yet"),
-        Invariant::L1 => (Keeper::Store, "whoever takes a lease raises its epoch in that write"),
+        Invariant::D3 => (Keeper::Machine, "a turn stops at a number whose slot is still empty"),
+        Invariant::L1 => (Keeper::Store, "the write that takes a lease raises its epoch"),
         Invariant::L2 => (Keeper::Store, "a lease that has not ended is not to be had"),
         Invariant::L3 => (Keeper::Store, "a checkpoint demands the epoch, and a lower checkpoint"),
         Invariant::P1 => (Keeper::Machine, "a gap is voided after its grace, and a trigger kept"),
@@ -114,10 +114,10 @@ fn is_unfinished_tag(comment: &str) -> bool {
     Invariant::named(first).is_some() && tagged(comment).is_empty()
 }
 
-/// `docs/invariants.md` has a row for each invariant. A link in it that names a line leads to a tag of
-/// that invariant.
+/// `docs/invariants.md` has a row for each invariant. A link in it that names a line leads to a tag
+/// of that invariant.
 fn unexplained(files: &Files) -> Vec<String> {
-    let page = files.iter().find(|(file, _)| file == PAGE).map_or("", |(_, text)| text.as_str());
+    let page = text_of(files, PAGE);
     let tags = tags(files);
     let mut faults = Vec::new();
     for invariant in Invariant::ALL {
@@ -149,13 +149,10 @@ fn unexplained(files: &Files) -> Vec<String> {
 /// Lengths of counterexamples, in the rows "broken by", that are not those of the golden files, and
 /// golden files that these rows don't name.
 fn miscounted(files: &Files) -> Vec<String> {
-    let text = |path: &str| files.iter().find(|(file, _)| file == path).map(|(_, text)| text);
-    let page = text(PAGE).map_or("", String::as_str);
+    let page = text_of(files, PAGE);
     let mut faults = Vec::new();
     for invariant in Invariant::ALL {
-        let mut sections = page.split("\n## ");
-        let section = sections.find(|section| section.starts_with(&format!("{invariant}:")));
-        let mut rows = section.unwrap_or_default().lines();
+        let mut rows = section(page, invariant.name()).lines();
         let row = rows.find(|row| row.starts_with("| broken by |")).unwrap_or_default();
         let ends = format!("-{invariant}.txt");
         let design = |file: &str| {
@@ -167,7 +164,7 @@ fn miscounted(files: &Files) -> Vec<String> {
             // As in "`seed` and `skip-gaps`, 10" or "`skip-gaps`, 17 steps".
             let said = said.and_then(|part| part.rsplit_once("`, "));
             let said = said.and_then(|(_, steps)| steps.split([' ', '|']).next());
-            let golden = text(&format!("{COUNTEREXAMPLES}{name}{ends}")).map_or("", String::as_str);
+            let golden = text_of(files, &format!("{COUNTEREXAMPLES}{name}{ends}"));
             let steps = golden.split_once("\n(").and_then(|(_, rest)| rest.split(' ').next());
             if said != steps {
                 let [said, steps] = [said, steps].map(|steps| steps.unwrap_or("no"));

@@ -19,6 +19,12 @@ pub fn links(text: &str) -> Vec<(usize, &str)> {
     links
 }
 
+/// The section of a page whose heading is `## name: …`; nothing if there is none.
+pub fn section<'a>(page: &'a str, name: &str) -> &'a str {
+    let begins = format!("{name}:");
+    page.split("\n## ").find(|section| section.starts_with(&begins)).unwrap_or_default()
+}
+
 /// The names in `[…][name]` that no `[name]: …` defines, with their lines; not in code.
 pub fn undefined(text: &str) -> Vec<(usize, &str)> {
     let defined =

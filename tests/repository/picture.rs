@@ -1,7 +1,7 @@
 //! The picture in `docs/architecture.md` shows the rooms of each crate, from top to bottom.
 
 use crate::architecture::{PLANS, Plan};
-use crate::committed::committed;
+use crate::committed::{assert_none, committed, text_of};
 
 /// The folder that a crate is known by.
 fn folder(plan: &Plan) -> &'static str {
@@ -40,9 +40,8 @@ fn misdrawn(page: &str, plans: &[Plan]) -> Vec<String> {
 #[test]
 fn the_picture_shows_the_rooms() {
     let committed = committed();
-    let page = committed.iter().find(|(name, _)| name == "docs/architecture.md");
-    let faults = misdrawn(page.map_or("", |(_, text)| text.as_str()), &PLANS);
-    assert!(faults.is_empty(), "docs/architecture.md:\n{}", faults.join("\n"));
+    let faults = misdrawn(text_of(&committed, "docs/architecture.md"), &PLANS);
+    assert_none("docs/architecture.md", &faults);
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! Small rules about what is committed: links, names and numbers that lead somewhere, files of a
-//! readable length, and nobody's home directory.
+//! readable length, and no path of a home directory.
 
 use std::collections::BTreeSet;
 
 use gapless_model::Mutant;
 
-use crate::committed::{Files, assert_none, committed, files};
-use crate::markdown::{headings, links, names, resolved, undefined};
+use crate::committed::{Files, assert_none, committed, files, text_of};
+use crate::markdown::{headings, links, names, resolved, section, undefined};
 
 /// The failures seen in the field.
 const SCENARIOS: &str = "docs/scenarios.md";
@@ -79,8 +79,7 @@ fn unknown_names(files: &Files) -> Vec<String> {
 
 /// Scenarios that are cited by a number which `docs/scenarios.md` gives no row or heading.
 fn unknown_scenarios(files: &Files) -> Vec<String> {
-    let page =
-        files.iter().find(|(file, _)| file == SCENARIOS).map_or("", |(_, text)| text.as_str());
+    let page = text_of(files, SCENARIOS);
     let heads = page.lines().filter(|line| line.starts_with(['|', '#'])).map(|line| {
         let head = line.trim_matches('|').split('|').next().unwrap_or_default();
         head.split(|c: char| !c.is_ascii_digit())
@@ -118,11 +117,9 @@ fn cited(line: &str) -> Vec<&str> {
 
 /// Mutants that reproduce a scenario, and are not named in its section of `docs/scenarios.md`.
 fn unnamed_mutants(files: &Files, mutants: &[Mutant]) -> Vec<String> {
-    let page = files.iter().find(|(file, _)| file == SCENARIOS).map_or("", |(_, text)| text);
+    let page = text_of(files, SCENARIOS);
     let names = |scenario: u8, mutant: &str| {
-        let mut sections = page.split("\n## ");
-        let section = sections.find(|section| section.starts_with(&format!("{scenario}:")));
-        section.is_some_and(|section| section.contains(&format!("`{mutant}`")))
+        section(page, &scenario.to_string()).contains(&format!("`{mutant}`"))
     };
     let unnamed = mutants.iter().filter_map(|mutant| {
         let (scenario, name) = (mutant.scenario()?, mutant.name());

@@ -25,7 +25,10 @@ pub enum WorkerError {
     /// where `Stream::status` shows it. The checkpoint stays before the delivery, and its
     /// lease ends by itself; the next worker then tries the same events. Mend the handler,
     /// or the data.
-    #[error("the handler failed {attempts} times on {partition} up to slot {}: {why}", .at.upto)]
+    #[error(
+        "the handler failed {} on {partition} up to slot {}: {why}",
+        times(*.attempts), .at.upto
+    )]
     Handler {
         /// The partition.
         partition: PartitionId,
@@ -41,4 +44,8 @@ pub enum WorkerError {
     /// to stop, so another run of it returns at once, and without an error.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+fn times(count: u32) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }

@@ -1,5 +1,5 @@
-//! Every judge can fail: each notices a defect that is planted into the traffic. What it says of it is
-//! kept in `sim/testdata/`.
+//! Every judge can fail: each notices a defect that is planted into the traffic. What it then says
+//! is kept in `sim/testdata/`.
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -1,0 +1,44 @@
+//! Reports of runs that never change, word for word: texts and drawings. `GAPLESS_REWRITE=1`
+//! writes the files in `tests/testdata/` anew.
+
+use std::path::Path;
+
+use crate::commands::{folder, gapless};
+
+/// Compares a text with the one that is kept.
+#[track_caller]
+fn assert_kept(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/testdata").join(name);
+    if std::env::var_os("GAPLESS_REWRITE").is_some_and(|value| value == "1") {
+        std::fs::write(&path, text).expect("it can be written");
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == text, "{name} differs; GAPLESS_REWRITE=1 writes it anew. Now:\n\n{text}");
+}
+
+/// What a command prints that finds a violation.
+fn printed(folder: &Path, args: &str) -> String {
+    let args: Vec<_> = args.split(' ').collect();
+    let found = gapless(folder, &args).assert().code(1);
+    String::from_utf8(found.get_output().stdout.clone()).expect("text")
+}
+
+#[test]
+fn a_counterexample_is_replayed_and_drawn_as_it_was() {
+    let folder = folder();
+    let path = folder.path();
+    printed(path, "check wait-at-gaps --bounds tiny --property P1 --trace .");
+    let text = printed(path, "check --replay wait-at-gaps-P1.ndjson --svg .");
+    assert_kept("check-replay.txt", &text);
+    let svg = std::fs::read_to_string(path.join("wait-at-gaps-P1.svg")).expect("a drawing");
+    assert_kept("check-replay.svg", &svg);
+}
+
+#[cfg(madsim)]
+#[test]
+fn a_run_is_replayed_as_it_was() {
+    let folder = folder();
+    let path = folder.path();
+    printed(path, "sim seed --from 2 --seeds 1 --shrink 0 --out .");
+    assert_kept("replay.txt", &printed(path, "replay seed-2.ndjson"));
+}
