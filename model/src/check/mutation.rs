@@ -114,7 +114,8 @@ impl Mutant {
                 apply(tables, sent, View::Latest)
             }
             (Mutant::EpochStandsStill, Request::Acquire { .. }, Reply::Leased(lease)) => {
-                let epoch = before.lease.as_ref().map_or(Epoch::ZERO, |lease| lease.epoch);
+                // The first one is given out; zero would be none.
+                let epoch = before.lease.as_ref().map_or(lease.epoch, |lease| lease.epoch);
                 put(tables, sent, Lease { epoch, ..lease.clone() })
             }
             (Mutant::AcquireForgotten, Request::Acquire { .. }, Reply::Leased(lease)) => {
@@ -134,13 +135,12 @@ impl Mutant {
                 Request::Renew { fence, extend, .. },
                 Reply::Refused { lease: Some(lease), .. },
             ) if fence.is_none_or(|epoch| epoch == lease.epoch) => {
-                let active = lease.active || self == Mutant::RenewalRevives;
-                match active {
-                    true => {
-                        put(tables, sent, Lease { active, until: extend.until, ..lease.clone() })
-                    }
-                    false => reply,
-                }
+                let passes = match lease.active {
+                    true => self == Mutant::RenewalShortens,
+                    false => self == Mutant::RenewalRevives && lease.until <= extend.until,
+                };
+                let renewed = Lease { active: true, until: extend.until, ..lease.clone() };
+                if passes { put(tables, sent, renewed) } else { reply }
             }
             _ => reply,
         }

@@ -25,6 +25,9 @@ pub struct Protocol {
     pub mutant: Option<Mutant>,
     /// Whether to leave out orders of steps that make no difference to any verdict.
     pub reduced: bool,
+    /// The invariants that end a path where they are violated: those that are checked; and L1 where
+    /// a design could lower an epoch, since then epochs say nothing any more.
+    pub(super) ends_at: Vec<Invariant>,
     /// The marks that were reached so far.
     pub coverage: Coverage,
     /// Whether a number outgrew the world, so that the search was not exhaustive.
@@ -42,11 +45,19 @@ impl Protocol {
             grace: Tick::GRACE,
             skew: bounds.skew.into(),
         };
+        let mut ends_at = checked.clone();
+        match design.acquire {
+            Acquire::ReadThenSet if !checked.contains(&Invariant::L1) => {
+                ends_at.push(Invariant::L1)
+            }
+            Acquire::ReadThenSet | Acquire::Conditional => {}
+        }
         Protocol {
             rules,
             bounds,
             clocks,
             checked,
+            ends_at,
             mutant: None,
             reduced: true,
             coverage: Coverage::default(),
@@ -90,12 +101,10 @@ impl Protocol {
 
     /// What brings a state into its normal form.
     pub(super) fn norm(&self) -> Norm {
-        let epochs_grow = match self.design().acquire {
-            Acquire::Conditional => true,
-            Acquire::ReadThenSet => false,
-        };
         let pauses = self.clocks == Clocks::Unbounded;
-        Norm { epochs_grow, skew: self.bounds.skew.into(), pauses }
+        let keeps_free =
+            matches!(self.mutant, Some(Mutant::RenewalRevives | Mutant::EpochStandsStill));
+        Norm { skew: self.bounds.skew.into(), keeps_free, pauses }
     }
 
     /// By how many ticks a worker's clock may be ahead of the time of the world.

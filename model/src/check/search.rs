@@ -247,10 +247,12 @@ fn check_here(task: &Task, watch: &mut dyn Watch) -> Report {
         ended = if limit == Ended::Exhausted && !closed { Ended::Outgrown } else { limit };
     }
     let mut violated: Vec<Invariant> = explored.violated.keys().copied().collect();
+    violated.retain(|invariant| task.checked.contains(invariant));
     let fate = if judged && ended == Ended::Exhausted { outlooks.worst() } else { Fate::Certain };
     if fate != Fate::Certain && !violated.contains(&Invariant::P1) {
         violated.push(Invariant::P1);
     }
+    supervisor.allow_again(task, ended);
     let counterexamples = shorten(task, &mut supervisor, violated, &space, &outlooks, fate);
 
     let (reachable_marks, missed_marks) =
@@ -424,13 +426,37 @@ struct Supervisor<'a> {
     peak: usize,
     timeout: Option<Duration>,
     max_memory: Option<usize>,
+    /// Whether the watch has ended a search before, and need not say so again.
+    interrupted: bool,
     watch: &'a mut dyn Watch,
 }
 
 impl<'a> Supervisor<'a> {
     fn new(task: &Task, watch: &'a mut dyn Watch) -> Self {
         let (timeout, max_memory) = (task.timeout, task.max_memory);
-        Supervisor { began: Instant::now(), peak: 0, timeout, max_memory, watch }
+        Supervisor {
+            began: Instant::now(),
+            peak: 0,
+            timeout,
+            max_memory,
+            interrupted: false,
+            watch,
+        }
+    }
+
+    /// Lets the search for counterexamples take the time that it needs, though the search before it
+    /// was cut short: what that search found is to be shown. A search on one thread, once for each
+    /// number of faults, meets it again within this time.
+    fn allow_again(&mut self, task: &Task, ended: Ended) {
+        let spent = self.began.elapsed();
+        let again = task.threads.get() as u32 * (u32::from(task.bounds.faults) + 1);
+        match ended {
+            Ended::Timeout | Ended::Interrupted => {
+                self.timeout = Some(spent + spent * again + Duration::from_secs(5));
+            }
+            Ended::Exhausted | Ended::Memory | Ended::Outgrown => {}
+        }
+        self.interrupted = ended == Ended::Interrupted;
     }
 
     /// Runs a search on a thread of its own until it is done. Returns what it returns, and why it
@@ -469,7 +495,7 @@ impl<'a> Supervisor<'a> {
             memory,
             shortening,
         };
-        if !self.watch.proceed(progress) {
+        if !self.watch.proceed(progress) && !self.interrupted {
             Some(Ended::Interrupted)
         } else if self.timeout.is_some_and(|most| self.began.elapsed() > most) {
             Some(Ended::Timeout)

@@ -31,7 +31,7 @@ impl Protocol {
     /// Returns the normal form of a state, with requests under way that can change nothing.
     pub(super) fn normal_but_network(&self, world: &World) -> World {
         let mut world = world.clone();
-        world.broken.keep(&self.checked);
+        world.broken.keep(&self.ends_at);
         world.normalise(self.norm());
         world
     }
@@ -444,8 +444,6 @@ fn outgrows(world: &World, request: &Request<Small>) -> bool {
             world.log(raise.partition).head >= LAST
         }
         Request::Write(write) => write.slot > LAST,
-        // Epochs grow without end only where a protection is taken out.
-        Request::SetLease { epoch, .. } => epoch.0 > 200,
         _ => false,
     }
 }

@@ -122,7 +122,7 @@ impl Protocol {
         let Some(turn) = &world.workers[worker.index()].turn else {
             for (group, partition) in world.places() {
                 let waiting = world.triggers[world.seat_index(group, partition)];
-                if waiting > 0 && !woken_enough(world, group, partition) {
+                if waiting > 0 {
                     push(Action::Take { worker, group, partition });
                 }
             }
@@ -325,12 +325,4 @@ pub(super) fn expiries(world: &World) -> u8 {
         turn.is_some_and(|turn| !turn.is_over(clock) && turn.is_over(next))
     };
     (0..world.workers.len() as u8).filter(|&worker| ends(WorkerNo(worker))).count() as u8
-}
-
-/// Whether enough triggers were counted on a held lease. A trigger that comes back to a held lease
-/// could increment the wake counter for ever, and the world would not be finite. From here on the
-/// trigger comes late, when the lease is free or has ended.
-fn woken_enough(world: &World, group: GroupNo, partition: PartitionNo) -> bool {
-    let lease = world.lease(group, partition);
-    lease.is_some_and(|lease| lease.active && lease.until > world.now && lease.wake >= 3)
 }

@@ -217,6 +217,11 @@ impl<V: Vocabulary> Consume<V> {
         }
     }
 
+    /// Returns the wake counter as last seen.
+    pub(crate) fn wake_mut(&mut self) -> &mut u64 {
+        &mut self.wake
+    }
+
     /// Returns the name of the run that takes the turn.
     pub(crate) fn owner_mut(&mut self) -> &mut V::Owner {
         &mut self.owner

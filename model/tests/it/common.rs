@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use gapless_model::check::{Bounds, Clocks, Progress, Report, Task, Verdict, check};
+use gapless_model::check::{Bounds, Clocks, Progress, Report, Task, Verdict, check, replay};
 use gapless_model::design::Design;
 use gapless_model::{Invariant, Mutant};
 
@@ -41,6 +41,8 @@ pub fn assert_breaks(task: &Task, invariant: Invariant) -> usize {
     match &report.verdicts[&invariant] {
         Verdict::Violated(trace) => {
             assert!(trace.minimal);
+            let replayed = replay(&trace.to_ndjson()).expect("the log is whole");
+            assert!(replayed.violated, "{invariant}: {}", trace.story());
             trace.actions.len()
         }
         verdict => panic!("{invariant} should be violated by {:?}: {verdict:?}", task.design),

@@ -35,7 +35,7 @@ pub(super) struct Move {
     pub(super) late: Option<u32>,
     pub(super) broken: Broken,
     /// Whether it changes how other components of the world are brought into normal form: the
-    /// lease's epoch or beat grew, or a run of a worker ended.
+    /// lease's epoch, beat or wake counter grew, or a run of a worker ended.
     pub(super) stirs: bool,
 }
 
@@ -188,14 +188,12 @@ fn moves(
 fn stirs(world: &World, raw: &World, action: Action) -> bool {
     let counters = |world: &World| {
         let lease = |seat: &super::super::world::Seat| {
-            seat.lease.as_ref().map(|lease| (lease.epoch, lease.beat))
+            seat.lease.as_ref().map(|lease| (lease.epoch, lease.beat, lease.wake))
         };
         world.seats.iter().map(lease).collect::<Vec<_>>()
     };
     let dies = matches!(action, Action::Crash { process: Process::Worker(_), .. });
-    // A lease that was never there before is compared with nothing.
-    let grew = counters(world).iter().zip(counters(raw)).any(|(b, a)| b.is_some() && *b != a);
-    dies || grew
+    dies || counters(world) != counters(raw)
 }
 
 impl Left {

@@ -106,6 +106,8 @@ struct Pair {
     sound: bool,
     /// Whether something behind the checkpoint waits to be delivered.
     lags: bool,
+    /// Whether everything that is acknowledged was delivered (P1).
+    delivered: bool,
 }
 
 /// A state whose successors are generated.
@@ -143,11 +145,17 @@ impl Space<'_> {
     /// Whether everything is done in a state, which is the goal of P1.
     pub(in crate::check) fn is_finished(&self, key: Key, cache: &mut Cache) -> bool {
         let numbers = self.unpack(key);
-        let waits = self.triggers_of(&numbers).iter().any(|&waiting| waiting > 0);
-        let works = (0..self.workers).any(|worker| {
-            cache.at_work(self, worker, numbers.0[1][self.seats + worker]).seat.is_some()
-        });
-        !waits && !works && self.protocol.finished(&self.state(&numbers))
+        let mut lives = |producer| {
+            let number = numbers.0[0][self.partitions + producer];
+            cache.standing(self, number).lives
+        };
+        if (0..self.producers).any(&mut lives) {
+            return false;
+        }
+        (0..self.seats).all(|place| {
+            let (seat, log) = (numbers.0[1][place], numbers.0[0][place % self.partitions]);
+            cache.pair(self, seat, log).delivered
+        })
     }
 }
 
@@ -293,7 +301,7 @@ impl Here<'_, '_> {
                     broken.insert(Invariant::D3);
                 }
             }
-            broken.keep(&space.protocol.checked);
+            broken.keep(&space.protocol.ends_at);
         }
         numbers.0[2][2] = cache.spend(space, numbers.0[2][2], step.fault, broken);
         self.reached(numbers, broken, step.takers, cache, found);
@@ -387,14 +395,7 @@ impl Here<'_, '_> {
     }
 
     fn standing(&self, producer: usize, cache: &mut Cache) -> Standing {
-        let number = self.numbers.0[0][self.space.partitions + producer];
-        cache.producers.get(number, || match self.space.producer(number).work {
-            Work::Claim(_) => Standing { claims: true, lives: true },
-            Work::Between(_) | Work::Append(_) => Standing { claims: false, lives: true },
-            Work::Finished | Work::Fenced | Work::Dead | Work::Asleep => {
-                Standing { claims: false, lives: false }
-            }
-        })
+        cache.standing(self.space, self.numbers.0[0][self.space.partitions + producer])
     }
 }
 
@@ -423,6 +424,16 @@ impl Cache {
         })
     }
 
+    fn standing(&mut self, space: &Space<'_>, number: u32) -> Standing {
+        self.producers.get(number, || match space.producer(number).work {
+            Work::Claim(_) => Standing { claims: true, lives: true },
+            Work::Between(_) | Work::Append(_) => Standing { claims: false, lives: true },
+            Work::Finished | Work::Fenced | Work::Dead | Work::Asleep => {
+                Standing { claims: false, lives: false }
+            }
+        })
+    }
+
     fn pair(&mut self, space: &Space<'_>, seat: u32, log: u32) -> Pair {
         *self.pairs.entry((seat, log)).or_insert_with(|| {
             let (seat, log) = (space.seat(seat), space.log(log));
@@ -433,6 +444,7 @@ impl Cache {
                     .filter(holds)
                     .all(|slot| seat.was_delivered(slot)),
                 lags: (checkpoint + 1..=log.len()).any(|slot| holds(&slot)),
+                delivered: log.acknowledged & !seat.delivered == 0,
             }
         })
     }

@@ -5,26 +5,30 @@
 //!
 //! - **times** are counted from the present, and one that is so long ago that no comparison can
 //!   tell it from an earlier one counts as that early;
-//! - **epochs and beats** are counted from those of the lease that they are compared with;
+//! - **epochs, beats and wake counters** are counted from those of the lease that they are compared
+//!   with. Epochs only grow until L1 is violated, and no state is followed further after that;
 //! - **runs** of workers that have ended are one;
 //! - **the order** of the requests under way means nothing.
 
 use super::super::small::{Run, Small, Tick, WorkerNo};
 use super::{Flight, Late, Turn, World};
 use crate::ids::Epoch;
-use crate::store::{Free, Lease, Reply, Request};
+use crate::store::{Free, Guard, Lease, Reply, Request};
 
 /// Any run of a worker that has ended. It takes no step; its late requests only leave its name.
 const PAST: Run = Run { worker: WorkerNo(u8::MAX), run: 1 };
 
+/// A wake counter that the lease has passed, or will not reach.
+const PASSED: u64 = u64::MAX;
+
 /// What the normal form of a state depends on, beside the state.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::check) struct Norm {
-    /// Whether epochs only grow, so that one that is lower than the lease's never matters again.
-    /// Only a design that reads a lease and then sets it can lower one.
-    pub(in crate::check) epochs_grow: bool,
     /// The bound on skew.
     pub(in crate::check) skew: i16,
+    /// Whether the owner and the end of a lease that is free are kept, because a renewal may revive
+    /// it or its next owner may get the same epoch.
+    pub(in crate::check) keeps_free: bool,
     /// Whether an owner may act past the end of its lease by the time that it last saw.
     pub(in crate::check) pauses: bool,
 }
@@ -33,8 +37,9 @@ pub(in crate::check) struct Norm {
 struct Frame<'a> {
     norm: Norm,
     now: Tick,
-    /// The epoch and the beat of the lease before it was brought into normal form.
-    lease: Option<(Epoch, u64)>,
+    /// The epoch, the beat and the wake counter of the lease before it was brought into normal
+    /// form.
+    lease: Option<(Epoch, u64, u64)>,
     /// The end of the lease, counted from now, if it is held.
     ends: Option<i16>,
     runs: &'a [u8],
@@ -54,7 +59,7 @@ impl World {
                 Frame {
                     norm,
                     now,
-                    lease: lease.map(|lease| (lease.epoch, lease.beat)),
+                    lease: lease.map(|lease| (lease.epoch, lease.beat, lease.wake)),
                     ends: held.map(|lease| lease.until.0 - now.0),
                     runs: &runs,
                 }
@@ -96,11 +101,15 @@ impl Frame<'_> {
     }
 
     /// An epoch counted from the lease's, which is 2: epochs are only compared for equality with
-    /// the lease's, and a lower one never becomes equal again.
+    /// the lease's, and a lower one never becomes equal again. Zero is no epoch.
     fn epoch(&self, epoch: Epoch) -> Epoch {
         match self.lease {
-            Some((current, _)) if self.norm.epochs_grow && epoch != Epoch::ZERO => {
-                if epoch < current { Epoch(1) } else { Epoch(2 + epoch.0 - current.0) }
+            Some((current, ..)) if epoch != Epoch::ZERO => {
+                if epoch < current {
+                    Epoch(1)
+                } else {
+                    Epoch(2 + epoch.0 - current.0)
+                }
             }
             _ => epoch,
         }
@@ -109,11 +118,19 @@ impl Frame<'_> {
     /// A beat that was seen under an epoch, counted from the lease's, which is 1. Beats only grow.
     fn beat(&self, epoch: Epoch, beat: u64) -> u64 {
         match self.lease {
-            Some((current, now)) if self.norm.epochs_grow => {
-                let stale = epoch < current || beat < now;
-                if stale { 0 } else { 1 + beat - now }
-            }
-            _ => beat,
+            Some((current, now, _)) if epoch < current || beat < now => 0,
+            Some((_, now, _)) => 1 + beat - now,
+            None => beat,
+        }
+    }
+
+    /// A wake counter that was seen under an epoch: the lease's is 0, and an older one differs. It
+    /// only grows under an epoch, and is only compared together with it.
+    fn wake(&self, epoch: Epoch, wake: u64) -> u64 {
+        match self.lease {
+            Some((current, _, now)) if epoch < current || wake != now => PASSED,
+            Some(_) => 0,
+            None => wake,
         }
     }
 
@@ -126,16 +143,12 @@ impl Frame<'_> {
 
     fn lease(&self, lease: &mut Lease<Small>) {
         // Nobody asks for the owner or the end of a lease that is free.
-        (lease.owner, lease.until) = match lease.active {
+        (lease.owner, lease.until) = match lease.active || self.norm.keeps_free {
             true => (self.run(lease.owner), self.end(lease.until)),
             false => (PAST, Tick(-self.norm.skew)),
         };
-        lease.beat = self.beat(lease.epoch, lease.beat);
-        lease.epoch = match self.lease {
-            // An epoch that is zero here was never given out; it is the lease's all the same.
-            Some(_) if self.norm.epochs_grow => Epoch(2),
-            _ => lease.epoch,
-        };
+        // They are counted from themselves.
+        (lease.epoch, lease.beat, lease.wake) = (Epoch(2), 1, 0);
     }
 
     fn turn(&self, turn: &mut Turn, clock: Tick) {
@@ -158,6 +171,9 @@ impl Frame<'_> {
             // The turn looks at its clock before it acts.
             clock
         };
+        let epoch = machine.epoch();
+        let wake = machine.wake_mut();
+        *wake = if holds { self.wake(epoch, *wake) } else { 0 };
         machine.each_sign(&mut |epoch, beat| {
             if let Some(beat) = beat {
                 *beat = self.beat(*epoch, *beat);
@@ -201,7 +217,12 @@ impl Frame<'_> {
                 extend.until = self.end(extend.until);
                 *fence = fence.map(|epoch| self.epoch(epoch));
             }
-            Request::Release { fence, .. } => *fence = fence.map(|epoch| self.epoch(epoch)),
+            Request::Release { fence, guard, .. } => {
+                if let Guard::Unwoken(wake) = guard {
+                    *wake = self.wake(fence.unwrap_or(Epoch::ZERO), *wake);
+                }
+                *fence = fence.map(|epoch| self.epoch(epoch));
+            }
             Request::ReadHead { .. }
             | Request::Raise(_)
             | Request::Claim { .. }
@@ -250,6 +271,7 @@ impl Frame<'_> {
         // The machine subtracts a lease's length from the end of its own lease.
         lease.until = self.time(lease.until, -self.norm.skew);
         lease.beat = self.beat(lease.epoch, lease.beat);
+        lease.wake = self.wake(lease.epoch, lease.wake);
         lease.epoch = self.epoch(lease.epoch);
     }
 }
