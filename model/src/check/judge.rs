@@ -174,8 +174,10 @@ impl Protocol {
             Answer::Conflict { .. } => {
                 let log = &mut world.logs[partition.index()];
                 log.began[producer.first().index()] = None;
-                log.refused.push(*append.token());
-                log.refused.sort_unstable();
+                if log.twins & 1 << producer.first().0 == 0 {
+                    log.refused.push(*append.token());
+                    log.refused.sort_unstable();
+                }
             }
             Answer::Fenced => {}
         }

@@ -68,8 +68,8 @@ impl Protocol {
             | Work::Asleep => None,
         };
         run.expected = expected.map(|slot| slot.0 as u8);
-        run.work =
-            Work::Append(self.append(producer, run.run, run.answered, record, count, expected));
+        let append = self.append(producer, run.run, run.answered, record, count, expected);
+        world.producers[producer.index()].work = Work::Append(append);
     }
 
     fn append(

@@ -80,6 +80,10 @@ impl Protocol {
             Action::Twin { producer } => {
                 world.left.spend(Fault::Twin, 1);
                 world.producers[producer.index()].work = self.first_work(producer, 0, 0);
+                let name = producer.first();
+                let log = &mut world.logs[self.partition_of(producer).index()];
+                log.twins |= 1 << name.0;
+                log.forget_refusals(name);
             }
             Action::Take { worker, group, partition } => {
                 let seat = world.seat_index(group, partition);

@@ -26,6 +26,8 @@ pub(in crate::check) struct Log {
     pub(in crate::check) began: Vec<Option<u8>>,
     /// Appends of which their present run was told that they are refused (D1).
     pub(in crate::check) refused: Vec<Token>,
+    /// Bit `n` if two runs of name `n` were alive at once: what one is refused, the other may append.
+    pub(in crate::check) twins: u8,
 }
 
 impl Log {
@@ -40,6 +42,7 @@ impl Log {
             expected: Vec::new(),
             began: vec![None; names.into()],
             refused: Vec::new(),
+            twins: 0,
         }
     }
 

@@ -166,6 +166,7 @@ impl World {
         }
         for log in &mut world.logs {
             log.refused.clear();
+            log.twins = 0;
             log.expected.clear();
             log.began.fill(None);
         }

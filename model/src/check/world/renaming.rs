@@ -114,6 +114,8 @@ impl Renamed for Log {
         }
         self.refused.iter_mut().for_each(|token| renaming.token(token));
         self.refused.sort_unstable();
+        let twins = (0..8).filter(|name| self.twins & 1 << name != 0);
+        self.twins = twins.fold(0, |twins, name| twins | 1 << renaming.producer_place(name));
     }
 }
 
