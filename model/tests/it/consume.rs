@@ -269,6 +269,24 @@ mod reading {
     }
 
     #[test]
+    fn its_own_lost_renewal_counts() {
+        // The clock was set back since the lost one, so the second one asked for less.
+        let renewing = Dialogue::delivering(Design::RECOMMENDED).hears(1, News::Time);
+        let longer = Lease { until: Tick(5), ..lease() };
+        let dialogue = renewing.replies(1, refused(longer)).hears(4, News::Time);
+        assert_eq!(dialogue.ended(), None);
+        // It lasts until the end that the lost one asked for.
+        assert_eq!(dialogue.hears(5, News::Time).ended(), Some(Outcome::Lost));
+    }
+
+    #[test]
+    fn anybody_elses_lease_is_not_renewed() {
+        let renewing = Dialogue::delivering(Design::RECOMMENDED).hears(1, News::Time);
+        let taken = Lease { epoch: Epoch(8), until: Tick(5), ..lease() };
+        assert_eq!(renewing.replies(1, refused(taken)).ended(), Some(Outcome::Lost));
+    }
+
+    #[test]
     fn a_lease_is_over_the_moment_it_ends() {
         let at = |tick| Dialogue::delivering(Design::RECOMMENDED).hears(tick, News::Time).ended();
         assert_eq!(at(2), None);
