@@ -1,7 +1,7 @@
 //! What went wrong with slots: S1, S2, S3, S4.
 
 use super::super::action::{Action, Process};
-use super::super::small::{PartitionNo, Small, Token};
+use super::super::small::{Small, Token};
 use super::names::name;
 use super::path::Path;
 use super::place::Position;
