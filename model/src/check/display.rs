@@ -64,7 +64,8 @@ impl std::fmt::Display for Actor {
     }
 }
 
-/// Shows an action without its state, for Stateright's Explorer. [`Protocol::words`] says more.
+/// Shows an action without its state, for Stateright's Explorer.
+/// [`Protocol::words`](super::Protocol::words) says more.
 impl std::fmt::Display for Action {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
