@@ -21,7 +21,7 @@ pub enum Invariant {
     /// Nothing is delivered that was not appended.
     D1,
     /// Positions are delivered in order. A redelivery happens only after a crash, a failed handler
-    /// or a lost lease; the checker has no failing handler.
+    /// or a lost lease.
     D2,
     /// No event at or below the checkpoint, now or later, was never delivered.
     D3,
@@ -80,7 +80,7 @@ impl Invariant {
             Invariant::S4 => "nothing is acknowledged between an expected position and the append",
             Invariant::D1 => "nothing is delivered that was not appended",
             Invariant::D2 => {
-                "delivery is in order, and repeated only after a crash or a lost lease"
+                "delivery is in order, repeated only after a crash, a failed handler or a lost lease"
             }
             Invariant::D3 => "no event at or below the checkpoint was never delivered",
             Invariant::L1 => "an epoch has one owner, and epochs only grow",

@@ -195,7 +195,7 @@ fn unusable_input_says_what_would_be_right() {
         ("{", "not a plan"),
         ("{\"version\":1}", "missing field"),
         (
-            "{\"format\":\"gapless-decisions\",\"version\":1,\"source\":\"production\"}",
+            "{\"format\":\"gapless-decisions\",\"version\":2,\"source\":\"production\"}",
             "no plan in it",
         ),
     ] {

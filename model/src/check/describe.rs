@@ -1,10 +1,10 @@
-//! Steps and states in words: those of the decision log, and shorter ones for the Explorer.
+//! Steps and states in the words of the decision log.
 
 use std::fmt::Write as _;
 
 use super::action::{Action, Process, Sight};
 use super::protocol::Protocol;
-use super::small::{GroupNo, PartitionNo, ProducerNo, Run, Small, Token, WorkerNo};
+use super::small::{GroupNo, PartitionNo, ProducerNo, Small, WorkerNo};
 use super::steps::expiries;
 use super::world::{Flight, Late, World};
 use crate::consume::News;
@@ -51,157 +51,9 @@ pub enum Actor {
     World,
 }
 
-/// Shows a producer as a letter, with a prime for its second run.
-impl std::fmt::Display for ProducerNo {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let second = if self.is_second() { "'" } else { "" };
-        write!(f, "{}{second}", char::from(b'A' + self.first().0))
-    }
-}
-
-/// Shows a partition as `p1`, `p2`.
-impl std::fmt::Display for PartitionNo {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "p{}", self.0 + 1)
-    }
-}
-
-impl std::fmt::Display for WorkerNo {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0 + 1)
-    }
-}
-
-impl std::fmt::Display for GroupNo {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "g{}", self.0 + 1)
-    }
-}
-
-impl std::fmt::Display for Run {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "worker {}{}", self.worker, "'".repeat(self.run.into()))
-    }
-}
-
-/// Shows an event as its producer's letter and number, with a prime for each run before this one.
-impl std::fmt::Display for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}{}{}", self.producer, self.number, "'".repeat(self.run.into()))
-    }
-}
-
-impl std::fmt::Display for Process {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Process::Producer(producer) => write!(f, "producer {producer}"),
-            Process::Worker(worker) => write!(f, "worker {worker}"),
-        }
-    }
-}
-
-impl std::fmt::Display for Actor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Actor::Process(process) => process.fmt(f),
-            Actor::World => f.write_str("world"),
-        }
-    }
-}
-
-/// Shows an action without its state, for Stateright's Explorer. [`Protocol::words`] says more.
-impl std::fmt::Display for Action {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Action::Begin { producer, count } => {
-                write!(f, "producer {producer} begins to append a batch of {count}")
-            }
-            Action::Send { process } => write!(f, "{process} sends what it wants"),
-            Action::LoseReply { process } => {
-                write!(f, "{process} sends its request, and the reply is lost")
-            }
-            Action::Delay { process } => {
-                write!(f, "{process} sends its request, which stays under way")
-            }
-            Action::Arrive { copy } => write!(f, "late request {} arrives", copy + 1),
-            Action::StaleRead { worker, view: Sight::Before(slot) } => {
-                write!(f, "worker {worker} reads, and sees nothing from slot {slot} on")
-            }
-            Action::StaleRead { worker, view: Sight::Without(slot) } => {
-                write!(f, "worker {worker} reads, and does not see slot {slot}")
-            }
-            Action::Crash { process, applied: true } => {
-                write!(f, "{process} sends its request, and crashes before the reply")
-            }
-            Action::Crash { process, applied: false } => write!(f, "{process} crashes"),
-            Action::Restart { producer } => write!(f, "producer {producer} runs again"),
-            Action::Twin { producer } => write!(f, "{} starts", Process::Producer(*producer)),
-            Action::Take { worker, group, partition } => {
-                write!(f, "worker {worker} takes a trigger of {group} in {partition}")
-            }
-            Action::Depart { worker } => write!(f, "worker {worker} sends a slow request"),
-            Action::Land { worker } => write!(f, "the request of worker {worker} is applied"),
-            Action::Hear { worker } => write!(f, "worker {worker} hears the reply"),
-            Action::Deliver { worker } => write!(f, "worker {worker} delivers"),
-            Action::Fail { worker, delivered } => {
-                write!(f, "the handler of worker {worker} fails after {delivered} slots")
-            }
-            Action::Clock { worker } => write!(f, "worker {worker} looks at its clock"),
-            Action::Stop { worker } => write!(f, "worker {worker} runs out of time"),
-            Action::Tick => write!(f, "time passes"),
-            Action::SetClock { worker, ahead } => {
-                write!(f, "the clock of worker {worker} is set to {ahead} ahead")
-            }
-            Action::LoseTrigger { process } => write!(f, "{process} fails to send a trigger"),
-            Action::DuplicateTrigger { group, partition } => {
-                write!(f, "a trigger of {group} in {partition} arrives again")
-            }
-            Action::Sweep { group, partition } => {
-                write!(f, "a sweep finds that {group} lags in {partition}")
-            }
-        }
-    }
-}
-
-/// Shows a state for people: what the tables hold, and what each process is about to do.
-impl std::fmt::Debug for World {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for partition in 0..self.logs.len() {
-            writeln!(f, "{}", self.slots_line(PartitionNo(partition as u8)))?;
-        }
-        for (group, partition) in self.places() {
-            let waiting = self.triggers[self.seat_index(group, partition)];
-            let lease = self.lease_words(group, partition);
-            writeln!(f, "{group} in {partition}: {lease}; {waiting} triggers wait")?;
-        }
-        for (index, producer) in self.producers.iter().enumerate() {
-            let process = Process::Producer(ProducerNo(index as u8));
-            writeln!(f, "{process}: {:?}", producer.work)?;
-        }
-        for (index, worker) in self.workers.iter().enumerate() {
-            let number = WorkerNo(index as u8);
-            let clock = self.clock(number);
-            write!(f, "worker {number} (clock {}): ", clock.0)?;
-            let Some(turn) = &worker.turn else {
-                writeln!(f, "idle")?;
-                continue;
-            };
-            let late = if turn.is_over(clock) { " (its lease has ended)" } else { "" };
-            writeln!(f, "for {} in {}{late} {:?}", turn.group, turn.partition, turn.machine)?;
-            if let Some(flight) = &turn.flight {
-                writeln!(f, "  waits: {flight:?}")?;
-            }
-        }
-        for late in &self.network.0 {
-            writeln!(f, "under way: {}", request_words(&late.request))?;
-        }
-        write!(f, "left: {:?}", self.left)
-    }
-}
-
 impl World {
     /// The head and the slots. An asterisk marks a slot that was acknowledged.
-    fn slots_line(&self, partition: PartitionNo) -> String {
+    pub(super) fn slots_line(&self, partition: PartitionNo) -> String {
         let log = self.log(partition);
         let mut text = format!("head {} [", log.head);
         for slot in 1..=log.len().max(log.head.0) {
@@ -215,7 +67,7 @@ impl World {
     }
 
     /// A lease in words, its end counted from the present.
-    fn lease_words(&self, group: GroupNo, partition: PartitionNo) -> String {
+    pub(super) fn lease_words(&self, group: GroupNo, partition: PartitionNo) -> String {
         let lease = self.lease(group, partition).cloned();
         lease_words(lease.map(|lease| self.at_present(lease)).as_ref())
     }
@@ -256,22 +108,16 @@ impl Protocol {
             Action::StaleRead { worker: reader, view } => {
                 self.stale_read_words(world, worker(reader), view)
             }
-            Action::LoseReply { process } => Words {
-                heard: false,
-                ..self.request_words(world, process, View::Latest, Some("reply lost"))
-            },
+            Action::LoseReply { process } => {
+                let words = self.request_words(world, process, View::Latest, Some("reply lost"));
+                Words { heard: false, ..words }
+            }
             Action::Delay { process } => {
                 let words = self.request_words(world, process, View::Latest, Some("late request"));
                 Words { answer: None, did: format!("{} (under way)", words.did), ..words }
             }
             Action::Arrive { copy } => arrival_words(world, copy),
-            Action::Crash { process, applied: false } => {
-                Words { fault: Some("crash"), ..Words::of(process, "crashes".to_owned()) }
-            }
-            Action::Crash { process, applied: true } => {
-                let words = self.request_words(world, process, View::Latest, Some("crash"));
-                Words { heard: false, did: format!("{}, and crashes", words.did), ..words }
-            }
+            Action::Crash { process, applied } => self.crash_words(world, process, applied),
             Action::Restart { producer } => {
                 Words::of(Process::Producer(producer), "runs again".to_owned())
             }
@@ -294,13 +140,7 @@ impl Protocol {
             Action::Deliver { worker: reader } => {
                 Words::of(worker(reader), self.delivery_words(world, reader, u8::MAX))
             }
-            Action::Fail { worker: reader, delivered } => {
-                let did = match self.delivery_words(world, reader, delivered) {
-                    words if words == "delivers" => "fails before it delivers".to_owned(),
-                    words => format!("{words}, and fails"),
-                };
-                Words { fault: Some("handler failed"), ..Words::of(worker(reader), did) }
-            }
+            Action::Fail { worker, delivered } => self.failure_words(world, worker, delivered),
             Action::Clock { worker: reader } => {
                 Words::of(worker(reader), self.clock_words(world, reader).to_owned())
             }
@@ -324,6 +164,22 @@ impl Protocol {
                 Words::of_world(format!("a sweep finds a lag{}", self.of(group, partition)))
             }
         }
+    }
+
+    fn crash_words(&self, world: &World, process: Process, applied: bool) -> Words {
+        if !applied {
+            return Words { fault: Some("crash"), ..Words::of(process, "crashes".to_owned()) };
+        }
+        let words = self.request_words(world, process, View::Latest, Some("crash"));
+        Words { heard: false, did: format!("{}, and crashes", words.did), ..words }
+    }
+
+    fn failure_words(&self, world: &World, worker: WorkerNo, delivered: u8) -> Words {
+        let did = match self.delivery_words(world, worker, delivered) {
+            words if words == "delivers" => "fails before it delivers".to_owned(),
+            words => format!("{words}, and fails"),
+        };
+        Words { fault: Some("handler failed"), ..Words::of(Process::Worker(worker), did) }
     }
 
     fn stale_read_words(&self, world: &World, reader: Process, view: Sight) -> Words {

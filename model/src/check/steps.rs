@@ -26,10 +26,10 @@ impl Protocol {
     pub(super) fn steps(&self, world: &World, which: Steps, push: &mut impl FnMut(Action)) {
         match self.process_to_explore(world) {
             Some(Process::Producer(producer)) => {
-                return self.producer_steps(world, producer, which, push);
+                self.producer_steps(world, producer, which, push);
             }
             Some(Process::Worker(worker)) => {
-                return self.worker_steps(world, worker, which, push);
+                self.worker_steps(world, worker, which, push);
             }
             None => self.all_steps(world, which, push),
         }
@@ -178,12 +178,10 @@ impl Protocol {
         if wants.trigger {
             self.trigger_steps(world, process, which, push);
         }
-        if self.gives_up(turn) {
+        let runs_out =
+            which == Steps::All && turn.machine.may_stop() && world.left.has(Fault::Handover, 1);
+        if self.gives_up(turn) || runs_out {
             push(Action::Stop { worker });
-        } else if which == Steps::All {
-            if turn.machine.may_stop() && world.left.has(Fault::Handover, 1) {
-                push(Action::Stop { worker });
-            }
         }
         if which == Steps::All && wants.store.is_none() && !wants.trigger {
             self.crash_steps(world, process, false, push);

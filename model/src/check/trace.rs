@@ -71,6 +71,13 @@ pub struct Header {
     pub violates: Invariant,
 }
 
+/// The fields of a header that every version has.
+#[derive(Deserialize)]
+struct Kind {
+    format: String,
+    version: u32,
+}
+
 /// Every other line of a log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
@@ -104,7 +111,10 @@ pub enum ReplayError {
         found: String,
     },
     /// The log has another version of the format.
-    #[error("line 1: version {found}; this reads version {VERSION}")]
+    #[error(
+        "line 1: the log has version {found} of the format, and this reads version {VERSION}; \
+         check the design again for a new log"
+    )]
     Version {
         /// The version it has.
         found: u32,
@@ -245,13 +255,15 @@ impl Trace {
 pub fn replay(text: &str) -> Result<Replayed, ReplayError> {
     let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let (_, first) = lines.next().ok_or(ReplayError::Empty)?;
+    // Before anything else: the header of another version has other fields.
+    let Kind { format, version } = parse(1, first)?;
+    if format != FORMAT {
+        return Err(ReplayError::Format { found: format });
+    }
+    if version != VERSION {
+        return Err(ReplayError::Version { found: version });
+    }
     let header: Header = parse(1, first)?;
-    if header.format != FORMAT {
-        return Err(ReplayError::Format { found: header.format });
-    }
-    if header.version != VERSION {
-        return Err(ReplayError::Version { found: header.version });
-    }
     header.bounds.validate()?;
     if let Some(mutant) = header.mutant.filter(|mutant| !mutant.is_in_model()) {
         return Err(ReplayError::Mutant(mutant.name()));

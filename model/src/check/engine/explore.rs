@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use ahash::AHashMap;
 
 use super::super::world::Broken;
+use super::cache::Cache;
 use super::space::Space;
-use super::successors::{Cache, Scope};
+use super::successors::Scope;
 use super::visited::{Key, Visited};
 use crate::invariant::Invariant;
 

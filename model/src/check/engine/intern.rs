@@ -21,7 +21,7 @@ impl<T: Clone + Eq + Hash> Interner<T> {
         Interner {
             numbers: (0..PARTS).map(|_| Mutex::default()).collect(),
             values: boxcar::Vec::new(),
-            seeds: RandomState::with_seeds(0x73_6c, 0x6f_74, 0x76_6f, 0x69_64),
+            seeds: RandomState::with_seeds(0x73_6c, 0x6f_74, 0x76_6f, 0x64_69),
         }
     }
 

@@ -5,8 +5,10 @@
 //! change, the rest), so that a state takes eight bytes. States that differ only in the names of
 //! producers, workers or groups are one.
 
+mod cache;
 mod explore;
 mod intern;
+mod keys;
 mod moves;
 mod space;
 mod successors;
@@ -15,7 +17,8 @@ mod visited;
 #[cfg(test)]
 mod tests;
 
+pub(super) use cache::Cache;
 pub(super) use explore::{Explored, Limits, Tally, explore, nearest};
 pub(super) use space::Space;
-pub(super) use successors::{Cache, Scope};
+pub(super) use successors::Scope;
 pub(super) use visited::Key;

@@ -11,7 +11,7 @@ use super::super::action::{Action, Process};
 use super::super::progress::{Takers, takers};
 use super::super::small::{GroupNo, PartitionNo, ProducerNo, WorkerNo};
 use super::super::steps::Steps;
-use super::super::world::{Broken, Fault, Left, World};
+use super::super::world::{Broken, Fault, World};
 use super::space::Space;
 
 /// A step of a process, and what it leads to.
@@ -194,11 +194,4 @@ fn stirs(world: &World, raw: &World, action: Action) -> bool {
     };
     let dies = matches!(action, Action::Crash { process: Process::Worker(_), .. });
     dies || counters(world) != counters(raw)
-}
-
-impl Left {
-    /// As many faults of each kind as any step can take.
-    pub(super) fn plenty(self) -> Left {
-        self.filled(8)
-    }
 }

@@ -29,7 +29,7 @@ pub(super) fn cause(path: &Path, outlook: &Outlook, place: Place, slot: u64) -> 
         return Some(passing);
     }
     if prospect.is_deserted(slot) {
-        return Some(deserted(path, place, slot, outlook.prompt));
+        return Some(deserted(path, place, slot));
     }
     let gap = place.at(checkpoint + 1);
     let stays = prospect.furthest == checkpoint && gap.slot < slot && outlook.stays_empty(gap);
@@ -83,14 +83,12 @@ fn gap_stays(path: &Path, gap: Position) -> String {
 }
 
 /// No trigger is left that would make a worker look.
-fn deserted(path: &Path, place: Place, slot: u64, prompt: bool) -> String {
+fn deserted(path: &Path, place: Place, slot: u64) -> String {
     let end = path.end();
     let group = path.short_name(place);
     let mut reasons = dropped(path, place, slot);
-    reasons.extend(end.turns(place).map(|(worker, turn)| {
-        let prompt = prompt && turn.fresh;
-        ends(path, worker, turn, place.at(slot), prompt)
-    }));
+    let turns = end.turns(place);
+    reasons.extend(turns.map(|(worker, turn)| ends(path, worker, turn, place.at(slot))));
     if reasons.is_empty() {
         return format!("no trigger of {group} is left that would make a worker look");
     }
@@ -175,7 +173,7 @@ fn turn_ended(path: &Path, worker: WorkerNo, step: usize, position: Position) ->
 }
 
 /// How a turn that is under way ends.
-fn ends(path: &Path, worker: WorkerNo, turn: &Turn, position: Position, prompt: bool) -> String {
+fn ends(path: &Path, worker: WorkerNo, turn: &Turn, position: Position) -> String {
     if path.end().is_over(worker) {
         let ended = path.last(|path, step| {
             !path.before(step).is_over(worker) && path.after(step).is_over(worker)
@@ -190,9 +188,6 @@ fn ends(path: &Path, worker: WorkerNo, turn: &Turn, position: Position, prompt: 
         }
         Some(Request::Void { slot, .. }) if slot.0 == position.slot => {
             format!("worker {worker} is about to void slot {slot}")
-        }
-        Some(Request::Acquire { .. } | Request::ReadLease { .. }) if prompt => {
-            format!("worker {worker} is about to find the lease held and to drop its trigger")
         }
         _ => format!("worker {worker}'s turn ends before it comes to slot {}", position.slot),
     }

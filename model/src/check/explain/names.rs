@@ -1,6 +1,6 @@
 //! What things are called: a partition is named only where there are several.
 
-use super::super::action::Process;
+use super::super::action::{Action, Process};
 use super::super::small::PartitionNo;
 use super::path::Path;
 use super::place::{Place, Position};
@@ -34,6 +34,22 @@ impl Path {
     /// What belongs to a partition: " of p2".
     pub(super) fn of_partition(&self, partition: PartitionNo) -> String {
         if self.has_partitions() { format!(" of {partition}") } else { String::new() }
+    }
+
+    /// Who did a step, as the subject of a clause. A request that did not arrive at once says when
+    /// it was sent.
+    pub(super) fn subject(&self, step: usize) -> String {
+        let deed = self.deed(step);
+        match (deed.who, deed.action, deed.sent) {
+            (Some(who), Action::Arrive { .. }, Some(sent)) => {
+                format!("a late request of {}, sent at step {sent},", name(who))
+            }
+            (Some(who), Action::Land { .. }, Some(sent)) => {
+                format!("a slow request of {}, sent at step {sent},", name(who))
+            }
+            (Some(who), _, _) => name(who),
+            (None, _, _) => "a step of the world".to_owned(),
+        }
     }
 
     fn in_partition(&self, partition: PartitionNo) -> String {

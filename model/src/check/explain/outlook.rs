@@ -30,8 +30,6 @@ pub(in crate::check) struct Outlook {
     pub(super) done: Vec<bool>,
     /// Whether everything is done in some state.
     pub(in crate::check) finishes: bool,
-    /// Whether a worker that has just taken a trigger is taken to send its request at once.
-    pub(super) prompt: bool,
     /// How many states have no step left that changes anything.
     pub(super) dead_ends: usize,
     /// Steps that happen again and again for ever.
@@ -129,16 +127,10 @@ impl Outlook {
             seats: world.seats.iter().map(|_| Prospect::default()).collect(),
             done: vec![false; world.producers.len()],
             finishes: false,
-            prompt: false,
             dead_ends: 0,
             repeated: Vec::new(),
             passing: Vec::new(),
         }
-    }
-
-    /// The same, if a worker that has just taken a trigger sends its request at once.
-    pub(in crate::check) fn prompt(self) -> Outlook {
-        Outlook { prompt: true, ..self }
     }
 
     /// Takes in one more state.

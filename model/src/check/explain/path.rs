@@ -5,7 +5,6 @@ use super::super::bounds::Clocks;
 use super::super::protocol::Protocol;
 use super::super::small::{PartitionNo, ProducerNo, Small, WorkerNo};
 use super::super::world::{Flight, World};
-use super::names::name;
 use super::place::{Place, Position};
 use super::scene::Scene;
 use crate::design::Increment;
@@ -184,6 +183,16 @@ impl Path {
         self.first(|path, step| path.after(step).is_acknowledged(position))
     }
 
+    /// The slot of a partition that a step acknowledged.
+    pub(super) fn acknowledged_then(&self, step: usize, partition: PartitionNo) -> Option<u64> {
+        let (before, after) = (self.before(step), self.after(step));
+        let is_new = |slot: &u64| {
+            let position = Position { partition, slot: *slot };
+            after.is_acknowledged(position) && !before.is_acknowledged(position)
+        };
+        (1..=after.last(partition)).find(is_new)
+    }
+
     /// The step at which a slot's events were first delivered to a group.
     pub(super) fn delivered(&self, place: Place, slot: u64) -> Option<usize> {
         self.first(|path, step| path.after(step).is_delivered(place, slot))
@@ -251,22 +260,6 @@ impl Path {
             _ => None,
         };
         landed.unwrap_or(step)
-    }
-
-    /// Who did a step, as the subject of a clause. A request that did not arrive at once says when
-    /// it was sent.
-    pub(super) fn subject(&self, step: usize) -> String {
-        let deed = self.deed(step);
-        match (deed.who, deed.action, deed.sent) {
-            (Some(who), Action::Arrive { .. }, Some(sent)) => {
-                format!("a late request of {}, sent at step {sent},", name(who))
-            }
-            (Some(who), Action::Land { .. }, Some(sent)) => {
-                format!("a slow request of {}, sent at step {sent},", name(who))
-            }
-            (Some(who), _, _) => name(who),
-            (None, _, _) => "a step of the world".to_owned(),
-        }
     }
 
     /// The producer that was given a slot's number, and the step at which it was.

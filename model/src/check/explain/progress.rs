@@ -8,7 +8,6 @@ use super::names::name;
 use super::outlook::Outlook;
 use super::path::Path;
 use super::place::{Place, Position};
-use super::slots::acknowledged_then;
 use crate::explanation::listed;
 use crate::invariant::Invariant;
 use crate::store::Slot;
@@ -69,7 +68,7 @@ fn acknowledged_and_lost(path: &Path, step: usize) -> Option<String> {
     let asked = path.deed(step).applied().and_then(Position::of);
     let position = match asked {
         Some(position) => position,
-        None => Position { partition, slot: acknowledged_then(path, step, partition)? },
+        None => Position { partition, slot: path.acknowledged_then(step, partition)? },
     };
     let (slot, short) = (path.slot_name(position), position.slot);
     let holds = match (after.slot(position), after.events(position)) {

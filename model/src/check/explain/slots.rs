@@ -1,7 +1,7 @@
 //! What went wrong with slots: S1, S2, S3, S4.
 
 use super::super::action::{Action, Process};
-use super::super::small::{PartitionNo, Small, Token};
+use super::super::small::{Small, Token};
 use super::names::name;
 use super::path::Path;
 use super::place::Position;
@@ -100,7 +100,7 @@ pub(super) fn out_of_order(path: &Path) -> Option<String> {
     let partition = path.partition_of(producer);
     let at = |slot: u64| Position { partition, slot };
     let (before, after) = (path.before(step), path.after(step));
-    let given = acknowledged_then(path, step, partition)?;
+    let given = path.acknowledged_then(step, partition)?;
     // An append of one request begins and is answered in the same step.
     let known = |scene: &Scene| scene.world().log(partition).began[producer.first().index()];
     let began = path.last(|path, begun| {
@@ -117,16 +117,6 @@ pub(super) fn out_of_order(path: &Path) -> Option<String> {
          acknowledged at step {acknowledged}.",
         path.slot_name(at(given))
     ))
-}
-
-/// The slot of a partition that a step acknowledged.
-pub(super) fn acknowledged_then(path: &Path, step: usize, partition: PartitionNo) -> Option<u64> {
-    let (before, after) = (path.before(step), path.after(step));
-    let is_new = |slot: &u64| {
-        let position = Position { partition, slot: *slot };
-        after.is_acknowledged(position) && !before.is_acknowledged(position)
-    };
-    (1..=after.last(partition)).find(is_new)
 }
 
 /// S4: something is acknowledged between the position that an append expected and its own.

@@ -1,7 +1,7 @@
 //! Why no continuation without a fault helps (P1).
 
 use super::super::action::Process;
-use super::super::small::{ProducerNo, WorkerNo};
+use super::super::small::ProducerNo;
 use super::names::name;
 use super::outlook::Outlook;
 use super::path::Path;
@@ -13,10 +13,6 @@ pub(super) fn nothing_helps(path: &Path, outlook: &Outlook) -> String {
     let unmet = match unmet(path, outlook).as_slice() {
         [] => "something is left undone".to_owned(),
         unmet => listed(unmet),
-    };
-    let prompt = match fresh(path).filter(|_| outlook.prompt) {
-        Some(worker) => format!(", and if worker {worker} sends its request at once"),
-        None => String::new(),
     };
     let reached = match (rest, outlook.complete) {
         (0, _) => {
@@ -30,7 +26,7 @@ pub(super) fn nothing_helps(path: &Path, outlook: &Outlook) -> String {
         }
         (_, false) => {
             return format!(
-                "Without another fault{prompt}, more than {rest} other states can be reached, and \
+                "Without another fault, more than {rest} other states can be reached, and \
                  in each of those {rest} {unmet}."
             );
         }
@@ -52,14 +48,7 @@ pub(super) fn nothing_helps(path: &Path, outlook: &Outlook) -> String {
         [] => String::new(),
         passing => format!(" Before that: {}.", handful(passing)),
     };
-    format!("Without another fault{prompt}, {reached} {ends}{before}")
-}
-
-/// A worker that took its trigger in the last step.
-fn fresh(path: &Path) -> Option<WorkerNo> {
-    let end = path.end();
-    let mut turns = end.places().flat_map(|place| end.turns(place));
-    turns.find(|(_, turn)| turn.fresh).map(|(worker, _)| worker)
+    format!("Without another fault, {reached} {ends}{before}")
 }
 
 /// What is left undone in every state.

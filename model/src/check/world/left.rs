@@ -71,9 +71,10 @@ impl Left {
         }
     }
 
-    /// The same with so many faults left of each kind.
-    pub(in crate::check) fn filled(self, count: u8) -> Left {
-        Left { faults: 2 * count, kinds: [count; Fault::ALL.len()] }
+    /// As many faults of each kind as any step can take.
+    pub(in crate::check) fn plenty() -> Left {
+        const MANY: u8 = 8;
+        Left { faults: 2 * MANY, kinds: [MANY; Fault::ALL.len()] }
     }
 
     /// The kind of the one fault by which `after` has fewer left than this.

@@ -5,6 +5,7 @@
 //! although there are many states; the engine keeps each value once. No component knows how many
 //! others there are.
 
+mod dead_letters;
 mod left;
 mod log;
 mod network;
