@@ -1,22 +1,102 @@
-use gapless_model::Invariant;
-use gapless_model::check::{Bound, Bounds, Clocks, Progress, Task, check};
-use gapless_model::design::Design;
-use std::num::NonZeroUsize;
-fn main() {
-    for (c, l, e) in [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1), (2,1,1)] {
-        for (red, sym) in [(false, false), (true, true)] {
-        let mut b = Bounds::DEFAULT;
-        for bound in Bounds::ALL {
-            let x: &Bound = bound;
-            if !["producers","events","batch","workers","groups","partitions","skew"].contains(&x.name) { (x.set)(&mut b, 0); }
+//! The recommended design on Spin and on this crate's own checker, in one run.
+//!
+//! `stream.pml` is the same protocol in Promela. Where no reduction is at work, both searches
+//! reach the same states by the same number of transitions, and the benchmark fails if they do
+//! not. See `README.md` for what the columns mean.
+
+mod budget;
+mod ours;
+mod pan;
+mod table;
+
+use std::process::ExitCode;
+
+use budget::{Budget, Options, USAGE};
+use ours::Look;
+use pan::{Missing, Variant};
+use table::{Row, Table};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(question) = ours::Question::parse(&arguments) {
+        ours::answer(&question);
+        return ExitCode::SUCCESS;
+    }
+    match Options::parse(&arguments) {
+        Ok(Some(options)) => run(&options),
+        Ok(None) => {
+            println!("{USAGE}");
+            ExitCode::SUCCESS
         }
-        b.crashes = c; b.lost_replies = l; b.expiries = e; b.faults = c + l + e;
-        let mut t = Task::new("r", Design::RECOMMENDED, b, Clocks::Timely);
-        t.checked.retain(|i| *i != Invariant::P1);
-        t.threads = NonZeroUsize::MIN;
-        t.reduced = red; t.symmetric = sym;
-        let r = check(&t, &mut |_: Progress| true);
-        println!("{c} {l} {e} {red} {} {} {:?} {} {}", r.unique, r.generated, r.elapsed, r.depth, r.peak_memory);
+        Err(problem) => {
+            eprintln!("{problem}\n\n{USAGE}");
+            ExitCode::FAILURE
         }
     }
+}
+
+/// Searches every budget and prints the table.
+fn run(options: &Options) -> ExitCode {
+    let missing = pan::missing();
+    if let Some(Missing { program, package }) = &missing {
+        println!(
+            "{program} is not installed: the table has this checker's side only.\n\
+             On Debian or Ubuntu, run: apt-get install {package}\n"
+        );
+    }
+    let mut table = Table::new();
+    let mut sound = true;
+    for budget in &options.budgets {
+        match compare(*budget, options, missing.is_none(), &mut table) {
+            Ok(same) => sound &= same,
+            Err(problem) => {
+                eprintln!("{budget}: {problem}");
+                sound = false;
+            }
+        }
+    }
+    if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Searches one budget on both sides. Returns whether they reached the same states.
+fn compare(
+    budget: Budget,
+    options: &Options,
+    with_spin: bool,
+    table: &mut Table,
+) -> Result<bool, String> {
+    let plain = fastest(options.runs, || ours::search(budget, Look::Plain, options.memory))?;
+    let full = fastest(options.runs, || ours::search(budget, Look::Full, options.memory))?;
+    let mut spin = None;
+    if with_spin {
+        let variants = Variant::ALL.iter().filter(|v| **v == Variant::Plain || options.variants);
+        for &variant in variants {
+            let pan = pan::build(budget, variant, options.memory)?;
+            let row = fastest(options.runs, || pan.search(plain.states))?;
+            table.print(budget, variant.name(), &row, spin.as_ref());
+            if variant == Variant::Plain {
+                spin = Some(row);
+            }
+        }
+    }
+    table.print(budget, "gapless, plain", &plain, spin.as_ref());
+    table.print(budget, "gapless, as shipped", &full, spin.as_ref());
+    let Some(spin) = spin else { return Ok(true) };
+    let same = spin.states == plain.states && spin.transitions == plain.transitions;
+    if !same {
+        eprintln!("{budget}: the two models differ: one of them was changed without the other");
+    }
+    Ok(same)
+}
+
+/// Searches several times, and returns the fastest search.
+fn fastest(runs: u8, mut search: impl FnMut() -> Result<Row, String>) -> Result<Row, String> {
+    let mut best = search()?;
+    for _ in 1..runs {
+        let row = search()?;
+        if row.seconds < best.seconds {
+            best = row;
+        }
+    }
+    Ok(best)
 }

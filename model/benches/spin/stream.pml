@@ -47,7 +47,7 @@
 #define NUMBER 2
 #elif EVENTS == 2
 #define SLOTS 7
-#define NUMBER 4
+#define NUMBER 3
 #else
 #define SLOTS 11
 #define NUMBER 4
@@ -89,18 +89,18 @@
 #define CHECKPOINT 6
 #define RELEASE 7
 
-/* A producer's record; there is none if the epoch is 0. A batch is one event. */
-typedef Record {
-  unsigned epoch : 4;
-  unsigned number : 2;
-  unsigned slot : NUMBER
-};
-
+/* Fields are not nested, because each structure takes whole words of a state. */
 typedef Producer {
   unsigned phase : 3;
   unsigned answered : 2;
-  /* Its record as the producer knows it: it was claimed, or is to be. */
-  Record session;
+  /* Its record in the partition's item; there is none if the epoch is 0. A batch is one event. */
+  unsigned epoch : 4;
+  unsigned number : 2;
+  unsigned slot : NUMBER;
+  /* The record as the producer knows it: it was claimed, or is to be. */
+  unsigned seen_epoch : 4;
+  unsigned seen_number : 2;
+  unsigned seen_slot : NUMBER;
   /* For S3: one more than the last slot that was acknowledged when the first append that is not
    * acknowledged yet sent its first request; 0 if it has sent none. */
   unsigned began : 4
@@ -142,32 +142,23 @@ typedef Seat {
   unsigned triggers : 4
 };
 
-/* The partition's item and slots. */
-typedef Log {
-  unsigned head : NUMBER;
-  unsigned acknowledged : SLOTS;
-  Record records[PRODUCERS];
-  /* Slot n is at n - 1. The one behind the last stays empty. */
-  byte slots[SLOTS + 1]
-};
-
-/* The faults that may still strike. */
-typedef Left {
-  unsigned crashes : 3 = CRASHES;
-  unsigned lost_replies : 3 = LOST_REPLIES;
-  unsigned expiries : 3 = EXPIRIES
-};
-
-Log log;
-Seat seat;
-Left left;
 Producer producers[PRODUCERS];
 Worker workers[WORKERS];
+Seat seat;
+/* Slot n is at n - 1. The one behind the last stays empty. */
+byte slots[SLOTS + 1];
+/* The partition's head, and for S3 the slots that were acknowledged. */
+unsigned head : NUMBER;
+unsigned acknowledged : SLOTS;
+/* The faults that may still strike. */
+unsigned crashes : 3 = CRASHES;
+unsigned lost_replies : 3 = LOST_REPLIES;
+unsigned expiries : 3 = EXPIRIES;
 
 /* Temporaries of one step, which are no part of the state. */
 hidden byte n, w, last, before, count, granted, taken, again, excused, known;
 
-#define SLOT(number) log.slots[(number) - 1]
+#define SLOT(number) slots[(number) - 1]
 #define BIT(number) (1 << ((number) - 1))
 #define HOLDS_EVENTS(number) (SLOT(number) > VOIDED)
 
@@ -206,7 +197,6 @@ inline excuse() {
 
 #define ME _pid
 #define P producers[_pid]
-#define RECORD log.records[_pid]
 
 /* An append begins with its first request, whichever run sends it. */
 inline note_start() {
@@ -216,7 +206,7 @@ inline note_start() {
     last = 0;
     for (n : 1 .. SLOTS) {
       if
-      :: log.acknowledged & BIT(n) ->
+      :: acknowledged & BIT(n) ->
         last = n;
         if
         :: SLOT(n) >= EVENT(ME, P.answered + 1) && SLOT(n) <= EVENT(ME, EVENTS) -> known = 1
@@ -235,33 +225,33 @@ inline note_start() {
 
 /* S3, and of P1 that an acknowledged event is in its slot. */
 inline acknowledge() {
-  last = P.session.slot;
+  last = P.seen_slot;
   P.answered = P.answered + 1;
   assert(SLOT(last) == EVENT(ME, P.answered));
   if
-  :: !(log.acknowledged & BIT(last)) ->
+  :: !(acknowledged & BIT(last)) ->
     assert(P.began == 0 || last >= P.began);
     P.began = 0;
-    log.acknowledged = log.acknowledged | BIT(last)
+    acknowledged = acknowledged | BIT(last)
   :: else
   fi
 }
 
-inline forget_session() {
-  P.session.epoch = 0;
-  P.session.number = 0;
-  P.session.slot = 0
+inline forget_record() {
+  P.seen_epoch = 0;
+  P.seen_number = 0;
+  P.seen_slot = 0
 }
 
 inline remember_record() {
-  P.session.epoch = RECORD.epoch;
-  P.session.number = RECORD.number;
-  P.session.slot = RECORD.slot
+  P.seen_epoch = P.epoch;
+  P.seen_number = P.number;
+  P.seen_slot = P.slot
 }
 
 /* Whether the record is the one that the producer saw. */
-#define AS_SEEN (RECORD.epoch == P.session.epoch && RECORD.number == P.session.number \
-  && RECORD.slot == P.session.slot)
+#define AS_SEEN \
+  (P.epoch == P.seen_epoch && P.number == P.seen_number && P.slot == P.seen_slot)
 
 /* Applies the write that a producer wants; `granted` is its reply. */
 inline apply_producers() {
@@ -270,18 +260,18 @@ inline apply_producers() {
   if
   :: P.phase == CLAIM && AS_SEEN ->
     granted = 1;
-    RECORD.epoch = RECORD.epoch + 1
+    P.epoch = P.epoch + 1
   :: P.phase == RAISE && AS_SEEN ->
     granted = 1;
-    assert(log.head < SLOTS);
-    log.head = log.head + 1;
-    RECORD.number = P.answered + 1;
-    RECORD.slot = log.head
-  :: P.phase == WRITE && (MUTANT == BLIND_WRITES || SLOT(P.session.slot) == EMPTY) ->
+    assert(head < SLOTS);
+    head = head + 1;
+    P.number = P.answered + 1;
+    P.slot = head
+  :: P.phase == WRITE && (MUTANT == BLIND_WRITES || SLOT(P.seen_slot) == EMPTY) ->
     granted = 1;
-    before = SLOT(P.session.slot);
-    SLOT(P.session.slot) = EVENT(ME, P.answered + 1);
-    judge_slot(P.session.slot);
+    before = SLOT(P.seen_slot);
+    SLOT(P.seen_slot) = EVENT(ME, P.answered + 1);
+    judge_slot(P.seen_slot);
     if
     :: before == EMPTY -> seat.triggers = seat.triggers + 1
     :: else
@@ -292,7 +282,7 @@ inline apply_producers() {
 
 inline next_append() {
   if
-  :: P.answered >= EVENTS -> P.phase = FINISHED; forget_session()
+  :: P.answered >= EVENTS -> P.phase = FINISHED; forget_record()
   :: else -> P.phase = RAISE
   fi
 }
@@ -300,11 +290,11 @@ inline next_append() {
 /* A batch that the record names may or may not have been written. */
 inline after_claim() {
   if
-  :: P.session.number > P.answered + 1 -> P.answered = P.session.number - 1
+  :: P.seen_number > P.answered + 1 -> P.answered = P.seen_number - 1
   :: else
   fi;
   if
-  :: P.session.number <= P.answered -> next_append()
+  :: P.seen_number <= P.answered -> next_append()
   :: else -> P.phase = RECOVER
   fi
 }
@@ -312,7 +302,7 @@ inline after_claim() {
 /* What a producer does that finds its slot taken. */
 inline after_taken_slot() {
   if
-  :: SLOT(P.session.slot) == EVENT(ME, P.answered + 1) && MUTANT != OWN_TOKEN_IGNORED ->
+  :: SLOT(P.seen_slot) == EVENT(ME, P.answered + 1) && MUTANT != OWN_TOKEN_IGNORED ->
     acknowledge();
     next_append()
   :: else -> P.phase = RAISE
@@ -330,7 +320,7 @@ inline tell_producer() {
     fi
   :: P.phase == RAISE ->
     /* Refused, it is shown its own record: the raise had been applied. */
-    assert(RECORD.epoch == P.session.epoch);
+    assert(P.epoch == P.seen_epoch);
     remember_record();
     P.phase = WRITE
   :: P.phase == WRITE ->
@@ -342,10 +332,10 @@ inline tell_producer() {
 }
 
 inline end_producer() {
-  left.crashes = left.crashes - 1;
+  crashes = crashes - 1;
   P.phase = DEAD;
   P.answered = 0;
-  forget_session()
+  forget_record()
 }
 
 #define PRODUCER_WRITES (P.phase == CLAIM || P.phase == RAISE || P.phase == WRITE)
@@ -356,17 +346,17 @@ active [PRODUCERS] proctype Producing() {
   :: d_step { P.phase == RECOVER ->
       note_start();
       if
-      :: SLOT(P.session.slot) == EMPTY -> P.phase = WRITE
+      :: SLOT(P.seen_slot) == EMPTY -> P.phase = WRITE
       :: else -> after_taken_slot()
       fi
     }
   :: d_step { PRODUCER_WRITES -> apply_producers(); tell_producer() }
-  :: d_step { PRODUCER_WRITES && left.lost_replies > 0 ->
-      left.lost_replies = left.lost_replies - 1;
+  :: d_step { PRODUCER_WRITES && lost_replies > 0 ->
+      lost_replies = lost_replies - 1;
       apply_producers()
     }
-  :: d_step { PRODUCER_WRITES && left.crashes > 0 -> apply_producers(); end_producer() }
-  :: d_step { P.phase < FINISHED && left.crashes > 0 -> end_producer() }
+  :: d_step { PRODUCER_WRITES && crashes > 0 -> apply_producers(); end_producer() }
+  :: d_step { P.phase < FINISHED && crashes > 0 -> end_producer() }
   :: d_step { P.phase == DEAD -> P.phase = START }
   od
 }
@@ -410,13 +400,17 @@ inline lose_lease(over) {
   seat.triggers = seat.triggers + 1
 }
 
+/* Whether an acquire raises the lease's epoch. Epochs are not counted: all that matters of one is
+ * whether it is the lease's. */
+#define RAISES_EPOCH (MUTANT != EPOCH_STANDS_STILL)
+
 /* Takes the lease if it is free or has ended. */
 inline acquire() {
   if
   :: !seat.held || seat.until == 0 || (MUTANT == LEASE_TAKEN_EARLY && seat.until <= SKEW + 1) ->
     granted = 1;
     /* L1: an epoch has one owner. */
-    assert(MUTANT != EPOCH_STANDS_STILL || !seat.exists || seat.owner == ME + 1);
+    assert(RAISES_EPOCH || !seat.exists || seat.owner == ME + 1);
     if
     :: seat.held && !seat.deserted -> excuse()
     :: else
@@ -429,10 +423,14 @@ inline acquire() {
     seat.held = 1;
     seat.owner = ME + 1;
     seat.until = LEASE + SKEW;
-    /* The epoch grows, and every other one is lower from now on. */
-    for (w : 0 .. WORKERS - 1) {
-      workers[w].current = 0
-    }
+    if
+    :: RAISES_EPOCH ->
+      /* Every other epoch is lower from now on. */
+      for (w : 0 .. WORKERS - 1) {
+        workers[w].current = 0
+      }
+    :: else
+    fi
   :: else
   fi
 }
@@ -640,7 +638,7 @@ inline look_at_clock() {
 }
 
 inline end_worker() {
-  left.crashes = left.crashes - 1;
+  crashes = crashes - 1;
   if
   :: HOLDS -> excuse()
   :: else
@@ -668,13 +666,13 @@ active [WORKERS] proctype Consuming() {
   :: d_step { IS_DUE -> look_at_clock() }
   :: d_step { W.phase == READ && W.ends > 0 -> read_page(); act_on_page() }
   :: d_step { WORKER_WRITES -> apply_workers(); tell_worker() }
-  :: d_step { WORKER_WRITES && left.lost_replies > 0 ->
-      left.lost_replies = left.lost_replies - 1;
+  :: d_step { WORKER_WRITES && lost_replies > 0 ->
+      lost_replies = lost_replies - 1;
       apply_workers()
     }
-  :: d_step { WORKER_WRITES && left.crashes > 0 -> apply_workers(); end_worker() }
+  :: d_step { WORKER_WRITES && crashes > 0 -> apply_workers(); end_worker() }
   :: d_step { W.phase == DELIVER && !W.handled && W.ends > 0 -> deliver() }
-  :: d_step { W.phase != IDLE && left.crashes > 0 -> end_worker() }
+  :: d_step { W.phase != IDLE && crashes > 0 -> end_worker() }
   od
 }
 
@@ -685,7 +683,7 @@ active [WORKERS] proctype Consuming() {
 inline pass_tick() {
   for (w : 0 .. WORKERS - 1) {
     if
-    :: EXPIRES(w) -> left.expiries = left.expiries - 1; excuse()
+    :: EXPIRES(w) -> expiries = expiries - 1; excuse()
     :: else
     fi;
     if
@@ -706,6 +704,6 @@ inline pass_tick() {
 
 active proctype Time() {
   do
-  :: d_step { EXPIRES(0) + EXPIRES(1) <= left.expiries -> pass_tick() }
+  :: d_step { EXPIRES(0) + EXPIRES(1) <= expiries -> pass_tick() }
   od
 }
