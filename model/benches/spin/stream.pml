@@ -31,7 +31,7 @@
 #define CHECKPOINT_FORGOTTEN 4 /* D2 */
 #define CHECKPOINT_AHEAD 5     /* D3 */
 #define EPOCH_STANDS_STILL 6   /* L1 */
-#define LEASE_TAKEN_EARLY 7    /* L2 */
+#define LEASE_TAKEN_ANYWAY 7   /* L2 */
 #define CHECKPOINT_UNFENCED 8  /* L3 */
 #ifndef MUTANT
 #define MUTANT NONE
@@ -407,7 +407,7 @@ inline lose_lease(over) {
 /* Takes the lease if it is free or has ended. */
 inline acquire() {
   if
-  :: !seat.held || seat.until == 0 || (MUTANT == LEASE_TAKEN_EARLY && seat.until <= SKEW + 1) ->
+  :: !seat.held || seat.until == 0 || MUTANT == LEASE_TAKEN_ANYWAY ->
     granted = 1;
     /* L1: an epoch has one owner. */
     assert(RAISES_EPOCH || !seat.exists || seat.owner == ME + 1);
@@ -446,11 +446,11 @@ inline move_checkpoint() {
       before = seat.checkpoint;
       seat.checkpoint = W.upto + (MUTANT == CHECKPOINT_AHEAD -> 1 : 0);
       assert(seat.checkpoint > before);
+      if
+      :: seat.held -> seat.until = LEASE + SKEW
+      :: else
+      fi;
       judge_passed()
-    :: else
-    fi;
-    if
-    :: seat.held -> seat.until = LEASE + SKEW
     :: else
     fi
   :: else
