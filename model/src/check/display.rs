@@ -35,7 +35,10 @@ impl std::fmt::Display for GroupNo {
 
 impl std::fmt::Display for Run {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "worker {}{}", self.worker, "'".repeat(self.run.into()))
+        match *self {
+            Run::PAST => write!(f, "an earlier worker"),
+            Run { worker, run } => write!(f, "worker {worker}{}", "'".repeat(run.into())),
+        }
     }
 }
 

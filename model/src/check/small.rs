@@ -85,6 +85,11 @@ pub struct Run {
     pub run: u8,
 }
 
+impl Run {
+    /// Any run of a worker that has ended. It takes no step; its late requests only leave its name.
+    pub(super) const PAST: Run = Run { worker: WorkerNo(u8::MAX), run: 1 };
+}
+
 /// The name of an append: the producer, the run if each run is another producer, and the last
 /// event of the batch in the producer's own count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -10,13 +10,10 @@
 //! - **runs** of workers that have ended are one;
 //! - **the order** of the requests under way means nothing.
 
-use super::super::small::{Run, Small, Tick, WorkerNo};
+use super::super::small::{Run, Small, Tick};
 use super::{Flight, Late, Turn, World};
 use crate::ids::Epoch;
 use crate::store::{Free, Guard, Lease, Reply, Request};
-
-/// Any run of a worker that has ended. It takes no step; its late requests only leave its name.
-const PAST: Run = Run { worker: WorkerNo(u8::MAX), run: 1 };
 
 /// A wake counter that the lease has passed, or will not reach.
 const PASSED: u64 = u64::MAX;
@@ -137,7 +134,7 @@ impl Frame<'_> {
     fn run(&self, run: Run) -> Run {
         match self.runs.get(run.worker.index()) {
             Some(&present) if present == run.run => Run { run: 0, ..run },
-            _ => PAST,
+            _ => Run::PAST,
         }
     }
 
@@ -145,7 +142,7 @@ impl Frame<'_> {
         // Nobody asks for the owner or the end of a lease that is free.
         (lease.owner, lease.until) = match lease.active || self.norm.keeps_free {
             true => (self.run(lease.owner), self.end(lease.until)),
-            false => (PAST, Tick(-self.norm.skew)),
+            false => (Run::PAST, Tick(-self.norm.skew)),
         };
         // They are counted from themselves.
         (lease.epoch, lease.beat, lease.wake) = (Epoch(2), 1, 0);
