@@ -19,11 +19,14 @@ mod progress;
 mod protocol;
 mod reduce;
 mod reference;
+mod report;
 mod search;
 mod send;
 mod small;
 mod step;
 mod steps;
+mod supervisor;
+mod task;
 mod trace;
 mod world;
 
@@ -33,9 +36,11 @@ pub use coverage::Coverage;
 pub use describe::{Actor, Words};
 pub use explain::{Told, glossary, story};
 pub use protocol::Protocol;
-pub use search::{Ended, Engine, Progress, Report, Task, Verdict, Watch, check, explore};
+pub use report::{Ended, Progress, Report, Verdict, Watch};
+pub use search::{check, explore};
 pub use small::{
     Count, GroupNo, PartitionNo, ProducerNo, Run, Small, Tick, Token, Window, WorkerNo,
 };
+pub use task::{Engine, Task};
 pub use trace::{Decision, FORMAT, Header, ReplayError, Replayed, Trace, VERSION, replay};
 pub use world::World;

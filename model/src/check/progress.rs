@@ -97,7 +97,7 @@ impl<'a> Outlooks<'a> {
     /// whether it came to an end.
     pub(super) fn close(&mut self, cache: &mut Cache, stop: &dyn Fn() -> bool) -> bool {
         while let Some(&key) = self.keys.get(self.begins.len()) {
-            if self.begins.len() % 1024 == 0 && stop() {
+            if self.begins.len().is_multiple_of(1024) && stop() {
                 return false;
             }
             self.begins.push(self.steps.len() as u32);

@@ -2,201 +2,23 @@
 //! counterexample of each violated invariant.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use serde::Serialize;
 use stateright::{Checker, Model};
 
 use super::action::Action;
-use super::bounds::{Bounds, Clocks};
+use super::bounds::Bounds;
 use super::engine::{
     Cache, Explored, Key, Limits, Scope, Space, Tally, explore as explore_all, nearest,
 };
 use super::progress::{Fate, Outlooks};
-use super::protocol::Protocol;
+use super::report::{Ended, Report, Verdict, Watch};
 use super::steps::Steps;
+use super::supervisor::Supervisor;
+use super::task::{Engine, Task, protocol};
 use super::trace::Trace;
-use crate::design::Design;
 use crate::invariant::Invariant;
-use crate::mutant::Mutant;
-
-/// What to check, and the limits of the search.
-#[derive(Clone, Debug)]
-pub struct Task {
-    /// The name to report.
-    pub name: String,
-    /// The protocol.
-    pub design: Design,
-    /// The size of the world and the faults that may strike it.
-    pub bounds: Bounds,
-    /// What clocks may do.
-    pub clocks: Clocks,
-    /// The invariants to check; see [`Task::applicable`]. Default: all of those.
-    pub checked: Vec<Invariant>,
-    /// The protection that is taken out, if one is; see [`Mutant::is_in_model`]. Default: none.
-    pub mutant: Option<Mutant>,
-    /// Whether to leave out orders of steps that make no difference to any verdict. Default: yes.
-    pub reduced: bool,
-    /// Whether states that differ only in the names of producers, workers or groups are one.
-    /// Default: yes.
-    pub symmetric: bool,
-    /// What searches. Default: the engine of this crate.
-    pub engine: Engine,
-    /// The number of threads of the exhaustive search. Default: the machine's parallelism.
-    pub threads: NonZeroUsize,
-    /// The time after which the search ends early. Default: no limit.
-    pub timeout: Option<Duration>,
-    /// The memory of the process, in bytes, beyond which the search ends early. Default: no limit.
-    pub max_memory: Option<usize>,
-}
-
-impl Task {
-    /// Returns a check of every applicable invariant, with the defaults of each field.
-    #[must_use]
-    pub fn new(name: &str, design: Design, bounds: Bounds, clocks: Clocks) -> Task {
-        Task {
-            name: name.to_owned(),
-            design,
-            bounds,
-            clocks,
-            checked: Task::applicable(clocks),
-            mutant: None,
-            reduced: true,
-            symmetric: true,
-            engine: Engine::Own,
-            threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-            timeout: None,
-            max_memory: None,
-        }
-    }
-
-    /// Returns the invariants that a design can keep under these clocks: all of them, but under
-    /// unbounded clocks not L2, since no design can promise one active worker there.
-    #[must_use]
-    pub fn applicable(clocks: Clocks) -> Vec<Invariant> {
-        let all = Invariant::ALL.iter().copied();
-        all.filter(|&invariant| invariant != Invariant::L2 || clocks == Clocks::Timely).collect()
-    }
-}
-
-/// What searches the states.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Engine {
-    /// The engine of this crate.
-    Own,
-    /// Stateright, as a reference: without symmetry, and without P1.
-    Stateright,
-}
-
-/// The result of a check.
-#[derive(Clone, Debug)]
-pub struct Report {
-    /// What was checked.
-    pub task: Task,
-    /// The number of different states that were reached.
-    pub unique: usize,
-    /// The number of states that were generated, including those reached again.
-    pub generated: usize,
-    /// The number of steps to the states that are farthest from the first.
-    pub depth: usize,
-    /// The number of states without faults on which P1 was judged; 0 if it was not.
-    pub outlooks: usize,
-    /// The duration of the check, including the search for short counterexamples.
-    pub elapsed: Duration,
-    /// The largest amount of memory that the process held, in bytes.
-    pub peak_memory: usize,
-    /// The verdict on each invariant that was checked.
-    pub verdicts: BTreeMap<Invariant, Verdict>,
-    /// The number of kinds of step and outcome that can occur under the design and the bounds.
-    pub reachable_marks: usize,
-    /// The kinds among those that occurred on no path. If there are any, a verdict rests on less
-    /// than it seems to.
-    pub missed_marks: Vec<&'static str>,
-    /// Why the exhaustive search ended.
-    pub ended: Ended,
-}
-
-/// The verdict on an invariant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The invariant holds in every state within the bounds.
-    Holds,
-    /// The invariant does not hold at the end of this trace.
-    Violated(Box<Trace>),
-    /// The search ended before it was exhaustive, and met no violation.
-    Unknown,
-}
-
-/// Why a search ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ended {
-    /// Every state within the bounds was searched.
-    Exhausted,
-    /// The time limit was reached.
-    Timeout,
-    /// The memory limit was reached.
-    Memory,
-    /// The [`Watch`] ended the search.
-    Interrupted,
-    /// A sequence number or an epoch outgrew the world, so some paths were cut short; or there
-    /// were more different components than the engine has numbers for.
-    Outgrown,
-}
-
-impl Report {
-    /// Returns the violated invariants with their counterexamples, the shortest first.
-    #[must_use]
-    pub fn violated(&self) -> Vec<(Invariant, &Trace)> {
-        let mut found: Vec<_> = self
-            .verdicts
-            .iter()
-            .filter_map(|(invariant, verdict)| match verdict {
-                Verdict::Violated(trace) => Some((*invariant, &**trace)),
-                Verdict::Holds | Verdict::Unknown => None,
-            })
-            .collect();
-        found.sort_by_key(|(invariant, trace)| (trace.actions.len(), *invariant));
-        found
-    }
-
-    /// Returns whether the search covered every state within the bounds and every verdict is known.
-    #[must_use]
-    pub fn is_exhaustive(&self) -> bool {
-        self.verdicts.values().all(|verdict| *verdict != Verdict::Unknown)
-            && self.ended == Ended::Exhausted
-    }
-}
-
-/// How far a search has come.
-#[derive(Clone, Copy, Debug)]
-pub struct Progress {
-    /// The number of different states that were reached so far.
-    pub unique: usize,
-    /// The number of states that were generated so far, including those reached again.
-    pub generated: usize,
-    /// The number of steps to the states that are reached now.
-    pub depth: usize,
-    /// The memory that the process holds, in bytes.
-    pub memory: usize,
-    /// Whether this is the search for a short counterexample.
-    pub shortening: bool,
-}
-
-/// Watches a search, and may end it. Closures from [`Progress`] to `bool` are watches.
-pub trait Watch {
-    /// Returns whether the search is to go on. It is called several times a second.
-    fn proceed(&mut self, progress: Progress) -> bool;
-}
-
-impl<F: FnMut(Progress) -> bool> Watch for F {
-    fn proceed(&mut self, progress: Progress) -> bool {
-        self(progress)
-    }
-}
 
 /// Checks a design for every invariant of the task.
 ///
@@ -210,19 +32,6 @@ pub fn check(task: &Task, watch: &mut dyn Watch) -> Report {
         Engine::Own => check_here(task, watch),
         Engine::Stateright => check_with_stateright(task, watch),
     }
-}
-
-/// The protocol to search for a task.
-pub(super) fn protocol(task: &Task, bounds: Bounds, checked: Vec<Invariant>) -> Protocol {
-    let mut protocol = Protocol::new(task.design, bounds, task.clocks, checked);
-    let in_model = task.mutant.is_none_or(Mutant::is_in_model);
-    assert!(in_model, "the checked model does not have what {:?} takes out", task.mutant);
-    protocol.mutant = task.mutant;
-    if task.mutant == Some(Mutant::SkewIgnored) {
-        protocol.rules.skew = 0;
-    }
-    protocol.reduced = task.reduced;
-    protocol
 }
 
 fn check_here(task: &Task, watch: &mut dyn Watch) -> Report {
@@ -393,6 +202,10 @@ fn check_with_stateright(task: &Task, watch: &mut dyn Watch) -> Report {
         checker
     });
     let model = checker.model();
+    let ended = match ended {
+        Ended::Exhausted if model.outgrown.load(Ordering::Relaxed) => Ended::Outgrown,
+        ended => ended,
+    };
     let (reachable_marks, missed_marks) =
         model.coverage.report(&task.design, &task.bounds, task.clocks);
     let found = checker.discoveries();
@@ -417,93 +230,6 @@ fn check_with_stateright(task: &Task, watch: &mut dyn Watch) -> Report {
         reachable_marks,
         missed_marks,
         ended,
-    }
-}
-
-/// Waits for searches, and ends them when a limit is reached.
-struct Supervisor<'a> {
-    began: Instant,
-    peak: usize,
-    timeout: Option<Duration>,
-    max_memory: Option<usize>,
-    /// Whether the watch has ended a search before, and need not say so again.
-    interrupted: bool,
-    watch: &'a mut dyn Watch,
-}
-
-impl<'a> Supervisor<'a> {
-    fn new(task: &Task, watch: &'a mut dyn Watch) -> Self {
-        let (timeout, max_memory) = (task.timeout, task.max_memory);
-        Supervisor {
-            began: Instant::now(),
-            peak: 0,
-            timeout,
-            max_memory,
-            interrupted: false,
-            watch,
-        }
-    }
-
-    /// Lets the search for counterexamples take the time that it needs, though the search before it
-    /// was cut short: what that search found is to be shown. A search on one thread, once for each
-    /// number of faults, meets it again within this time.
-    fn allow_again(&mut self, task: &Task, ended: Ended) {
-        let spent = self.began.elapsed();
-        let again = task.threads.get() as u32 * (u32::from(task.bounds.faults) + 1);
-        match ended {
-            Ended::Timeout | Ended::Interrupted => {
-                self.timeout = Some(spent + spent * again + Duration::from_secs(5));
-            }
-            Ended::Exhausted | Ended::Memory | Ended::Outgrown => {}
-        }
-        self.interrupted = ended == Ended::Interrupted;
-    }
-
-    /// Runs a search on a thread of its own until it is done. Returns what it returns, and why it
-    /// ended.
-    fn run<T: Send>(
-        &mut self,
-        tally: &Tally,
-        shortening: bool,
-        search: impl FnOnce() -> T + Send,
-    ) -> (T, Ended) {
-        let mut ended = Ended::Exhausted;
-        let mut pause = Duration::from_micros(200);
-        std::thread::scope(|scope| {
-            let search = scope.spawn(search);
-            while !search.is_finished() {
-                if let Some(limit) = self.limit(tally, shortening) {
-                    tally.stop.store(true, Ordering::Relaxed);
-                    ended = limit;
-                }
-                std::thread::sleep(pause);
-                pause = (pause * 2).min(Duration::from_millis(50));
-            }
-            self.limit(tally, shortening);
-            (search.join().expect("a search does not panic"), ended)
-        })
-    }
-
-    /// The limit that is reached, if one is.
-    fn limit(&mut self, tally: &Tally, shortening: bool) -> Option<Ended> {
-        let memory = memory_stats::memory_stats().map_or(0, |stats| stats.physical_mem);
-        self.peak = self.peak.max(memory);
-        let progress = Progress {
-            unique: tally.unique.load(Ordering::Relaxed),
-            generated: tally.generated.load(Ordering::Relaxed),
-            depth: tally.depth.load(Ordering::Relaxed),
-            memory,
-            shortening,
-        };
-        if !self.watch.proceed(progress) && !self.interrupted {
-            Some(Ended::Interrupted)
-        } else if self.timeout.is_some_and(|most| self.began.elapsed() > most) {
-            Some(Ended::Timeout)
-        } else if self.max_memory.is_some_and(|most| memory > most) {
-            Some(Ended::Memory)
-        } else {
-            None
-        }
     }
 }
 

@@ -16,7 +16,7 @@ use super::engine::{Cache, Space};
 use super::explain::{Path, Told, story};
 use super::progress::{Fate, Outlooks};
 use super::protocol::Protocol;
-use super::search::{Task, protocol};
+use super::task::{self, Task};
 use super::world::World;
 use crate::design::{AXES, Axis, Design};
 use crate::explanation::Explanation;
@@ -318,7 +318,7 @@ struct Walked {
 }
 
 fn walk(task: &Task, bounds: Bounds, invariant: Invariant, actions: &[Action]) -> Walked {
-    let protocol = protocol(task, bounds, vec![invariant]);
+    let protocol = task::protocol(task, bounds, vec![invariant]);
     let mut world = protocol.untouched();
     let mut walked = Walked { decisions: Vec::new(), told: Vec::new(), explanation: None };
     let mut path = Path::new(&protocol, &world);
@@ -357,7 +357,7 @@ fn explanation(
     if invariant != Invariant::P1 {
         return (!is_safe).then(|| Explanation::new(path, invariant, None, &[]));
     }
-    let unreduced = super::search::protocol(task, bounds, Vec::new()).unreduced();
+    let unreduced = task::protocol(task, bounds, Vec::new()).unreduced();
     let (space, mut cache) = (Space::new(&unreduced), Cache::default());
     let mut outlooks = Outlooks::new(&space);
     let end = unreduced.normal(world);

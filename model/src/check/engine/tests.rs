@@ -5,8 +5,8 @@ use std::num::NonZeroUsize;
 
 use super::super::bounds::{Bounds, Clocks};
 use super::super::protocol::Protocol;
-use super::super::search::Task;
 use super::super::steps::Steps;
+use super::super::task::Task;
 use super::{Cache, Key, Limits, Scope, Space, Tally, explore};
 use crate::design::{Design, NAMED};
 
