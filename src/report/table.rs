@@ -156,6 +156,9 @@ fn engine(reports: &[Report]) -> String {
         let states = HumanCount(judged as u64);
         text.push_str(&format!("P1 was judged on {states} states without faults.\n"));
     }
+    if task.is_some_and(|task| task.bounds.expected == 0 && task.checked.contains(&Invariant::S4)) {
+        text.push_str("S4 says nothing here: no append expects a position (--expected 1).\n");
+    }
     text
 }
 

@@ -3,7 +3,7 @@
 use super::action::{Action, Process, Sight};
 use super::describe::Actor;
 use super::small::{GroupNo, PartitionNo, ProducerNo, Run, Token, WorkerNo};
-use super::world::World;
+use super::world::{Work, World};
 use crate::store::request_words;
 
 /// Shows a producer as a letter, with a prime for its second run.
@@ -134,6 +134,9 @@ impl std::fmt::Debug for World {
             writeln!(f, "{group} in {partition}: {lease}; {waiting} triggers wait")?;
         }
         for (index, producer) in self.producers.iter().enumerate() {
+            if producer.work == Work::Asleep {
+                continue;
+            }
             let process = Process::Producer(ProducerNo(index as u8));
             writeln!(f, "{process}: {:?}", producer.work)?;
         }

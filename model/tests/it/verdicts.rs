@@ -66,6 +66,14 @@ mod late_requests {
     }
 
     #[test]
+    fn three_late_requests_break_nothing_under_any_clock() {
+        let bounds = Bounds { faults: 3, late: 3, ..CALM };
+        assert_holds(&task(R, bounds));
+        let checked = Task::applicable(Clocks::Unbounded);
+        assert_holds(&Task { clocks: Clocks::Unbounded, checked, ..task(R, bounds) });
+    }
+
+    #[test]
     fn a_late_checkpoint_without_a_fence_breaks_l3() {
         let design = Design { checkpoint: Checkpoint::Unconditional, ..R };
         assert_breaks(&task(design, Bounds { faults: 1, late: 1, ..CALM }), Invariant::L3);
