@@ -10,6 +10,7 @@ mod progress;
 mod report;
 mod status;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -42,7 +43,8 @@ fn main() -> ExitCode {
         Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
             let report = miette::Report::new(failure);
-            eprintln!("{report:?}");
+            // If nobody reads it, the exit status still tells.
+            let _ = writeln!(std::io::stderr(), "{report:?}");
             ExitCode::from(UNUSABLE)
         }
     }

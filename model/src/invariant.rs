@@ -15,10 +15,13 @@ pub enum Invariant {
     S2,
     /// If one append was acknowledged before another began, its position is lower.
     S3,
+    /// An append with an expected position is acknowledged only if nothing is acknowledged between
+    /// that position and its own.
+    S4,
     /// Nothing is delivered that was not appended.
     D1,
     /// Positions are delivered in order. A redelivery happens only after a crash, a failed handler
-    /// or a lost lease; the checker has no failing handler.
+    /// or a lost lease.
     D2,
     /// No event at or below the checkpoint, now or later, was never delivered.
     D3,
@@ -39,6 +42,7 @@ impl Invariant {
         Invariant::S1,
         Invariant::S2,
         Invariant::S3,
+        Invariant::S4,
         Invariant::D1,
         Invariant::D2,
         Invariant::D3,
@@ -55,6 +59,7 @@ impl Invariant {
             Invariant::S1 => "S1",
             Invariant::S2 => "S2",
             Invariant::S3 => "S3",
+            Invariant::S4 => "S4",
             Invariant::D1 => "D1",
             Invariant::D2 => "D2",
             Invariant::D3 => "D3",
@@ -72,9 +77,10 @@ impl Invariant {
             Invariant::S1 => "a slot never changes once it is not empty",
             Invariant::S2 => "an event is in at most one slot",
             Invariant::S3 => "an append acknowledged before another began has the lower position",
+            Invariant::S4 => "nothing is acknowledged between an expected position and the append",
             Invariant::D1 => "nothing is delivered that was not appended",
             Invariant::D2 => {
-                "delivery is in order, and repeated only after a crash or a lost lease"
+                "delivery is in order, repeated only after a crash, a failed handler or a lost lease"
             }
             Invariant::D3 => "no event at or below the checkpoint was never delivered",
             Invariant::L1 => "an epoch has one owner, and epochs only grow",

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 pub const FORMAT: &str = "gapless-decisions";
 /// The version in a header: the one that these crates write and read.
 ///
-/// Replaying a log compares its words, so a release that rewords decisions raises the version.
-pub const VERSION: u32 = 1;
+/// Replaying a log compares its words, so a release that rewords decisions raises the version. In
+/// version 2, the checker's world has clocks: its actions and bounds are other ones than in version 1.
+pub const VERSION: u32 = 2;
 
 /// The fields that every line after the header has, whatever its source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -68,8 +68,13 @@ mutants! {
     BlindVoids = "blind-voids", Both, scenario 1;
     /// A lease is taken whatever it shows.
     LeaseTakenAnyway = "lease-taken-anyway", Both, scenario 7;
-    /// A lease is treated as ended before it has. The model, where an unread clock knows no
-    /// length of time, takes the lease whatever it shows.
+    /// An owner counts on its lease for longer than it says in the table.
+    LeaseCountedTwice = "lease-counted-twice", Model, scenario 9;
+    /// An owner counts its lease from the reply, not from the request.
+    LeaseFromReply = "lease-from-reply", Model, scenario 9;
+    /// Nobody allows for clocks that differ.
+    SkewIgnored = "skew-ignored", Model, scenario 9;
+    /// A lease is treated as ended before it has: in the model one tick before.
     LeaseTakenEarly = "lease-taken-early", Both, scenario 9;
     /// An acquire does not raise the epoch.
     EpochStandsStill = "epoch-stands-still", Both;
@@ -105,6 +110,8 @@ mutants! {
     HeadStandsStill = "head-stands-still", Both;
     /// Every increment is applied twice.
     IncrementTwice = "increment-twice", Both, scenario 2;
+    /// An append that expects a position raises whatever head it finds.
+    ExpectationUnguarded = "expectation-unguarded", Model;
     /// Every increment demands a head that never comes, so that its sender tries for ever.
     IncrementNeverSucceeds = "increment-never-succeeds", Model;
     /// An increment does not demand the record that its producer saw.
@@ -119,6 +126,8 @@ mutants! {
     EventHidden = "event-hidden", Both, scenario 1;
     /// A page leaves out the voids.
     VoidsHidden = "voids-hidden", Both;
+    /// A worker that waits at a gap gives its turn back, again and again.
+    GivesUpAtGaps = "gives-up-at-gaps", Model;
     /// A reader takes voids for events.
     VoidsAsEvents = "voids-as-events", Model;
     /// A write whose outcome is unknown is reported as done.
@@ -175,9 +184,14 @@ mod tests {
             .map(|mutant| mutant.name())
             .collect();
         let expected = [
+            "lease-counted-twice",
+            "lease-from-reply",
+            "skew-ignored",
             "lease-unfenced",
             "checkpoint-unknown-as-done",
+            "expectation-unguarded",
             "increment-never-succeeds",
+            "gives-up-at-gaps",
             "voids-as-events",
         ];
         assert_eq!(model_only, expected);

@@ -35,10 +35,10 @@ mod play;
 pub use cluster::Entry;
 pub use engine::EngineKind;
 pub use hunt::{
-    Campaign, CampaignProgress, CampaignReport, Counterexample, FailedSeed, Shrunk, conformance,
-    shrink,
+    Campaign, CampaignProgress, CampaignReport, CheckedFault, Counterexample, FailedSeed, Shrunk,
+    conformance, shrink,
 };
-pub use judge::{Breach, Violation};
+pub use judge::{Breach, Violation, is_judged};
 pub use marks::MARKS;
 pub use plan::{
     Appending, CallKind, ClockPlan, Dice, Direction, FAULTS, Fault, HAPPENINGS, Happening,

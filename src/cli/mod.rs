@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use gapless_model::Invariant;
-use gapless_model::check::{Bounds, Clocks};
+use gapless_model::check::{Bounds, Clocks, Engine};
 
 use sim::SimulationCommand;
 use stream::{AppendArgs, BenchArgs, ConsumeArgs, InitArgs, LookArgs, ReadArgs, ServeArgs};
@@ -88,6 +88,13 @@ pub struct CheckArgs {
     /// Check only this invariant, such as S1; may be repeated [default: all].
     #[arg(long, value_name = "NAME", value_parser = invariant)]
     pub property: Vec<Invariant>,
+    /// What searches the states.
+    #[arg(long, value_enum, default_value_t = EngineArg::Own)]
+    pub engine: EngineArg,
+    /// Search states that differ only in the names of producers, workers or groups one by one,
+    /// and not as one state. Verdicts stay the same.
+    #[arg(long)]
+    pub no_symmetry: bool,
     /// How many threads search [default: the number of cores].
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
@@ -156,9 +163,10 @@ pub enum DesignsCommand {
 /// What clocks may do, on the command line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum ClocksArg {
-    /// A lease's owner knows that the lease has ended before anybody else does.
+    /// Clocks keep the bound on skew, and an owner looks at its clock before it acts.
     Timely,
-    /// Clocks may be wrong by any amount. L2 cannot hold then, and is not checked.
+    /// Clocks break the bound, and an owner may act past the end of its lease. L2 cannot hold
+    /// then, and is not checked.
     Unbounded,
 }
 
@@ -171,15 +179,35 @@ impl From<ClocksArg> for Clocks {
     }
 }
 
+/// What searches, on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum EngineArg {
+    /// The engine of gapless: it knows a state by its content, and finds the shortest
+    /// counterexamples.
+    Own,
+    /// Stateright, as a reference: without symmetry and without P1. It knows a state by a hash, and
+    /// its counterexamples may not be the shortest.
+    Stateright,
+}
+
+impl From<EngineArg> for Engine {
+    fn from(engine: EngineArg) -> Engine {
+        match engine {
+            EngineArg::Own => Engine::Own,
+            EngineArg::Stateright => Engine::Stateright,
+        }
+    }
+}
+
 /// A named set of bounds.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub enum BoundsName {
     /// For a first look: at most a second.
     Tiny,
-    /// For every change: at most ten seconds.
+    /// For every change: some ten seconds.
     #[default]
     Default,
-    /// For a long run: hundreds of millions of states, about 20 bytes each.
+    /// For a long run: two groups, two events a producer, and batches.
     Deep,
 }
 

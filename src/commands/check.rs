@@ -3,7 +3,7 @@
 use std::io::{Write as _, stdout};
 
 use gapless_model::Invariant;
-use gapless_model::check::{Clocks, Report, Task, check, glossary, replay, story as tell};
+use gapless_model::check::{Clocks, Engine, Report, Task, check, glossary, replay, story as tell};
 use gapless_model::design::{Design, NAMED, named};
 
 use super::find_designs;
@@ -38,6 +38,8 @@ pub fn run(args: &CheckArgs) -> Result<Status, Failure> {
     for (name, design) in designs {
         let mut task = Task::new(&name, design, args.bounds.0, clocks);
         task.checked.clone_from(&checked);
+        task.engine = args.engine.into();
+        task.symmetric = !args.no_symmetry;
         task.threads = args.threads.unwrap_or(task.threads);
         task.timeout = args.timeout;
         task.max_memory = args.max_memory;
@@ -58,17 +60,26 @@ pub fn run(args: &CheckArgs) -> Result<Status, Failure> {
 }
 
 fn checked(args: &CheckArgs, clocks: Clocks) -> Result<Vec<Invariant>, Failure> {
-    let applicable = Task::applicable(clocks);
-    if args.property.is_empty() {
-        return Ok(applicable);
-    }
-    match args.property.iter().find(|wanted| !applicable.contains(wanted)) {
-        Some(wanted) => Err(Failure::Usage {
+    let mut checked = Task::applicable(clocks);
+    if let Some(wanted) = args.property.iter().find(|wanted| !checked.contains(wanted)) {
+        return Err(Failure::Usage {
             what: format!("{wanted} cannot be promised under {} clocks", clocks.name()),
             help: "check it with --clocks timely".to_owned(),
-        }),
-        None => Ok(applicable.into_iter().filter(|known| args.property.contains(known)).collect()),
+        });
     }
+    if !args.property.is_empty() {
+        checked.retain(|known| args.property.contains(known));
+    }
+    if Engine::from(args.engine) == Engine::Stateright {
+        if args.property.contains(&Invariant::P1) {
+            return Err(Failure::Usage {
+                what: "Stateright cannot judge P1".to_owned(),
+                help: "check it with --engine own".to_owned(),
+            });
+        }
+        checked.retain(|known| *known != Invariant::P1);
+    }
+    Ok(checked)
 }
 
 fn print(reports: &[Report], args: &CheckArgs) -> Result<(), Failure> {

@@ -126,7 +126,7 @@ fn checked(broken: &Broken) -> Option<Checked> {
     };
     // From the cheapest search to the dearest, until one finds something. Some faults show
     // only under unbounded clocks. Under some mutants epochs grow for ever, so time is limited.
-    let few = Bounds { faults: Bounds::DEFAULT.faults.min(2), ..Bounds::DEFAULT };
+    let few = Bounds { faults: 1, ..Bounds::DEFAULT };
     let searches = [
         (few, Clocks::Timely, 4),
         (few, Clocks::Unbounded, 4),

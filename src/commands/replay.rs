@@ -2,7 +2,8 @@
 
 use std::io::{Write as _, stdout};
 
-use gapless_sim::{Counterexample, Plan, RunReport, shrink};
+use gapless_model::check::{Action, Clocks, Decision};
+use gapless_sim::{CheckedFault, Counterexample, Plan, RunReport, is_judged, shrink};
 use indicatif::ProgressBar;
 use serde_json::Value;
 
@@ -72,6 +73,16 @@ fn play(log: &Input, text: &str, args: &ReplayArgs) -> Result<Status, Failure> {
     let replayed =
         gapless_model::check::replay(text).map_err(|error| Failure::replay(log, &error))?;
     let header = &replayed.header;
+    let (name, invariant) = (&header.name, header.violates);
+    let mut out = stdout().lock();
+    if !is_judged(invariant) {
+        writeln!(
+            out,
+            "{name} against the real adapter: the simulation does not judge {invariant} yet, so \
+             nothing was run"
+        )?;
+        return Ok(Status::Unfinished);
+    }
     let incomplete = |error: serde_json::Error| Failure::Usage {
         what: format!("{log}: line 1: {error}"),
         help: "`design` names a value for each axis; `gapless designs` lists them".to_owned(),
@@ -83,13 +94,12 @@ fn play(log: &Input, text: &str, args: &ReplayArgs) -> Result<Status, Failure> {
         producers: header.bounds.producers,
         events: header.bounds.events,
         batch: header.bounds.batch,
+        expected: header.bounds.expected > 0,
+        partitions: header.bounds.partitions,
         workers: header.bounds.workers,
         groups: header.bounds.groups,
-        faults: replayed
-            .decisions
-            .iter()
-            .filter_map(|decision| decision.line.fault.clone())
-            .collect(),
+        timely: header.clocks == Clocks::Timely,
+        faults: replayed.decisions.iter().filter_map(fault).collect(),
     };
     interrupt::install_handler();
     let bar = ProgressBar::new_spinner();
@@ -99,14 +109,13 @@ fn play(log: &Input, text: &str, args: &ReplayArgs) -> Result<Status, Failure> {
         !interrupt::is_requested()
     });
     bar.finish_and_clear();
-    let mut out = stdout().lock();
-    let (name, invariant) = (&header.name, header.violates);
     let Some((seed, plan, outcome)) = played else {
         writeln!(
             out,
             "{name} against the real adapter: {invariant} was not broken in {SEEDS} runs with the \
              counterexample's processes and kinds of fault"
         )?;
+        write!(out, "{}", obstacles(&replayed.decisions))?;
         // No run followed the counterexample step by step.
         return Ok(Status::Unfinished);
     };
@@ -114,7 +123,8 @@ fn play(log: &Input, text: &str, args: &ReplayArgs) -> Result<Status, Failure> {
     let (plan, outcome) = small.map_or((plan, outcome), |small| (small.plan, small.report));
     let title = format!("{name} breaks {invariant} against the real adapter too (seed {seed})");
     write(args, &title, &outcome)?;
-    writeln!(out, "{title}\n({})\n", simulation::scale(&plan))?;
+    writeln!(out, "{title}\n({})", simulation::scale(&plan))?;
+    writeln!(out, "{}", obstacles(&replayed.decisions))?;
     if let Some(violation) = &outcome.violation {
         write!(out, "{}", run_text::story(violation, &outcome))?;
     }
@@ -131,6 +141,46 @@ fn write(args: &ReplayArgs, title: &str, outcome: &RunReport) -> Result<(), Fail
         files::write(path, &run_text::drawing(title, outcome))?;
     }
     Ok(())
+}
+
+/// The fault that struck in a step, if one did.
+fn fault(decision: &Decision) -> Option<CheckedFault> {
+    match decision.action {
+        Action::Crash { .. } => Some(CheckedFault::Crash),
+        Action::LoseReply { .. } => Some(CheckedFault::LostReply),
+        Action::Delay { .. } => Some(CheckedFault::LateRequest),
+        Action::Depart { .. } => Some(CheckedFault::SlowRequest),
+        Action::StaleRead { .. } => Some(CheckedFault::StaleRead),
+        // Time passes without a fault, unless it ends the lease of an owner that is alive.
+        Action::Tick => decision.line.fault.is_some().then_some(CheckedFault::Expiry),
+        Action::SetClock { .. } => Some(CheckedFault::ClockSet),
+        Action::Fail { .. } => Some(CheckedFault::HandlerFailed),
+        Action::Stop { .. } => Some(CheckedFault::TimeLimit),
+        Action::Twin { .. } => Some(CheckedFault::SecondRun),
+        Action::LoseTrigger { .. } => Some(CheckedFault::LostTrigger),
+        Action::DuplicateTrigger { .. } => Some(CheckedFault::RepeatedTrigger),
+        Action::Begin { .. }
+        | Action::Send { .. }
+        | Action::Arrive { .. }
+        | Action::Land { .. }
+        | Action::Hear { .. }
+        | Action::Restart { .. }
+        | Action::Take { .. }
+        | Action::Deliver { .. }
+        | Action::Clock { .. }
+        | Action::Sweep { .. } => None,
+    }
+}
+
+/// The faults of a counterexample that the simulation has to do without, a line each.
+fn obstacles(decisions: &[Decision]) -> String {
+    let sentence = |decision: &Decision| {
+        let why = fault(decision)?.obstacle()?;
+        let step = decision.line.step;
+        let name = decision.line.fault.as_deref().unwrap_or("fault");
+        Some(format!("the simulation cannot strike with step {step}'s fault `{name}`: {why}\n"))
+    };
+    decisions.iter().filter_map(sentence).collect()
 }
 
 /// The plan in an input: the whole of it, or the first line of a log.

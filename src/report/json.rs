@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gapless_model::check::{Bounds, Clocks, Ended, Report, Trace, Verdict};
+use gapless_model::check::{Bounds, Clocks, Ended, Engine, Report, Trace, Verdict};
 use gapless_model::design::Design;
 use gapless_model::explanation::Explanation;
 use serde::Serialize;
@@ -22,12 +22,15 @@ struct Check<'a> {
     design: &'a Design,
     bounds: &'a Bounds,
     clocks: Clocks,
+    engine: Engine,
+    symmetry: bool,
     unique_states: usize,
     generated_states: usize,
+    /// The states without faults on which P1 was judged; 0 if it was not.
+    p1_states: usize,
     depth: usize,
     seconds: f64,
     peak_memory_bytes: usize,
-    collision_probability: f64,
     ended: Ended,
     exhaustive: bool,
     properties: BTreeMap<&'static str, Property<'a>>,
@@ -57,7 +60,7 @@ struct Counterexample<'a> {
 /// The results as one JSON document.
 pub fn results(reports: &[Report]) -> String {
     let checks = reports.iter().map(check).collect();
-    let results = Results { format: "gapless-check", version: 1, checks };
+    let results = Results { format: "gapless-check", version: 2, checks };
     let text = serde_json::to_string_pretty(&results).unwrap_or_default();
     format!("{text}\n")
 }
@@ -68,12 +71,14 @@ fn check(report: &Report) -> Check<'_> {
         design: &report.task.design,
         bounds: &report.task.bounds,
         clocks: report.task.clocks,
+        engine: report.task.engine,
+        symmetry: report.task.symmetric && report.task.engine == Engine::Own,
         unique_states: report.unique,
         generated_states: report.generated,
+        p1_states: report.outlooks,
         depth: report.depth,
         seconds: report.elapsed.as_secs_f64(),
         peak_memory_bytes: report.peak_memory,
-        collision_probability: report.collision_probability(),
         ended: report.ended,
         exhaustive: report.is_exhaustive(),
         properties: report

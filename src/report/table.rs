@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, Color, Table};
 use gapless_model::Invariant;
-use gapless_model::check::{Ended, Report, Verdict};
+use gapless_model::check::{Ended, Engine, Report, Verdict};
 use gapless_model::design::{Named, named};
 use indicatif::HumanCount;
 
@@ -114,20 +114,50 @@ pub fn legend(reports: &[Report]) -> String {
         .filter(|bound| (bound.get)(bounds) > 0)
         .map(|bound| format!("{} {}", bound.name, (bound.get)(bounds)))
         .collect();
-    let most = reports.iter().map(Report::collision_probability).fold(0.0, f64::max);
+    let length = match report.task.engine {
+        Engine::Own => "the shortest counterexample",
+        Engine::Stateright => "a counterexample",
+    };
     let invariants: Vec<_> =
         report.task.checked.iter().map(|i: &Invariant| format!("{i} {}", i.says())).collect();
     let mut text = format!(
-        "ok: holds in every state · xN: violated, and the shortest counterexample has N steps · ?: unknown\n\
-         Bounds: {}; {} clocks.\n\
-         Probability that a hash collision hid a state: below {most:.0e}.\n\
-         Invariants:",
+        "ok: holds in every state · xN: violated, and {length} has N steps · ?: unknown\n\
+         Bounds: {}; {} clocks.\n",
         listed.join(", "),
         clocks.name(),
     );
+    text.push_str(&engine(reports));
+    text.push_str("Invariants:");
     for invariant in invariants {
         text.push_str("\n  ");
         text.push_str(&invariant);
+    }
+    text
+}
+
+/// What searched, where it is not what usually searches, and on how many states P1 was judged: a
+/// line each.
+fn engine(reports: &[Report]) -> String {
+    let task = reports.first().map(|report| &report.task);
+    let mut text = match task.map(|task| (task.engine, task.symmetric)) {
+        None | Some((Engine::Own, true)) => String::new(),
+        Some((Engine::Own, false)) => {
+            "Without symmetry: states that differ only in names are counted one by one.\n"
+                .to_owned()
+        }
+        Some((Engine::Stateright, _)) => {
+            "Engine: Stateright, as a reference: without symmetry and \
+             without P1. It knows a state by a hash of 64 bits, and a collision can hide a state.\n"
+                .to_owned()
+        }
+    };
+    let judged: usize = reports.iter().map(|report| report.outlooks).sum();
+    if judged > 0 {
+        let states = HumanCount(judged as u64);
+        text.push_str(&format!("P1 was judged on {states} states without faults.\n"));
+    }
+    if task.is_some_and(|task| task.bounds.expected == 0 && task.checked.contains(&Invariant::S4)) {
+        text.push_str("S4 says nothing here: no append expects a position (--expected 1).\n");
     }
     text
 }
@@ -140,7 +170,7 @@ pub fn notes(report: &Report, strict: bool) -> Vec<String> {
         Ended::Timeout => Some("the time limit ended the search"),
         Ended::Memory => Some("the memory limit ended the search"),
         Ended::Interrupted => Some("the search was interrupted"),
-        Ended::Outgrown => Some("sequence numbers grew beyond what the checker has room for"),
+        Ended::Outgrown => Some("a number grew beyond what the checker has room for"),
     };
     if let Some(why) = ended {
         notes.push(format!(
@@ -149,9 +179,11 @@ pub fn notes(report: &Report, strict: bool) -> Vec<String> {
         ));
     }
     if report.violated().iter().any(|(_, trace)| !trace.minimal) {
-        notes.push(
-            "a counterexample may not be the shortest: a limit ended the search for it".to_owned(),
-        );
+        let why = match report.task.engine {
+            Engine::Own => "a limit ended the search for it",
+            Engine::Stateright => "Stateright does not search for it",
+        };
+        notes.push(format!("a counterexample may not be the shortest: {why}"));
     }
     let missed = &report.missed_marks;
     if !missed.is_empty() && (strict || report.violated().is_empty()) {

@@ -35,7 +35,7 @@ fn a_design_that_holds_exits_with_0() {
         .args(["check", "recommended", "--bounds", "tiny"])
         .assert()
         .code(0)
-        .stdout(contains("recommended").and(contains("  ok".repeat(10))));
+        .stdout(contains("recommended").and(contains("  ok".repeat(11))));
 }
 
 #[test]
@@ -184,6 +184,43 @@ fn l2_cannot_be_asked_for_under_unbounded_clocks() {
         .assert()
         .code(2)
         .stderr(contains("--clocks timely"));
+}
+
+#[test]
+fn stateright_searches_the_same_states_and_says_what_it_leaves_out() {
+    let folder = folder();
+    let searched = |json: &str, options: &[&str]| {
+        let path = folder.path().join(json);
+        let command = ["check", "recommended", "--bounds", "tiny", "--json", json];
+        let ran = gapless(folder.path()).args(command).args(options).assert().code(0);
+        let text = fs::read_to_string(path).expect("written");
+        let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let table = String::from_utf8_lossy(&ran.get_output().stdout).into_owned();
+        (json["checks"][0].clone(), table)
+    };
+    let (named, _) = searched("named.json", &["--no-symmetry"]);
+    let (reference, table) = searched("reference.json", &["--engine", "stateright"]);
+    assert_eq!(named["unique-states"], reference["unique-states"]);
+    assert_eq!((&named["engine"], &named["symmetry"]), (&"own".into(), &false.into()));
+    assert_eq!(reference["engine"], "stateright");
+    assert_eq!(reference["properties"]["P1"], serde_json::Value::Null);
+    assert!(table.contains("Engine: Stateright, as a reference"), "{table}");
+    assert!(!table.contains("P1 was judged") && table.contains("without P1"), "{table}");
+    let (usual, table) = searched("usual.json", &[]);
+    assert_eq!((&usual["engine"], &usual["symmetry"]), (&"own".into(), &true.into()));
+    let fewer = |states: &str| usual[states].as_u64() < named[states].as_u64();
+    assert!(fewer("unique-states") && fewer("p1-states"), "{usual} {named}");
+    assert!(table.contains("P1 was judged on"), "{table}");
+}
+
+#[test]
+fn p1_cannot_be_asked_of_stateright() {
+    let folder = folder();
+    gapless(folder.path())
+        .args(["check", "--property", "P1", "--engine", "stateright"])
+        .assert()
+        .code(2)
+        .stderr(contains("cannot judge P1").and(contains("--engine own")));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod commands;
 #[cfg(madsim)]
 mod conformance;
 mod endpoint;
+mod explore;
 mod golden;
 mod pipes;
 mod processes;

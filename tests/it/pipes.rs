@@ -11,12 +11,16 @@ use serde_json::Value;
 
 use crate::commands::{EVENTS, folder, gapless, on, stream};
 
-/// Starts the command on the stream in `s.db`, with its standard streams in pipes.
-fn start(folder: &Path, args: &[&str]) -> Child {
+/// The command on the stream in `s.db`, with its standard streams in pipes.
+fn command(folder: &Path, args: &[&str]) -> std::process::Command {
     let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("gapless"));
     command.args(args).args(["--embedded", "s.db"]).current_dir(folder).env("NO_COLOR", "1");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.spawn().expect("the command starts")
+    command
+}
+
+fn start(folder: &Path, args: &[&str]) -> Child {
+    command(folder, args).spawn().expect("the command starts")
 }
 
 /// Reads one line of a command's output, closes that, and waits for its end: the line, the
@@ -79,6 +83,21 @@ mod closed_output {
         let rest = on(path, &["consume", "--group", "g"]).assert().code(0);
         let rest = positions(&rest.get_output().stdout);
         assert_eq!(rest, (checkpoint + 1..=300).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_log_whose_reader_is_gone_stops_nothing() {
+        let folder = folder();
+        let path = folder.path();
+        on(path, &["init"]).assert().code(0);
+        on(path, &["append"]).write_stdin("1\n2\n3\n").assert().code(0);
+        let mut command = command(path, &["consume", "--group", "g"]);
+        let mut child = command.env("GAPLESS_LOG", "gapless=trace").spawn().expect("it starts");
+        drop(child.stderr.take());
+        let mut out = String::new();
+        child.stdout.take().expect("its output").read_to_string(&mut out).expect("text");
+        assert_eq!(child.wait().expect("it ends").code(), Some(0));
+        assert_eq!((positions(out.as_bytes()).len(), standing(path).1), (3, false));
     }
 
     #[test]

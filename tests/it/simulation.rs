@@ -143,6 +143,25 @@ fn a_failure_begins_with_what_went_wrong_and_ends_with_the_state() {
 }
 
 #[test]
+fn a_counterexample_of_the_checker_is_played_against_the_adapter() {
+    let folder = tempdir().expect("a folder");
+    gapless()
+        .args(["check", "skip-gaps", "--bounds", "tiny", "--property", "D3", "--trace"])
+        .arg(folder.path())
+        .assert()
+        .code(1);
+    let trace = folder.path().join("skip-gaps-D3.ndjson");
+    let played = gapless().arg("replay").arg(&trace).assert().code(1);
+    played.stdout(contains("skip-gaps breaks D3 against the real adapter too"));
+    // Nothing is run for an invariant that no judge of the simulation watches.
+    let text = std::fs::read_to_string(&trace).expect("a log");
+    let unjudged = text.replacen(r#""violates":"D3""#, r#""violates":"S4""#, 1);
+    std::fs::write(&trace, unjudged).expect("it can be written");
+    let refused = gapless().arg("replay").arg(&trace).assert().code(3);
+    refused.stdout(contains("does not judge S4 yet"));
+}
+
+#[test]
 fn a_limit_that_ends_it_exits_3() {
     gapless().args(["sim", "--seeds", "100000", "--time-budget", "1s"]).assert().code(3);
 }
@@ -176,7 +195,7 @@ fn unusable_input_says_what_would_be_right() {
         ("{", "not a plan"),
         ("{\"version\":1}", "missing field"),
         (
-            "{\"format\":\"gapless-decisions\",\"version\":1,\"source\":\"production\"}",
+            "{\"format\":\"gapless-decisions\",\"version\":2,\"source\":\"production\"}",
             "no plan in it",
         ),
     ] {

@@ -28,6 +28,7 @@ const fn keeper(invariant: Invariant) -> (Keeper, &'static str) {
         Invariant::S1 => (Keeper::Store, "a slot is written on condition that it is empty"),
         Invariant::S2 => (Keeper::Store, "a raise demands the record that its producer saw"),
         Invariant::S3 => (Keeper::Store, "one counter gives out every number, once and upwards"),
+        Invariant::S4 => (Keeper::Store, "a raise demands the head that its append expects"),
         Invariant::D1 => (Keeper::Machine, "what is delivered is what a page shows as events"),
         Invariant::D2 => (Keeper::Machine, "a turn reads on from behind what it has delivered"),
         Invariant::D3 => (Keeper::Machine, "a turn stops at a number whose slot is still empty"),
@@ -200,7 +201,7 @@ fn counterexamples_are_as_long_as_is_said() {
 
 #[test]
 fn a_missing_tag_and_one_that_names_nothing_are_found() {
-    let all = "// S1, S2, S3, D1, D2, D3: a\nfn f() {} // L1, L2, L3: b\n// P1: c\n";
+    let all = "// S1, S2, S3, S4, D1, D2, D3: a\nfn f() {} // L1, L2, L3: b\n// P1: c\n";
     let good = [
         ("model/src/store/a.rs", all),
         ("impl/src/wire/b.rs", all),
@@ -209,7 +210,7 @@ fn a_missing_tag_and_one_that_names_nothing_are_found() {
     assert_eq!(untagged(&files(&good)), [""; 0]);
     // A doc comment, a text, and a comment that goes on about it are no tags.
     let none =
-        "/// L3: a\nconst A: &str = \"// L3: a\";\n// As L3: says.\n// S1, S2, S3, L1, L2: b";
+        "/// L3: a\nconst A: &str = \"// L3: a\";\n// As L3: says.\n// S1, S2, S3, S4, L1, L2: b";
     let without = [good[0], ("impl/src/wire/b.rs", none), good[2]];
     let found = untagged(&files(&without));
     assert_eq!(found.len(), 1, "{found:?}");
@@ -228,7 +229,7 @@ fn a_missing_tag_and_one_that_names_nothing_are_found() {
 fn an_invariant_without_a_row_and_a_wrong_line_are_found() {
     let row = |invariant: &Invariant| format!("| **{invariant}** | [it](../model/src/a.rs#L2) |\n");
     let rows: String = Invariant::ALL.iter().map(row).collect();
-    let source = "\n// S1, S2, S3, D1, D2, D3, L1, L2, L3, P1: a\n";
+    let source = "\n// S1, S2, S3, S4, D1, D2, D3, L1, L2, L3, P1: a\n";
     let good = [("docs/invariants.md", rows.as_str()), ("model/src/a.rs", source)];
     assert_eq!(unexplained(&files(&good)), [""; 0]);
     let without = rows.replace("**P1**", "**Q1**");

@@ -61,6 +61,7 @@ impl Wire {
             // S3: the head only rises, so a later append gets a higher number.
             .set(&format!("#head = {next}"));
         if let Some(head) = raise.head {
+            // S4: nothing got a number since the head was the expected one.
             edit = edit.value(":head", number(head.0));
             edit = match head {
                 Seq::ZERO => edit.only_if("attribute_not_exists(#head) OR #head = :head"),

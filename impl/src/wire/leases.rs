@@ -125,7 +125,7 @@ impl Wire {
             Free::EndedBy(time) => {
                 (edit.value(":now", number(time.as_millis())), " OR #expiry <= :now")
             }
-            // It showed no sign of life for its whole length.
+            // It showed no sign of life for its length and twice the skew.
             Free::Unchanged { epoch, beat } => (
                 edit.value(":seenEpoch", number(epoch.0)).value(":seenBeat", number(*beat)),
                 " OR (#epoch = :seenEpoch AND #beat = :seenBeat)",

@@ -72,3 +72,12 @@ impl<V: Vocabulary> Claim<V> {
         }
     }
 }
+
+/// What the checker renames, to tell which claims have the same future.
+#[cfg(feature = "check")]
+impl<V: Vocabulary> Claim<V> {
+    /// Returns the name that is claimed.
+    pub(crate) fn name_mut(&mut self) -> &mut V::Name {
+        &mut self.name
+    }
+}

@@ -385,6 +385,19 @@ impl<V: Vocabulary> Append<V> {
     }
 }
 
+/// What the checker renames, to tell which appends have the same future.
+#[cfg(feature = "check")]
+impl<V: Vocabulary> Append<V> {
+    /// Returns the append's token and, if its producer has one, the producer's name.
+    pub(crate) fn names_mut(&mut self) -> (&mut V::Token, Option<&mut V::Name>) {
+        let name = match &mut self.identity {
+            Identity::Anonymous => None,
+            Identity::Named(session) => Some(&mut session.name),
+        };
+        (&mut self.token, name)
+    }
+}
+
 /// Why a raise was refused.
 enum Refusal {
     /// The raise had been applied before, and gave out this number.

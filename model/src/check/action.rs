@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::small::{GroupNo, ProducerNo, Tick, WorkerNo};
+use super::small::{GroupNo, PartitionNo, ProducerNo, WorkerNo};
 use crate::store::View;
 
 /// A process of the checked world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Process {
-    /// A process that appends.
+    /// A process that appends. The numbers after those of the producers are their second runs.
     Producer(ProducerNo),
     /// A process that consumes.
     Worker(WorkerNo),
@@ -28,7 +28,7 @@ pub enum Action {
         count: u8,
     },
     /// A process sends what it wants, a request or a trigger. A request is applied, and its reply
-    /// arrives.
+    /// arrives, before time passes.
     Send {
         /// The process.
         process: Process,
@@ -38,7 +38,8 @@ pub enum Action {
         /// The process.
         process: Process,
     },
-    /// A process sends its request, which stays under way. The process still wants it.
+    /// A process gives up on its request, a copy of which stays under way. The process still wants
+    /// it.
     Delay {
         /// The process.
         process: Process,
@@ -47,6 +48,21 @@ pub enum Action {
     Arrive {
         /// The request's place among those under way.
         copy: u8,
+    },
+    /// A worker sends a request that takes its time.
+    Depart {
+        /// The worker.
+        worker: WorkerNo,
+    },
+    /// The request that a worker waits for is applied.
+    Land {
+        /// The worker.
+        worker: WorkerNo,
+    },
+    /// The reply that a worker waits for arrives.
+    Hear {
+        /// The worker.
+        worker: WorkerNo,
     },
     /// A worker's read misses something that was written.
     StaleRead {
@@ -67,51 +83,69 @@ pub enum Action {
         /// The producer.
         producer: ProducerNo,
     },
+    /// A second run of a named producer starts while the first is alive.
+    Twin {
+        /// The producer.
+        producer: ProducerNo,
+    },
     /// A worker takes a trigger and begins a turn.
     Take {
         /// The worker.
         worker: WorkerNo,
         /// The trigger's group.
         group: GroupNo,
+        /// The trigger's partition.
+        partition: PartitionNo,
     },
     /// A worker's handler finishes its delivery.
     Deliver {
         /// The worker.
         worker: WorkerNo,
     },
-    /// A worker looks at its clock.
+    /// A worker's handler fails in the middle of a delivery.
+    Fail {
+        /// The worker.
+        worker: WorkerNo,
+        /// The number of slots that were delivered before that.
+        delivered: u8,
+    },
+    /// A worker looks at its clock, because something that it waits for is due.
     Clock {
         /// The worker.
         worker: WorkerNo,
-        /// What the clock shows.
-        now: Tick,
     },
     /// A worker's time runs out.
     Stop {
         /// The worker.
         worker: WorkerNo,
     },
-    /// A group's lease ends by the passing of time.
-    Lapse {
-        /// The group.
-        group: GroupNo,
-        /// Whether the owner, if it is alive, sees that before it acts again.
-        aware: bool,
+    /// Every clock advances by one tick.
+    Tick,
+    /// A worker's clock is set.
+    SetClock {
+        /// The worker.
+        worker: WorkerNo,
+        /// By how many ticks it is ahead of the time of the world afterwards.
+        ahead: u8,
     },
     /// A process's only attempt to send a trigger fails.
     LoseTrigger {
         /// The process.
         process: Process,
     },
-    /// A trigger arrives once more.
+    /// A trigger arrives once more, or an index that is behind shows a lag that is gone.
     DuplicateTrigger {
         /// The trigger's group.
         group: GroupNo,
+        /// The trigger's partition.
+        partition: PartitionNo,
     },
     /// A sweep finds that a group lags, and triggers it.
     Sweep {
         /// The group.
         group: GroupNo,
+        /// The partition.
+        partition: PartitionNo,
     },
 }
 

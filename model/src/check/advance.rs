@@ -1,237 +1,159 @@
-//! What a step leads to: a producer goes on to its next append, a turn ends, a delivery is judged.
+//! What a step leads to: a producer goes on to its next append, a turn ends.
 
 use super::action::Process;
+use super::bounds::Clocks;
 use super::protocol::Protocol;
-use super::small::{Count, GroupNo, ProducerNo, Small, Tick, WorkerNo};
-use super::world::{ACKNOWLEDGED, PARTITION, Producer, Work, World};
-use crate::append::{Answer, Append, Identity, Session, Want};
+use super::small::{Count, ProducerNo, Small, WorkerNo};
+use super::world::{Work, World};
+use crate::append::{Append, Identity, Session, Want};
 use crate::consume::{News, Outcome};
 use crate::design::Busy;
 use crate::ids::{Number, Seq};
-use crate::invariant::Invariant;
-use crate::store::{Record, Slot, Tables};
-use crate::vocabulary::{Page, Seen};
+use crate::store::Record;
 
 // Producers.
-impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>
-    Protocol<P, W, G, S, L>
-{
+impl Protocol {
     /// Moves a producer on once its claim or append has its answer, and judges that answer.
-    pub(super) fn advance_producer(&self, world: &mut World<P, W, G, S, L>, index: usize) {
-        let work = match &world.producers[index].work {
+    pub(super) fn advance_producer(&self, world: &mut World, producer: ProducerNo) {
+        let work = match &world.producers[producer.index()].work {
             Work::Claim(claim) => match claim.record() {
-                Some(record) => self.work_after_claim(world, index, record),
+                Some(record) => self.work_after_claim(world, producer, record),
                 None => return,
             },
             Work::Append(append) => {
                 let Some(answer) = append.answer(&self.rules) else { return };
                 let append = append.clone();
-                self.acknowledge(world, index, &append, answer);
+                let fenced = self.acknowledge(world, producer, &append, answer);
                 match append.wants(&self.rules) {
                     // The append has its answer, and its best-effort trigger is still to be sent.
                     Want::Trigger => return,
-                    Want::Store(_) | Want::Nothing => self.work_after_append(world, index, &append),
+                    Want::Store(_) | Want::Nothing if fenced => Work::Fenced,
+                    Want::Store(_) | Want::Nothing => {
+                        self.work_after_append(world, producer, &append)
+                    }
                 }
             }
-            Work::Between(_) | Work::Finished | Work::Dead => return,
+            Work::Between(_) | Work::Finished | Work::Fenced | Work::Dead | Work::Asleep => return,
         };
-        world.producers[index].work = work;
+        world.producers[producer.index()].work = work;
     }
 
     /// What a run does after it has claimed its name: it resumes the batch that the record names,
     /// or begins the next one.
-    fn work_after_claim(
-        &self,
-        world: &mut World<P, W, G, S, L>,
-        index: usize,
-        record: Record,
-    ) -> Work {
-        let producer = ProducerNo(index as u8);
+    fn work_after_claim(&self, world: &mut World, producer: ProducerNo, record: Record) -> Work {
         let (number, count) = (record.number.0 as u8, record.count as u8);
         let done = number - count;
-        let known = &mut world.producers[index].answered;
+        let known = &mut world.producers[producer.index()].answered;
         *known = (*known).max(done);
-        if number <= *known {
-            return self.between(producer, 0, *known, Some(record));
+        let known = *known;
+        if number <= known {
+            return self.between(world, producer, Some(record));
         }
         let token = self.token(producer, 0, number);
-        let session = Session { name: producer, record, number: Number(number.into()) };
-        let append = Append::resume(PARTITION, token, Count(count), session);
-        Work::Append(append)
+        let name = producer.first();
+        let session = Session { name, record, number: Number(number.into()) };
+        let partition = self.partition_of(producer);
+        Work::Append(Append::resume(partition, token, Count(count), session))
     }
 
     /// What a producer does after its append has its answer.
     fn work_after_append(
         &self,
-        world: &World<P, W, G, S, L>,
-        index: usize,
+        world: &mut World,
+        producer: ProducerNo,
         append: &Append<Small>,
     ) -> Work {
         let record = match append.identity() {
             Identity::Anonymous => None,
             Identity::Named(session) => Some(session.record),
         };
-        let Producer { run, answered, .. } = world.producers[index];
-        self.between(append.token().producer, run, answered, record)
-    }
-
-    /// Takes note of an append's answer, and judges it (S3, P1).
-    fn acknowledge(
-        &self,
-        world: &mut World<P, W, G, S, L>,
-        index: usize,
-        append: &Append<Small>,
-        answer: Answer,
-    ) {
-        let number = append.token().number;
-        world.producers[index].answered = number;
-        let since = world.producers[index].since.take();
-        match answer {
-            Answer::Appended(slot) => {
-                // P1: an acknowledged event that is not in its slot can never be delivered.
-                let held = world.tables.slot(&PARTITION, slot);
-                if !matches!(held, Slot::Events { token, .. } if token == *append.token()) {
-                    world.ghost.broken.insert(Invariant::P1);
-                }
-                let index = slot.0 as usize - 1;
-                if world.ghost.marks[index] & ACKNOWLEDGED == 0 {
-                    world.ghost.marks[index] |= ACKNOWLEDGED;
-                    if since.is_some_and(|since| slot.0 as u8 <= since) {
-                        world.ghost.broken.insert(Invariant::S3);
-                    }
-                }
-            }
-            Answer::Conflict { .. } | Answer::Fenced => world.ghost.refused[index] |= 1 << number,
-        }
+        self.between(world, producer, record)
     }
 }
 
 // Workers.
-impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>
-    Protocol<P, W, G, S, L>
-{
-    /// Tells a worker's turn what happened, and cleans up if that ends its lease or the turn.
-    pub(super) fn tell(
-        &self,
-        world: &mut World<P, W, G, S, L>,
-        worker: WorkerNo,
-        now: Tick,
-        news: News<Small>,
-    ) {
+impl Protocol {
+    /// Tells a worker's turn what happened, by its clock, and cleans up if that ends its lease or
+    /// the turn.
+    pub(super) fn tell(&self, world: &mut World, worker: WorkerNo, news: News<Small>) {
+        let clock = world.clock(worker);
         let Some(turn) = &mut world.workers[worker.index()].turn else { return };
-        let group = turn.group;
-        let cursor = turn.machine.cursor().0 as u8;
-        let held = turn.machine.holds_lease();
-        turn.machine.tell(&self.rules, now, news);
-        turn.machine.rebase(Tick::NOW);
-        let gave_up = held && !turn.machine.holds_lease();
-        if gave_up {
-            turn.late = false;
+        let (group, partition) = (turn.group, turn.partition);
+        let (held, over, epoch) =
+            (turn.machine.holds_lease(), turn.is_over(clock), turn.machine.epoch());
+        // Where clocks are unbounded, a worker that is paused past its lease's end acts by the time
+        // that it last saw.
+        let told = match (&news, over, self.clocks) {
+            (News::Time, _, _) | (_, false, _) | (_, _, Clocks::Timely) => clock,
+            (_, true, Clocks::Unbounded) => (*turn.machine.times_mut().clock).min(clock),
+        };
+        turn.machine.tell(&self.rules, told, news);
+        if held && !turn.machine.holds_lease() {
             turn.delivered = 0;
         }
-        let done = turn.machine.wants(&self.rules).done;
-        if gave_up && done != Some(Outcome::Lost) {
-            // The lease ended as it should, so nothing up to here may be delivered again (D2).
-            let settled = &mut world.ghost.settled[group.index()];
-            *settled = (*settled).max(cursor);
+        let Some(outcome) = turn.machine.wants(&self.rules).done else { return };
+        self.coverage.mark_outcome(outcome);
+        if held && outcome == Outcome::Lost {
+            self.judge_loss(world, group, partition, epoch, over);
         }
-        if let Some(outcome) = done {
-            self.coverage.mark_outcome(outcome);
-            world.workers[worker.index()].turn = None;
-            let comes_back = match (outcome, self.design().busy) {
-                (Outcome::CaughtUp | Outcome::HandedOver, _) => false,
-                (Outcome::GivenBack, _) => true,
-                (Outcome::Busy | Outcome::Lost, Busy::ComeBack) => true,
-                (Outcome::Busy | Outcome::Lost, Busy::Drop) => false,
-            };
-            world.triggers[group.index()] += u8::from(comes_back);
-        }
+        world.workers[worker.index()].turn = None;
+        let comes_back = match (outcome, self.design().busy) {
+            (Outcome::CaughtUp | Outcome::HandedOver, _) => false,
+            (Outcome::GivenBack, _) => true,
+            (Outcome::Busy | Outcome::Lost, Busy::ComeBack) => true,
+            (Outcome::Busy | Outcome::Lost, Busy::Drop) => false,
+        };
+        let seat = world.seat_index(group, partition);
+        world.triggers[seat] += u8::from(comes_back);
     }
 
     /// Ends a process. A worker's trigger comes back where triggers are durable.
-    pub(super) fn crash(&self, world: &mut World<P, W, G, S, L>, process: Process) {
+    pub(super) fn crash(&self, world: &mut World, process: Process) {
         match process {
             Process::Producer(producer) => {
-                let named = self.named();
-                let Producer { work, run, answered, since } =
-                    &mut world.producers[producer.index()];
-                *work = Work::Dead;
-                // The run that was told that an append was refused is gone.
-                world.ghost.refused[producer.index()] = 0;
+                let (named, name) = (self.named(), producer.first());
+                let run = &mut world.producers[producer.index()];
+                run.work = Work::Dead;
+                run.expected = None;
                 if named {
                     // The next run knows only what the record says.
-                    *answered = 0;
+                    run.answered = 0;
                 } else {
                     // The next run is another producer, and appends again what has no answer.
-                    *run += 1;
-                    *since = None;
+                    run.run += 1;
+                }
+                let log = &mut world.logs[self.partition_of(producer).index()];
+                log.forget_refusals(name);
+                if !named {
+                    log.began[name.index()] = None;
                 }
             }
             Process::Worker(worker) => {
-                let worker = &mut world.workers[worker.index()];
-                worker.run += 1;
-                if let Some(turn) = worker.turn.take()
-                    && self.durable()
-                {
-                    world.triggers[turn.group.index()] += 1;
-                }
+                world.workers[worker.index()].run += 1;
+                self.fail(world, worker);
             }
         }
     }
 
-    /// Gives a delivery's events to the handler, and judges each slot.
-    pub(super) fn deliver(&self, world: &mut World<P, W, G, S, L>, worker: WorkerNo) {
-        let owner = world.owner(worker);
+    /// Drops a worker's turn, because its handler failed or its process died. The lease is left to
+    /// end, and what was delivered and is not finished may be delivered again (D2).
+    pub(super) fn fail(&self, world: &mut World, worker: WorkerNo) {
+        let Some(turn) = world.workers[worker.index()].turn.take() else { return };
+        let seat = world.seat_index(turn.group, turn.partition);
+        if turn.machine.holds_lease() {
+            world.seats[seat].excuse();
+        }
+        world.triggers[seat] += u8::from(self.durable());
+    }
+
+    /// Hands the first `most` slots of a delivery to the handler, and judges each.
+    pub(super) fn deliver(&self, world: &mut World, worker: WorkerNo, most: u8) {
         let Some(turn) = &world.workers[worker.index()].turn else { return };
         let Some(delivery) = turn.machine.wants(&self.rules).deliver else { return };
-        let (group, epoch) = (turn.group, delivery.epoch);
-        let (after, upto, page) = (delivery.after.0, delivery.upto.0, *delivery.page);
-        let mut last = turn.delivered;
-        let current = world
-            .lease(group)
-            .is_some_and(|lease| lease.active && lease.owner == owner && lease.epoch == epoch);
-        for slot in after + 1..=upto {
-            if page.seen(Seq(slot)) != Seen::Events {
-                continue;
-            }
-            judge_delivery(world, group, slot as u8, last, current);
-            world.ghost.marks[slot as usize - 1] |= 1 << group.0;
-            last = slot as u8;
+        let (group, partition, page) = (turn.group, turn.partition, *delivery.page);
+        let last = delivery.upto.0.min(delivery.after.0 + u64::from(most));
+        for slot in delivery.after.0 + 1..=last {
+            self.judge_delivery(world, worker, group, partition, Seq(slot), &page);
         }
-        if let Some(turn) = &mut world.workers[worker.index()].turn {
-            turn.delivered = last;
-        }
-    }
-}
-
-/// Judges the delivery of one slot (D1, D2). `last` is the slot that was delivered before it under
-/// the same lease; `current` says whether that lease is still the latest.
-fn judge_delivery<
-    const P: usize,
-    const W: usize,
-    const G: usize,
-    const S: usize,
-    const L: usize,
->(
-    world: &mut World<P, W, G, S, L>,
-    group: GroupNo,
-    slot: u8,
-    last: u8,
-    current: bool,
-) {
-    let appended = match world.tables.slot(&PARTITION, Seq(slot.into())) {
-        Slot::Events { token, .. } => !world.was_refused(token),
-        Slot::Void | Slot::Empty => false,
-    };
-    if !appended {
-        world.ghost.broken.insert(Invariant::D1);
-    }
-    let delivered = |slot: usize| world.was_delivered(group.index(), slot);
-    let again = delivered(slot.into());
-    let overtaken = (usize::from(slot) + 1..=S).any(delivered);
-    let settled = slot <= world.ghost.settled[group.index()];
-    // A redelivery under a lost lease is no violation: the handler gets the epoch as a fence.
-    if slot <= last || (overtaken && !again) || (again && settled && current) {
-        world.ghost.broken.insert(Invariant::D2);
     }
 }

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 pub enum Clocks {
     /// Clocks keep the bound on skew, and no process is paused between looking at its clock and
-    /// acting: a lease's owner knows that the lease has ended before any other worker does.
+    /// acting.
     Timely,
-    /// Clocks show any time, and an owner may be paused past the end of its lease.
+    /// Clocks break the bound, and an owner may act past the end of its lease without a look at its
+    /// clock.
     Unbounded,
 }
 
@@ -37,7 +38,7 @@ macro_rules! bounds {
         impl Bounds {
             /// Bounds for tests. A check takes a second or less.
             pub const TINY: Bounds = Bounds { $($field: $tiny),+ };
-            /// Bounds for every change. A check takes ten seconds or less.
+            /// Bounds for every change: every kind of fault, two in all. A check takes seconds.
             pub const DEFAULT: Bounds = Bounds { $($field: $default),+ };
             /// Two groups, two events a producer and batches. A check reaches hundreds of millions
             /// of states, at some twenty bytes each.
@@ -72,7 +73,7 @@ pub struct Bound {
 }
 
 bounds! {
-    /// The number of producers.
+    /// The number of producers. They take turns among the partitions.
     producers = "producers": 1..=4, [2, 2, 2];
     /// The number of events that each producer appends.
     events = "events": 1..=4, [1, 1, 2];
@@ -83,26 +84,37 @@ bounds! {
     /// The number of workers.
     workers = "workers": 1..=4, [2, 2, 2];
     /// The number of groups.
-    groups = "groups": 1..=2, [1, 1, 2];
+    groups = "groups": 1..=3, [1, 1, 2];
+    /// The number of partitions.
+    partitions = "partitions": 1..=3, [1, 1, 1];
+    /// By how many ticks a worker's clock may be ahead of another's. A lease lasts two ticks.
+    skew = "skew": 0..=2, [1, 1, 1];
     /// The number of faults of all kinds together.
-    faults = "faults": 0..=20, [1, 3, 1];
+    faults = "faults": 0..=20, [1, 2, 1];
     /// Crashes of a process, between any two steps or before a reply arrives.
     crashes = "crashes": 0..=4, [1, 1, 1];
     /// Requests that are applied and whose reply is lost, so that the sender repeats them.
     lost_replies = "lost-replies": 0..=4, [1, 1, 1];
     /// Requests of which a copy arrives at any later time, even after the sender's death.
-    late = "late": 0..=2, [1, 1, 1];
+    late = "late": 0..=4, [1, 1, 1];
+    /// Requests of a worker that take their time until they are applied, or until they are heard of.
+    slow = "slow": 0..=4, [1, 1, 1];
     /// Reads that miss something already written, where the design's reads may.
     stale = "stale": 0..=4, [1, 1, 1];
-    /// Leases that end while their owner is alive.
+    /// Leases that end, by their owner's clock, while the owner is alive.
     expiries = "expiries": 0..=4, [1, 1, 1];
+    /// Clocks that are set, or that drift, within the bound on skew. Where clocks are unbounded,
+    /// beyond it by the length of a lease.
+    clock_steps = "clock-steps": 0..=4, [1, 1, 1];
+    /// Handlers that fail, perhaps in the middle of a delivery.
+    failures = "failures": 0..=4, [1, 1, 1];
     /// Turns whose worker runs out of time.
     handovers = "handovers": 0..=4, [1, 1, 1];
-    /// Renewals while a handler works or a worker waits at a gap.
-    renewals = "renewals": 0..=4, [1, 1, 1];
+    /// Named producers that run twice at once.
+    twins = "twins": 0..=2, [1, 1, 1];
     /// Triggers that are lost, where the design does not make them durable.
     lost_triggers = "lost-triggers": 0..=4, [1, 1, 1];
-    /// Triggers that arrive twice.
+    /// Triggers that arrive twice, or from an index that is behind.
     duplicate_triggers = "duplicate-triggers": 0..=4, [1, 1, 1];
 }
 

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::action::{Action, Process};
 use super::bounds::{Bounds, Clocks};
-use super::small::Small;
+use super::small::{Small, Tick, WorkerNo};
 use super::world::World;
 use crate::consume::Outcome;
 use crate::design::{
     Acquire, Checkpoint, Design, Expiry, Gap, Handover, Increment, Producer, Read, Release,
     SlotWrite, Trigger,
 };
-use crate::store::{Guard, Reply, Request, Slot};
+use crate::store::{Guard, Head, Lease, Raise, Reply, Request, Slot};
 use crate::vocabulary::Page;
 
 /// Whether a mark can be reached at all, under a design, its bounds and the clocks.
@@ -58,6 +58,7 @@ marks! {
     Raised = "raise: a number given out" if APART;
     RaiseRaced = "raise: lost a race" if |d, b, _| d.increment == Increment::CompareAndSet && b.producers > 1 && b.expected == 0;
     RaiseOwn = "raise: met its own effect" if |d, b, _| APART(d, b, Clocks::Timely) && can_lose(b) && (d.producer == Producer::Named || b.expected > 0);
+    RaiseFenced = "raise: another run has claimed the producer's name" if |d, b, _| APART(d, b, Clocks::Timely) && NAMED(d, b, Clocks::Timely) && b.faults > 0 && b.twins > 0 && b.expected == 0;
     RaiseConflict = "raise: the head was not the expected one" if |d, b, _| APART(d, b, Clocks::Timely) && b.expected > 0 && b.producers > 1;
     Claimed = "claim: a producer's epoch raised" if NAMED;
     ClaimRepeated = "claim: met another claim" if |d, b, _| NAMED(d, b, Clocks::Timely) && can_lose(b);
@@ -84,8 +85,8 @@ marks! {
     Checkpointed = "checkpoint: moved" if ALWAYS;
     CheckpointOwn = "checkpoint: met its own effect" if |d, b, _| d.checkpoint == Checkpoint::EpochForward && can_lose(b);
     CheckpointFenced = "checkpoint: fenced out" if |d, b, c| FENCED(d, b, c) && can_end(b) && c == Clocks::Unbounded && b.workers > 1;
-    Renewed = "renew: the lease extended" if |_, b, _| b.faults > 0 && b.renewals > 0;
-    RenewFenced = "renew: fenced out" if |d, b, c| FENCED(d, b, c) && can_end(b) && c == Clocks::Unbounded && b.renewals > 0 && b.faults > 1 && b.workers > 1;
+    Renewed = "renew: the lease extended" if ALWAYS;
+    RenewFenced = "renew: fenced out" if |d, b, c| FENCED(d, b, c) && can_end(b) && c == Clocks::Unbounded && b.faults > 1 && b.workers > 1;
     Released = "release: the lease given up" if ALWAYS;
     ReleaseOwn = "release: met its own effect" if |d, b, _| can_lose(b) && d.release != Release::NextEmpty;
     ReleaseOwnGuarded = "release: met its own effect, guarded by an empty slot" if |d, b, _| can_lose(b) && d.release == Release::NextEmpty;
@@ -104,12 +105,17 @@ marks! {
     WorkerCrashed = "fault: a worker crashed" if |_, b, _| crashes(b);
     CrashedApplied = "fault: a crash before the reply arrived" if |_, b, _| crashes(b);
     Restarted = "fault: a producer restarted" if |_, b, _| crashes(b);
+    Twin = "fault: a producer ran twice at once" if |d, b, _| NAMED(d, b, Clocks::Timely) && b.faults > 0 && b.twins > 0;
+    Slow = "fault: a request took its time" if |_, b, _| b.faults > 0 && b.slow > 0;
+    ClockSet = "fault: a clock was set" if |_, b, c| b.faults > 0 && b.clock_steps > 0 && (b.skew > 0 || c == Clocks::Unbounded);
+    Failed = "fault: a handler failed at once" if |_, b, _| b.faults > 0 && b.failures > 0;
+    FailedHalfway = "fault: a handler failed after a part" if |_, b, _| b.faults > 0 && b.failures > 0;
     ReplyLost = "fault: a reply lost" if |_, b, _| b.faults > 0 && b.lost_replies > 0;
     Late = "fault: a request arrived late" if |_, b, _| b.faults > 0 && b.late > 0;
     Stale = "fault: a stale read" if |d, b, _| d.read != Read::Consistent && b.faults > 0 && b.stale > 0;
     Lapsed = "time: a dead worker's lease ended" if |_, b, _| crashes(b);
-    LapsedAware = "fault: a lease ended, and its owner knew" if |_, b, _| can_end(b);
-    LapsedUnaware = "fault: a lease ended, and its owner did not know" if |_, b, c| can_end(b) && c == Clocks::Unbounded;
+    LapsedAware = "fault: a lease ended, and its owner saw that" if |_, b, _| can_end(b);
+    LapsedUnaware = "fault: an owner acted past the end of its lease" if |_, b, c| can_end(b) && c == Clocks::Unbounded;
     Waited = "time: a grace period ended" if |d, b, _| d.gap != Gap::Skip && gaps(d, b);
     Watched = "time: a lease watched for its whole length" if |d, b, _| d.expiry == Expiry::Observer && CONDITIONAL(d, b, Clocks::Timely) && b.workers > 1;
     TriggerLost = "fault: a trigger lost" if |d, b, _| matches!(d.trigger, Trigger::BestEffort | Trigger::Sweep) && b.faults > 0 && b.lost_triggers > 0;
@@ -155,7 +161,7 @@ impl Coverage {
     }
 
     /// Marks what an action is, whatever its outcome.
-    pub(super) fn mark_action(&self, action: Action) {
+    pub(super) fn mark_action(&self, world: &World, action: Action) {
         match action {
             Action::Crash { process, applied } => {
                 self.mark(match process {
@@ -170,26 +176,63 @@ impl Coverage {
             Action::Arrive { .. } => self.mark(Mark::Late),
             Action::StaleRead { .. } => self.mark(Mark::Stale),
             Action::Restart { .. } => self.mark(Mark::Restarted),
+            Action::Twin { .. } => self.mark(Mark::Twin),
+            Action::Depart { .. } => self.mark(Mark::Slow),
             Action::Deliver { .. } => self.mark(Mark::Delivered),
-            Action::Clock { now, .. } => match now {
-                super::small::Tick::GRACE => self.mark(Mark::Waited),
-                super::small::Tick::LEASE => self.mark(Mark::Watched),
-                _ => {}
-            },
-            Action::Lapse { aware: true, .. } => self.mark(Mark::LapsedAware),
-            Action::Lapse { aware: false, .. } => {
-                self.mark(Mark::Lapsed);
-                self.mark(Mark::LapsedUnaware);
-            }
+            Action::Fail { delivered: 0, .. } => self.mark(Mark::Failed),
+            Action::Fail { .. } => self.mark(Mark::FailedHalfway),
+            Action::Clock { worker } => self.mark_look(world, worker),
+            Action::Tick => self.mark_tick(world),
+            Action::SetClock { .. } => self.mark(Mark::ClockSet),
             Action::LoseTrigger { .. } => self.mark(Mark::TriggerLost),
             Action::DuplicateTrigger { .. } => self.mark(Mark::TriggerTwice),
             Action::Sweep { .. } => self.mark(Mark::Swept),
             Action::Begin { .. }
             | Action::Send { .. }
             | Action::Delay { .. }
+            | Action::Land { .. }
+            | Action::Hear { .. }
             | Action::Take { .. }
             | Action::Stop { .. } => {}
         }
+    }
+
+    /// Marks what a worker's look at its clock is for.
+    fn mark_look(&self, world: &World, worker: WorkerNo) {
+        let clock = world.clock(worker);
+        let Some(turn) = &world.workers[worker.index()].turn else { return };
+        if turn.is_over(clock) {
+            self.mark(Mark::LapsedAware);
+        } else if !turn.machine.holds_lease() {
+            self.mark(Mark::Watched);
+        } else if turn.machine.waits_at_gap() {
+            self.mark(Mark::Waited);
+        }
+    }
+
+    /// Marks whose lease the next tick ends.
+    fn mark_tick(&self, world: &World) {
+        let next = Tick(world.now.0 + 1);
+        for seat in &world.seats {
+            let ends = |lease: &&Lease<Small>| lease.active && lease.until == next;
+            let Some(lease) = seat.lease.as_ref().filter(ends) else { continue };
+            let owner = world.workers.get(lease.owner.worker.index());
+            let lives = owner.is_some_and(|worker| worker.run == lease.owner.run);
+            if !lives {
+                self.mark(Mark::Lapsed);
+            }
+        }
+    }
+
+    /// Marks that a worker acts although its lease has ended by its clock.
+    pub(super) fn mark_paused(&self) {
+        self.mark(Mark::LapsedUnaware);
+    }
+
+    /// Marks that a lease was taken, from what it was before.
+    pub(super) fn mark_acquired(&self, before: Option<&Lease<Small>>) {
+        let held = before.is_some_and(|lease| lease.active);
+        self.mark(if held { Mark::AcquiredEnded } else { Mark::AcquiredFree });
     }
 
     /// Marks how a turn ended.
@@ -205,22 +248,14 @@ impl Coverage {
 }
 
 impl Coverage {
-    /// Marks what a request and its reply are. `process` is `None` if no process gets the reply.
-    pub(super) fn mark_reply<
-        const P: usize,
-        const W: usize,
-        const G: usize,
-        const S: usize,
-        const L: usize,
-    >(
+    /// Marks what a request of a process and the reply that it hears are.
+    pub(super) fn mark_reply(
         &self,
-        process: Option<Process>,
-        world: &World<P, W, G, S, L>,
+        world: &World,
+        process: Process,
         request: &Request<Small>,
         reply: &Reply<Small>,
     ) {
-        // A reply that reaches no process is not the outcome of a step.
-        let Some(process) = process else { return };
         if let Some(mark) = reply_mark(process, world, request, reply) {
             self.mark(mark);
         }
@@ -228,9 +263,9 @@ impl Coverage {
 }
 
 /// The mark of a request and its reply.
-fn reply_mark<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
+fn reply_mark(
     process: Process,
-    world: &World<P, W, G, S, L>,
+    world: &World,
     request: &Request<Small>,
     reply: &Reply<Small>,
 ) -> Option<Mark> {
@@ -246,6 +281,7 @@ fn reply_mark<const P: usize, const W: usize, const G: usize, const S: usize, co
                 (true, _) => Mark::RaiseOwn,
                 (false, Some(_)) => Mark::RaiseConflict,
                 (false, None) if is_expecting(world, process) => Mark::RaiseConflict,
+                (false, None) if is_fenced(raise, old) => Mark::RaiseFenced,
                 (false, None) => Mark::RaiseRaced,
             }
         }
@@ -275,8 +311,6 @@ fn reply_mark<const P: usize, const W: usize, const G: usize, const S: usize, co
         },
         (Request::ReadLease { .. }, _) => Mark::Looked,
         (Request::SetLease { .. }, _) => Mark::SetLease,
-        (Request::Acquire { .. }, Reply::Leased(lease)) if lease.epoch.0 > 1 => Mark::AcquiredEnded,
-        (Request::Acquire { .. }, Reply::Leased(_)) => Mark::AcquiredFree,
         (Request::Acquire { owner, .. }, Reply::Refused { lease: Some(lease), .. }) => {
             if lease.owner == *owner { Mark::AcquiredOwn } else { Mark::AcquireBusy }
         }
@@ -304,11 +338,16 @@ fn reply_mark<const P: usize, const W: usize, const G: usize, const S: usize, co
     })
 }
 
+/// Whether another run of the producer has claimed its record since.
+fn is_fenced(raise: &Raise<Small>, old: &Head<Small>) -> bool {
+    raise
+        .record
+        .as_ref()
+        .is_some_and(|keep| old.record.is_none_or(|record| record.epoch != keep.seen.epoch))
+}
+
 /// Whether the process is a producer whose append expects a certain head.
-fn is_expecting<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
-    world: &World<P, W, G, S, L>,
-    process: Process,
-) -> bool {
+fn is_expecting(world: &World, process: Process) -> bool {
     match process {
         Process::Producer(producer) => match &world.producers[producer.index()].work {
             super::world::Work::Append(append) => append.expects_head(),

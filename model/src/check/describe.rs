@@ -1,16 +1,19 @@
-//! Steps and states in words: those of the decision log, and shorter ones for the Explorer.
+//! Steps and states in the words of the decision log.
 
 use std::fmt::Write as _;
 
 use super::action::{Action, Process, Sight};
 use super::protocol::Protocol;
-use super::small::{GroupNo, ProducerNo, Run, Tick, Token, WorkerNo};
-use super::world::{ACKNOWLEDGED, PARTITION, World};
-use crate::design::Producer;
+use super::small::{GroupNo, PartitionNo, ProducerNo, Small, WorkerNo};
+use super::steps::expiries;
+use super::world::{Flight, Late, World};
+use crate::consume::News;
+use crate::ids::Seq;
 use crate::store::{
-    Tables, View, apply, lease_words, record_words, reply_words, request_words, slot_words,
+    Lease, Reply, Request, View, apply, lease_words, record_words, reply_words, request_words,
+    slot_words,
 };
-use crate::vocabulary::{Page, Seen};
+use crate::vocabulary::{Page, Seen, Time};
 
 /// One step in the words of the decision log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,163 +51,52 @@ pub enum Actor {
     World,
 }
 
-impl std::fmt::Display for ProducerNo {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", char::from(b'A' + self.0))
-    }
-}
-
-impl std::fmt::Display for WorkerNo {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0 + 1)
-    }
-}
-
-impl std::fmt::Display for GroupNo {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "g{}", self.0 + 1)
-    }
-}
-
-impl std::fmt::Display for Run {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "worker {}{}", self.worker, "'".repeat(self.run.into()))
-    }
-}
-
-/// Shows an event as its producer's letter and number, with a prime for each run before this one.
-impl std::fmt::Display for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}{}{}", self.producer, self.number, "'".repeat(self.run.into()))
-    }
-}
-
-impl std::fmt::Display for Process {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Process::Producer(producer) => write!(f, "producer {producer}"),
-            Process::Worker(worker) => write!(f, "worker {worker}"),
-        }
-    }
-}
-
-impl std::fmt::Display for Actor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Actor::Process(process) => process.fmt(f),
-            Actor::World => f.write_str("world"),
-        }
-    }
-}
-
-/// Shows an action without its state, for Stateright's Explorer. [`Protocol::words`] says more.
-impl std::fmt::Display for Action {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Action::Begin { producer, count } => {
-                write!(f, "producer {producer} begins to append a batch of {count}")
-            }
-            Action::Send { process } => write!(f, "{process} sends what it wants"),
-            Action::LoseReply { process } => {
-                write!(f, "{process} sends its request, and the reply is lost")
-            }
-            Action::Delay { process } => {
-                write!(f, "{process} sends its request, which stays under way")
-            }
-            Action::Arrive { copy } => write!(f, "late request {} arrives", copy + 1),
-            Action::StaleRead { worker, view: Sight::Before(slot) } => {
-                write!(f, "worker {worker} reads, and sees nothing from slot {slot} on")
-            }
-            Action::StaleRead { worker, view: Sight::Without(slot) } => {
-                write!(f, "worker {worker} reads, and does not see slot {slot}")
-            }
-            Action::Crash { process, applied: true } => {
-                write!(f, "{process} sends its request, and crashes before the reply")
-            }
-            Action::Crash { process, applied: false } => write!(f, "{process} crashes"),
-            Action::Restart { producer } => write!(f, "producer {producer} runs again"),
-            Action::Take { worker, group } => {
-                write!(f, "worker {worker} takes a trigger of {group}")
-            }
-            Action::Deliver { worker } => write!(f, "worker {worker} delivers"),
-            Action::Clock { worker, now } => match *now {
-                Tick::RENEW => write!(f, "worker {worker} sees that it should renew its lease"),
-                Tick::GRACE => write!(f, "worker {worker} has waited long enough at the gap"),
-                _ => write!(f, "worker {worker} sees that a lease has ended"),
-            },
-            Action::Stop { worker } => write!(f, "worker {worker} runs out of time"),
-            Action::Lapse { group, aware: true } => {
-                write!(f, "the lease of {group} ends, and its owner knows")
-            }
-            Action::Lapse { group, aware: false } => write!(f, "the lease of {group} ends"),
-            Action::LoseTrigger { process } => write!(f, "{process} fails to send a trigger"),
-            Action::DuplicateTrigger { group } => write!(f, "a trigger of {group} arrives again"),
-            Action::Sweep { group } => write!(f, "a sweep finds that {group} lags"),
-        }
-    }
-}
-
-/// Shows a state for people: what the tables hold, and what each process is about to do.
-impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize> std::fmt::Debug
-    for World<P, W, G, S, L>
-{
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "{}", self.slots_line())?;
-        for group in (0..G as u8).map(GroupNo) {
-            let waiting = self.triggers[group.index()];
-            let lease = lease_words(self.lease(group).as_ref());
-            writeln!(f, "{group}: {lease}; {waiting} triggers wait")?;
-        }
-        for (index, producer) in self.producers.iter().enumerate() {
-            writeln!(f, "producer {}: {:?}", ProducerNo(index as u8), producer.work)?;
-        }
-        for (index, worker) in self.workers.iter().enumerate() {
-            write!(f, "worker {}: ", WorkerNo(index as u8))?;
-            match &worker.turn {
-                Some(turn) => {
-                    let late = if turn.late { " (its lease has ended)" } else { "" };
-                    writeln!(f, "for {}{late} {:?}", turn.group, turn.machine)?;
-                }
-                None => writeln!(f, "idle")?,
-            }
-        }
-        for request in self.under_way.iter().flatten() {
-            writeln!(f, "under way: {}", request_words(request))?;
-        }
-        write!(f, "left: {:?}", self.left)
-    }
-}
-
-impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>
-    World<P, W, G, S, L>
-{
+impl World {
     /// The head and the slots. An asterisk marks a slot that was acknowledged.
-    fn slots_line(&self) -> String {
-        let head = self.tables.head(&PARTITION);
-        let tail = self.tables.tail(&PARTITION).max(head).0 as usize;
-        let mut text = format!("head {head} [");
-        for slot in 1..=tail.min(S) {
-            let content = self.tables.slot(&PARTITION, crate::ids::Seq(slot as u64));
-            let acknowledged = self.ghost.marks[slot - 1] & ACKNOWLEDGED != 0;
-            let _ = write!(text, " {}", slot_words(&content));
-            if acknowledged {
+    pub(super) fn slots_line(&self, partition: PartitionNo) -> String {
+        let log = self.log(partition);
+        let mut text = format!("head {} [", log.head);
+        for slot in 1..=log.len().max(log.head.0) {
+            let _ = write!(text, " {}", slot_words(log.slot(Seq(slot))));
+            if log.was_acknowledged(slot) {
                 text.push('*');
             }
         }
         text.push_str(" ]");
         text
     }
+
+    /// A lease in words, its end counted from the present.
+    pub(super) fn lease_words(&self, group: GroupNo, partition: PartitionNo) -> String {
+        let lease = self.lease(group, partition).cloned();
+        lease_words(lease.map(|lease| self.at_present(lease)).as_ref())
+    }
+
+    fn at_present(&self, lease: Lease<Small>) -> Lease<Small> {
+        Lease { until: lease.until.minus(self.now.0), ..lease }
+    }
+
+    /// A reply in words, the end of a lease in it counted from the present.
+    fn reply_words(&self, reply: Reply<Small>) -> String {
+        let reply = match reply {
+            Reply::Leased(lease) => Reply::Leased(self.at_present(lease)),
+            Reply::Lease(lease) => Reply::Lease(lease.map(|lease| self.at_present(lease))),
+            Reply::Refused { lease, taken } => {
+                Reply::Refused { lease: lease.map(|lease| self.at_present(lease)), taken }
+            }
+            other => other,
+        };
+        reply_words(&reply)
+    }
 }
 
-impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>
-    Protocol<P, W, G, S, L>
-{
+impl Protocol {
     /// Returns an action in the words of the decision log, as it is taken in a state.
     ///
     /// Replaying a log compares these words. To reword one is to change the format: see
     /// [`VERSION`](crate::log::VERSION).
     #[must_use]
-    pub fn words(&self, world: &World<P, W, G, S, L>, action: Action) -> Words {
+    pub fn words(&self, world: &World, action: Action) -> Words {
         let worker = Process::Worker;
         match action {
             Action::Begin { producer, count } => {
@@ -216,59 +108,81 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
             Action::StaleRead { worker: reader, view } => {
                 self.stale_read_words(world, worker(reader), view)
             }
-            Action::LoseReply { process } => Words {
-                heard: false,
-                ..self.request_words(world, process, View::Latest, Some("reply lost"))
-            },
+            Action::LoseReply { process } => {
+                let words = self.request_words(world, process, View::Latest, Some("reply lost"));
+                Words { heard: false, ..words }
+            }
             Action::Delay { process } => {
                 let words = self.request_words(world, process, View::Latest, Some("late request"));
                 Words { answer: None, did: format!("{} (under way)", words.did), ..words }
             }
             Action::Arrive { copy } => arrival_words(world, copy),
-            Action::Crash { process, applied: false } => {
-                Words { fault: Some("crash"), ..Words::of(process, "crashes".to_owned()) }
-            }
-            Action::Crash { process, applied: true } => {
-                let words = self.request_words(world, process, View::Latest, Some("crash"));
-                Words { heard: false, did: format!("{}, and crashes", words.did), ..words }
-            }
+            Action::Crash { process, applied } => self.crash_words(world, process, applied),
             Action::Restart { producer } => {
                 Words::of(Process::Producer(producer), "runs again".to_owned())
             }
-            Action::Take { worker: taker, group } => {
-                Words::of(worker(taker), format!("takes a trigger{}", self.of_group(group)))
+            Action::Twin { producer } => Words {
+                fault: Some("second run"),
+                ..Words::of(Process::Producer(producer), "starts a second run".to_owned())
+            },
+            Action::Take { worker: taker, group, partition } => {
+                Words::of(worker(taker), format!("takes a trigger{}", self.of(group, partition)))
+            }
+            Action::Depart { worker: sender } => {
+                let words =
+                    self.request_words(world, worker(sender), View::Latest, Some("slow request"));
+                Words { answer: None, did: format!("{} (slow)", words.did), ..words }
+            }
+            Action::Land { worker: sender } => self.landing_words(world, sender),
+            Action::Hear { worker: sender } => {
+                Words::of(worker(sender), "hears the reply".to_owned())
             }
             Action::Deliver { worker: reader } => {
-                Words::of(worker(reader), self.delivery_words(world, reader))
+                Words::of(worker(reader), self.delivery_words(world, reader, u8::MAX))
             }
-            Action::Clock { worker: reader, now } => {
-                Words::of(worker(reader), self.clock_words(world, reader, now).to_owned())
+            Action::Fail { worker, delivered } => self.failure_words(world, worker, delivered),
+            Action::Clock { worker: reader } => {
+                Words::of(worker(reader), self.clock_words(world, reader).to_owned())
             }
             Action::Stop { worker: stopped } => Words {
                 fault: Some("time limit"),
                 ..Words::of(worker(stopped), "runs out of time".to_owned())
             },
-            Action::Lapse { group, aware } => self.lapse_words(world, group, aware),
+            Action::Tick => tick_words(world),
+            Action::SetClock { worker: set, ahead } => {
+                Words { fault: Some("clock set"), ..Words::of(worker(set), clock_set_words(ahead)) }
+            }
             Action::LoseTrigger { process } => Words {
                 fault: Some("trigger lost"),
                 ..Words::of(process, "fails to send a trigger".to_owned())
             },
-            Action::DuplicateTrigger { group } => Words {
+            Action::DuplicateTrigger { group, partition } => Words {
                 fault: Some("trigger twice"),
-                ..Words::of_world(format!("a trigger{} arrives again", self.of_group(group)))
+                ..Words::of_world(format!("a trigger{} arrives again", self.of(group, partition)))
             },
-            Action::Sweep { group } => {
-                Words::of_world(format!("a sweep finds a lag{}", self.of_group(group)))
+            Action::Sweep { group, partition } => {
+                Words::of_world(format!("a sweep finds a lag{}", self.of(group, partition)))
             }
         }
     }
 
-    fn stale_read_words(
-        &self,
-        world: &World<P, W, G, S, L>,
-        reader: Process,
-        view: Sight,
-    ) -> Words {
+    fn crash_words(&self, world: &World, process: Process, applied: bool) -> Words {
+        if !applied {
+            return Words { fault: Some("crash"), ..Words::of(process, "crashes".to_owned()) };
+        }
+        let words = self.request_words(world, process, View::Latest, Some("crash"));
+        Words { heard: false, did: format!("{}, and crashes", words.did), ..words }
+    }
+
+    fn failure_words(&self, world: &World, worker: WorkerNo, delivered: u8) -> Words {
+        let did = match self.delivery_words(world, worker, delivered) {
+            words if words == "delivers" => "fails before it delivers".to_owned(),
+            words => format!("{words}, and fails"),
+        };
+        Words { fault: Some("handler failed"), ..Words::of(Process::Worker(worker), did) }
+    }
+
+    fn stale_read_words(&self, world: &World, reader: Process, view: Sight) -> Words {
         let words = self.request_words(world, reader, view.view(), Some("stale read"));
         let missed = match view {
             Sight::Before(slot) => format!("nothing from slot {slot} on is seen"),
@@ -277,57 +191,61 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         Words { did: format!("{} ({missed})", words.did), ..words }
     }
 
-    fn clock_words(
-        &self,
-        world: &World<P, W, G, S, L>,
-        worker: WorkerNo,
-        now: Tick,
-    ) -> &'static str {
-        match now {
-            Tick::RENEW => "sees that it should renew its lease",
-            Tick::GRACE => "has waited long enough at the empty slot",
-            _ if self.watches(world, worker) => "has watched the lease for its whole length",
-            _ => "sees that its lease has ended, and stops",
+    fn clock_words(&self, world: &World, worker: WorkerNo) -> &'static str {
+        let Some(turn) = &world.workers[worker.index()].turn else { return "looks at its clock" };
+        if turn.is_over(world.clock(worker)) {
+            "sees that its lease has ended, and stops"
+        } else if !turn.machine.holds_lease() {
+            "has watched the lease for its whole length"
+        } else {
+            let mut looked = turn.machine.clone();
+            looked.tell(&self.rules, world.clock(worker), News::Time);
+            match looked.wants(&self.rules).store {
+                Some(Request::Renew { .. }) => "sees that it should renew its lease",
+                _ => "has waited long enough at the empty slot",
+            }
         }
     }
 
-    fn lapse_words(&self, world: &World<P, W, G, S, L>, group: GroupNo, aware: bool) -> Words {
-        let lives = world.lease(group).is_some_and(|lease| {
-            let worker = lease.owner.worker;
-            world.owner(worker) == lease.owner && world.workers[worker.index()].turn.is_some()
-        });
-        let (note, fault) = match (lives, aware) {
-            (false, _) => ("nobody renews it", None),
-            (true, true) => ("its owner was too slow, and knows", Some("expiry")),
-            (true, false) => ("its owner does not know", Some("expiry")),
-        };
-        let did = format!("the lease{} ends: {note}", self.of_group(group));
-        Words { fault, ..Words::of_world(did) }
-    }
-
-    /// Whether a worker watches a lease that it does not hold.
-    fn watches(&self, world: &World<P, W, G, S, L>, worker: WorkerNo) -> bool {
+    fn landing_words(&self, world: &World, worker: WorkerNo) -> Words {
+        let process = Process::Worker(worker);
         let turn = world.workers[worker.index()].turn.as_ref();
-        turn.is_some_and(|turn| !turn.machine.holds_lease())
+        let flight = turn.and_then(|turn| turn.flight.as_deref());
+        let Some(Flight::Sent(request)) = flight else {
+            return Words::of(process, "hears nothing".to_owned());
+        };
+        let mut world = world.clone();
+        let reply = self.answer(&mut world, request, View::Latest);
+        let did = format!("slow: {}", request_words(request));
+        Words { answer: Some(world.reply_words(reply)), ..Words::of(process, did) }
     }
 
-    /// Names the group, where there is more than one.
-    fn of_group(&self, group: GroupNo) -> String {
-        if self.bounds.groups > 1 { format!(" of {group}") } else { String::new() }
+    /// Names the group and the partition, where there is more than one.
+    fn of(&self, group: GroupNo, partition: PartitionNo) -> String {
+        match (self.bounds.groups > 1, self.bounds.partitions > 1) {
+            (false, false) => String::new(),
+            (true, false) => format!(" of {group}"),
+            (false, true) => format!(" of {partition}"),
+            (true, true) => format!(" of {group} in {partition}"),
+        }
     }
 
     fn request_words(
         &self,
-        world: &World<P, W, G, S, L>,
+        world: &World,
         process: Process,
         view: View,
         fault: Option<&'static str>,
     ) -> Words {
         let who = Actor::Process(process);
-        match self.wanted(world, process) {
+        let mut world = world.clone();
+        if let Process::Worker(worker) = process {
+            self.look(&mut world, worker);
+        }
+        match self.wanted(&world, process) {
             Some(request) => {
-                let reply = apply(&mut world.tables.clone(), &request, view);
-                let answer = Some(reply_words(&reply));
+                let reply = self.answer(&mut world, &request, view);
+                let answer = Some(world.reply_words(reply));
                 Words { who, did: request_words(&request), answer, heard: true, fault }
             }
             None => {
@@ -337,14 +255,22 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         }
     }
 
-    fn delivery_words(&self, world: &World<P, W, G, S, L>, worker: WorkerNo) -> String {
+    /// What the store answers to a request, with the protection taken out if one is.
+    fn answer(&self, world: &mut World, request: &Request<Small>, view: View) -> Reply<Small> {
+        match self.mutant {
+            Some(mutant) => mutant.apply(world, request, view),
+            None => apply(world, request, view),
+        }
+    }
+
+    fn delivery_words(&self, world: &World, worker: WorkerNo, most: u8) -> String {
         let Some(turn) = &world.workers[worker.index()].turn else { return String::new() };
         let Some(delivery) = turn.machine.wants(&self.rules).deliver else { return String::new() };
         let mut text = "delivers".to_owned();
-        for slot in delivery.after.0 + 1..=delivery.upto.0 {
-            let slot = crate::ids::Seq(slot);
-            if delivery.page.seen(slot) == Seen::Events {
-                let content = slot_words(&world.tables.slot(&PARTITION, slot));
+        let last = delivery.upto.0.min(delivery.after.0 + u64::from(most));
+        for slot in delivery.after.0 + 1..=last {
+            if delivery.page.seen(Seq(slot)) == Seen::Events {
+                let content = slot_words(world.slot(turn.partition, slot));
                 let _ = write!(text, " {content} (slot {slot})");
             }
         }
@@ -353,22 +279,26 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
 
     /// Returns the part of a state that matters in one line, in the words of the decision log.
     #[must_use]
-    pub fn summary(&self, world: &World<P, W, G, S, L>) -> String {
-        let mut text = world.slots_line();
-        for group in self.groups() {
-            let name = if self.bounds.groups > 1 { format!(" {group}") } else { String::new() };
-            let _ = write!(text, " |{name} {}", lease_words(world.lease(group).as_ref()));
-            let waiting = world.triggers[group.index()];
+    pub fn summary(&self, world: &World) -> String {
+        let several = self.bounds.partitions > 1;
+        let logs = (0..self.bounds.partitions).map(|partition| {
+            let partition = PartitionNo(partition);
+            let name = if several { format!("{partition}: ") } else { String::new() };
+            format!("{name}{}", world.slots_line(partition))
+        });
+        let mut text = logs.collect::<Vec<_>>().join(" | ");
+        for (group, partition) in world.places() {
+            let name = self.of(group, partition);
+            let name = name.strip_prefix(" of").unwrap_or_default();
+            let _ = write!(text, " |{name} {}", world.lease_words(group, partition));
+            let waiting = world.triggers[world.seat_index(group, partition)];
             if waiting > 0 {
                 let _ = write!(text, ", {waiting} triggered");
             }
         }
-        for producer in 0..usize::from(self.bounds.producers) {
-            let name = ProducerNo(producer as u8);
-            if self.rules.design.producer == Producer::Named
-                && let Some(record) = world.tables.record(&PARTITION, &name)
-                && record.number.0 > 0
-            {
+        for name in (0..self.bounds.producers).map(ProducerNo) {
+            let record = world.log(self.partition_of(name)).records[name.index()];
+            if let Some(record) = record.filter(|record| record.number.0 > 0) {
                 let _ = write!(text, " | {name}: {}", record_words(&record));
             }
         }
@@ -376,16 +306,32 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
     }
 }
 
+fn tick_words(world: &World) -> Words {
+    let did = "time passes: one tick".to_owned();
+    match expiries(world) {
+        0 => Words::of_world(did),
+        _ => {
+            let did = format!("{did}, and an owner was too slow for its lease");
+            Words { fault: Some("expiry"), ..Words::of_world(did) }
+        }
+    }
+}
+
+fn clock_set_words(ahead: u8) -> String {
+    match ahead {
+        0 => "sets its clock to the time of the world".to_owned(),
+        1 => "sets its clock to one tick ahead".to_owned(),
+        ahead => format!("sets its clock to {ahead} ticks ahead"),
+    }
+}
+
 /// A late request that arrives; it is the `copy`-th of those under way.
-fn arrival_words<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
-    world: &World<P, W, G, S, L>,
-    copy: u8,
-) -> Words {
-    match &world.under_way[usize::from(copy)] {
-        Some(request) => {
-            let reply = apply(&mut world.tables.clone(), request, View::Latest);
+fn arrival_words(world: &World, copy: u8) -> Words {
+    match world.network.0.get(usize::from(copy)) {
+        Some(Late { request, .. }) => {
+            let reply = apply(&mut world.clone(), request, View::Latest);
             Words {
-                answer: Some(reply_words(&reply)),
+                answer: Some(world.reply_words(reply)),
                 heard: false,
                 ..Words::of_world(format!("late: {}", request_words(request)))
             }

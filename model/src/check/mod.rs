@@ -1,24 +1,32 @@
-//! The model checker: the machines over the abstract store, under faults, searched by Stateright.
+//! The model checker: the machines over the abstract store, under faults.
+//!
+//! [`check`] searches every state within its [`Bounds`] with an engine of its own; Stateright is its
+//! reference, and serves the Explorer.
 
 mod action;
 mod advance;
 mod bounds;
 mod coverage;
 mod describe;
-mod digest;
+mod display;
+mod drain;
+mod engine;
 mod explain;
-mod model;
+mod judge;
 mod mutation;
-mod packed;
 mod producer;
 mod progress;
-mod property;
 mod protocol;
-mod rank;
 mod reduce;
+mod reference;
+mod report;
 mod search;
+mod send;
 mod small;
 mod step;
+mod steps;
+mod supervisor;
+mod task;
 mod trace;
 mod world;
 
@@ -27,11 +35,12 @@ pub use bounds::{Bound, Bounds, BoundsError, Clocks};
 pub use coverage::Coverage;
 pub use describe::{Actor, Words};
 pub use explain::{Told, glossary, story};
-pub use packed::Packed;
 pub use protocol::Protocol;
-pub use search::{Ended, Progress, Report, Task, Verdict, Watch, check, explore};
+pub use report::{Ended, Progress, Report, Verdict, Watch};
+pub use search::{check, explore};
 pub use small::{
     Count, GroupNo, PartitionNo, ProducerNo, Run, Small, Tick, Token, Window, WorkerNo,
 };
+pub use task::{Engine, Task};
 pub use trace::{Decision, FORMAT, Header, ReplayError, Replayed, Trace, VERSION, replay};
-pub use world::{PARTITION, World};
+pub use world::World;

@@ -7,6 +7,9 @@ use crate::store::{
     Extend, Free, Guard, Keep, Lease, Reply, Request, Slot, Tables, View, Write, apply,
 };
 
+/// A time that every lease's end is after.
+const ENDED: Tick = Tick(-100);
+
 impl Mutant {
     /// Applies a request to tables that lack the protection.
     pub(super) fn apply(
@@ -41,9 +44,20 @@ impl Mutant {
             | (Mutant::CheckpointUnfenced, Request::Checkpoint { fence, .. })
             | (Mutant::RenewalUnfenced, Request::Renew { fence, .. })
             | (Mutant::ReleaseUnfenced, Request::Release { fence, .. }) => *fence = None,
-            (Mutant::LeaseTakenAnyway | Mutant::LeaseTakenEarly, Request::Acquire { free, .. }) => {
-                *free = Free::EndedBy(Tick(u8::MAX));
+            (Mutant::LeaseTakenAnyway, Request::Acquire { free, .. }) => {
+                *free = Free::EndedBy(Tick(i16::MAX));
             }
+            (Mutant::LeaseTakenEarly, Request::Acquire { free: Free::EndedBy(time), .. }) => {
+                *time = Tick(time.0 + 1);
+            }
+            (Mutant::ExpectationUnguarded, Request::Raise(raise)) => raise.head = None,
+            (
+                Mutant::LeaseCountedTwice,
+                Request::Acquire { until, .. }
+                | Request::SetLease { until, .. }
+                | Request::Renew { extend: Extend { until, .. }, .. }
+                | Request::Checkpoint { extend: Extend { until, .. }, .. },
+            ) => *until = Tick(until.0 - Tick::LEASE / 2),
             (Mutant::CheckpointBackwards, Request::Checkpoint { forward, .. }) => *forward = false,
             (Mutant::CheckpointAhead, Request::Checkpoint { to, .. }) => *to = to.next(),
             (
@@ -52,7 +66,7 @@ impl Mutant {
                 | Request::SetLease { until, .. }
                 | Request::Renew { extend: Extend { until, .. }, .. }
                 | Request::Checkpoint { extend: Extend { until, .. }, .. },
-            ) => *until = Tick::NOW,
+            ) => *until = ENDED,
             (Mutant::RecordUnguarded, Request::Raise(raise)) => {
                 if let Some(Keep { name, seen, .. }) = &mut raise.record
                     && let Some(record) = tables.record(&raise.partition, name)
@@ -100,7 +114,8 @@ impl Mutant {
                 apply(tables, sent, View::Latest)
             }
             (Mutant::EpochStandsStill, Request::Acquire { .. }, Reply::Leased(lease)) => {
-                let epoch = before.lease.as_ref().map_or(Epoch::ZERO, |lease| lease.epoch);
+                // The first one is given out; zero would be none.
+                let epoch = before.lease.as_ref().map_or(lease.epoch, |lease| lease.epoch);
                 put(tables, sent, Lease { epoch, ..lease.clone() })
             }
             (Mutant::AcquireForgotten, Request::Acquire { .. }, Reply::Leased(lease)) => {
@@ -120,13 +135,12 @@ impl Mutant {
                 Request::Renew { fence, extend, .. },
                 Reply::Refused { lease: Some(lease), .. },
             ) if fence.is_none_or(|epoch| epoch == lease.epoch) => {
-                let active = lease.active || self == Mutant::RenewalRevives;
-                match active {
-                    true => {
-                        put(tables, sent, Lease { active, until: extend.until, ..lease.clone() })
-                    }
-                    false => reply,
-                }
+                let passes = match lease.active {
+                    true => self == Mutant::RenewalShortens,
+                    false => self == Mutant::RenewalRevives && lease.until <= extend.until,
+                };
+                let renewed = Lease { active: true, until: extend.until, ..lease.clone() };
+                if passes { put(tables, sent, renewed) } else { reply }
             }
             _ => reply,
         }

@@ -2,27 +2,36 @@
 
 use super::protocol::Protocol;
 use super::small::{Count, ProducerNo, Small, Token};
-use super::world::{PARTITION, Producer, Work, World};
+use super::world::{Producer, Work, World};
 use crate::append::{Append, Claim, Identity, Session};
 use crate::design::Increment;
 use crate::ids::{Number, Seq};
 use crate::store::{Record, Tables};
 
-impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>
-    Protocol<P, W, G, S, L>
-{
+impl Protocol {
     /// What a run of a producer does first.
     pub(super) fn first_work(&self, producer: ProducerNo, run: u8, answered: u8) -> Work {
         if self.named() {
-            Work::Claim(Claim::new(PARTITION, producer))
+            Work::Claim(Claim::new(self.partition_of(producer), producer.first()))
         } else {
-            self.between(producer, run, answered, None)
+            self.next_work(producer, run, answered, None)
         }
     }
 
-    /// What a producer does next. Where it has no choice, it begins its next append at once, which
-    /// no other process can tell before the append sends a request.
+    /// What a producer does next.
     pub(super) fn between(
+        &self,
+        world: &World,
+        producer: ProducerNo,
+        record: Option<Record>,
+    ) -> Work {
+        let Producer { run, answered, .. } = world.producers[producer.index()];
+        self.next_work(producer, run, answered, record)
+    }
+
+    /// Where a producer has no choice, it begins its next append at once, which no other process
+    /// can tell before the append sends a request.
+    fn next_work(
         &self,
         producer: ProducerNo,
         run: u8,
@@ -40,24 +49,27 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
 
     /// Begins the next append with a batch of `count` events. Where the bounds say so, it expects
     /// the present head.
-    pub(super) fn begin(
-        &self,
-        world: &World<P, W, G, S, L>,
-        producer: ProducerNo,
-        count: u8,
-    ) -> Work {
-        let Producer { work, run, answered, .. } = &world.producers[producer.index()];
-        let record = match work {
-            Work::Between(record) => *record,
-            Work::Claim(_) | Work::Append(_) | Work::Finished | Work::Dead => None,
-        };
+    pub(super) fn begin(&self, world: &mut World, producer: ProducerNo, count: u8) {
+        let partition = self.partition_of(producer);
         let expected = (self.bounds.expected > 0).then(|| match self.design().increment {
-            Increment::None => world.tables.tail(&PARTITION),
+            Increment::None => world.tail(&partition),
             Increment::CompareAndSet | Increment::Add | Increment::Transaction => {
-                world.tables.head(&PARTITION)
+                world.head(&partition)
             }
         });
-        Work::Append(self.append(producer, *run, *answered, record, count, expected))
+        let run = &mut world.producers[producer.index()];
+        let record = match &run.work {
+            Work::Between(record) => *record,
+            Work::Claim(_)
+            | Work::Append(_)
+            | Work::Finished
+            | Work::Fenced
+            | Work::Dead
+            | Work::Asleep => None,
+        };
+        run.expected = expected.map(|slot| slot.0 as u8);
+        let append = self.append(producer, run.run, run.answered, record, count, expected);
+        world.producers[producer.index()].work = Work::Append(append);
     }
 
     fn append(
@@ -72,18 +84,19 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         let number = answered + count;
         let identity = match record {
             Some(record) => {
-                let number = Number(number.into());
-                Identity::Named(Session { name: producer, record, number })
+                let (name, number) = (producer.first(), Number(number.into()));
+                Identity::Named(Session { name, record, number })
             }
             None => Identity::Anonymous,
         };
         let token = self.token(producer, run, number);
-        Append::new(&self.rules, PARTITION, token, Count(count), identity, expected)
+        let partition = self.partition_of(producer);
+        Append::new(&self.rules, partition, token, Count(count), identity, expected)
     }
 
     /// The name of a producer's append that ends with event `number`.
     pub(super) fn token(&self, producer: ProducerNo, run: u8, number: u8) -> Token {
         let run = if self.named() { 0 } else { run };
-        Token { producer, run, number }
+        Token { producer: producer.first(), run, number }
     }
 }

@@ -6,44 +6,49 @@
 use super::action::Process;
 use super::protocol::Protocol;
 use super::small::{ProducerNo, WorkerNo};
-use super::world::{Work, World};
+use super::world::{Fault, Work, World};
 
-impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>
-    Protocol<P, W, G, S, L>
-{
+impl Protocol {
     /// The process whose steps alone need to be explored in a state, if there is one.
-    pub(super) fn process_to_explore(&self, world: &World<P, W, G, S, L>) -> Option<Process> {
+    pub(super) fn process_to_explore(&self, world: &World) -> Option<Process> {
         if !self.reduced {
             return None;
         }
-        fresh_turn(world).or_else(|| claim(world))
+        fresh_turn(world).or_else(|| self.claim(world))
+    }
+
+    /// A producer that claims its name while no copy of its own requests is under way, and no other
+    /// run of it is alive or can start.
+    ///
+    /// Reading and claiming touch only the producer's own record, which no other process reads or
+    /// writes. All its steps, including faults, commute with all steps of other processes and with
+    /// time; so do the counts of the faults that are left. So its steps are a persistent set, and
+    /// they cannot close a cycle.
+    fn claim(&self, world: &World) -> Option<Process> {
+        let claims = |index: usize| {
+            let name = ProducerNo(index as u8).first();
+            let own = |request: &crate::store::Request<_>| request.producer() == Some(&name);
+            let alone = self.other_run(world, ProducerNo(index as u8)).is_none_or(|other| {
+                match world.producers[other.index()].work {
+                    Work::Finished | Work::Fenced => true,
+                    Work::Asleep => !world.left.has(Fault::Twin, 1),
+                    Work::Claim(_) | Work::Between(_) | Work::Append(_) | Work::Dead => false,
+                }
+            });
+            matches!(world.producers[index].work, Work::Claim(_))
+                && alone
+                && !world.network.0.iter().any(|late| own(&late.request))
+        };
+        let index = (0..world.producers.len()).find(|&index| claims(index))?;
+        Some(Process::Producer(ProducerNo(index as u8)))
     }
 }
 
-/// A worker that has just taken a trigger. Taking one is a right-mover: whatever another process
-/// does between it and the worker's first request, it could have done before, with the same
-/// effect. So the two steps are explored as one.
-fn fresh_turn<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
-    world: &World<P, W, G, S, L>,
-) -> Option<Process> {
-    let fresh = |turn: &super::world::Turn| turn.fresh;
+/// A worker that has just taken a trigger. Taking one is a right-mover: whatever happens between it
+/// and the worker's first request, the passing of time included, could have happened before it,
+/// with the same effect. So the two steps are explored as one.
+fn fresh_turn(world: &World) -> Option<Process> {
+    let fresh = |turn: &super::world::Turn| turn.fresh && turn.flight.is_none();
     let index = world.workers.iter().position(|worker| worker.turn.as_ref().is_some_and(fresh))?;
     Some(Process::Worker(WorkerNo(index as u8)))
-}
-
-/// A producer that claims its name while no copy of its own requests is under way.
-///
-/// Reading and claiming touch only the producer's own record, which no other process reads or
-/// writes. All its steps, including faults, commute with all steps of other processes; so do the
-/// counts of the faults that are left. So its steps are a persistent set, and they cannot close a
-/// cycle.
-fn claim<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
-    world: &World<P, W, G, S, L>,
-) -> Option<Process> {
-    let index = world.producers.iter().enumerate().position(|(index, producer)| {
-        let name = ProducerNo(index as u8);
-        let own = |copy: &crate::store::Request<_>| copy.producer() == Some(&name);
-        matches!(producer.work, Work::Claim(_)) && !world.under_way.iter().flatten().any(own)
-    })?;
-    Some(Process::Producer(ProducerNo(index as u8)))
 }

@@ -39,7 +39,7 @@ macro_rules! number {
 }
 
 number!(
-    /// A partition, counted from 0.
+    /// A partition, counted from 0 and shown as `p1`, `p2`.
     PartitionNo
 );
 number!(
@@ -47,9 +47,30 @@ number!(
     GroupNo
 );
 number!(
-    /// A producer, counted from 0 and shown as `A`, `B`.
+    /// A run of a producer, counted from 0 and shown as `A`, `B`. A second run that is alive beside
+    /// the first has a number of its own, and is shown as `A'`.
     ProducerNo
 );
+
+impl ProducerNo {
+    /// The most producers that a world has, so that the second runs can be counted from here.
+    pub(super) const MOST: u8 = 8;
+
+    /// Whether this is a producer's second run.
+    pub(super) const fn is_second(self) -> bool {
+        self.0 >= Self::MOST
+    }
+
+    /// The producer's first run, which names it.
+    pub(super) const fn first(self) -> ProducerNo {
+        ProducerNo(self.0 % Self::MOST)
+    }
+
+    /// The producer's other run.
+    pub(super) const fn other(self) -> ProducerNo {
+        ProducerNo(self.0 ^ Self::MOST)
+    }
+}
 number!(
     /// A worker, counted from 0 and shown as `1`, `2`.
     WorkerNo
@@ -62,6 +83,11 @@ pub struct Run {
     pub worker: WorkerNo,
     /// The number of crashes before this run.
     pub run: u8,
+}
+
+impl Run {
+    /// Any run of a worker that has ended. It takes no step; its late requests only leave its name.
+    pub(super) const PAST: Run = Run { worker: WorkerNo(u8::MAX), run: 1 };
 }
 
 /// The name of an append: the producer, the run if each run is another producer, and the last
@@ -87,33 +113,30 @@ impl Batch for Count {
     }
 }
 
-/// A time relative to now, which is always tick 0. As time passes, the times that were written
-/// down become smaller instead. A worker is told a later tick when something is due that it waits
-/// for: [`Tick::RENEW`], [`Tick::GRACE`] or [`Tick::LEASE`].
+/// A reading of a clock, in ticks. A process's clock shows the time of the world plus what it is
+/// ahead; see [`Bounds::skew`](super::Bounds).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Tick(pub u8);
+pub struct Tick(pub i16);
 
 impl Tick {
-    /// Now, and any time that has passed.
-    pub const NOW: Tick = Tick(0);
-    /// The time at which a lease should be renewed.
-    pub const RENEW: Tick = Tick(1);
-    /// The time at which an empty slot may be voided.
-    pub const GRACE: Tick = Tick(2);
-    /// The time at which a lease ends.
-    pub const LEASE: Tick = Tick(3);
+    /// How long a lease lasts: two ticks, the fewest that leave time to renew it.
+    pub const LEASE: i16 = 2;
+    /// How long an owner waits before it renews.
+    pub const RENEW: i16 = 1;
+    /// How long an empty slot may stand before a reader voids it.
+    pub const GRACE: i16 = 1;
 }
 
 impl Time for Tick {
-    type Span = u8;
+    type Span = i16;
 
-    fn plus(self, span: u8) -> Tick {
+    fn plus(self, span: i16) -> Tick {
         Tick(self.0 + span)
     }
 
-    fn minus(self, span: u8) -> Tick {
-        Tick(self.0.saturating_sub(span))
+    fn minus(self, span: i16) -> Tick {
+        Tick(self.0 - span)
     }
 }
 
@@ -212,7 +235,8 @@ impl Spoken for Small {
     }
 
     fn ending(until: Tick) -> String {
-        if until == Tick::NOW { ", ended".to_owned() } else { String::new() }
+        // Whoever tells of a lease counts its end from the present.
+        if until <= Tick(0) { ", ended".to_owned() } else { String::new() }
     }
 
     fn page(page: &Window) -> String {

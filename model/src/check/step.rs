@@ -1,47 +1,63 @@
-//! One step of the world: what an action does, and what its request breaks.
+//! One step of the world: what an action does.
 
 use super::action::{Action, Process};
 use super::protocol::Protocol;
-use super::small::{GroupNo, Run, Small, Tick, WorkerNo};
-use super::world::{PARTITION, Producer, Turn, Work, World};
-use crate::append::Want;
+use super::small::{GroupNo, PartitionNo, Tick, WorkerNo};
+use super::steps::expiries;
+use super::world::{Fault, Flight, Late, Producer, Turn, World};
 use crate::consume::{Consume, News};
-use crate::design::Trigger;
-use crate::invariant::Invariant;
-use crate::store::{Lease, Reply, Request, Slot, Tables, View, apply};
+use crate::mutant::Mutant;
+use crate::store::View;
 
-impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>
-    Protocol<P, W, G, S, L>
-{
-    /// Returns the state after an action; `None` if the world has no room for it.
-    pub(super) fn step(
-        &self,
-        last: &World<P, W, G, S, L>,
-        action: Action,
-    ) -> Option<World<P, W, G, S, L>> {
+impl Protocol {
+    /// Returns the state after an action, in its normal form; `None` if the world has no room for
+    /// it.
+    pub(super) fn step(&self, last: &World, action: Action) -> Option<World> {
+        Some(self.normal(&self.raw_step(last, action)?))
+    }
+
+    /// Returns the normal form of a state.
+    pub(super) fn normal(&self, world: &World) -> World {
+        let mut world = self.normal_but_network(world);
+        if self.reduced && self.mutant.is_none() {
+            world.drop_dead_letters();
+        }
+        world
+    }
+
+    /// Returns the normal form of a state, with requests under way that can change nothing.
+    pub(super) fn normal_but_network(&self, world: &World) -> World {
+        let mut world = world.clone();
+        world.broken.keep(&self.ends_at);
+        world.normalise(self.norm());
+        world
+    }
+
+    /// Returns the state after an action as it is; `None` if the world has no room for it.
+    pub(super) fn raw_step(&self, last: &World, action: Action) -> Option<World> {
         let mut world = last.clone();
-        self.coverage.mark_action(action);
+        self.coverage.mark_action(last, action);
         match action {
-            Action::Begin { producer, count } => {
-                world.producers[producer.index()].work = self.begin(last, producer, count);
-            }
+            Action::Begin { producer, count } => self.begin(&mut world, producer, count),
             Action::Send { process } => self.send(&mut world, process, View::Latest)?,
             Action::StaleRead { worker, view } => {
-                world.left.spend(|left| &mut left.stale);
+                world.left.spend(Fault::Stale, 1);
                 self.send(&mut world, Process::Worker(worker), view.view())?;
             }
             Action::LoseReply { process } => {
-                world.left.spend(|left| &mut left.lost_replies);
+                world.left.spend(Fault::LostReply, 1);
                 self.send_and_lose_reply(&mut world, process)?;
             }
             Action::Delay { process } => self.delay(&mut world, process)?,
             Action::Arrive { copy } => {
-                let request = world.under_way[usize::from(copy)].take()?;
-                world.under_way[usize::from(copy)..].rotate_left(1);
-                self.execute(&mut world, None, &request, View::Latest)?;
+                let Late { request, sender, epoch } = world.network.0.remove(copy.into());
+                self.execute(&mut world, sender, epoch, false, &request, View::Latest)?;
             }
+            Action::Depart { worker } => self.depart(&mut world, worker)?,
+            Action::Land { worker } => self.land(&mut world, worker)?,
+            Action::Hear { worker } => self.hear(&mut world, worker),
             Action::Crash { process, applied } => {
-                world.left.spend(|left| &mut left.crashes);
+                world.left.spend(Fault::Crash, 1);
                 if applied {
                     self.send_and_lose_reply(&mut world, process)?;
                 }
@@ -51,264 +67,170 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
                 let Producer { run, answered, .. } = last.producers[producer.index()];
                 world.producers[producer.index()].work = self.first_work(producer, run, answered);
             }
-            Action::Take { worker, group } => self.begin_turn(&mut world, worker, group),
+            Action::Twin { producer } => {
+                world.left.spend(Fault::Twin, 1);
+                world.producers[producer.index()].work = self.first_work(producer, 0, 0);
+                let name = producer.first();
+                let log = &mut world.logs[self.partition_of(producer).index()];
+                log.twins |= 1 << name.0;
+                log.forget_refusals(name);
+            }
+            Action::Take { worker, group, partition } => {
+                self.take(&mut world, worker, group, partition);
+            }
             Action::Deliver { worker } => {
-                self.deliver(&mut world, worker);
-                self.tell(&mut world, worker, Tick::NOW, News::Handled);
+                self.deliver(&mut world, worker, u8::MAX);
+                self.tell(&mut world, worker, News::Handled);
             }
-            Action::Clock { worker, now } => {
-                if now == Tick::RENEW {
-                    world.left.spend(|left| &mut left.renewals);
-                }
-                self.tell(&mut world, worker, now, News::Time);
+            Action::Fail { worker, delivered } => {
+                world.left.spend(Fault::Failure, 1);
+                self.deliver(&mut world, worker, delivered);
+                self.fail(&mut world, worker);
             }
-            Action::Stop { worker } => {
-                world.left.spend(|left| &mut left.handovers);
-                self.tell(&mut world, worker, Tick::NOW, News::Stop);
+            Action::Clock { worker } => self.tell(&mut world, worker, News::Time),
+            Action::Stop { worker } => self.stop(&mut world, worker),
+            Action::Tick => self.tick(&mut world),
+            Action::SetClock { worker, ahead } => {
+                world.left.spend(Fault::ClockStep, 1);
+                self.set_clock(&mut world, worker, ahead);
             }
-            Action::Lapse { group, aware } => self.lapse(&mut world, group, aware),
             Action::LoseTrigger { process } => {
-                world.left.spend(|left| &mut left.lost_triggers);
+                world.left.spend(Fault::LostTrigger, 1);
                 self.finish_trigger(&mut world, process);
             }
-            Action::DuplicateTrigger { group } => {
-                world.left.spend(|left| &mut left.duplicate_triggers);
-                world.triggers[group.index()] += 1;
+            Action::DuplicateTrigger { group, partition } => {
+                world.left.spend(Fault::DuplicateTrigger, 1);
+                trigger(&mut world, group, partition);
             }
-            Action::Sweep { group } => world.triggers[group.index()] += 1,
+            Action::Sweep { group, partition } => trigger(&mut world, group, partition),
         }
         Some(world)
     }
 
-    /// Returns the request that a process wants to send; `None` if it wants to send a trigger, or
-    /// nothing.
-    pub(super) fn wanted(
-        &self,
-        world: &World<P, W, G, S, L>,
-        process: Process,
-    ) -> Option<Request<Small>> {
-        match process {
-            Process::Producer(producer) => match &world.producers[producer.index()].work {
-                Work::Claim(claim) => claim.wants(),
-                Work::Append(append) => match append.wants(&self.rules) {
-                    Want::Store(request) => Some(request),
-                    Want::Trigger | Want::Nothing => None,
-                },
-                Work::Between(_) | Work::Finished | Work::Dead => None,
-            },
-            Process::Worker(worker) => {
-                let turn = world.workers[worker.index()].turn.as_ref()?;
-                turn.machine.wants(&self.rules).store
-            }
-        }
+    /// Returns the normal form of a state after a tick that ends no lease.
+    pub(super) fn aged(&self, world: &World) -> World {
+        let mut world = world.clone();
+        world.now = Tick(world.now.0 + 1);
+        self.normal(&world)
     }
 
-    /// Sends what a process wants, be it a request or a trigger, and tells it the reply.
-    fn send(&self, world: &mut World<P, W, G, S, L>, process: Process, view: View) -> Option<()> {
-        let Some(request) = self.wanted(world, process) else {
-            self.send_trigger(world, process);
-            return Some(());
-        };
-        self.note_start(world, process);
-        let reply = self.execute(world, Some(process), &request, view)?;
-        self.tell_reply(world, process, reply);
-        Some(())
-    }
-
-    /// Tells a process the reply to its request.
-    fn tell_reply(&self, world: &mut World<P, W, G, S, L>, process: Process, reply: Reply<Small>) {
-        match process {
-            Process::Producer(producer) => {
-                match &mut world.producers[producer.index()].work {
-                    Work::Claim(claim) => claim.tell(reply),
-                    Work::Append(append) => append.tell(&self.rules, reply),
-                    Work::Between(_) | Work::Finished | Work::Dead => {}
-                }
-                self.advance_producer(world, producer.index());
-            }
-            Process::Worker(worker) => {
-                self.tell(world, worker, Tick::NOW, News::Reply(reply));
-            }
-        }
-    }
-
-    /// Sends the request that a process wants, and loses the reply.
-    fn send_and_lose_reply(
-        &self,
-        world: &mut World<P, W, G, S, L>,
-        process: Process,
-    ) -> Option<()> {
-        let request = self.wanted(world, process)?;
-        self.note_start(world, process);
-        self.execute(world, Some(process), &request, View::Latest).map(drop)
-    }
-
-    /// Keeps a copy of the request that a process wants, which arrives later or never.
-    fn delay(&self, world: &mut World<P, W, G, S, L>, process: Process) -> Option<()> {
-        world.left.spend(|left| &mut left.late);
-        let request = self.wanted(world, process)?;
-        self.note_start(world, process);
-        let believed = self.mutant.and_then(|t| t.believed(&request, &world.tables));
-        let room = world.under_way.iter_mut().find(|copy| copy.is_none())?;
-        *room = Some(request);
-        if let Some(reply) = believed {
-            self.tell_reply(world, process, reply);
-        }
-        Some(())
-    }
-
-    /// Gives a worker a trigger of a group, with which its turn begins.
-    fn begin_turn(&self, world: &mut World<P, W, G, S, L>, worker: WorkerNo, group: GroupNo) {
-        world.triggers[group.index()] -= 1;
-        let owner = world.owner(worker);
-        let machine = Consume::new(&self.rules, group, PARTITION, owner, Tick::NOW);
-        let turn = Turn { group, machine, fresh: true, late: false, delivered: 0 };
+    /// Begins a turn with a trigger that waits.
+    fn take(&self, world: &mut World, worker: WorkerNo, group: GroupNo, partition: PartitionNo) {
+        let seat = world.seat_index(group, partition);
+        world.triggers[seat] -= 1;
+        let (owner, clock) = (world.owner(worker), world.clock(worker));
+        let machine = Consume::new(&self.rules, group, partition, owner, clock);
+        let turn = Turn { group, partition, machine, fresh: true, delivered: 0, flight: None };
         world.workers[worker.index()].turn = Some(turn);
     }
 
-    /// Notes that a process has sent a request: an append counts as begun from its first one (S3),
-    /// and a turn is no longer fresh.
-    fn note_start(&self, world: &mut World<P, W, G, S, L>, process: Process) {
-        let acknowledged = world.acknowledged();
-        if let Process::Producer(producer) = process
-            && let Producer { work: Work::Append(_), since, .. } =
-                &mut world.producers[producer.index()]
-        {
-            since.get_or_insert(acknowledged);
+    /// Lets a worker's time run out. A turn that gives up by itself needs no fault.
+    fn stop(&self, world: &mut World, worker: WorkerNo) {
+        let turn = world.workers[worker.index()].turn.as_ref();
+        if !turn.is_some_and(|turn| self.gives_up(turn)) {
+            world.left.spend(Fault::Handover, 1);
         }
-        if let Process::Worker(worker) = process
-            && let Some(turn) = &mut world.workers[worker.index()].turn
+        self.tell(world, worker, News::Stop);
+    }
+
+    /// Sends a worker's request, which takes its time.
+    fn depart(&self, world: &mut World, worker: WorkerNo) -> Option<()> {
+        world.left.spend(Fault::Slow, 1);
+        self.look(world, worker);
+        let request = self.wanted(world, Process::Worker(worker))?;
+        let turn = world.workers[worker.index()].turn.as_mut()?;
+        turn.flight = Some(Box::new(Flight::Sent(request)));
+        turn.fresh = false;
+        Some(())
+    }
+
+    /// Applies the request that a worker waits for.
+    fn land(&self, world: &mut World, worker: WorkerNo) -> Option<()> {
+        let process = Process::Worker(worker);
+        let epoch = Self::acts_under(world, process);
+        let flight = world.workers[worker.index()].turn.as_mut()?.flight.take()?;
+        let Flight::Sent(request) = *flight else { return None };
+        let reply = self.execute(world, process, epoch, true, &request, View::Latest)?;
+        let turn = world.workers[worker.index()].turn.as_mut()?;
+        turn.flight = Some(Box::new(Flight::Applied(reply)));
+        Some(())
+    }
+
+    /// Tells a worker the reply that it waits for.
+    fn hear(&self, world: &mut World, worker: WorkerNo) {
+        let turn = world.workers[worker.index()].turn.as_mut();
+        let flight = turn.and_then(|turn| turn.flight.take());
+        let clock = world.clock(worker);
+        if let (Some(Mutant::LeaseFromReply), Some(turn)) =
+            (self.mutant, &mut world.workers[worker.index()].turn)
         {
-            turn.fresh = false;
+            *turn.machine.times_mut().clock = clock;
+        }
+        if let Some(Flight::Applied(reply)) = flight.map(|flight| *flight) {
+            self.tell(world, worker, News::Reply(reply));
         }
     }
 
-    /// Applies a request, and judges what it did to its slot and its lease (S1, L1, L3). `process`
-    /// is `None` for a late copy.
-    fn execute(
-        &self,
-        world: &mut World<P, W, G, S, L>,
-        process: Option<Process>,
-        request: &Request<Small>,
-        view: View,
-    ) -> Option<Reply<Small>> {
-        if self.outgrows(world, request) {
-            self.note_outgrown();
-            return None;
+    /// Advances every clock by one tick. An owner whose lease ends by its own clock was too slow,
+    /// and what it has not finished may be delivered again (D2).
+    fn tick(&self, world: &mut World) {
+        let expiries = expiries(world);
+        if expiries > 0 {
+            world.left.spend(Fault::Expiry, expiries);
         }
-        let slot = request.slot();
-        let slot_before = slot.map(|slot| world.tables.slot(&PARTITION, slot));
-        let group = request.group().copied();
-        let lease_before = group.and_then(|group| world.lease(group));
+        let before: Vec<bool> = self.overs(world);
+        look_before(world);
+        world.now = Tick(world.now.0 + 1);
+        self.excuse_ended(world, &before);
+    }
 
-        let reply = match self.mutant {
-            Some(mutant) => mutant.apply(&mut world.tables, request, view),
-            None => apply(&mut world.tables, request, view),
+    /// Sets a worker's clock, which may end its lease.
+    fn set_clock(&self, world: &mut World, worker: WorkerNo, ahead: u8) {
+        let before = self.overs(world);
+        look_before(world);
+        world.workers[worker.index()].ahead = ahead;
+        self.excuse_ended(world, &before);
+    }
+
+    /// For each worker, whether the lease that it holds has ended by its clock.
+    fn overs(&self, world: &World) -> Vec<bool> {
+        let over = |worker: u8| {
+            let clock = world.clock(WorkerNo(worker));
+            world.workers[usize::from(worker)].turn.as_ref().is_some_and(|turn| turn.is_over(clock))
         };
-        self.coverage.mark_reply(process, world, request, &reply);
-
-        if let (Some(slot), Some(before)) = (slot, slot_before) {
-            let after = world.tables.slot(&PARTITION, slot);
-            if before != Slot::Empty && before != after {
-                world.ghost.broken.insert(Invariant::S1);
-            }
-            if matches!(after, Slot::Events { .. }) && reply.wrote() {
-                self.trigger_from_stream(world);
-            }
-        }
-        if let Some(group) = group {
-            let sender = process.and_then(|process| match process {
-                Process::Worker(worker) => Some(world.owner(worker)),
-                Process::Producer(_) => None,
-            });
-            judge_lease(world, group, lease_before, sender);
-        }
-        Some(reply)
+        (0..world.workers.len() as u8).map(over).collect()
     }
 
-    /// Whether a request would take a number that the world has no room for.
-    fn outgrows(&self, world: &World<P, W, G, S, L>, request: &Request<Small>) -> bool {
-        match request {
-            Request::Raise(_) | Request::RaiseAndWrite { .. } => {
-                world.tables.head(&PARTITION) >= World::<P, W, G, S, L>::LAST
+    fn excuse_ended(&self, world: &mut World, before: &[bool]) {
+        let after = self.overs(world);
+        for worker in 0..before.len() {
+            if after[worker]
+                && !before[worker]
+                && let Some(turn) = &world.workers[worker].turn
+            {
+                let (group, partition) = (turn.group, turn.partition);
+                world.seat_mut(group, partition).excuse();
             }
-            Request::Write(write) => write.slot > World::<P, W, G, S, L>::LAST,
-            // Epochs grow without end only where a protection is taken out.
-            Request::Acquire { group, .. } => {
-                world.lease(*group).is_some_and(|lease| lease.epoch.0 >= u64::from(u8::MAX))
-            }
-            _ => false,
-        }
-    }
-
-    /// Triggers every group because a slot was written, where the table's stream does that.
-    fn trigger_from_stream(&self, world: &mut World<P, W, G, S, L>) {
-        match self.design().trigger {
-            Trigger::Stream => self.groups().for_each(|g| world.triggers[g.index()] += 1),
-            Trigger::BestEffort | Trigger::Queue | Trigger::Sweep => {}
-        }
-    }
-
-    /// Sends the trigger that a process wants: a producer to every group, a worker to its own.
-    fn send_trigger(&self, world: &mut World<P, W, G, S, L>, process: Process) {
-        match process {
-            Process::Producer(_) => {
-                self.groups().for_each(|g| world.triggers[g.index()] += 1);
-            }
-            Process::Worker(worker) => {
-                if let Some(turn) = &world.workers[worker.index()].turn {
-                    world.triggers[turn.group.index()] += 1;
-                }
-            }
-        }
-        self.finish_trigger(world, process);
-    }
-
-    /// Tells a process that its trigger was sent, or attempted.
-    fn finish_trigger(&self, world: &mut World<P, W, G, S, L>, process: Process) {
-        match process {
-            Process::Producer(producer) => {
-                if let Work::Append(append) = &mut world.producers[producer.index()].work {
-                    append.notified();
-                }
-                self.advance_producer(world, producer.index());
-            }
-            Process::Worker(worker) => self.tell(world, worker, Tick::NOW, News::Triggered),
-        }
-    }
-
-    /// Ends a group's lease by the passing of time. An `aware` owner will see it at its next look
-    /// at the clock.
-    fn lapse(&self, world: &mut World<P, W, G, S, L>, group: GroupNo, aware: bool) {
-        let Some(lease) = world.lease(group) else { return };
-        let worker = lease.owner.worker;
-        let lives = world.owner(worker) == lease.owner;
-        world.tables.lapse(group.index());
-        if let Some(turn) = &mut world.workers[worker.index()].turn
-            && lives
-            && turn.group == group
-        {
-            turn.late |= aware;
-            world.left.spend(|left| &mut left.expiries);
         }
     }
 }
 
-/// Judges the change of a lease (L1, L3). `sender` is the worker's run that sent the request.
-fn judge_lease<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
-    world: &mut World<P, W, G, S, L>,
-    group: GroupNo,
-    before: Option<Lease<Small>>,
-    sender: Option<Run>,
-) {
-    let (Some(before), Some(after)) = (before, world.lease(group)) else { return };
-    let same_epoch_new_owner = after.epoch == before.epoch && after.owner != before.owner;
-    if after.epoch < before.epoch || same_epoch_new_owner {
-        world.ghost.broken.insert(Invariant::L1);
-    }
-    let moved = after.checkpoint != before.checkpoint;
-    let by_another = sender.is_some_and(|sender| sender != before.owner);
-    if after.checkpoint < before.checkpoint || (moved && by_another) {
-        world.ghost.broken.insert(Invariant::L3);
+/// Adds a trigger of a group.
+fn trigger(world: &mut World, group: GroupNo, partition: PartitionNo) {
+    let seat = world.seat_index(group, partition);
+    world.triggers[seat] += 1;
+}
+
+/// Lets every turn whose lease has not ended look at its clock, so that one that is paused from now
+/// on has looked as late as it can. A turn that waits for a reply does not look.
+fn look_before(world: &mut World) {
+    for index in 0..world.workers.len() {
+        let clock = world.clock(WorkerNo(index as u8));
+        if let Some(turn) = &mut world.workers[index].turn
+            && turn.flight.is_none()
+            && !turn.is_over(clock)
+        {
+            *turn.machine.times_mut().clock = clock;
+        }
     }
 }

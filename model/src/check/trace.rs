@@ -12,9 +12,12 @@ use serde::{Deserialize, Serialize};
 use super::action::Action;
 use super::bounds::{Bounds, Clocks};
 use super::describe::Words;
+use super::engine::{Cache, Space};
 use super::explain::{Path, Told, story};
+use super::progress::{Fate, Outlooks};
 use super::protocol::Protocol;
-use super::search::{Task, in_world_of, protocol};
+use super::task::{self, Task};
+use super::world::World;
 use crate::design::{AXES, Axis, Design};
 use crate::explanation::Explanation;
 use crate::invariant::Invariant;
@@ -68,6 +71,13 @@ pub struct Header {
     pub violates: Invariant,
 }
 
+/// The fields of a header that every version has.
+#[derive(Deserialize)]
+struct Kind {
+    format: String,
+    version: u32,
+}
+
 /// Every other line of a log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
@@ -101,7 +111,10 @@ pub enum ReplayError {
         found: String,
     },
     /// The log has another version of the format.
-    #[error("line 1: version {found}; this reads version {VERSION}")]
+    #[error(
+        "line 1: the log has version {found} of the format, and this reads version {VERSION}; \
+         check the design again for a new log"
+    )]
     Version {
         /// The version it has.
         found: u32,
@@ -180,7 +193,7 @@ impl Trace {
             mutant: task.mutant,
             violates: invariant,
         };
-        let walked = in_world_of!(&bounds, walk(task, bounds, invariant, &actions));
+        let walked = walk(task, bounds, invariant, &actions);
         let Walked { decisions, told, explanation } = walked;
         let explanation = explanation.unwrap_or_else(|| Explanation::unknown(invariant));
         Trace { invariant, actions, minimal, decisions, told, explanation, header }
@@ -242,13 +255,15 @@ impl Trace {
 pub fn replay(text: &str) -> Result<Replayed, ReplayError> {
     let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let (_, first) = lines.next().ok_or(ReplayError::Empty)?;
+    // Before anything else: the header of another version has other fields.
+    let Kind { format, version } = parse(1, first)?;
+    if format != FORMAT {
+        return Err(ReplayError::Format { found: format });
+    }
+    if version != VERSION {
+        return Err(ReplayError::Version { found: version });
+    }
     let header: Header = parse(1, first)?;
-    if header.format != FORMAT {
-        return Err(ReplayError::Format { found: header.format });
-    }
-    if header.version != VERSION {
-        return Err(ReplayError::Version { found: header.version });
-    }
     header.bounds.validate()?;
     if let Some(mutant) = header.mutant.filter(|mutant| !mutant.is_in_model()) {
         return Err(ReplayError::Mutant(mutant.name()));
@@ -268,7 +283,7 @@ pub fn replay(text: &str) -> Result<Replayed, ReplayError> {
     task.mutant = header.mutant;
     let actions: Vec<Action> = logged.iter().map(|(_, decision)| decision.action).collect();
     let (bounds, violates) = (header.bounds, header.violates);
-    let walked = in_world_of!(&bounds, walk(&task, bounds, violates, &actions));
+    let walked = walk(&task, bounds, violates, &actions);
     let Walked { decisions, told, explanation } = walked;
     for ((line, logged), happened) in logged.iter().zip(&decisions) {
         if logged != happened {
@@ -302,14 +317,9 @@ struct Walked {
     explanation: Option<Explanation>,
 }
 
-fn walk<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
-    task: &Task,
-    bounds: Bounds,
-    invariant: Invariant,
-    actions: &[Action],
-) -> Walked {
-    let protocol: Protocol<P, W, G, S, L> = protocol(task, bounds, vec![invariant]).shortest();
-    let mut world = protocol.initial();
+fn walk(task: &Task, bounds: Bounds, invariant: Invariant, actions: &[Action]) -> Walked {
+    let protocol = task::protocol(task, bounds, vec![invariant]);
+    let mut world = protocol.untouched();
     let mut walked = Walked { decisions: Vec::new(), told: Vec::new(), explanation: None };
     let mut path = Path::new(&protocol, &world);
     for &action in actions {
@@ -317,7 +327,7 @@ fn walk<const P: usize, const W: usize, const G: usize, const S: usize, const L:
             return walked;
         }
         let words = protocol.words(&world, action);
-        let Some(next) = protocol.step(&world, action) else { return walked };
+        let Some(next) = protocol.raw_step(&world, action) else { return walked };
         path.push(&protocol, &world, action, &next);
         world = next;
         let step = walked.decisions.len() + 1;
@@ -330,19 +340,36 @@ fn walk<const P: usize, const W: usize, const G: usize, const S: usize, const L:
             action,
         });
     }
-    if !protocol.judge(invariant, &world) {
-        let outlook = (invariant == Invariant::P1).then(|| {
-            let every: Protocol<P, W, G, S, L> = super::search::protocol(task, bounds, Vec::new());
-            let outlook = every.unreduced().outlook(&world);
-            if outlook.finishes {
-                // There is a way out of this state, in an order of steps that the search leaves
-                // out: it takes a worker's trigger and its first request for one step.
-                protocol.outlook(&world).prompt()
-            } else {
-                outlook
-            }
-        });
-        walked.explanation = Some(Explanation::new(&path, invariant, outlook.as_ref()));
-    }
+    walked.explanation = explanation(task, bounds, &protocol, &path, invariant, &world);
     walked
+}
+
+/// What went wrong at the end of a path; `None` if the invariant holds there.
+fn explanation(
+    task: &Task,
+    bounds: Bounds,
+    protocol: &Protocol,
+    path: &Path,
+    invariant: Invariant,
+    world: &World,
+) -> Option<Explanation> {
+    let is_safe = protocol.judge(invariant, &protocol.normal(world));
+    if invariant != Invariant::P1 {
+        return (!is_safe).then(|| Explanation::new(path, invariant, None, &[]));
+    }
+    let unreduced = task::protocol(task, bounds, Vec::new()).unreduced();
+    let (space, mut cache) = (Space::new(&unreduced), Cache::default());
+    let mut outlooks = Outlooks::new(&space);
+    let end = unreduced.normal(world);
+    let key = space.key(&end, false, &mut cache)?;
+    if !outlooks.add(key, &mut cache) || !outlooks.close(&mut cache, &|| false) {
+        return None;
+    }
+    let circle = match outlooks.fate(key, &mut cache) {
+        Fate::Circles => outlooks.circle_words(key, &mut cache),
+        Fate::Certain | Fate::Evaded if is_safe => return None,
+        Fate::Certain | Fate::Evaded | Fate::Lost => Vec::new(),
+    };
+    let outlook = unreduced.outlook(world);
+    Some(Explanation::new(path, invariant, Some(&outlook), &circle))
 }

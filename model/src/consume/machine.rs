@@ -53,7 +53,7 @@ impl<V: Vocabulary> Consume<V> {
                 ..Wants::NOTHING
             },
             Phase::Watch { since, .. } => {
-                Wants { wake: Some(since.plus(rules.lease)), ..Wants::NOTHING }
+                Wants { wake: Some(watched_until(rules, *since)), ..Wants::NOTHING }
             }
             Phase::Trigger => Wants { trigger: true, ..Wants::NOTHING },
             Phase::Done(outcome) => Wants { done: Some(*outcome), ..Wants::NOTHING },
@@ -145,7 +145,7 @@ impl<V: Vocabulary> Consume<V> {
     fn pass_time(&mut self, rules: &Rules<V>, now: V::Time) {
         let renewal_due = now >= self.leased.plus(rules.renew);
         match &mut self.phase {
-            Phase::Watch { since, sign } if now >= since.plus(rules.lease) => {
+            Phase::Watch { since, sign } if now >= watched_until(rules, *since) => {
                 self.phase = Phase::Acquire { seen: Some(*sign) };
             }
             Phase::Gap { since, renewing: false } if now >= since.plus(rules.grace) => {
@@ -162,4 +162,12 @@ impl<V: Vocabulary> Consume<V> {
             _ => {}
         }
     }
+}
+
+/// The time at which a lease that was watched unchanged since then has ended.
+///
+/// L2: within the bound, a clock that is set or drifts can make the owner's lease longer by `skew`,
+/// and the time of a watch shorter by as much.
+fn watched_until<V: Vocabulary>(rules: &Rules<V>, since: V::Time) -> V::Time {
+    since.plus(rules.lease).plus(rules.skew).plus(rules.skew)
 }

@@ -87,6 +87,11 @@ impl<V: Vocabulary> Consume<V> {
     pub(super) fn finish_renewal(&mut self, rules: &Rules<V>, asked: V::Time, reply: Reply<V>) {
         match reply {
             Reply::Leased(_) => self.leased = asked,
+            // D2: a renewal was applied before and its reply was lost, and the clock was set back
+            // since, so this one asked for less. The lease counts from the earlier one.
+            Reply::Refused { lease: Some(lease), .. } if self.still_holds(&lease) => {
+                self.leased = lease.until.minus(rules.lease);
+            }
             Reply::Refused { .. } => {
                 self.phase = Phase::Done(Outcome::Lost);
                 return;
@@ -136,9 +141,14 @@ impl<V: Vocabulary> Consume<V> {
         }
     }
 
+    /// Whether the lease is still the one that this turn holds.
+    pub(super) fn still_holds(&self, lease: &Lease<V>) -> bool {
+        lease.epoch == self.epoch && lease.active
+    }
+
     /// Whether the lease shows that this turn has moved the checkpoint to `upto`.
     pub(super) fn is_own_checkpoint(&self, lease: &Lease<V>, upto: Seq) -> bool {
-        lease.epoch == self.epoch && lease.active && lease.checkpoint >= upto
+        self.still_holds(lease) && lease.checkpoint >= upto
     }
 }
 

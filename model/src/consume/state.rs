@@ -5,6 +5,8 @@ use crate::design::Acquire;
 use crate::ids::{Epoch, Seq};
 use crate::rules::Rules;
 use crate::vocabulary::Vocabulary;
+#[cfg(feature = "check")]
+use crate::vocabulary::{SpanOf, Time};
 
 /// One turn of a worker, on one partition for one group: acquire, read, deliver, renew,
 /// checkpoint, release, hand over.
@@ -167,15 +169,6 @@ impl<V: Vocabulary> Consume<V> {
         }
     }
 
-    /// Returns whether the turn watches a lease that showed this epoch and beat.
-    #[must_use]
-    pub fn watches(&self, epoch: Epoch, beat: u64) -> bool {
-        match self.phase {
-            Phase::Watch { sign, .. } => sign == Sign { epoch, beat },
-            _ => false,
-        }
-    }
-
     /// Returns the epoch of the lease that the turn holds or lost; [`Epoch::ZERO`] before it has
     /// one and after it released it.
     #[must_use]
@@ -188,17 +181,62 @@ impl<V: Vocabulary> Consume<V> {
     pub fn cursor(&self) -> Seq {
         self.cursor
     }
+}
 
-    /// Sets every time that the turn remembers to `now`.
-    ///
-    /// The checker does this after each step, so that states which differ only in how late it is
-    /// are one state. In production it would extend the lease without asking the store.
-    pub fn rebase(&mut self, now: V::Time) {
-        self.leased = now;
-        self.clock = now;
+/// What the checker sees of a turn, to tell which turns have the same future.
+#[cfg(feature = "check")]
+impl<V: Vocabulary> Consume<V> {
+    /// Returns the end of the turn's lease, which lasts for `lease`.
+    pub(crate) fn lease_end(&self, lease: SpanOf<V>) -> V::Time {
+        self.leased.plus(lease)
+    }
+
+    /// Returns whether the turn waits at an empty slot, and no renewal is under way.
+    pub(crate) fn waits_at_gap(&self) -> bool {
+        matches!(self.phase, Phase::Gap { renewing: false, .. })
+    }
+
+    /// Returns every time that the turn remembers.
+    pub(crate) fn times_mut(&mut self) -> Times<'_, V> {
+        let since = match &mut self.phase {
+            Phase::Watch { since, .. } | Phase::Gap { since, .. } => Some(since),
+            _ => None,
+        };
+        Times { leased: &mut self.leased, clock: &mut self.clock, since }
+    }
+
+    /// Visits every epoch that the turn remembers, with the beat that it saw under it.
+    pub(crate) fn each_sign(&mut self, visit: &mut impl FnMut(&mut Epoch, Option<&mut u64>)) {
+        visit(&mut self.epoch, None);
         match &mut self.phase {
-            Phase::Watch { since, .. } | Phase::Gap { since, .. } => *since = now,
+            Phase::Acquire { seen: Some(sign) } | Phase::Watch { sign, .. } => {
+                visit(&mut sign.epoch, Some(&mut sign.beat));
+            }
+            Phase::SetLease { epoch, .. } => visit(epoch, None),
             _ => {}
         }
     }
+
+    /// Returns the wake counter as last seen.
+    pub(crate) fn wake_mut(&mut self) -> &mut u64 {
+        &mut self.wake
+    }
+
+    /// Returns the name of the run that takes the turn.
+    pub(crate) fn owner_mut(&mut self) -> &mut V::Owner {
+        &mut self.owner
+    }
+
+    /// Returns the group for which the turn is taken.
+    pub(crate) fn group_mut(&mut self) -> &mut V::Group {
+        &mut self.group
+    }
+}
+
+/// The times that a turn remembers.
+#[cfg(feature = "check")]
+pub(crate) struct Times<'a, V: Vocabulary> {
+    pub(crate) leased: &'a mut V::Time,
+    pub(crate) clock: &'a mut V::Time,
+    pub(crate) since: Option<&'a mut V::Time>,
 }

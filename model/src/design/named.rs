@@ -125,7 +125,7 @@ pub const NAMED: &[Named] = &[
         name: "epoch-only-checkpoint",
         about: "the checkpoint demands the epoch, but may move back",
         design: Design { checkpoint: Checkpoint::Epoch, ..R },
-        breaks: &[Invariant::L3],
+        breaks: &[Invariant::L2, Invariant::L3],
     },
     Named {
         name: "eventual-reads",

@@ -118,6 +118,7 @@ fn read_head<V: Vocabulary, T: Tables<V>>(
 fn refusing_head<V: Vocabulary, T: Tables<V>>(tables: &T, raise: &Raise<V>) -> Option<Head<V>> {
     let keep = raise.record.as_ref();
     let old = read_head(tables, &raise.partition, keep.map(|keep| &keep.name));
+    // S4: nothing got a number since the head was the expected one.
     let head_differs = raise.head.is_some_and(|head| head != old.head);
     // S2: a raise of an earlier run, or a copy, finds another record and takes no second number.
     let record_differs = keep.is_some_and(|keep| Some(keep.seen) != old.record);

@@ -1,6 +1,6 @@
 //! The abstract store: what the protocol may ask of DynamoDB, and what that answers.
 //!
-//! [`Request`] and [`Reply`] are the typed calls. [`apply`] is their executable specification,
+//! [`Request`] and [`Reply`] are the typed calls. [`apply`](fn@apply) is their executable specification,
 //! over any [`Tables`]. The production crate turns each request into one call of DynamoDB's API,
 //! and a test compares the two on random dialogues.
 

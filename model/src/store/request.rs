@@ -8,7 +8,7 @@ use crate::vocabulary::Vocabulary;
 
 /// One request to the store, which is one call of DynamoDB's API.
 ///
-/// [`apply`](super::apply) specifies what each of them does, and when it is refused.
+/// [`apply`](fn@super::apply) specifies what each of them does, and when it is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub enum Request<V: Vocabulary> {

@@ -1,6 +1,6 @@
 //! The interface of the tables, and an implementation of any size.
 //!
-//! The specification, [`apply`](super::apply), is written against [`Tables`]. The checker keeps
+//! The specification, [`apply`](fn@super::apply), is written against [`Tables`]. The checker keeps
 //! the tables in a few fixed bytes, [`MemoryTables`] in maps. A property test compares the two.
 
 use std::collections::BTreeMap;

@@ -1,16 +1,18 @@
 //! The append machine, reply by reply: what it makes of each refusal.
 
 use gapless_model::append::{Answer, Append, Identity, Session, Want};
-use gapless_model::check::{Clocks, Count, PARTITION, ProducerNo, Protocol, Small, Token};
+use gapless_model::check::{Clocks, Count, PartitionNo, ProducerNo, Protocol, Small, Token};
 use gapless_model::design::Design;
 use gapless_model::store::{Head, Raiser, Record, Reply, Request};
 use gapless_model::{Epoch, Number, Rules, Seq};
 
 const TOKEN: Token = Token { producer: ProducerNo(0), run: 0, number: 1 };
 
+const PARTITION: PartitionNo = PartitionNo(0);
+
 fn rules() -> Rules<Small> {
     let bounds = gapless_model::check::Bounds::TINY;
-    Protocol::<2, 2, 1, 8, 1>::new(Design::RECOMMENDED, bounds, Clocks::Timely, vec![]).rules
+    Protocol::new(Design::RECOMMENDED, bounds, Clocks::Timely, vec![]).rules
 }
 
 /// An unnamed append that demands that the head is 4.

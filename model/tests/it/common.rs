@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use gapless_model::check::{Bounds, Clocks, Progress, Report, Task, Verdict, check};
+use gapless_model::check::{Bounds, Clocks, Progress, Report, Task, Verdict, check, replay};
 use gapless_model::design::Design;
 use gapless_model::{Invariant, Mutant};
 
@@ -41,6 +41,8 @@ pub fn assert_breaks(task: &Task, invariant: Invariant) -> usize {
     match &report.verdicts[&invariant] {
         Verdict::Violated(trace) => {
             assert!(trace.minimal);
+            let replayed = replay(&trace.to_ndjson()).expect("the log is whole");
+            assert!(replayed.violated, "{invariant}: {}", trace.story());
             trace.actions.len()
         }
         verdict => panic!("{invariant} should be violated by {:?}: {verdict:?}", task.design),
@@ -55,14 +57,19 @@ pub const CALM: Bounds = Bounds {
     expected: 0,
     workers: 2,
     groups: 1,
+    partitions: 1,
+    skew: 1,
     faults: 0,
     crashes: 0,
     lost_replies: 0,
     late: 0,
+    slow: 0,
     stale: 0,
     expiries: 0,
+    clock_steps: 0,
+    failures: 0,
     handovers: 0,
-    renewals: 0,
+    twins: 0,
     lost_triggers: 0,
     duplicate_triggers: 0,
 };

@@ -1,8 +1,7 @@
 //! The consume machine, news by news: what it makes of each answer, on a clock of ticks.
 
 use gapless_model::check::{
-    Clocks, Count, GroupNo, PARTITION, ProducerNo, Protocol, Run, Small, Tick, Token, Window,
-    WorkerNo,
+    Count, GroupNo, PartitionNo, ProducerNo, Run, Small, Tick, Token, Window, WorkerNo,
 };
 use gapless_model::consume::{Consume, News, Outcome};
 use gapless_model::design::{
@@ -11,14 +10,14 @@ use gapless_model::design::{
 use gapless_model::store::{Free, FromSlots, Guard, Lease, Reply, Request, Slot};
 use gapless_model::{Epoch, Rules, Seq};
 
+const PARTITION: PartitionNo = PartitionNo(0);
 const ME: Run = Run { worker: WorkerNo(0), run: 0 };
 const OTHER: Run = Run { worker: WorkerNo(1), run: 0 };
 const TOKEN: Token = Token { producer: ProducerNo(0), run: 0, number: 1 };
 
 /// A lease lasts 3 ticks, a renewal is due after 1, and a gap is voided after 2.
 fn rules(design: Design) -> Rules<Small> {
-    let bounds = gapless_model::check::Bounds::TINY;
-    Protocol::<2, 2, 1, 8, 1>::new(design, bounds, Clocks::Timely, vec![]).rules
+    Rules { design, lease: 3, renew: 1, grace: 2, skew: 0 }
 }
 
 /// A turn and its rules: what is told is told at a tick.
@@ -30,7 +29,7 @@ struct Dialogue {
 impl Dialogue {
     fn of(design: Design) -> Dialogue {
         let rules = rules(design);
-        let turn = Consume::new(&rules, GroupNo(0), PARTITION, ME, Tick::NOW);
+        let turn = Consume::new(&rules, GroupNo(0), PARTITION, ME, Tick(0));
         Dialogue { rules, turn }
     }
 
@@ -54,12 +53,12 @@ impl Dialogue {
         Dialogue::holding(design).replies(0, page(&[]))
     }
 
-    fn hears(mut self, tick: u8, news: News<Small>) -> Dialogue {
+    fn hears(mut self, tick: i16, news: News<Small>) -> Dialogue {
         self.turn.tell(&self.rules, Tick(tick), news);
         self
     }
 
-    fn replies(self, tick: u8, reply: Reply<Small>) -> Dialogue {
+    fn replies(self, tick: i16, reply: Reply<Small>) -> Dialogue {
         self.hears(tick, News::Reply(reply))
     }
 
@@ -92,7 +91,7 @@ fn lease() -> Lease<Small> {
         active: true,
         owner: ME,
         epoch: Epoch(7),
-        until: Tick::LEASE,
+        until: Tick(3),
         beat: 0,
         wake: 0,
     }
@@ -140,12 +139,24 @@ mod taking {
     }
 
     #[test]
+    fn an_observer_watches_longer_by_twice_the_bound_on_skew() {
+        let design = Design { expiry: Expiry::Observer, ..Design::RECOMMENDED };
+        let held = Lease { owner: OTHER, ..lease() };
+        let mut dialogue = Dialogue::of(design);
+        dialogue.rules.skew = 1;
+        let dialogue = dialogue.replies(0, refused(held));
+        assert_eq!(dialogue.wakes_at(), Some(Tick(5)));
+        let dialogue = dialogue.hears(4, News::Time);
+        assert_eq!(dialogue.turn.wants(&dialogue.rules).store, None);
+        assert!(dialogue.hears(5, News::Time).asks().writes());
+    }
+
+    #[test]
     fn an_observer_watches_for_the_whole_length_and_then_takes_what_did_not_change() {
         let design = Design { expiry: Expiry::Observer, ..Design::RECOMMENDED };
         let held = Lease { owner: OTHER, beat: 2, ..lease() };
         let dialogue = Dialogue::of(design).replies(0, refused(held.clone()));
         assert_eq!(dialogue.wakes_at(), Some(Tick(3)));
-        assert!(dialogue.turn.watches(Epoch(7), 2));
         let dialogue = dialogue.hears(2, News::Time);
         assert_eq!(dialogue.turn.wants(&dialogue.rules).store, None);
         let dialogue = dialogue.hears(3, News::Time);
@@ -183,7 +194,7 @@ mod taking {
         fn takes_what_nobody_has_was_released_or_has_ended() {
             assert_eq!(sets(None), Some(Epoch(1)));
             assert_eq!(sets(Some(Lease { active: false, ..lease() })), Some(Epoch(8)));
-            assert_eq!(sets(Some(Lease { until: Tick::NOW, ..lease() })), Some(Epoch(8)));
+            assert_eq!(sets(Some(Lease { until: Tick(0), ..lease() })), Some(Epoch(8)));
             assert_eq!(sets(Some(lease())), None);
         }
 
@@ -255,6 +266,24 @@ mod reading {
         assert!(matches!(dialogue.asks(), Request::Renew { .. }));
         // If the renewal is never answered, this is when it is over.
         assert_eq!(dialogue.wakes_at(), Some(Tick(3)));
+    }
+
+    #[test]
+    fn its_own_lost_renewal_counts() {
+        // The clock was set back since the lost one, so the second one asked for less.
+        let renewing = Dialogue::delivering(Design::RECOMMENDED).hears(1, News::Time);
+        let longer = Lease { until: Tick(5), ..lease() };
+        let dialogue = renewing.replies(1, refused(longer)).hears(4, News::Time);
+        assert_eq!(dialogue.ended(), None);
+        // It lasts until the end that the lost one asked for.
+        assert_eq!(dialogue.hears(5, News::Time).ended(), Some(Outcome::Lost));
+    }
+
+    #[test]
+    fn anybody_elses_lease_is_not_renewed() {
+        let renewing = Dialogue::delivering(Design::RECOMMENDED).hears(1, News::Time);
+        let taken = Lease { epoch: Epoch(8), until: Tick(5), ..lease() };
+        assert_eq!(renewing.replies(1, refused(taken)).ended(), Some(Outcome::Lost));
     }
 
     #[test]
@@ -393,22 +422,4 @@ mod giving_up {
         assert!(!holding.hears(0, News::Stop).turn.may_stop());
         assert!(!Dialogue::releasing(Design::RECOMMENDED).turn.may_stop());
     }
-}
-
-#[test]
-fn rebased_machines_differ_in_nothing_but_what_they_do() {
-    let gap = |tick| {
-        let mut turn = Dialogue::holding(Design::RECOMMENDED).replies(tick, page(&[6])).turn;
-        turn.rebase(Tick::NOW);
-        turn
-    };
-    assert_eq!(gap(0), gap(1));
-    let watching = |tick| {
-        let design = Design { expiry: Expiry::Observer, ..Design::RECOMMENDED };
-        let held = Lease { owner: OTHER, ..lease() };
-        let mut turn = Dialogue::of(design).replies(tick, refused(held)).turn;
-        turn.rebase(Tick::NOW);
-        turn
-    };
-    assert_eq!(watching(0), watching(1));
 }

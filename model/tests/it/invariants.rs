@@ -115,8 +115,7 @@ fn stale_reads_refute_a_plain_release() {
 
 #[test]
 fn a_search_that_runs_out_of_time_keeps_what_it_found() {
-    // Epochs grow without end here: the search would take minutes.
-    let endless = mutated(R, Bounds::DEFAULT, Mutant::LeaseTakenAnyway);
+    let endless = mutated(R, Bounds::DEEP, Mutant::LeaseTakenAnyway);
     let report = check(
         &Task { timeout: Some(Duration::from_millis(700)), ..endless },
         &mut |_: Progress| true,
@@ -134,6 +133,7 @@ fn each_protection_taken_out_is_missed_or_guarded_twice() {
         (Mutant::BlindVoids, Invariant::S1),
         (Mutant::EpochStandsStill, Invariant::L1),
         (Mutant::ReleaseUnfenced, Invariant::L2),
+        (Mutant::RenewalShortens, Invariant::L2),
         (Mutant::CheckpointAhead, Invariant::D3),
         (Mutant::CheckpointForgotten, Invariant::D2),
         (Mutant::HeadStandsStill, Invariant::P1),
@@ -144,7 +144,7 @@ fn each_protection_taken_out_is_missed_or_guarded_twice() {
     for (mutant, invariant) in broken {
         assert_breaks(&mutated(R, needs, mutant), invariant);
     }
-    for mutant in [Mutant::RenewalRevives, Mutant::RenewalShortens, Mutant::IncrementTwice] {
+    for mutant in [Mutant::RenewalRevives, Mutant::IncrementTwice] {
         assert_holds(&mutated(R, needs, mutant));
     }
 }

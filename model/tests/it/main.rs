@@ -12,3 +12,4 @@ mod scenarios;
 mod specification;
 mod store;
 mod traces;
+mod verdicts;

@@ -12,9 +12,6 @@ use gapless_model::design::{Design, Expiry, Gap, Increment, Producer, Read, Rele
 use proptest::prelude::*;
 use stateright::Model;
 
-type Large = Protocol<8, 4, 2, 200, 4>;
-type LargeWorld = World<8, 4, 2, 200, 4>;
-
 const BOUNDS: Bounds = Bounds {
     producers: 8,
     events: 7,
@@ -28,7 +25,9 @@ const BOUNDS: Bounds = Bounds {
     stale: 10,
     expiries: 10,
     handovers: 10,
-    renewals: 10,
+    slow: 10,
+    clock_steps: 10,
+    failures: 10,
     lost_triggers: 5,
     duplicate_triggers: 5,
     ..CALM
@@ -53,21 +52,27 @@ fn is_fault(action: Action) -> bool {
         | Action::Deliver { .. }
         | Action::Restart { .. }
         | Action::Arrive { .. }
+        | Action::Clock { .. }
+        | Action::Land { .. }
+        | Action::Hear { .. }
+        | Action::Tick
         | Action::Sweep { .. } => false,
         Action::LoseReply { .. }
         | Action::Delay { .. }
         | Action::StaleRead { .. }
         | Action::Crash { .. }
-        | Action::Clock { .. }
+        | Action::Depart { .. }
+        | Action::Twin { .. }
+        | Action::Fail { .. }
         | Action::Stop { .. }
-        | Action::Lapse { .. }
+        | Action::SetClock { .. }
         | Action::LoseTrigger { .. }
         | Action::DuplicateTrigger { .. } => true,
     }
 }
 
 /// Follows a schedule; the steps it took, and the first invariant that broke.
-fn follow(protocol: &Large, schedule: &[Choice]) -> (LargeWorld, Vec<Action>, Option<Invariant>) {
+fn follow(protocol: &Protocol, schedule: &[Choice]) -> (World, Vec<Action>, Option<Invariant>) {
     let safety = protocol.checked.clone();
     let mut world = protocol.initial();
     let mut taken = Vec::new();
@@ -92,7 +97,7 @@ fn follow(protocol: &Large, schedule: &[Choice]) -> (LargeWorld, Vec<Action>, Op
 }
 
 /// The steps of a schedule, for people.
-fn story(protocol: &Large, taken: &[Action]) -> String {
+fn story(protocol: &Protocol, taken: &[Action]) -> String {
     let mut text = String::new();
     let mut world = protocol.initial();
     for (index, action) in taken.iter().enumerate() {
@@ -110,7 +115,7 @@ fn story(protocol: &Large, taken: &[Action]) -> String {
     text
 }
 
-fn protocol(design: Design, clocks: Clocks) -> Large {
+fn protocol(design: Design, clocks: Clocks) -> Protocol {
     let safety = gapless_model::check::Task::applicable(clocks);
     let safety = safety.into_iter().filter(|invariant| *invariant != Invariant::P1).collect();
     Protocol::new(design, BOUNDS, clocks, safety)

@@ -124,7 +124,7 @@ mod scenario_3_handoff_limbo {
 mod scenario_6_memory_runs_ahead_of_the_table {
     use super::*;
 
-    const BOUNDS: Bounds = Bounds { faults: 2, lost_replies: 1, late: 1, renewals: 1, ..CALM };
+    const BOUNDS: Bounds = Bounds { faults: 2, lost_replies: 1, late: 1, ..CALM };
 
     #[test]
     fn the_recommended_design_survives() {
@@ -179,7 +179,7 @@ mod scenario_9_clock_errors {
     use super::*;
     use gapless_model::design::Expiry;
 
-    const BOUNDS: Bounds = Bounds { faults: 3, expiries: 2, renewals: 1, late: 1, ..CALM };
+    const BOUNDS: Bounds = Bounds { faults: 3, expiries: 2, late: 1, ..CALM };
 
     fn under(clocks: Clocks, design: Design) -> Task {
         Task { clocks, checked: Task::applicable(clocks), ..task(design, BOUNDS) }

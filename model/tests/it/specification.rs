@@ -1,7 +1,7 @@
 //! What the store does with each request, as DynamoDB does it: one rule a test.
 
 use gapless_model::check::{
-    Count, GroupNo, PARTITION, ProducerNo, Run, Small, Tick, Token, WorkerNo,
+    Count, GroupNo, PartitionNo, ProducerNo, Run, Small, Tick, Token, WorkerNo,
 };
 use gapless_model::store::{
     Extend, Free, Guard, Lease, MemoryTables, Reply, Request, Slot, Tables, View, Write, apply,
@@ -9,6 +9,7 @@ use gapless_model::store::{
 use gapless_model::{Epoch, Page, Seen, Seq};
 
 const GROUP: GroupNo = GroupNo(0);
+const PARTITION: PartitionNo = PartitionNo(0);
 const ME: Run = Run { worker: WorkerNo(0), run: 0 };
 const TOKEN: Token = Token { producer: ProducerNo(0), run: 0, number: 1 };
 
@@ -49,7 +50,7 @@ fn after(lease: &Lease<Small>, request: &Request<Small>) -> Option<Lease<Small>>
 mod renewing {
     use super::*;
 
-    fn renewal(fence: Option<u64>, until: u8, beat: bool) -> Request<Small> {
+    fn renewal(fence: Option<u64>, until: i16, beat: bool) -> Request<Small> {
         let extend = Extend { until: Tick(until), beat };
         Request::Renew { group: GROUP, partition: PARTITION, fence: fence.map(Epoch), extend }
     }

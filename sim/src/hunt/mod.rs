@@ -7,5 +7,5 @@ mod counterexample;
 mod shrink;
 
 pub use campaign::{Campaign, CampaignProgress, CampaignReport, FailedSeed};
-pub use counterexample::Counterexample;
+pub use counterexample::{CheckedFault, Counterexample};
 pub use shrink::{Shrunk, shrink};

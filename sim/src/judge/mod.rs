@@ -23,7 +23,7 @@ pub(crate) use all::Judge;
 pub(crate) use chronicle::Chronicle;
 pub(crate) use deliveries::Deliveries;
 pub(crate) use evidence::{AppliedCall, ObservedDelivery};
-pub use judgement::{Breach, Violation};
+pub use judgement::{Breach, Violation, is_judged};
 pub(crate) use judgement::{Finding, Judgement};
 pub(crate) use leases::Leases;
 pub(crate) use machines::{Doubt, Machines};

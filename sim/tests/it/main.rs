@@ -1,6 +1,7 @@
 //! The tests of the simulation. One binary: each costs a link.
 
 mod corpus;
+mod counterexamples;
 mod determinism;
 mod judges;
 mod swarm;

@@ -34,7 +34,9 @@ fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Fa
     // Nothing is logged unless `GAPLESS_LOG` asks for it, as in `GAPLESS_LOG=debug`.
     let filter = tracing_subscriber::EnvFilter::try_from_env("GAPLESS_LOG");
     if let Ok(filter) = filter {
-        let subscriber = tracing_subscriber::fmt().with_env_filter(filter);
+        // Where the reader of the log has read enough, the command goes on without.
+        let subscriber =
+            tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false);
         // This fails where a subscriber is installed already, which is as good.
         drop(subscriber.with_writer(std::io::stderr).try_init());
     }

@@ -20,6 +20,13 @@ const TERMS: &[Term] = &[
                   worker 1' is worker 1 after a crash",
     },
     Term {
+        word: "second run",
+        signs: &["second run", "producer A' ", "producer B' ", "producer C' ", "producer D' "],
+        meaning: "another process under the name of producer A, started while the first is alive; \
+                  in the steps it is producer A'",
+    },
+    Term { word: "p1", signs: &[" p1", " p2", " p3"], meaning: "the first partition" },
+    Term {
         word: "slot",
         signs: &["slot "],
         meaning: "a place in the partition's order: the item of the Events table with that sequence \
@@ -74,6 +81,12 @@ const TERMS: &[Term] = &[
         signs: &["trigger"],
         meaning: "a notification that there is work, which wakes a worker; it is used up once that \
                   worker finds nothing more to read",
+    },
+    Term {
+        word: "tick",
+        signs: &["tick"],
+        meaning: "the checker's unit of time: a lease lasts two ticks, and its owner renews it \
+                  after one",
     },
     Term {
         word: "fault",

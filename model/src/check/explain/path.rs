@@ -1,210 +1,126 @@
-//! A counterexample's path without the sizes of its world: the states along it, what
-//! each step did, and questions about both.
+//! A counterexample's path: the states along it, what each step did, and questions about both.
 
 use super::super::action::{Action, Process};
+use super::super::bounds::Clocks;
 use super::super::protocol::Protocol;
-use super::super::small::{GroupNo, ProducerNo, Run, Small, WorkerNo};
-use super::super::world::{ACKNOWLEDGED, Broken, PARTITION, Producer, Turn, Worker, World};
+use super::super::small::{PartitionNo, ProducerNo, Small, WorkerNo};
+use super::super::world::{Flight, World};
+use super::place::{Place, Position};
+use super::scene::Scene;
 use crate::design::Increment;
-use crate::ids::Seq;
+use crate::ids::{Epoch, Seq};
 use crate::invariant::Invariant;
 use crate::rules::Rules;
-use crate::store::{Lease, Record, Request, Slot, Spoken, Tables};
+use crate::store::Request;
 use crate::vocabulary::{Page, Seen};
-
-/// One state of the path.
-#[derive(Clone)]
-pub(in crate::check) struct Scene {
-    pub(super) head: usize,
-    slots: Vec<Slot<Small>>,
-    marks: Vec<u8>,
-    pub(super) records: Vec<Option<Record>>,
-    pub(super) leases: Vec<Option<Lease<Small>>>,
-    pub(super) triggers: Vec<u8>,
-    pub(super) producers: Vec<Producer>,
-    pub(super) workers: Vec<Worker>,
-    pub(super) under_way: Vec<Request<Small>>,
-    pub(super) refused: Vec<u8>,
-    broken: Broken,
-}
-
-impl Scene {
-    fn new<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
-        protocol: &Protocol<P, W, G, S, L>,
-        world: &World<P, W, G, S, L>,
-    ) -> Scene {
-        let World { tables, producers, workers, triggers, under_way, left: _, ghost } = world;
-        let count = usize::from(protocol.bounds.producers);
-        let groups = usize::from(protocol.bounds.groups);
-        let record = |index: usize| tables.record(&PARTITION, &ProducerNo(index as u8));
-        Scene {
-            head: tables.head(&PARTITION).0 as usize,
-            slots: (1..=S).map(|slot| tables.slot(&PARTITION, Seq(slot as u64))).collect(),
-            marks: ghost.marks.to_vec(),
-            records: (0..count).map(record).collect(),
-            leases: protocol.groups().map(|group| world.lease(group)).collect(),
-            triggers: triggers[..groups].to_vec(),
-            producers: producers[..count].to_vec(),
-            workers: workers[..usize::from(protocol.bounds.workers)].to_vec(),
-            under_way: under_way.iter().flatten().cloned().collect(),
-            refused: ghost.refused.to_vec(),
-            broken: ghost.broken,
-        }
-    }
-
-    /// How many slots there is room for.
-    pub(super) fn room(&self) -> usize {
-        self.slots.len()
-    }
-
-    /// The last slot that was given out or written.
-    pub(super) fn last(&self) -> usize {
-        let written = self.slots.iter().rposition(|slot| *slot != Slot::Empty);
-        written.map_or(0, |index| index + 1).max(self.head).min(self.room())
-    }
-
-    pub(super) fn slot(&self, slot: usize) -> &Slot<Small> {
-        &self.slots[slot - 1]
-    }
-
-    /// The events in a slot, by name, if it holds any.
-    pub(super) fn events(&self, slot: usize) -> Option<String> {
-        events(self.slot(slot))
-    }
-
-    pub(super) fn is_acknowledged(&self, slot: usize) -> bool {
-        self.marks[slot - 1] & ACKNOWLEDGED != 0
-    }
-
-    pub(super) fn is_delivered(&self, group: GroupNo, slot: usize) -> bool {
-        self.marks[slot - 1] & 1 << group.0 != 0
-    }
-
-    pub(super) fn lease(&self, group: GroupNo) -> Option<&Lease<Small>> {
-        self.leases[group.index()].as_ref()
-    }
-
-    pub(super) fn checkpoint(&self, group: GroupNo) -> usize {
-        self.lease(group).map_or(0, |lease| lease.checkpoint.0 as usize)
-    }
-
-    pub(super) fn turn(&self, worker: WorkerNo) -> Option<&Turn> {
-        self.workers[worker.index()].turn.as_ref()
-    }
-
-    /// The turns for a group, each with its worker.
-    pub(super) fn turns(&self, group: GroupNo) -> impl Iterator<Item = (WorkerNo, &Turn)> {
-        let workers = self.workers.iter().enumerate();
-        let turns = workers.filter_map(|(index, worker)| {
-            worker.turn.as_ref().map(|turn| (WorkerNo(index as u8), turn))
-        });
-        turns.filter(move |(_, turn)| turn.group == group)
-    }
-
-    pub(super) fn owner(&self, worker: WorkerNo) -> Run {
-        Run { worker, run: self.workers[worker.index()].run }
-    }
-}
-
-/// Events by name, if a slot holds any.
-pub(super) fn events(slot: &Slot<Small>) -> Option<String> {
-    match slot {
-        Slot::Empty | Slot::Void => None,
-        Slot::Events { token, batch } => Some(Small::events(token, batch)),
-    }
-}
 
 /// One step of the path.
 pub(super) struct Deed {
     pub(super) action: Action,
     /// The process behind it; of a late request, the one that sent it.
     pub(super) who: Option<Process>,
-    /// What was asked of the store, whether it was applied in this step or only sent.
+    /// What was asked of the store, whether it was applied in this step, or only sent or heard of.
     pub(super) request: Option<Request<Small>>,
-    /// Of a late request: the step that sent it.
+    /// Of a request that did not arrive at once: the step that sent it.
     pub(super) sent: Option<usize>,
+    /// The epoch of the lease under which the request was sent, or zero.
+    pub(super) epoch: Epoch,
+}
+
+impl Deed {
+    /// The request that was applied in this step, if one was.
+    pub(super) fn applied(&self) -> Option<&Request<Small>> {
+        match self.action {
+            Action::Delay { .. } | Action::Depart { .. } | Action::Hear { .. } => None,
+            _ => self.request.as_ref(),
+        }
+    }
 }
 
 /// A path from the initial state. Steps count from 1.
 pub(in crate::check) struct Path {
     pub(super) rules: Rules<Small>,
-    pub(super) groups: Vec<GroupNo>,
-    pub(super) named: bool,
+    pub(super) clocks: Clocks,
     pub(super) counts: bool,
+    partitions: u8,
     scenes: Vec<Scene>,
     deeds: Vec<Deed>,
 }
 
 impl Path {
-    pub(in crate::check) fn new<
-        const P: usize,
-        const W: usize,
-        const G: usize,
-        const S: usize,
-        const L: usize,
-    >(
-        protocol: &Protocol<P, W, G, S, L>,
-        initial: &World<P, W, G, S, L>,
-    ) -> Path {
+    pub(in crate::check) fn new(protocol: &Protocol, initial: &World) -> Path {
         Path {
             rules: protocol.rules,
-            groups: protocol.groups().collect(),
-            named: protocol.named(),
+            clocks: protocol.clocks,
             counts: match protocol.design().increment {
                 Increment::None => false,
                 Increment::CompareAndSet | Increment::Add | Increment::Transaction => true,
             },
-            scenes: vec![Scene::new(protocol, initial)],
+            partitions: protocol.bounds.partitions,
+            scenes: vec![Scene::new(initial)],
             deeds: Vec::new(),
         }
     }
 
-    /// One more step.
-    pub(in crate::check) fn push<
-        const P: usize,
-        const W: usize,
-        const G: usize,
-        const S: usize,
-        const L: usize,
-    >(
+    /// One more step. The states are told as they are, not in their normal form.
+    pub(in crate::check) fn push(
         &mut self,
-        protocol: &Protocol<P, W, G, S, L>,
-        before: &World<P, W, G, S, L>,
+        protocol: &Protocol,
+        before: &World,
         action: Action,
-        after: &World<P, W, G, S, L>,
+        after: &World,
     ) {
+        let sent = self.sending(before, action);
         let request = match action {
             Action::Send { process }
             | Action::LoseReply { process }
             | Action::Delay { process }
-            | Action::Crash { process, applied: true } => protocol.wanted(before, process),
-            Action::StaleRead { worker, .. } => protocol.wanted(before, Process::Worker(worker)),
-            Action::Arrive { copy } => before.under_way[usize::from(copy)].clone(),
+            | Action::Crash { process, applied: true } => wanted(protocol, before, process),
+            Action::StaleRead { worker, .. } | Action::Depart { worker } => {
+                wanted(protocol, before, Process::Worker(worker))
+            }
+            Action::Arrive { copy } => {
+                before.network.0.get(usize::from(copy)).map(|late| late.request.clone())
+            }
+            Action::Land { worker } => in_flight(before, worker).cloned(),
+            Action::Hear { .. } => sent.and_then(|step| self.deed(step).request.clone()),
             Action::Begin { .. }
             | Action::Crash { applied: false, .. }
             | Action::Restart { .. }
+            | Action::Twin { .. }
             | Action::Take { .. }
             | Action::Deliver { .. }
+            | Action::Fail { .. }
             | Action::Clock { .. }
             | Action::Stop { .. }
-            | Action::Lapse { .. }
+            | Action::Tick
+            | Action::SetClock { .. }
             | Action::LoseTrigger { .. }
             | Action::DuplicateTrigger { .. }
             | Action::Sweep { .. } => None,
         };
-        let sent = match action {
-            Action::Arrive { .. } => self.last(|path, step| {
-                matches!(path.deed(step).action, Action::Delay { .. })
-                    && path.deed(step).request == request
+        let (who, epoch) = sender(before, action);
+        self.deeds.push(Deed { action, who, request, sent, epoch });
+        self.scenes.push(Scene::new(after));
+    }
+
+    /// The step that sent the request which an action applies or hears of.
+    fn sending(&self, before: &World, action: Action) -> Option<usize> {
+        match action {
+            Action::Arrive { copy } => {
+                let late = before.network.0.get(usize::from(copy))?;
+                self.last(|path, step| {
+                    let Deed { action, who, request, .. } = path.deed(step);
+                    matches!(action, Action::Delay { .. })
+                        && *who == Some(late.sender)
+                        && request.as_ref() == Some(&late.request)
+                })
+            }
+            Action::Land { worker } | Action::Hear { worker } => self.last(|path, step| {
+                matches!(path.deed(step).action, Action::Depart { worker: by } if by == worker)
             }),
             _ => None,
-        };
-        let who = match sent {
-            Some(step) => self.deed(step).who,
-            None => process(action),
-        };
-        self.deeds.push(Deed { action, who, request, sent });
-        self.scenes.push(Scene::new(protocol, after));
+        }
     }
 
     /// How many steps it has.
@@ -214,6 +130,11 @@ impl Path {
 
     pub(super) fn deed(&self, step: usize) -> &Deed {
         &self.deeds[step - 1]
+    }
+
+    /// The state before the first step.
+    pub(super) fn start(&self) -> &Scene {
+        &self.scenes[0]
     }
 
     /// The state before a step.
@@ -230,6 +151,11 @@ impl Path {
         &self.scenes[self.steps()]
     }
 
+    /// The partition to which a producer appends.
+    pub(super) fn partition_of(&self, producer: ProducerNo) -> PartitionNo {
+        PartitionNo(producer.first().0 % self.partitions)
+    }
+
     /// The first step of which this is true.
     pub(super) fn first(&self, holds: impl Fn(&Path, usize) -> bool) -> Option<usize> {
         (1..=self.steps()).find(|&step| holds(self, step))
@@ -242,30 +168,40 @@ impl Path {
 
     /// The step that broke an invariant which steps break.
     pub(super) fn broke(&self, invariant: Invariant) -> Option<usize> {
-        self.first(|path, step| path.after(step).broken.contains(invariant))
+        self.first(|path, step| path.after(step).broke(invariant))
     }
 
     /// The last step, before `until`, that changed what is in a slot.
-    pub(super) fn written(&self, slot: usize, until: usize) -> Option<usize> {
+    pub(super) fn written(&self, position: Position, until: usize) -> Option<usize> {
         self.last(|path, step| {
-            step < until && path.before(step).slot(slot) != path.after(step).slot(slot)
+            step < until && path.before(step).slot(position) != path.after(step).slot(position)
         })
     }
 
     /// The step at which a slot's append was acknowledged.
-    pub(super) fn acknowledged(&self, slot: usize) -> Option<usize> {
-        self.first(|path, step| path.after(step).is_acknowledged(slot))
+    pub(super) fn acknowledged(&self, position: Position) -> Option<usize> {
+        self.first(|path, step| path.after(step).is_acknowledged(position))
+    }
+
+    /// The slot of a partition that a step acknowledged.
+    pub(super) fn acknowledged_then(&self, step: usize, partition: PartitionNo) -> Option<u64> {
+        let (before, after) = (self.before(step), self.after(step));
+        let is_new = |slot: &u64| {
+            let position = Position { partition, slot: *slot };
+            after.is_acknowledged(position) && !before.is_acknowledged(position)
+        };
+        (1..=after.last(partition)).find(is_new)
     }
 
     /// The step at which a slot's events were first delivered to a group.
-    pub(super) fn delivered(&self, group: GroupNo, slot: usize) -> Option<usize> {
-        self.first(|path, step| path.after(step).is_delivered(group, slot))
+    pub(super) fn delivered(&self, place: Place, slot: u64) -> Option<usize> {
+        self.first(|path, step| path.after(step).is_delivered(place, slot))
     }
 
     /// The step at which a group's checkpoint passed a slot (for the last time).
-    pub(super) fn passed(&self, group: GroupNo, slot: usize) -> Option<usize> {
+    pub(super) fn passed(&self, place: Place, slot: u64) -> Option<usize> {
         self.last(|path, step| {
-            path.before(step).checkpoint(group) < slot && path.after(step).checkpoint(group) >= slot
+            path.before(step).checkpoint(place) < slot && path.after(step).checkpoint(place) >= slot
         })
     }
 
@@ -289,37 +225,49 @@ impl Path {
         let began = self.began(worker, step)?;
         self.last(|path, read| {
             let deed = path.deed(read);
-            let reads = matches!(deed.request, Some(Request::ReadEvents { .. }));
-            read > began
-                && read <= step
-                && reads
-                && deed.who == Some(Process::Worker(worker))
-                && deed.sent.is_none()
+            let reads = matches!(deed.applied(), Some(Request::ReadEvents { .. }));
+            read > began && read <= step && reads && deed.who == Some(Process::Worker(worker))
         })
     }
 
     /// What a read of events showed of a slot; `None` if the reader did not keep what it saw.
-    pub(super) fn saw(&self, read: usize, worker: WorkerNo, slot: usize) -> Option<Seen> {
-        let turn = self.after(read).turn(worker)?;
+    pub(super) fn saw(&self, read: usize, worker: WorkerNo, slot: u64) -> Option<Seen> {
+        let turn = self.after(self.heard(read)?).turn(worker)?;
         let delivery = turn.machine.wants(&self.rules).deliver?;
-        let within = slot > delivery.after.0 as usize && slot <= delivery.upto.0 as usize;
-        within.then(|| delivery.page.seen(Seq(slot as u64)))
+        let within = slot > delivery.after.0 && slot <= delivery.upto.0;
+        within.then(|| delivery.page.seen(Seq(slot)))
     }
 
-    /// Who did a step, as the subject of a clause: a late request says when it was sent.
-    pub(super) fn subject(&self, step: usize) -> String {
-        let deed = self.deed(step);
-        match (deed.who, deed.sent) {
-            (Some(who), None) => who.to_string(),
-            (Some(who), Some(sent)) => format!("a late request of {who}, sent at step {sent},"),
-            (None, _) => "a step of the world".to_owned(),
+    /// The step at which the reply to the request that was applied at a step was heard: the same
+    /// one, unless the request took its time.
+    fn heard(&self, step: usize) -> Option<usize> {
+        match self.deed(step).action {
+            Action::Land { worker } => self.first(|path, heard| {
+                let action = path.deed(heard).action;
+                heard > step && matches!(action, Action::Hear { worker: by } if by == worker)
+            }),
+            _ => Some(step),
         }
     }
 
+    /// The step at which the request was applied whose reply was heard at a step.
+    pub(super) fn landed(&self, step: usize) -> usize {
+        let landed = match self.deed(step).action {
+            Action::Hear { worker } => self.last(|path, landed| {
+                let action = path.deed(landed).action;
+                landed < step && matches!(action, Action::Land { worker: by } if by == worker)
+            }),
+            _ => None,
+        };
+        landed.unwrap_or(step)
+    }
+
     /// The producer that was given a slot's number, and the step at which it was.
-    pub(super) fn given(&self, slot: usize) -> Option<(ProducerNo, usize)> {
-        let step =
-            self.last(|path, step| path.before(step).head < slot && path.after(step).head >= slot)?;
+    pub(super) fn given(&self, position: Position) -> Option<(ProducerNo, usize)> {
+        let Position { partition, slot } = position;
+        let step = self.last(|path, step| {
+            path.before(step).head(partition) < slot && path.after(step).head(partition) >= slot
+        })?;
         match self.deed(step).who? {
             Process::Producer(producer) => Some((producer, step)),
             Process::Worker(_) => None,
@@ -327,24 +275,60 @@ impl Path {
     }
 }
 
+/// The request that a process sends, after a look at its clock.
+fn wanted(protocol: &Protocol, before: &World, process: Process) -> Option<Request<Small>> {
+    let mut looked = before.clone();
+    if let Process::Worker(worker) = process {
+        protocol.look(&mut looked, worker);
+    }
+    protocol.wanted(&looked, process)
+}
+
+/// The request of a worker that takes its time.
+fn in_flight(world: &World, worker: WorkerNo) -> Option<&Request<Small>> {
+    match world.workers[worker.index()].turn.as_ref()?.flight.as_deref()? {
+        Flight::Sent(request) => Some(request),
+        Flight::Applied(_) => None,
+    }
+}
+
+/// The process behind an action, and the epoch of the lease under which it acts.
+fn sender(before: &World, action: Action) -> (Option<Process>, Epoch) {
+    if let Action::Arrive { copy } = action {
+        let late = before.network.0.get(usize::from(copy));
+        return late.map_or((None, Epoch::ZERO), |late| (Some(late.sender), late.epoch));
+    }
+    let who = process(action);
+    let turn = who.and_then(|who| match who {
+        Process::Worker(worker) => before.workers[worker.index()].turn.as_ref(),
+        Process::Producer(_) => None,
+    });
+    (who, turn.map_or(Epoch::ZERO, |turn| turn.machine.epoch()))
+}
+
 /// The process that takes a step.
-fn process(action: Action) -> Option<Process> {
+pub(super) fn process(action: Action) -> Option<Process> {
     match action {
-        Action::Begin { producer, .. } | Action::Restart { producer } => {
-            Some(Process::Producer(producer))
-        }
+        Action::Begin { producer, .. }
+        | Action::Restart { producer }
+        | Action::Twin { producer } => Some(Process::Producer(producer)),
         Action::Send { process }
         | Action::LoseReply { process }
         | Action::Delay { process }
         | Action::Crash { process, .. }
         | Action::LoseTrigger { process } => Some(process),
         Action::StaleRead { worker, .. }
+        | Action::Depart { worker }
+        | Action::Land { worker }
+        | Action::Hear { worker }
         | Action::Take { worker, .. }
         | Action::Deliver { worker }
-        | Action::Clock { worker, .. }
+        | Action::Fail { worker, .. }
+        | Action::Clock { worker }
+        | Action::SetClock { worker, .. }
         | Action::Stop { worker } => Some(Process::Worker(worker)),
         Action::Arrive { .. }
-        | Action::Lapse { .. }
+        | Action::Tick
         | Action::DuplicateTrigger { .. }
         | Action::Sweep { .. } => None,
     }

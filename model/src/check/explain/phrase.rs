@@ -20,3 +20,11 @@ pub(super) fn does(did: &str) -> String {
         _ => text,
     }
 }
+
+/// A length of time on a clock.
+pub(super) fn ticks(count: usize) -> String {
+    match count {
+        1 => "one tick".to_owned(),
+        count => format!("{count} ticks"),
+    }
+}

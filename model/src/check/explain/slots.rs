@@ -1,30 +1,36 @@
-//! What went wrong with slots: S1, S2, S3.
+//! What went wrong with slots: S1, S2, S3, S4.
 
 use super::super::action::{Action, Process};
 use super::super::small::{Small, Token};
-use super::path::{Path, Scene};
+use super::names::name;
+use super::path::Path;
+use super::place::Position;
+use super::progress::listed_events;
+use super::scene::Scene;
 use crate::invariant::Invariant;
 use crate::store::Slot;
 
 /// S1: a slot changed that was not empty.
 pub(super) fn changed(path: &Path) -> Option<String> {
     let step = path.broke(Invariant::S1)?;
-    let slot = path.deed(step).request.as_ref()?.slot()?.0 as usize;
+    let position = Position::of(path.deed(step).applied()?)?;
+    let slot = path.slot_name(position);
     let (before, after) = (path.before(step), path.after(step));
-    let put = path.written(slot, step)?;
+    let put = path.written(position, step)?;
     let (first, second) = (path.subject(put), path.subject(step));
-    let acknowledged = if before.is_acknowledged(slot) { ", which was acknowledged," } else { "" };
-    let new = match after.events(slot) {
+    let acknowledged =
+        if before.is_acknowledged(position) { ", which was acknowledged," } else { "" };
+    let new = match after.events(position) {
         Some(events) => format!("event {events}"),
         None => "a void".to_owned(),
     };
-    Some(match before.events(slot) {
+    Some(match before.events(position) {
         Some(old) => format!(
-            "slot {slot} held event {old}{acknowledged} since step {put}, when {first} wrote it, \
-             and {second} overwrote it with {new} at step {step}."
+            "{slot} held event {old}{acknowledged} since step {put}, when {first} wrote it, and \
+             {second} overwrote it with {new} at step {step}."
         ),
         None => format!(
-            "{first} voided slot {slot} at step {put}, so that no event would ever be in it, and \
+            "{first} voided {slot} at step {put}, so that no event would ever be in it, and \
              {second} overwrote the void with {new} at step {step}."
         ),
     })
@@ -33,15 +39,16 @@ pub(super) fn changed(path: &Path) -> Option<String> {
 /// S2: an event is in two slots.
 pub(super) fn twice(path: &Path) -> Option<String> {
     let end = path.end();
-    let (event, slots) = (1..=end.last()).find_map(|second| {
-        let shared = |first: usize| in_both(end.slot(first), end.slot(second));
-        (1..second).find_map(|first| Some((shared(first)?, [first, second])))
+    let positions: Vec<Position> = end.positions().collect();
+    let (event, slots) = positions.iter().enumerate().find_map(|(index, &second)| {
+        let shared = |first: Position| in_both(end.slot(first), end.slot(second));
+        positions[..index].iter().find_map(|&first| Some((shared(first)?, [first, second])))
     })?;
-    let mut written: Vec<(usize, usize)> = slots
+    let mut written: Vec<(usize, Position)> = slots
         .into_iter()
-        .map(|slot| Some((path.written(slot, path.steps() + 1)?, slot)))
+        .map(|position| Some((path.written(position, path.steps() + 1)?, position)))
         .collect::<Option<_>>()?;
-    written.sort_unstable();
+    written.sort_unstable_by_key(|(step, _)| *step);
     let &[(earlier, one), (later, other)] = written.as_slice() else { return None };
     let unheard = if is_heard(path, earlier) { "" } else { ", heard no reply" };
     let same = path.deed(earlier).who == path.deed(later).who && is_plain(path, later);
@@ -50,9 +57,11 @@ pub(super) fn twice(path: &Path) -> Option<String> {
         (false, subject) => format!("{subject} wrote it"),
     };
     Some(format!(
-        "event {event} is in two slots: {} wrote it into slot {one} at step {earlier}{unheard}, \
-         and {again} into slot {other} at step {later}.",
-        path.subject(earlier)
+        "event {event} is in two slots: {} wrote it into {} at step {earlier}{unheard}, and {again} \
+         into {} at step {later}.",
+        path.subject(earlier),
+        path.slot_name(one),
+        path.slot_name(other)
     ))
 }
 
@@ -88,22 +97,58 @@ fn is_plain(path: &Path, step: usize) -> bool {
 pub(super) fn out_of_order(path: &Path) -> Option<String> {
     let step = path.broke(Invariant::S3)?;
     let Process::Producer(producer) = path.deed(step).who? else { return None };
+    let partition = path.partition_of(producer);
+    let at = |slot: u64| Position { partition, slot };
     let (before, after) = (path.before(step), path.after(step));
-    let given = (1..=after.room())
-        .find(|&slot| after.is_acknowledged(slot) && !before.is_acknowledged(slot))?;
+    let given = path.acknowledged_then(step, partition)?;
     // An append of one request begins and is answered in the same step.
-    let since = |scene: &Scene| scene.producers[producer.index()].since;
+    let known = |scene: &Scene| scene.world().log(partition).began[producer.first().index()];
     let began = path.last(|path, begun| {
-        begun < step && since(path.before(begun)).is_none() && since(path.after(begun)).is_some()
+        begun < step && known(path.before(begun)).is_none() && known(path.after(begun)).is_some()
     });
-    let began = if since(before).is_some() { began? } else { step };
-    let known = (1..=before.room()).rev().find(|&slot| before.is_acknowledged(slot));
-    let higher = since(before).map(usize::from).or(known)?;
-    let (late, early) = (after.events(given)?, after.events(higher)?);
-    let acknowledged = path.acknowledged(higher)?;
+    let began = if known(before).is_some() { began? } else { step };
+    let last = before.world().log(partition).last_acknowledged();
+    let higher = u64::from(known(before).unwrap_or(last));
+    let (late, early) = (after.events(at(given))?, after.events(at(higher))?);
+    let acknowledged = path.acknowledged(at(higher))?;
     Some(format!(
-        "event {late} was acknowledged in slot {given} at step {step}, below event {early} in slot \
-         {higher}, although the append of {late} began only at step {began}, after {early} had \
-         been acknowledged at step {acknowledged}."
+        "event {late} was acknowledged in {} at step {step}, below event {early} in slot {higher}, \
+         although the append of {late} began only at step {began}, after {early} had been \
+         acknowledged at step {acknowledged}.",
+        path.slot_name(at(given))
+    ))
+}
+
+/// S4: something is acknowledged between the position that an append expected and its own.
+pub(super) fn between(path: &Path) -> Option<String> {
+    let step = path.broke(Invariant::S4)?;
+    let Process::Producer(producer) = path.deed(step).who? else { return None };
+    let partition = path.partition_of(producer);
+    let at = |slot: u64| Position { partition, slot };
+    let log = path.after(step).world().log(partition);
+    let (pair, others) = log.expected.iter().find_map(|&(expected, own)| {
+        let range = u64::from(expected) + 1..u64::from(own);
+        let others: Vec<u64> = range.filter(|slot| log.was_acknowledged(*slot)).collect();
+        (!others.is_empty()).then_some(((expected, own), others))
+    })?;
+    let (expected, own) = (u64::from(pair.0), u64::from(pair.1));
+    let answered = path.first(|path, answered| {
+        let count = |scene: &Scene| {
+            let expected = &scene.world().log(partition).expected;
+            expected.iter().filter(|known| **known == pair).count()
+        };
+        count(path.after(answered)) > count(path.before(answered))
+    })?;
+    let who = path.deed(answered).who.map(name)?;
+    let hoped = match expected {
+        0 => format!("no slot{} to be taken", path.of_partition(partition)),
+        slot => format!("{} to be the last", path.slot_name(at(slot))),
+    };
+    let known = listed_events(path, partition, &others);
+    let are = if others.len() == 1 { "is" } else { "are" };
+    let there = if expected == 0 { "before it" } else { "between them" };
+    Some(format!(
+        "{who} expected {hoped} and was acknowledged with slot {own} at step {answered}, although \
+         {known} {are} {there}."
     ))
 }

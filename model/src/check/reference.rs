@@ -1,18 +1,15 @@
-//! The protocol as Stateright sees it.
-
-use std::sync::atomic::Ordering;
+//! The protocol as Stateright sees it: the reference for the engine, and the model of the Explorer.
 
 use stateright::{Model, Property};
 
 use super::action::Action;
-use super::protocol::{Protocol, Steps};
+use super::protocol::Protocol;
+use super::steps::Steps;
 use super::world::World;
 use crate::invariant::Invariant;
 
-impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize> Model
-    for Protocol<P, W, G, S, L>
-{
-    type State = World<P, W, G, S, L>;
+impl Model for Protocol {
+    type State = World;
     type Action = Action;
 
     fn init_states(&self) -> Vec<Self::State> {
@@ -20,7 +17,7 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
     }
 
     fn actions(&self, state: &Self::State, actions: &mut Vec<Self::Action>) {
-        if !self.stop.load(Ordering::Relaxed) && !self.was_judged_ruined(state) {
+        if !self.is_ruined(state) {
             self.steps(state, Steps::All, &mut |action| actions.push(action));
         }
     }
@@ -40,24 +37,24 @@ impl<const P: usize, const W: usize, const G: usize, const S: usize, const L: us
         Some(format!("{}: {}{answer}\n\n{}", words.who, words.did, self.summary(&next)))
     }
 
+    /// Every invariant but P1, which no predicate of a single state can judge.
     fn properties(&self) -> Vec<Property<Self>> {
-        self.checked.iter().map(|&invariant| property(invariant)).collect()
+        let safety = self.checked.iter().filter(|invariant| **invariant != Invariant::P1);
+        safety.map(|&invariant| property(invariant)).collect()
     }
 }
 
 /// The property of an invariant. Stateright takes only plain functions, hence the macro.
-fn property<const P: usize, const W: usize, const G: usize, const S: usize, const L: usize>(
-    invariant: Invariant,
-) -> Property<Protocol<P, W, G, S, L>> {
+fn property(invariant: Invariant) -> Property<Protocol> {
     macro_rules! always {
         ($($name:ident),+) => {
             match invariant {
                 $(Invariant::$name => Property::always(
                     Invariant::$name.name(),
-                    |protocol, world| protocol.holds(Invariant::$name, world),
+                    |protocol, world| protocol.judge(Invariant::$name, world),
                 )),+
             }
         };
     }
-    always!(S1, S2, S3, D1, D2, D3, L1, L2, L3, P1)
+    always!(S1, S2, S3, S4, D1, D2, D3, L1, L2, L3, P1)
 }

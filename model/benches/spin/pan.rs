@@ -1,0 +1,140 @@
+//! Spin: it makes a verifier in C of the Promela model, which is compiled and run.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Instant;
+
+use super::budget::Budget;
+use super::table::Row;
+
+/// The model.
+const MODEL: &str = include_str!("stream.pml");
+
+/// How Spin searches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variant {
+    /// Every order of steps, and each state as it is.
+    Plain,
+    /// With partial-order reduction.
+    Reduced,
+    /// With collapse compression.
+    Collapsed,
+}
+
+impl Variant {
+    /// Every variant, the plain one first.
+    pub const ALL: &'static [Variant] = &[Variant::Plain, Variant::Reduced, Variant::Collapsed];
+
+    /// The name in the table.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Variant::Plain => "Spin",
+            Variant::Reduced => "Spin, reduced",
+            Variant::Collapsed => "Spin, collapsed",
+        }
+    }
+
+    /// What the compiler is told.
+    const fn flags(self) -> &'static [&'static str] {
+        match self {
+            Variant::Plain => &["-DNOREDUCE"],
+            Variant::Reduced => &[],
+            Variant::Collapsed => &["-DNOREDUCE", "-DCOLLAPSE"],
+        }
+    }
+}
+
+/// A program that is not installed, and the package that has it.
+pub struct Missing {
+    /// The program.
+    pub program: &'static str,
+    /// Debian's package.
+    pub package: &'static str,
+}
+
+/// Returns the first program that is needed and not installed.
+pub fn missing() -> Option<Missing> {
+    let needed = [("spin", "-V", "spin"), ("gcc", "--version", "gcc")];
+    let found = |program: &str, argument: &str| Command::new(program).arg(argument).output();
+    let (program, _, package) =
+        needed.into_iter().find(|(program, argument, _)| found(program, argument).is_err())?;
+    Some(Missing { program, package })
+}
+
+/// A verifier for one budget.
+pub struct Pan {
+    directory: PathBuf,
+}
+
+/// Makes the verifier of a budget, which takes at most `memory` MiB.
+///
+/// # Errors
+/// A file cannot be written, or Spin or the compiler refuses the model.
+pub fn build(budget: Budget, variant: Variant, memory: usize) -> Result<Pan, String> {
+    let Budget { events, crashes, lost_replies, expiries } = budget;
+    let name = format!("spin-{events}-{crashes}-{lost_replies}-{expiries}-{variant:?}");
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name.to_lowercase());
+    std::fs::create_dir_all(&directory)
+        .and_then(|()| std::fs::write(directory.join("stream.pml"), MODEL))
+        .map_err(|error| format!("{}: {error}", directory.display()))?;
+    let parameters = [
+        format!("-DEVENTS={events}"),
+        format!("-DCRASHES={crashes}"),
+        format!("-DLOST_REPLIES={lost_replies}"),
+        format!("-DEXPIRIES={expiries}"),
+    ];
+    run(Command::new("spin").args(parameters).args(["-a", "stream.pml"]).current_dir(&directory))?;
+    run(Command::new("gcc")
+        .args(["-O2", "-w", "-DSAFETY"])
+        .args(variant.flags())
+        .arg(format!("-DMEMLIM={memory}"))
+        .args(["-o", "pan", "pan.c"])
+        .current_dir(&directory))?;
+    Ok(Pan { directory })
+}
+
+impl Pan {
+    /// Searches, with a hash table that has room for `expected` states.
+    ///
+    /// # Errors
+    /// The verifier does not start, or did not search everything, or an assertion is violated.
+    pub fn search(&self, expected: u64) -> Result<Row, String> {
+        let bits = expected.max(1 << 10).next_power_of_two().ilog2();
+        let mut pan = Command::new(self.directory.join("pan"));
+        pan.args(["-m10000".to_owned(), format!("-w{bits}")]).current_dir(&self.directory);
+        let began = Instant::now();
+        let output = run(&mut pan)?;
+        let seconds = began.elapsed().as_secs_f64();
+        let said = String::from_utf8_lossy(&output.stdout);
+        let complete = said.contains("errors: 0")
+            && !said.contains("max search depth too small")
+            && !said.contains("Search not completed");
+        let row = complete.then(|| read(&said, seconds)).flatten();
+        row.ok_or_else(|| format!("pan says:\n{}", said.trim()))
+    }
+}
+
+/// Reads what the verifier prints at the end.
+fn read(said: &str, seconds: f64) -> Option<Row> {
+    let number = |after: &str| -> Option<f64> {
+        let line = said.lines().find(|line| line.contains(after))?;
+        line.split_whitespace().next()?.parse().ok()
+    };
+    let states = number("states, stored")? as u64;
+    // Spin counts the first state as a transition.
+    let transitions = number("transitions (=")? as u64 - 1;
+    // All of it: states, hash table and stack. Spin's megabyte is 1,048,576 bytes.
+    let memory = (number("total actual memory usage")? * f64::from(1 << 20)) as u64;
+    Some(Row { states, transitions, seconds, memory })
+}
+
+/// Runs a program.
+fn run(command: &mut Command) -> Result<Output, String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().map_err(|error| format!("{name} does not start: {error}"))?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    let said = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+    Err(format!("{name} fails:\n{}", said.join("\n").trim()))
+}

@@ -1,0 +1,208 @@
+//! What a thread remembers of a space, so that it need not compute it again.
+
+use ahash::AHashMap;
+
+use super::super::action::Action;
+use super::super::small::WorkerNo;
+use super::super::steps::expiries;
+use super::super::world::{Broken, Fault, Work};
+use super::moves::Memory;
+use super::space::{Numbers, Part, Space};
+
+/// What a thread remembers of a space.
+#[derive(Default)]
+pub(in crate::check) struct Cache {
+    pub(super) renamed: AHashMap<(u8, u16, u32), u32>,
+    /// By part of a state: the number of the least part that differs only in names.
+    pub(super) least: [AHashMap<Part, u32>; 2],
+    /// The numbers of parts as they are.
+    pub(super) plain: [AHashMap<Part, u32>; 3],
+    pub(super) after_faults: AHashMap<(u8, u32), u32>,
+    pub(super) memory: Memory,
+    workers: Vec<Table<AtWork>>,
+    producers: Table<Standing>,
+    seats: Table<u32>,
+    pairs: AHashMap<(u32, u32), Pair>,
+    triggers: AHashMap<(u32, usize, i8), u32>,
+    networks: AHashMap<(u32, Option<u32>, Part, Part), u32>,
+    aged: AHashMap<(u32, Part), u32>,
+    faults: AHashMap<(u32, Option<u8>, Broken), u32>,
+}
+
+/// What is known of components, by their numbers.
+struct Table<T>(Vec<Option<T>>);
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Table(Vec::new())
+    }
+}
+
+impl<T: Copy> Table<T> {
+    fn get(&mut self, number: u32, compute: impl FnOnce() -> T) -> T {
+        let place = number as usize;
+        if let Some(Some(known)) = self.0.get(place) {
+            return *known;
+        }
+        let value = compute();
+        if self.0.len() <= place {
+            self.0.resize_with((place + 1).next_power_of_two(), || None);
+        }
+        self.0[place] = Some(value);
+        value
+    }
+}
+
+/// What matters of a worker beside its moves.
+#[derive(Clone, Copy)]
+pub(super) struct AtWork {
+    /// The place of the seat that it is at work in.
+    pub(super) seat: Option<usize>,
+    /// Whether it has sent no request yet.
+    pub(super) fresh: bool,
+    /// Whether it acts as the owner of its lease (L2).
+    pub(super) acts: bool,
+    /// Whether the next tick ends its lease.
+    pub(super) expires: bool,
+    /// Its number after a tick that ends no lease.
+    pub(super) aged: u32,
+}
+
+/// What matters of a producer beside its moves.
+#[derive(Clone, Copy)]
+pub(super) struct Standing {
+    pub(super) claims: bool,
+    pub(super) lives: bool,
+}
+
+/// What matters of a seat together with its partition's log.
+#[derive(Clone, Copy)]
+pub(super) struct Pair {
+    /// Whether everything up to the checkpoint was delivered (D3).
+    pub(super) sound: bool,
+    /// Whether something behind the checkpoint waits to be delivered.
+    pub(super) lags: bool,
+    /// Whether everything that is acknowledged was delivered (P1).
+    pub(super) delivered: bool,
+}
+
+impl Cache {
+    pub(super) fn at_work(&mut self, space: &Space<'_>, worker: usize, number: u32) -> AtWork {
+        if self.workers.len() <= worker {
+            self.workers.resize_with(worker + 1, Table::default);
+        }
+        self.workers[worker].get(number, || {
+            let mut world = space.names.clone();
+            world.workers[worker] = space.worker(number);
+            let place = world.workers[worker].turn.as_ref().map(|turn| {
+                (world.seat_index(turn.group, turn.partition), turn.fresh && turn.flight.is_none())
+            });
+            let expires = expiries(&world) > 0;
+            let acts = space.protocol.acts(&world, WorkerNo(worker as u8)).is_some();
+            // A tick changes a worker by itself; what its lease's seat says does not matter.
+            let aged = space.protocol.aged(&world);
+            AtWork {
+                seat: place.map(|(place, _)| place),
+                fresh: place.is_some_and(|(_, fresh)| fresh),
+                acts,
+                expires,
+                aged: space.worker_number(&aged.workers[worker]),
+            }
+        })
+    }
+
+    pub(super) fn standing(&mut self, space: &Space<'_>, number: u32) -> Standing {
+        self.producers.get(number, || match space.producer(number).work {
+            Work::Claim(_) => Standing { claims: true, lives: true },
+            Work::Between(_) | Work::Append(_) => Standing { claims: false, lives: true },
+            Work::Finished | Work::Fenced | Work::Dead | Work::Asleep => {
+                Standing { claims: false, lives: false }
+            }
+        })
+    }
+
+    pub(super) fn pair(&mut self, space: &Space<'_>, seat: u32, log: u32) -> Pair {
+        *self.pairs.entry((seat, log)).or_insert_with(|| {
+            let (seat, log) = (space.seat(seat), space.log(log));
+            let holds = |slot: &u64| log.holds_events(*slot);
+            let checkpoint = seat.checkpoint();
+            Pair {
+                sound: (1..=checkpoint.min(log.len()))
+                    .filter(holds)
+                    .all(|slot| seat.was_delivered(slot)),
+                lags: (checkpoint + 1..=log.len()).any(|slot| holds(&slot)),
+                delivered: log.acknowledged & !seat.delivered == 0,
+            }
+        })
+    }
+
+    pub(super) fn trigger(
+        &mut self,
+        space: &Space<'_>,
+        number: u32,
+        place: usize,
+        change: i8,
+    ) -> u32 {
+        *self.triggers.entry((number, place, change)).or_insert_with(|| {
+            let mut waiting = space.waiting(number);
+            waiting[place] = waiting[place].saturating_add_signed(change);
+            space.waiting_number(&waiting)
+        })
+    }
+
+    /// The requests under way after a step that may add one: without those that can change nothing
+    /// any more.
+    pub(super) fn network(
+        &mut self,
+        space: &Space<'_>,
+        numbers: &Numbers,
+        late: Option<u32>,
+    ) -> u32 {
+        let question =
+            (numbers.0[2][1], late, space.logs_alone(numbers), space.seats_alone(numbers));
+        *self.networks.entry(question).or_insert_with(|| {
+            let mut world = space.state(numbers);
+            if let Some(late) = late {
+                world.network.0.extend(space.network_value(late).0);
+            }
+            space.network_number(&space.protocol.normal(&world).network)
+        })
+    }
+
+    pub(super) fn aged_network(&mut self, space: &Space<'_>, numbers: &Numbers) -> u32 {
+        let question = (numbers.0[2][1], space.seats_alone(numbers));
+        *self.aged.entry(question).or_insert_with(|| {
+            let aged = space.protocol.aged(&space.state(numbers));
+            space.network_number(&aged.network)
+        })
+    }
+
+    pub(super) fn aged_seat(&mut self, space: &Space<'_>, number: u32) -> u32 {
+        self.seats.get(number, || {
+            let mut world = space.names.clone();
+            world.seats[0] = space.seat(number);
+            space.protocol.coverage.mark_action(&world, Action::Tick);
+            space.seat_number(&space.protocol.aged(&world).seats[0])
+        })
+    }
+
+    pub(super) fn spend(
+        &mut self,
+        space: &Space<'_>,
+        number: u32,
+        fault: Option<Fault>,
+        broken: Broken,
+    ) -> u32 {
+        if fault.is_none() && broken == Broken::default() {
+            return number;
+        }
+        let question = (number, fault.map(|fault| fault as u8), broken);
+        *self.faults.entry(question).or_insert_with(|| {
+            let (mut left, _) = space.faults_value(number);
+            if let Some(fault) = fault {
+                left.spend(fault, 1);
+            }
+            space.faults_number(left, broken)
+        })
+    }
+}

@@ -1,0 +1,190 @@
+//! The search in breadth.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use ahash::AHashMap;
+
+use super::super::world::Broken;
+use super::cache::Cache;
+use super::space::Space;
+use super::successors::Scope;
+use super::visited::{Key, Visited};
+use crate::invariant::Invariant;
+
+/// What a search counts while it runs. Threads share it.
+#[derive(Default)]
+pub(in crate::check) struct Tally {
+    /// The number of different states that were reached.
+    pub(in crate::check) unique: AtomicUsize,
+    /// The number of states that were generated, including those reached again.
+    pub(in crate::check) generated: AtomicUsize,
+    /// The number of steps to the states that are reached now.
+    pub(in crate::check) depth: AtomicUsize,
+    /// Whether the search is asked to end.
+    pub(in crate::check) stop: AtomicBool,
+    /// Whether there were more components than a key has room for.
+    pub(in crate::check) crowded: AtomicBool,
+}
+
+/// How a search goes about it.
+#[derive(Clone, Copy)]
+pub(in crate::check) struct Limits {
+    /// The number of threads.
+    pub(in crate::check) threads: NonZeroUsize,
+    pub(in crate::check) scope: Scope,
+}
+
+/// What a search found.
+pub(in crate::check) struct Explored {
+    /// Every state that was reached.
+    pub(in crate::check) visited: Visited,
+    /// The invariants other than P1 that are violated, each in a state as near as any.
+    pub(in crate::check) violated: BTreeMap<Invariant, Key>,
+}
+
+/// The states of a level that a thread takes at a time.
+const CHUNK: usize = 64;
+
+/// Searches every state, level by level. States that violate a checked invariant lead nowhere.
+pub(in crate::check) fn explore(space: &Space<'_>, limits: Limits, tally: &Tally) -> Explored {
+    let explored = Explored { visited: Visited::new(), violated: BTreeMap::new() };
+    let violated = Mutex::new(BTreeMap::new());
+    let mut caches: Vec<Cache> = (0..limits.threads.get()).map(|_| Cache::default()).collect();
+    let first = space.protocol.initial();
+    let mut level: Vec<Key> =
+        space.key(&first, limits.scope.symmetric, &mut caches[0]).into_iter().collect();
+    for &key in &level {
+        explored.visited.insert(key);
+    }
+    tally.unique.fetch_add(level.len(), Ordering::Relaxed);
+    let visits = Visits { tally, visited: &explored.visited, violated: &violated };
+    while !level.is_empty() && !tally.stop.load(Ordering::Relaxed) {
+        let next = AtomicUsize::new(0);
+        let expand = |cache: &mut Cache| {
+            let mut found = Vec::new();
+            loop {
+                let from = next.fetch_add(CHUNK, Ordering::Relaxed);
+                if from >= level.len() || tally.stop.load(Ordering::Relaxed) {
+                    return found;
+                }
+                for &key in &level[from..level.len().min(from + CHUNK)] {
+                    expand(space, key, limits.scope, cache, &visits, &mut found);
+                }
+            }
+        };
+        let reached: Vec<Vec<Key>> = if level.len() <= CHUNK {
+            vec![expand(&mut caches[0])]
+        } else {
+            std::thread::scope(|scope| {
+                let expand = &expand;
+                let threads: Vec<_> =
+                    caches.iter_mut().map(|cache| scope.spawn(move || expand(cache))).collect();
+                threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+            })
+        };
+        level = reached.concat();
+        tally.depth.fetch_add(usize::from(!level.is_empty()), Ordering::Relaxed);
+    }
+    let violated = violated.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    Explored { violated, ..explored }
+}
+
+/// Where a search keeps what it reaches.
+struct Visits<'a> {
+    tally: &'a Tally,
+    visited: &'a Visited,
+    violated: &'a Mutex<BTreeMap<Invariant, Key>>,
+}
+
+/// Generates every state that follows one.
+fn expand(
+    space: &Space<'_>,
+    key: Key,
+    scope: Scope,
+    cache: &mut Cache,
+    visits: &Visits<'_>,
+    found: &mut Vec<Key>,
+) {
+    let (mut generated, mut unique) = (0, 0);
+    space.successors(key, scope, cache, &mut |next| {
+        generated += 1;
+        let Some(key) = next.key else {
+            visits.tally.crowded.store(true, Ordering::Relaxed);
+            return;
+        };
+        if !visits.visited.insert(key) {
+            return;
+        }
+        unique += 1;
+        if next.broken == Broken::default() {
+            found.push(key);
+            return;
+        }
+        let mut violated =
+            visits.violated.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for invariant in next.broken.each() {
+            violated.entry(invariant).or_insert(key);
+        }
+    });
+    visits.tally.generated.fetch_add(generated, Ordering::Relaxed);
+    visits.tally.unique.fetch_add(unique, Ordering::Relaxed);
+}
+
+/// Finds, for each wanted invariant, the states on a shortest path to a violation of it, in the
+/// same order each time. `is_lost` says whether a state violates P1.
+pub(in crate::check) fn nearest(
+    space: &Space<'_>,
+    scope: Scope,
+    tally: &Tally,
+    wanted: &[Invariant],
+    is_lost: &dyn Fn(Key) -> bool,
+) -> BTreeMap<Invariant, Vec<Key>> {
+    let mut paths = BTreeMap::new();
+    let mut cache = Cache::default();
+    let first = space.protocol.initial();
+    let Some(start) = space.key(&first, scope.symmetric, &mut cache) else { return paths };
+    let mut before: AHashMap<Key, Option<Key>> = AHashMap::from_iter([(start, None)]);
+    let mut level = vec![start];
+    while !level.is_empty() && paths.len() < wanted.len() && !tally.stop.load(Ordering::Relaxed) {
+        let mut reached = Vec::new();
+        for key in level {
+            space.successors(key, scope, &mut cache, &mut |next| {
+                let Some(there) = next.key else { return };
+                tally.generated.fetch_add(1, Ordering::Relaxed);
+                if before.contains_key(&there) {
+                    return;
+                }
+                before.insert(there, Some(key));
+                tally.unique.fetch_add(1, Ordering::Relaxed);
+                let mut broken = next.broken;
+                if broken == Broken::default() {
+                    reached.push(there);
+                    if wanted.contains(&Invariant::P1) && is_lost(there) {
+                        broken.insert(Invariant::P1);
+                    }
+                }
+                for invariant in broken.each().filter(|found| wanted.contains(found)) {
+                    paths.entry(invariant).or_insert_with(|| path(&before, there));
+                }
+            });
+            if tally.stop.load(Ordering::Relaxed) {
+                return paths;
+            }
+        }
+        level = reached;
+    }
+    paths
+}
+
+/// The states from the first one to `last`.
+fn path(before: &AHashMap<Key, Option<Key>>, last: Key) -> Vec<Key> {
+    let mut path = vec![last];
+    while let Some(Some(key)) = path.last().and_then(|key| before.get(key)) {
+        path.push(*key);
+    }
+    path.reverse();
+    path
+}

@@ -1,0 +1,24 @@
+//! The engine: an exhaustive search in breadth that keeps every state exactly.
+//!
+//! A state is a tuple of components, and each different component is kept once and goes by a
+//! number. The numbers are interned again in three parts (what producers change, what workers
+//! change, the rest), so that a state takes eight bytes. States that differ only in the names of
+//! producers, workers or groups are one.
+
+mod cache;
+mod explore;
+mod intern;
+mod keys;
+mod moves;
+mod space;
+mod successors;
+mod visited;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use cache::Cache;
+pub(super) use explore::{Explored, Limits, Tally, explore, nearest};
+pub(super) use space::Space;
+pub(super) use successors::Scope;
+pub(super) use visited::Key;

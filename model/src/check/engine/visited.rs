@@ -1,0 +1,114 @@
+//! The set of the states that were visited: exact, eight bytes for each, and room to grow.
+
+use std::sync::Mutex;
+
+/// A state: the numbers of its three parts, packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(in crate::check) struct Key(u64);
+
+impl Key {
+    /// The bits of each part's number. The last part is the faults, the triggers and the network.
+    pub(super) const BITS: [u32; 3] = [22, 22, 20];
+
+    /// Packs the numbers of the parts; `None` if one of them is too high.
+    pub(super) fn pack(parts: [u32; 3]) -> Option<Key> {
+        let mut packed = 0;
+        for (part, bits) in parts.into_iter().zip(Self::BITS) {
+            if part >= 1 << bits {
+                return None;
+            }
+            packed = packed << bits | u64::from(part);
+        }
+        Some(Key(packed))
+    }
+
+    pub(super) fn parts(self) -> [u32; 3] {
+        let [_, b, c] = Self::BITS;
+        let low = |bits: u32| (1_u64 << bits) - 1;
+        [self.0 >> (b + c), self.0 >> c & low(b), self.0 & low(c)].map(|part| part as u32)
+    }
+}
+
+/// The states that were visited. Threads share it.
+///
+/// It is an open table with linear probing, in parts that are locked and grow by themselves. A part
+/// grows by two fifths when four fifths of it are used, so that a state takes 10 to 14 bytes.
+pub(in crate::check) struct Visited(Vec<Mutex<Part>>);
+
+struct Part {
+    /// A key plus one in each place that is used; 0 in the others.
+    places: Vec<u64>,
+    used: usize,
+}
+
+const PARTS: usize = 256;
+
+impl Visited {
+    pub(super) fn new() -> Self {
+        let part = || Mutex::new(Part { places: vec![0; 16], used: 0 });
+        Visited((0..PARTS).map(|_| part()).collect())
+    }
+
+    /// Adds a state. Returns whether it is new.
+    pub(super) fn insert(&self, key: Key) -> bool {
+        let hash = mix(key.0);
+        let part = &self.0[(hash >> 56) as usize];
+        let mut part = part.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        part.insert(key.0 + 1, hash)
+    }
+
+    /// Every state, in no order.
+    pub(in crate::check) fn keys(&self) -> Vec<Key> {
+        let mut keys = Vec::new();
+        for part in &self.0 {
+            let part = part.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            keys.extend(
+                part.places.iter().filter(|&&place| place != 0).map(|place| Key(place - 1)),
+            );
+        }
+        keys
+    }
+}
+
+impl Part {
+    fn insert(&mut self, value: u64, hash: u64) -> bool {
+        if self.used * 5 >= self.places.len() * 4 {
+            self.grow();
+        }
+        let mut place = home(hash, self.places.len());
+        loop {
+            match self.places[place] {
+                0 => break,
+                there if there == value => return false,
+                _ => place = if place + 1 == self.places.len() { 0 } else { place + 1 },
+            }
+        }
+        self.places[place] = value;
+        self.used += 1;
+        true
+    }
+
+    fn grow(&mut self) {
+        let size = self.places.len() * 7 / 5 + 1;
+        let old = std::mem::replace(&mut self.places, vec![0; size]);
+        for value in old.into_iter().filter(|&value| value != 0) {
+            let mut place = home(mix(value - 1), size);
+            while self.places[place] != 0 {
+                place = if place + 1 == size { 0 } else { place + 1 };
+            }
+            self.places[place] = value;
+        }
+    }
+}
+
+/// The first place to try in a table of this size, by the lower bits of the hash.
+fn home(hash: u64, size: usize) -> usize {
+    ((u128::from(hash << 8) * size as u128) >> 64) as usize
+}
+
+/// A bijection that spreads keys evenly (the finaliser of SplitMix64).
+fn mix(key: u64) -> u64 {
+    let key = (key ^ key >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let key = (key ^ key >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    key ^ key >> 31
+}

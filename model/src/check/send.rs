@@ -1,0 +1,240 @@
+//! What a process sends, a request or a trigger, and what becomes of it.
+
+use super::action::Process;
+use super::protocol::Protocol;
+use super::small::{PartitionNo, Small, WorkerNo};
+use super::world::{Fault, LAST, Late, Work, World};
+use crate::append::Want;
+use crate::consume::News;
+use crate::design::Trigger;
+use crate::ids::Epoch;
+use crate::store::{Reply, Request, Slot, View, apply};
+
+impl Protocol {
+    /// Returns the request that a process wants to send; `None` if it wants to send a trigger, or
+    /// nothing.
+    pub(super) fn wanted(&self, world: &World, process: Process) -> Option<Request<Small>> {
+        match process {
+            Process::Producer(producer) => match &world.producers[producer.index()].work {
+                Work::Claim(claim) => claim.wants(),
+                Work::Append(append) => match append.wants(&self.rules) {
+                    Want::Store(request) => Some(request),
+                    Want::Trigger | Want::Nothing => None,
+                },
+                Work::Between(_) | Work::Finished | Work::Fenced | Work::Dead | Work::Asleep => {
+                    None
+                }
+            },
+            Process::Worker(worker) => {
+                let turn = world.workers[worker.index()].turn.as_ref()?;
+                turn.machine.wants(&self.rules).store
+            }
+        }
+    }
+
+    /// Lets a worker look at its clock before it acts, unless it is paused past its lease's end.
+    pub(super) fn look(&self, world: &mut World, worker: WorkerNo) {
+        let clock = world.clock(worker);
+        let Some(turn) = &mut world.workers[worker.index()].turn else { return };
+        if turn.is_over(clock) {
+            self.coverage.mark_paused();
+        } else {
+            turn.machine.tell(&self.rules, clock, News::Time);
+        }
+    }
+
+    /// The epoch of the lease that a process acts under, or zero.
+    pub(super) fn acts_under(world: &World, process: Process) -> Epoch {
+        match process {
+            Process::Producer(_) => Epoch::ZERO,
+            Process::Worker(worker) => {
+                let turn = world.workers[worker.index()].turn.as_ref();
+                turn.map_or(Epoch::ZERO, |turn| turn.machine.epoch())
+            }
+        }
+    }
+
+    /// Sends what a process wants, be it a request or a trigger, and tells it the reply.
+    pub(super) fn send(&self, world: &mut World, process: Process, view: View) -> Option<()> {
+        if let Process::Worker(worker) = process {
+            self.look(world, worker);
+        }
+        let Some(request) = self.wanted(world, process) else {
+            self.send_trigger(world, process);
+            return Some(());
+        };
+        self.note_start(world, process);
+        let epoch = Self::acts_under(world, process);
+        let reply = self.execute(world, process, epoch, true, &request, view)?;
+        self.tell_reply(world, process, reply);
+        Some(())
+    }
+
+    /// Tells a process the reply to its request.
+    fn tell_reply(&self, world: &mut World, process: Process, reply: Reply<Small>) {
+        match process {
+            Process::Producer(producer) => {
+                match &mut world.producers[producer.index()].work {
+                    Work::Claim(claim) => claim.tell(reply),
+                    Work::Append(append) => append.tell(&self.rules, reply),
+                    Work::Between(_)
+                    | Work::Finished
+                    | Work::Fenced
+                    | Work::Dead
+                    | Work::Asleep => {}
+                }
+                self.advance_producer(world, producer);
+            }
+            Process::Worker(worker) => self.tell(world, worker, News::Reply(reply)),
+        }
+    }
+
+    /// Sends the request that a process wants, and loses the reply.
+    pub(super) fn send_and_lose_reply(&self, world: &mut World, process: Process) -> Option<()> {
+        if let Process::Worker(worker) = process {
+            self.look(world, worker);
+        }
+        let request = self.wanted(world, process)?;
+        self.note_start(world, process);
+        let epoch = Self::acts_under(world, process);
+        self.execute(world, process, epoch, false, &request, View::Latest).map(drop)
+    }
+
+    /// Keeps a copy of the request that a process wants, which arrives later or never.
+    pub(super) fn delay(&self, world: &mut World, process: Process) -> Option<()> {
+        world.left.spend(Fault::Late, 1);
+        if let Process::Worker(worker) = process {
+            self.look(world, worker);
+        }
+        let request = self.wanted(world, process)?;
+        self.note_start(world, process);
+        let believed = self.mutant.and_then(|mutant| mutant.believed(&request, world));
+        // Only a write of the lease is judged by the epoch of its sender.
+        let epoch = request.group().map_or(Epoch::ZERO, |_| Self::acts_under(world, process));
+        world.network.0.push(Late { request, sender: process, epoch });
+        if let Some(reply) = believed {
+            self.tell_reply(world, process, reply);
+        }
+        Some(())
+    }
+
+    /// Notes that a process has sent a request: an append counts as begun from its first one (S3),
+    /// and a turn is no longer fresh.
+    fn note_start(&self, world: &mut World, process: Process) {
+        match process {
+            Process::Producer(producer) => {
+                let log = &mut world.logs[self.partition_of(producer).index()];
+                let (acknowledged, name) = (log.last_acknowledged(), producer.first());
+                if let Work::Append(append) = &world.producers[producer.index()].work
+                    && append.token().number > log.last_number(name)
+                {
+                    log.began[name.index()].get_or_insert(acknowledged);
+                }
+            }
+            Process::Worker(worker) => {
+                if let Some(turn) = &mut world.workers[worker.index()].turn {
+                    turn.fresh = false;
+                }
+            }
+        }
+    }
+
+    /// Applies a request, and lets the write log judge what it did. `heard` says whether its sender
+    /// learns of the reply.
+    pub(super) fn execute(
+        &self,
+        world: &mut World,
+        sender: Process,
+        epoch: Epoch,
+        heard: bool,
+        request: &Request<Small>,
+        view: View,
+    ) -> Option<Reply<Small>> {
+        if outgrows(world, request) {
+            self.note_outgrown();
+            return None;
+        }
+        let partition = *request.partition();
+        let slot = request.slot().map(|slot| (slot, world.log(partition).slot(slot).clone()));
+        let lease = request.group().map(|group| (*group, world.lease(*group, partition).cloned()));
+        let reply = match self.mutant {
+            Some(mutant) => mutant.apply(world, request, view),
+            None => apply(world, request, view),
+        };
+        if heard {
+            self.coverage.mark_reply(world, sender, request, &reply);
+            if let (Request::Acquire { .. }, Reply::Leased(_), Some((_, before))) =
+                (request, &reply, &lease)
+            {
+                self.coverage.mark_acquired(before.as_ref());
+            }
+        }
+        if let Some((slot, before)) = slot {
+            let filled = before == Slot::Empty
+                && matches!(world.log(partition).slot(slot), Slot::Events { .. });
+            self.judge_slot(world, partition, slot, &before);
+            if filled {
+                self.trigger_from_stream(world, partition);
+            }
+        }
+        if let Some((group, before)) = lease {
+            self.judge_lease(world, group, partition, before.as_ref(), epoch);
+        }
+        Some(reply)
+    }
+
+    /// Triggers every group because a slot was written, where the table's stream does that.
+    fn trigger_from_stream(&self, world: &mut World, partition: PartitionNo) {
+        match self.design().trigger {
+            Trigger::Stream => self.trigger_groups(world, partition),
+            Trigger::BestEffort | Trigger::Queue | Trigger::Sweep => {}
+        }
+    }
+
+    fn trigger_groups(&self, world: &mut World, partition: PartitionNo) {
+        for group in self.groups() {
+            let seat = world.seat_index(group, partition);
+            world.triggers[seat] += 1;
+        }
+    }
+
+    /// Sends the trigger that a process wants: a producer to every group, a worker to its own.
+    fn send_trigger(&self, world: &mut World, process: Process) {
+        match process {
+            Process::Producer(producer) => {
+                self.trigger_groups(world, self.partition_of(producer));
+            }
+            Process::Worker(worker) => {
+                if let Some(turn) = &world.workers[worker.index()].turn {
+                    let seat = world.seat_index(turn.group, turn.partition);
+                    world.triggers[seat] += 1;
+                }
+            }
+        }
+        self.finish_trigger(world, process);
+    }
+
+    /// Tells a process that its trigger was sent, or attempted.
+    pub(super) fn finish_trigger(&self, world: &mut World, process: Process) {
+        match process {
+            Process::Producer(producer) => {
+                if let Work::Append(append) = &mut world.producers[producer.index()].work {
+                    append.notified();
+                }
+                self.advance_producer(world, producer);
+            }
+            Process::Worker(worker) => self.tell(world, worker, News::Triggered),
+        }
+    }
+}
+
+/// Whether a request would take a number that the world has no room for.
+fn outgrows(world: &World, request: &Request<Small>) -> bool {
+    match request {
+        Request::Raise(raise) | Request::RaiseAndWrite { raise, .. } => {
+            world.log(raise.partition).head >= LAST
+        }
+        Request::Write(write) => write.slot > LAST,
+        _ => false,
+    }
+}

@@ -1,0 +1,179 @@
+//! The checked world: tables, processes, triggers, requests under way, clocks, and what the judges
+//! of the invariants remember.
+//!
+//! A state is a tuple of components. A step changes few of them, and a component has few values
+//! although there are many states; the engine keeps each value once. No component knows how many
+//! others there are.
+
+mod dead_letters;
+mod left;
+mod log;
+mod network;
+mod normal;
+mod process;
+mod renaming;
+mod seat;
+mod tables;
+
+pub(super) use left::{Fault, Left};
+pub(super) use log::{LAST, Log};
+pub(super) use network::{Late, Network};
+pub(super) use normal::Norm;
+pub(super) use process::{Flight, Producer, Turn, Work, Worker};
+pub(super) use renaming::{Renamed, Renaming};
+pub(super) use seat::Seat;
+
+use super::bounds::Bounds;
+use super::small::{GroupNo, PartitionNo, ProducerNo, Run, Small, Tick, Token, WorkerNo};
+use crate::ids::Seq;
+use crate::invariant::Invariant;
+use crate::store::{Lease, Slot};
+
+/// A state of the checked world. `Debug` prints it for people, over several lines.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct World {
+    /// The time of the world, which the clocks of processes may be ahead of.
+    pub(super) now: Tick,
+    /// The partitions' items and slots, by partition.
+    pub(super) logs: Vec<Log>,
+    /// The groups' places in the partitions, by group and then by partition.
+    pub(super) seats: Vec<Seat>,
+    /// The producers, then the second runs of each.
+    pub(super) producers: Vec<Producer>,
+    pub(super) workers: Vec<Worker>,
+    /// Triggers that wait to be taken, for each seat.
+    pub(super) triggers: Vec<u8>,
+    /// Copies of requests that arrive later, or never.
+    pub(super) network: Network,
+    pub(super) left: Left,
+    pub(super) broken: Broken,
+}
+
+/// A set of invariants that some step broke.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Broken(u16);
+
+impl Broken {
+    pub(super) fn insert(&mut self, invariant: Invariant) {
+        self.0 |= 1 << invariant as u16;
+    }
+
+    pub(super) fn contains(self, invariant: Invariant) -> bool {
+        self.0 & 1 << invariant as u16 != 0
+    }
+
+    /// Each invariant in the set.
+    pub(super) fn each(self) -> impl Iterator<Item = Invariant> {
+        Invariant::ALL.iter().copied().filter(move |&invariant| self.contains(invariant))
+    }
+
+    /// Forgets what is not asked for.
+    pub(super) fn keep(&mut self, invariants: &[Invariant]) {
+        let asked = invariants.iter().fold(0, |bits, &invariant| bits | 1 << invariant as u16);
+        self.0 &= asked;
+    }
+}
+
+impl World {
+    /// The world before the first step. `first` is what a producer does first.
+    pub(super) fn new(bounds: &Bounds, first: impl Fn(ProducerNo) -> Work) -> Self {
+        let names = bounds.producers;
+        let runs = if bounds.twins > 0 { ProducerNo::MOST + names } else { names };
+        let seats = usize::from(bounds.groups) * usize::from(bounds.partitions);
+        let producer = |run: u8| Producer {
+            work: if run < names { first(ProducerNo(run)) } else { Work::Asleep },
+            run: 0,
+            answered: 0,
+            expected: None,
+        };
+        World {
+            now: Tick(0),
+            logs: vec![Log::new(names); bounds.partitions.into()],
+            seats: vec![Seat::default(); seats],
+            producers: (0..runs).map(producer).collect(),
+            workers: vec![Worker::default(); bounds.workers.into()],
+            triggers: vec![0; seats],
+            network: Network::default(),
+            left: Left::all(bounds),
+            broken: Broken::default(),
+        }
+    }
+
+    /// The place of a seat.
+    pub(super) fn seat_index(&self, group: GroupNo, partition: PartitionNo) -> usize {
+        group.index() * self.logs.len() + partition.index()
+    }
+
+    pub(super) fn seat(&self, group: GroupNo, partition: PartitionNo) -> &Seat {
+        &self.seats[self.seat_index(group, partition)]
+    }
+
+    pub(super) fn seat_mut(&mut self, group: GroupNo, partition: PartitionNo) -> &mut Seat {
+        let index = self.seat_index(group, partition);
+        &mut self.seats[index]
+    }
+
+    pub(super) fn log(&self, partition: PartitionNo) -> &Log {
+        &self.logs[partition.index()]
+    }
+
+    /// The group and the partition of each seat, in order.
+    pub(super) fn places(&self) -> impl Iterator<Item = (GroupNo, PartitionNo)> + use<> {
+        let partitions = self.logs.len();
+        (0..self.seats.len()).map(move |seat| {
+            (GroupNo((seat / partitions) as u8), PartitionNo((seat % partitions) as u8))
+        })
+    }
+
+    pub(super) fn lease(&self, group: GroupNo, partition: PartitionNo) -> Option<&Lease<Small>> {
+        self.seat(group, partition).lease.as_ref()
+    }
+
+    /// The run that a worker is now.
+    pub(super) fn owner(&self, worker: WorkerNo) -> Run {
+        Run { worker, run: self.workers[worker.index()].run }
+    }
+
+    /// What a worker's clock shows.
+    pub(super) fn clock(&self, worker: WorkerNo) -> Tick {
+        Tick(self.now.0 + i16::from(self.workers[worker.index()].ahead))
+    }
+
+    /// What a slot holds.
+    pub(super) fn slot(&self, partition: PartitionNo, slot: u64) -> &Slot<Small> {
+        self.log(partition).slot(Seq(slot))
+    }
+
+    /// Whether an append was refused, and the run that was told so is still alive (D1).
+    pub(super) fn was_refused(&self, partition: PartitionNo, token: &Token) -> bool {
+        self.log(partition).refused.contains(token)
+    }
+
+    /// Whether a group has slots with events that it has not finished.
+    pub(super) fn lags(&self, group: GroupNo, partition: PartitionNo) -> bool {
+        let log = self.log(partition);
+        (self.seat(group, partition).checkpoint() + 1..=log.len())
+            .any(|slot| log.holds_events(slot))
+    }
+
+    /// The state as far as it matters once faults are over: without requests under way, and without
+    /// what the judges of safety remember.
+    pub(super) fn after_faults(&self) -> World {
+        let mut world = self.clone();
+        (world.left, world.broken) = (self.left.none(), Broken::default());
+        world.network = Network::default();
+        for producer in &mut world.producers {
+            producer.expected = None;
+        }
+        for log in &mut world.logs {
+            log.refused.clear();
+            log.twins = 0;
+            log.expected.clear();
+            log.began.fill(None);
+        }
+        for seat in &mut world.seats {
+            (seat.excused, seat.deserted) = (0, false);
+        }
+        world
+    }
+}

@@ -1,0 +1,274 @@
+//! The normal form of a state: states with the same future have the same one.
+//!
+//! Four things are renamed or forgotten. Each is a bisimulation, and the argument is given where
+//! it is done:
+//!
+//! - **times** are counted from the present, and one that is so long ago that no comparison can
+//!   tell it from an earlier one counts as that early;
+//! - **epochs, beats and wake counters** are counted from those of the lease that they are compared
+//!   with. Epochs only grow until L1 is violated, and no state is followed further after that;
+//! - **runs** of workers that have ended are one;
+//! - **the order** of the requests under way means nothing.
+
+use super::super::small::{Run, Small, Tick};
+use super::{Flight, Late, Turn, World};
+use crate::ids::Epoch;
+use crate::store::{Free, Guard, Lease, Reply, Request};
+
+/// A wake counter that the lease has passed, or will not reach.
+const PASSED: u64 = u64::MAX;
+
+/// What the normal form of a state depends on, beside the state.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::check) struct Norm {
+    /// The bound on skew.
+    pub(in crate::check) skew: i16,
+    /// Whether the owner and the end of a lease that is free are kept, because a renewal may revive
+    /// it or its next owner may get the same epoch.
+    pub(in crate::check) keeps_free: bool,
+    /// Whether an owner may act past the end of its lease by the time that it last saw.
+    pub(in crate::check) pauses: bool,
+}
+
+/// What the times, epochs and runs of one seat are counted from.
+struct Frame<'a> {
+    norm: Norm,
+    now: Tick,
+    /// The epoch, the beat and the wake counter of the lease before it was brought into normal
+    /// form.
+    lease: Option<(Epoch, u64, u64)>,
+    /// The end of the lease, counted from now, if it is held.
+    ends: Option<i16>,
+    runs: &'a [u8],
+}
+
+impl World {
+    /// Brings the state into its normal form.
+    pub(in crate::check) fn normalise(&mut self, norm: Norm) {
+        let now = self.now;
+        let runs: Vec<u8> = self.workers.iter().map(|worker| worker.run).collect();
+        let frames: Vec<Frame<'_>> = self
+            .seats
+            .iter()
+            .map(|seat| {
+                let lease = seat.lease.as_ref();
+                let held = lease.filter(|lease| lease.active);
+                Frame {
+                    norm,
+                    now,
+                    lease: lease.map(|lease| (lease.epoch, lease.beat, lease.wake)),
+                    ends: held.map(|lease| lease.until.0 - now.0),
+                    runs: &runs,
+                }
+            })
+            .collect();
+        for (seat, frame) in self.seats.iter_mut().zip(&frames) {
+            if let Some(lease) = &mut seat.lease {
+                frame.lease(lease);
+            }
+        }
+        let partitions = self.logs.len();
+        for worker in &mut self.workers {
+            let clock = Tick(i16::from(worker.ahead));
+            worker.run = 0;
+            if let Some(turn) = &mut worker.turn {
+                let seat = turn.group.index() * partitions + turn.partition.index();
+                frames[seat].turn(turn, clock);
+            }
+        }
+        for late in &mut self.network.0 {
+            let group = late.request.group().map_or(0, |group| group.index());
+            frames[group * partitions + late.request.partition().index()].late(late);
+        }
+        self.network.sort();
+        self.now = Tick(0);
+    }
+}
+
+impl Frame<'_> {
+    /// A time counted from now, or `floor` if it is earlier.
+    fn time(&self, time: Tick, floor: i16) -> Tick {
+        Tick((time.0 - self.now.0).max(floor))
+    }
+
+    /// The end of a lease. Every clock shows the present or later, and a lease counts as ended at
+    /// its end plus the bound, so ends before `-skew` are alike.
+    fn end(&self, until: Tick) -> Tick {
+        self.time(until, -self.norm.skew)
+    }
+
+    /// An epoch counted from the lease's, which is 2: epochs are only compared for equality with
+    /// the lease's, and a lower one never becomes equal again. Zero is no epoch.
+    fn epoch(&self, epoch: Epoch) -> Epoch {
+        match self.lease {
+            Some((current, ..)) if epoch != Epoch::ZERO => {
+                if epoch < current {
+                    Epoch(1)
+                } else {
+                    Epoch(2 + epoch.0 - current.0)
+                }
+            }
+            _ => epoch,
+        }
+    }
+
+    /// A beat that was seen under an epoch, counted from the lease's, which is 1. Beats only grow.
+    fn beat(&self, epoch: Epoch, beat: u64) -> u64 {
+        match self.lease {
+            Some((current, now, _)) if epoch < current || beat < now => 0,
+            Some((_, now, _)) => 1 + beat - now,
+            None => beat,
+        }
+    }
+
+    /// A wake counter that was seen under an epoch: the lease's is 0, and an older one differs. It
+    /// only grows under an epoch, and is only compared together with it.
+    fn wake(&self, epoch: Epoch, wake: u64) -> u64 {
+        match self.lease {
+            Some((current, _, now)) if epoch < current || wake != now => PASSED,
+            Some(_) => 0,
+            None => wake,
+        }
+    }
+
+    fn run(&self, run: Run) -> Run {
+        match self.runs.get(run.worker.index()) {
+            Some(&present) if present == run.run => Run { run: 0, ..run },
+            _ => Run::PAST,
+        }
+    }
+
+    fn lease(&self, lease: &mut Lease<Small>) {
+        // Nobody asks for the owner or the end of a lease that is free.
+        (lease.owner, lease.until) = match lease.active || self.norm.keeps_free {
+            true => (self.run(lease.owner), self.end(lease.until)),
+            false => (Run::PAST, Tick(-self.norm.skew)),
+        };
+        // They are counted from themselves.
+        (lease.epoch, lease.beat, lease.wake) = (Epoch(2), 1, 0);
+    }
+
+    fn turn(&self, turn: &mut Turn, clock: Tick) {
+        let machine = &mut turn.machine;
+        let holds = machine.holds_lease();
+        let waits = turn.flight.is_some();
+        let times = machine.times_mut();
+        // Clocks show the present or later, so a lease asked for this long ago has ended by all of
+        // them, and a wait that began then is over.
+        let floor = -Tick::LEASE;
+        let watched = floor - 2 * self.norm.skew;
+        *times.leased = if holds { self.time(*times.leased, floor) } else { clock };
+        if let Some(since) = times.since {
+            *since = self.time(*since, watched);
+        }
+        let over = holds && clock.0 >= times.leased.0 + Tick::LEASE;
+        *times.clock = if waits || over && self.norm.pauses {
+            self.time(*times.clock, floor)
+        } else {
+            // The turn looks at its clock before it acts.
+            clock
+        };
+        let epoch = machine.epoch();
+        let wake = machine.wake_mut();
+        *wake = if holds { self.wake(epoch, *wake) } else { 0 };
+        machine.each_sign(&mut |epoch, beat| {
+            if let Some(beat) = beat {
+                *beat = self.beat(*epoch, *beat);
+            }
+            *epoch = self.epoch(*epoch);
+        });
+        let owner = self.run(*machine.owner_mut());
+        *machine.owner_mut() = owner;
+        if !holds {
+            turn.delivered = 0;
+        }
+        match turn.flight.as_deref_mut() {
+            Some(Flight::Sent(request)) => self.request(request),
+            Some(Flight::Applied(reply)) => self.reply(reply),
+            None => {}
+        }
+    }
+
+    fn late(&self, late: &mut Late) {
+        late.epoch = self.epoch(late.epoch);
+        self.request(&mut late.request);
+    }
+
+    fn request(&self, request: &mut Request<Small>) {
+        match request {
+            Request::SetLease { owner, epoch, until, .. } => {
+                (*owner, *epoch, *until) = (self.run(*owner), self.epoch(*epoch), self.end(*until));
+            }
+            Request::Acquire { owner, until, free, .. } => {
+                (*owner, *until) = (self.run(*owner), self.end(*until));
+                match free {
+                    Free::EndedBy(time) => *time = self.threshold(*time),
+                    Free::Unchanged { epoch, beat } => {
+                        *beat = self.beat(*epoch, *beat);
+                        *epoch = self.epoch(*epoch);
+                    }
+                    Free::Inactive => {}
+                }
+            }
+            Request::Renew { fence, extend, .. } | Request::Checkpoint { fence, extend, .. } => {
+                extend.until = self.end(extend.until);
+                *fence = fence.map(|epoch| self.epoch(epoch));
+            }
+            Request::Release { fence, guard, .. } => {
+                if let Guard::Unwoken(wake) = guard {
+                    *wake = self.wake(fence.unwrap_or(Epoch::ZERO), *wake);
+                }
+                *fence = fence.map(|epoch| self.epoch(epoch));
+            }
+            Request::ReadHead { .. }
+            | Request::Raise(_)
+            | Request::Claim { .. }
+            | Request::ReadTail { .. }
+            | Request::ReadSlot { .. }
+            | Request::Write(_)
+            | Request::Void { .. }
+            | Request::RaiseAndWrite { .. }
+            | Request::ReadEvents { .. }
+            | Request::ReadLease { .. }
+            | Request::Wake { .. } => {}
+        }
+    }
+
+    /// The time by which a lease must have ended for a late acquire to take it. Once it is as early
+    /// as the earliest end that is told apart, all that matters is whether the lease that is there
+    /// had ended by then. Any later lease ends later, so what is too early stays too early.
+    fn threshold(&self, time: Tick) -> Tick {
+        let (time, floor) = (time.0 - self.now.0, -self.norm.skew);
+        let passes = self.ends.is_some_and(|ends| ends <= time);
+        if time >= floor { Tick(time) } else { Tick(if passes { floor } else { floor - 1 }) }
+    }
+
+    fn reply(&self, reply: &mut Reply<Small>) {
+        let lease = match reply {
+            Reply::Leased(lease)
+            | Reply::Lease(Some(lease))
+            | Reply::Refused { lease: Some(lease), .. } => lease,
+            Reply::Lease(None)
+            | Reply::Refused { lease: None, .. }
+            | Reply::Head(_)
+            | Reply::Raised(_)
+            | Reply::NotRaised(_)
+            | Reply::Claimed(_)
+            | Reply::NotClaimed(_)
+            | Reply::Tail(_)
+            | Reply::Slot(_)
+            | Reply::Written
+            | Reply::Taken(_)
+            | Reply::Appended(_)
+            | Reply::NotAppended { .. }
+            | Reply::Page(_)
+            | Reply::Released => return,
+        };
+        lease.owner = self.run(lease.owner);
+        // The machine subtracts a lease's length from the end of its own lease.
+        lease.until = self.time(lease.until, -self.norm.skew);
+        lease.beat = self.beat(lease.epoch, lease.beat);
+        lease.wake = self.wake(lease.epoch, lease.wake);
+        lease.epoch = self.epoch(lease.epoch);
+    }
+}

@@ -1,0 +1,77 @@
+//! The processes: producers and workers.
+
+use super::super::small::{GroupNo, PartitionNo, Small, Tick};
+use crate::append::{Append, Claim};
+use crate::consume::Consume;
+use crate::store::{Record, Reply, Request};
+
+/// A producer and its place in its input.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::check) struct Producer {
+    pub(in crate::check) work: Work,
+    /// The number of crashes before this run of an anonymous producer; 0 for a named one.
+    pub(in crate::check) run: u8,
+    /// The number of events of its input that have an answer.
+    pub(in crate::check) answered: u8,
+    /// The position that the present append expected when it began (S4).
+    pub(in crate::check) expected: Option<u8>,
+}
+
+/// What a producer is doing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::check) enum Work {
+    /// The producer claims its name.
+    Claim(Claim<Small>),
+    /// The producer is about to begin an append, with its record if it has a name.
+    Between(Option<Record>),
+    /// The producer appends.
+    Append(Append<Small>),
+    /// The producer has an answer for all of its input.
+    Finished,
+    /// Another run of the producer has claimed its name.
+    Fenced,
+    /// The producer has crashed.
+    Dead,
+    /// The second run of a producer, which has not started.
+    Asleep,
+}
+
+/// A worker, its clock and its turn.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(in crate::check) struct Worker {
+    pub(in crate::check) turn: Option<Turn>,
+    /// The number of crashes before this run.
+    pub(in crate::check) run: u8,
+    /// By how many ticks its clock is ahead of the time of the world.
+    pub(in crate::check) ahead: u8,
+}
+
+/// A worker's turn. The trigger that it took stays with it until the end.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::check) struct Turn {
+    pub(in crate::check) group: GroupNo,
+    pub(in crate::check) partition: PartitionNo,
+    pub(in crate::check) machine: Consume<Small>,
+    /// Whether it has sent no request yet.
+    pub(in crate::check) fresh: bool,
+    /// The last slot delivered under this lease (D2).
+    pub(in crate::check) delivered: u8,
+    /// The request that takes its time. Until it is heard of, the turn is told nothing.
+    pub(in crate::check) flight: Option<Box<Flight>>,
+}
+
+/// A request on its way to the store, or its reply on the way back.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::check) enum Flight {
+    /// The request has not arrived.
+    Sent(Request<Small>),
+    /// The request was applied.
+    Applied(Reply<Small>),
+}
+
+impl Turn {
+    /// Whether the lease that the turn holds, as far as it knows, has ended by a clock.
+    pub(in crate::check) fn is_over(&self, clock: Tick) -> bool {
+        self.machine.holds_lease() && clock >= self.machine.lease_end(Tick::LEASE)
+    }
+}
