@@ -6,6 +6,7 @@
 mod action;
 mod advance;
 mod bounds;
+mod components;
 mod coverage;
 mod describe;
 mod display;

@@ -12,6 +12,7 @@
 use ahash::AHashMap;
 
 use super::action::{Action, Process};
+use super::components::components;
 use super::engine::{Cache, Key, Scope, Space};
 use super::steps::Steps;
 use super::world::{Broken, World};
@@ -331,7 +332,7 @@ pub(super) fn takers(world: &World, action: Action) -> Takers {
     }
 }
 
-/// The strongly connected components of the graph (Tarjan).
+/// The strongly connected components of the graph.
 struct Components {
     /// For each state, its component.
     of: Vec<u32>,
@@ -341,43 +342,14 @@ struct Components {
 
 impl Components {
     fn of(graph: &Outlooks<'_>) -> Components {
-        const NONE: u32 = u32::MAX;
-        let states = graph.keys.len();
-        let (mut order, mut low) = (vec![NONE; states], vec![NONE; states]);
-        let mut components = Components { of: vec![NONE; states], members: Vec::new() };
-        let (mut open, mut visited) = (Vec::new(), 0);
-        for root in 0..states as u32 {
-            let mut way = if order[root as usize] == NONE { vec![(root, 0)] } else { Vec::new() };
-            while let Some(&mut (state, ref mut step)) = way.last_mut() {
-                let here = state as usize;
-                if *step == 0 {
-                    (order[here], low[here]) = (visited, visited);
-                    visited += 1;
-                    open.push(state);
-                }
-                if let Some(&(to, _)) = graph.steps_of(state).get(*step) {
-                    *step += 1;
-                    if order[to as usize] == NONE {
-                        way.push((to, 0));
-                    } else if components.of[to as usize] == NONE {
-                        low[here] = low[here].min(order[to as usize]);
-                    }
-                    continue;
-                }
-                way.pop();
-                if let Some(&(above, _)) = way.last() {
-                    low[above as usize] = low[above as usize].min(low[here]);
-                }
-                if low[here] == order[here] {
-                    let from = open.iter().rposition(|&open| open == state).unwrap_or(0);
-                    let members = open.split_off(from);
-                    for &member in &members {
-                        components.of[member as usize] = components.members.len() as u32;
-                    }
-                    components.members.push(members);
-                }
-            }
+        let of = components(graph.keys.len(), |state, step| {
+            graph.steps_of(state as u32).get(step).map(|&(to, _)| to as usize)
+        });
+        let count = of.iter().max().map_or(0, |&last| last as usize + 1);
+        let mut members = vec![Vec::new(); count];
+        for (state, &component) in of.iter().enumerate() {
+            members[component as usize].push(state as u32);
         }
-        components
+        Components { of, members }
     }
 }

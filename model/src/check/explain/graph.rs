@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::super::components::components;
+
 /// States by number, and the steps between them.
 #[derive(Default)]
 pub(super) struct Graph {
@@ -34,13 +36,15 @@ impl Graph {
 
     /// For each state, whether no step leads to a state from which there is no way back to it.
     pub(super) fn ends(&self) -> Vec<bool> {
-        let component = self.components();
+        let component = components(self.edges.len(), |state, edge| {
+            self.edges[state].get(edge).map(|&(target, _)| target)
+        });
         let mut leaves = vec![false; self.edges.len()];
         for (state, edges) in self.edges.iter().enumerate() {
             let outside = |&(target, _): &(usize, usize)| component[target] != component[state];
-            leaves[component[state]] |= edges.iter().any(outside);
+            leaves[component[state] as usize] |= edges.iter().any(outside);
         }
-        component.into_iter().map(|component| !leaves[component]).collect()
+        component.into_iter().map(|component| !leaves[component as usize]).collect()
     }
 
     /// How many states have no step, the steps that are repeated for ever, and the others.
@@ -61,47 +65,5 @@ impl Graph {
             chosen(&|label| repeated[label]),
             chosen(&|label| passing[label] && !repeated[label]),
         )
-    }
-
-    /// For each state, the number of its strongly connected component (Tarjan).
-    fn components(&self) -> Vec<usize> {
-        const NONE: usize = usize::MAX;
-        let states = self.edges.len();
-        let (mut order, mut low) = (vec![NONE; states], vec![NONE; states]);
-        let (mut component, mut open) = (vec![NONE; states], Vec::new());
-        let (mut visited, mut found) = (0, 0);
-        for root in 0..states {
-            let mut way = if order[root] == NONE { vec![(root, 0)] } else { Vec::new() };
-            while let Some(&mut (state, ref mut edge)) = way.last_mut() {
-                if *edge == 0 {
-                    (order[state], low[state]) = (visited, visited);
-                    visited += 1;
-                    open.push(state);
-                }
-                if let Some(&(target, _)) = self.edges[state].get(*edge) {
-                    *edge += 1;
-                    if order[target] == NONE {
-                        way.push((target, 0));
-                    } else if component[target] == NONE {
-                        low[state] = low[state].min(order[target]);
-                    }
-                    continue;
-                }
-                way.pop();
-                if let Some(&(above, _)) = way.last() {
-                    low[above] = low[above].min(low[state]);
-                }
-                if low[state] == order[state] {
-                    while let Some(member) = open.pop() {
-                        component[member] = found;
-                        if member == state {
-                            break;
-                        }
-                    }
-                    found += 1;
-                }
-            }
-        }
-        component
     }
 }
