@@ -1,12 +1,12 @@
 //! The judges: what each write, each delivery, each answer and each state may be.
 //!
-//! Invariants of the tables are judged on the item before and after each write, whoever sent the
+//! Invariants of the tables are judged on the item before and after each write, whichever process sent the
 //! request and whether it arrives at once, twice or late. What is wrong is remembered in the state.
 
 use super::bounds::Clocks;
 use super::protocol::Protocol;
 use super::small::{GroupNo, PartitionNo, ProducerNo, Small, Token, Window, WorkerNo};
-use super::world::{Work, World};
+use super::world::World;
 use crate::append::{Answer, Append};
 use crate::ids::{Epoch, Seq};
 use crate::invariant::Invariant;
@@ -273,10 +273,7 @@ impl Protocol {
     /// Whether everything is done, which is the goal of P1: every living producer has its answers,
     /// and every acknowledged event was delivered to every group. Workers may still be at work.
     pub(super) fn finished(&self, world: &World) -> bool {
-        let answered = world.producers.iter().all(|producer| match producer.work {
-            Work::Finished | Work::Fenced | Work::Dead | Work::Asleep => true,
-            Work::Claim(_) | Work::Between(_) | Work::Append(_) => false,
-        });
+        let answered = !world.producers.iter().any(|producer| producer.work.is_unanswered());
         answered && self.all_delivered(world)
     }
 

@@ -93,10 +93,9 @@ impl Protocol {
             },
             Work::Dead if which == Steps::All => push(Action::Restart { producer }),
             Work::Asleep if which == Steps::All => {
-                let lives = self.other_run(world, producer).is_some_and(|other| {
-                    let work = &world.producers[other.index()].work;
-                    matches!(work, Work::Claim(_) | Work::Between(_) | Work::Append(_))
-                });
+                let lives = self
+                    .other_run(world, producer)
+                    .is_some_and(|other| world.producers[other.index()].work.is_unanswered());
                 if lives && self.named() && world.left.has(Fault::Twin, 1) {
                     push(Action::Twin { producer });
                 }
@@ -304,7 +303,7 @@ impl Protocol {
         }
     }
 
-    /// Lists the passing of time. It waits for nobody, but where it ends the lease of a worker that
+    /// Lists the passing of time. It waits for no process, but where it ends the lease of a worker that
     /// is alive, that worker was too slow: a fault.
     fn time_steps(&self, world: &World, which: Steps, push: &mut impl FnMut(Action)) {
         let expiries = expiries(world);

@@ -112,12 +112,9 @@ impl Cache {
     }
 
     pub(super) fn standing(&mut self, space: &Space<'_>, number: u32) -> Standing {
-        self.producers.get(number, || match space.producer(number).work {
-            Work::Claim(_) => Standing { claims: true, lives: true },
-            Work::Between(_) | Work::Append(_) => Standing { claims: false, lives: true },
-            Work::Finished | Work::Fenced | Work::Dead | Work::Asleep => {
-                Standing { claims: false, lives: false }
-            }
+        self.producers.get(number, || {
+            let work = space.producer(number).work;
+            Standing { claims: matches!(work, Work::Claim(_)), lives: work.is_unanswered() }
         })
     }
 

@@ -6,7 +6,6 @@
 //! taken back.
 
 use super::super::small::ProducerNo;
-use super::super::world::Work;
 use super::path::Path;
 use super::phrase::does;
 use super::place::Place;
@@ -16,7 +15,6 @@ use crate::explanation::listed;
 
 /// P1: something may be left undone for ever.
 pub(super) fn endless(path: &Path) -> Option<String> {
-    let end = path.end();
     let lack = undelivered(path).first().map(|(place, slots)| {
         let events = listed_events(path, place.partition, slots);
         format!("{events} may never be delivered to {}", path.group_name(*place))
@@ -24,11 +22,6 @@ pub(super) fn endless(path: &Path) -> Option<String> {
     let lack = lack.or_else(|| {
         let producer = unanswered(path).first().copied()?;
         Some(format!("{} may never be answered", append_name(path, producer)))
-    });
-    let busy = |place: &Place| end.triggers(*place) > 0 || end.turns(*place).count() > 0;
-    let lack = lack.or_else(|| {
-        let place = end.places().find(busy)?;
-        Some(format!("the work of {} may never come to an end", path.group_name(place)))
     })?;
     Some(format!(
         "{lack}: from here on the steps can go round for ever, although every process gets its turn."
@@ -60,9 +53,6 @@ pub(super) fn why(path: &Path, steps: usize) -> String {
     for producer in unanswered(path) {
         unmet.push(format!("{} is not answered", append_name(path, producer)));
     }
-    if unmet.is_empty() {
-        unmet.push("a trigger or a turn is unfinished".to_owned());
-    }
     let leads = match steps {
         1 => "The step that is listed last leads back to this state, so it can repeat".to_owned(),
         steps => {
@@ -88,9 +78,6 @@ fn undelivered(path: &Path) -> Vec<(Place, Vec<u64>)> {
 /// The producers that wait for an answer.
 fn unanswered(path: &Path) -> Vec<ProducerNo> {
     let producers = path.end().world().producers.iter().enumerate();
-    let waiting = producers.filter(|(_, producer)| match producer.work {
-        Work::Claim(_) | Work::Between(_) | Work::Append(_) => true,
-        Work::Finished | Work::Fenced | Work::Dead | Work::Asleep => false,
-    });
+    let waiting = producers.filter(|(_, producer)| producer.work.is_unanswered());
     waiting.map(|(index, _)| ProducerNo(index as u8)).collect()
 }

@@ -6,7 +6,7 @@ use super::super::action::Action;
 use super::super::protocol::Protocol;
 use super::super::small::{PartitionNo, ProducerNo};
 use super::super::steps::Steps;
-use super::super::world::{Work, World};
+use super::super::world::World;
 use super::graph::Graph;
 use super::path::process;
 use super::phrase::does;
@@ -58,8 +58,6 @@ pub(super) struct Prospect {
     deserted: u64,
     /// The highest checkpoint.
     pub(super) furthest: u64,
-    /// Whether in some state no trigger waits and no turn is under way.
-    pub(super) quiet: bool,
 }
 
 impl Protocol {
@@ -145,10 +143,7 @@ impl Outlook {
             }
         }
         for (done, producer) in self.done.iter_mut().zip(&world.producers) {
-            *done |= match producer.work {
-                Work::Finished | Work::Fenced | Work::Dead | Work::Asleep => true,
-                Work::Claim(_) | Work::Between(_) | Work::Append(_) => false,
-            };
+            *done |= !producer.work.is_unanswered();
         }
         for (index, (group, partition)) in world.places().enumerate() {
             let (prospect, seat) = (&mut self.seats[index], &world.seats[index]);
@@ -156,7 +151,6 @@ impl Outlook {
             let place = Place { group, partition };
             let busy = turns.filter(|turn| Place::of_turn(turn) == place).count() > 0;
             let quiet = !busy && world.triggers[index] == 0;
-            prospect.quiet |= quiet;
             prospect.furthest = prospect.furthest.max(seat.checkpoint());
             prospect.delivered |= seat.delivered;
             if quiet {

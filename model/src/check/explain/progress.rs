@@ -26,18 +26,10 @@ pub(super) fn stuck(path: &Path, outlook: Option<&Outlook>) -> Option<String> {
     if let Some((place, slots)) = undelivered {
         return Some(never_delivered(path, outlook, place, &slots));
     }
-    if let Some(producer) = outlook.unanswered() {
-        return Some(format!(
-            "{} is never answered: no step that is left leads to an answer.",
-            append_name(path, producer)
-        ));
-    }
-    let busy = path.end().places().find(|place| !outlook.prospect(*place).quiet)?;
+    let producer = outlook.unanswered()?;
     Some(format!(
-        "the work of {} never comes to an end: in every state that can still be reached, a trigger \
-         of {} waits or a turn for it is under way.",
-        path.group_name(busy),
-        path.short_name(busy)
+        "{} is never answered: no step that is left leads to an answer.",
+        append_name(path, producer)
     ))
 }
 

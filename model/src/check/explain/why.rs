@@ -62,9 +62,6 @@ fn unmet(path: &Path, outlook: &Outlook) -> Vec<String> {
         if !events.is_empty() {
             unmet.push(not_delivered(&events, &name));
         }
-        if !outlook.prospect(place).quiet {
-            unmet.push(format!("a trigger or a turn of {name} is unfinished"));
-        }
     }
     for (index, done) in outlook.done.iter().enumerate() {
         if !done {

@@ -36,6 +36,16 @@ pub(in crate::check) enum Work {
     Asleep,
 }
 
+impl Work {
+    /// Whether a run is alive that has no answer for some of its input yet.
+    pub(in crate::check) fn is_unanswered(&self) -> bool {
+        match self {
+            Work::Claim(_) | Work::Between(_) | Work::Append(_) => true,
+            Work::Finished | Work::Fenced | Work::Dead | Work::Asleep => false,
+        }
+    }
+}
+
 /// A worker, its clock and its turn.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(in crate::check) struct Worker {
