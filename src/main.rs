@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
             let report = miette::Report::new(failure);
-            // If nobody reads it, the exit status still tells.
+            // Where standard error is closed, the exit status still tells.
             let _ = writeln!(std::io::stderr(), "{report:?}");
             ExitCode::from(UNUSABLE)
         }

@@ -72,7 +72,7 @@ mutants! {
     LeaseCountedTwice = "lease-counted-twice", Model, scenario 9;
     /// An owner counts its lease from the reply, not from the request.
     LeaseFromReply = "lease-from-reply", Model, scenario 9;
-    /// Nobody allows for clocks that differ.
+    /// No allowance is made for clocks that differ.
     SkewIgnored = "skew-ignored", Model, scenario 9;
     /// A lease is treated as ended before it has: in the model one tick before.
     LeaseTakenEarly = "lease-taken-early", Both, scenario 9;

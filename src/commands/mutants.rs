@@ -125,7 +125,7 @@ fn checked(broken: &Broken) -> Option<Checked> {
         Some(_) => return None,
     };
     // From the cheapest search to the dearest, until one finds something. Some faults show
-    // only under unbounded clocks. Under some mutants epochs grow for ever, so time is limited.
+    // only under unbounded clocks. Time is limited, since the dearest take long.
     let few = Bounds { faults: 1, ..Bounds::DEFAULT };
     let searches = [
         (few, Clocks::Timely, 4),

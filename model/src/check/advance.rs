@@ -103,8 +103,9 @@ impl Protocol {
             (Outcome::Busy | Outcome::Lost, Busy::ComeBack) => true,
             (Outcome::Busy | Outcome::Lost, Busy::Drop) => false,
         };
-        let seat = world.seat_index(group, partition);
-        world.triggers[seat] += u8::from(comes_back);
+        if comes_back {
+            world.trigger(group, partition);
+        }
     }
 
     /// Ends a process. A worker's trigger comes back where triggers are durable.
@@ -139,11 +140,12 @@ impl Protocol {
     /// end, and what was delivered and is not finished may be delivered again (D2).
     pub(super) fn fail(&self, world: &mut World, worker: WorkerNo) {
         let Some(turn) = world.workers[worker.index()].turn.take() else { return };
-        let seat = world.seat_index(turn.group, turn.partition);
         if turn.machine.holds_lease() {
-            world.seats[seat].excuse();
+            world.seat_mut(turn.group, turn.partition).excuse();
         }
-        world.triggers[seat] += u8::from(self.durable());
+        if self.durable() {
+            world.trigger(turn.group, turn.partition);
+        }
     }
 
     /// Hands the first `most` slots of a delivery to the handler, and judges each.

@@ -98,7 +98,7 @@ fn add_all(
         if index % 1024 == 0 && tally.stop.load(Ordering::Relaxed) {
             return false;
         }
-        if !space.is_ruined(key) && !outlooks.add(key, &mut cache) {
+        if !space.is_ruined(key, &mut cache) && !outlooks.add(key, &mut cache) {
             return false;
         }
     }

@@ -192,10 +192,7 @@ impl Protocol {
     }
 
     fn trigger_groups(&self, world: &mut World, partition: PartitionNo) {
-        for group in self.groups() {
-            let seat = world.seat_index(group, partition);
-            world.triggers[seat] += 1;
-        }
+        self.groups().for_each(|group| world.trigger(group, partition));
     }
 
     /// Sends the trigger that a process wants: a producer to every group, a worker to its own.
@@ -206,8 +203,7 @@ impl Protocol {
             }
             Process::Worker(worker) => {
                 if let Some(turn) = &world.workers[worker.index()].turn {
-                    let seat = world.seat_index(turn.group, turn.partition);
-                    world.triggers[seat] += 1;
+                    world.trigger(turn.group, turn.partition);
                 }
             }
         }

@@ -235,7 +235,7 @@ impl Spoken for Small {
     }
 
     fn ending(until: Tick) -> String {
-        // Whoever tells of a lease counts its end from the present.
+        // A lease's end is counted from the present where it is told.
         if until <= Tick(0) { ", ended".to_owned() } else { String::new() }
     }
 

@@ -100,9 +100,9 @@ impl Protocol {
             }
             Action::DuplicateTrigger { group, partition } => {
                 world.left.spend(Fault::DuplicateTrigger, 1);
-                trigger(&mut world, group, partition);
+                world.trigger(group, partition);
             }
-            Action::Sweep { group, partition } => trigger(&mut world, group, partition),
+            Action::Sweep { group, partition } => world.trigger(group, partition),
         }
         Some(world)
     }
@@ -213,12 +213,6 @@ impl Protocol {
             }
         }
     }
-}
-
-/// Adds a trigger of a group.
-fn trigger(world: &mut World, group: GroupNo, partition: PartitionNo) {
-    let seat = world.seat_index(group, partition);
-    world.triggers[seat] += 1;
 }
 
 /// Lets every turn whose lease has not ended look at its clock, so that one that is paused from now

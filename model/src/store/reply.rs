@@ -66,6 +66,28 @@ impl<V: Vocabulary> Reply<V> {
     pub fn wrote(&self) -> bool {
         matches!(self, Reply::Written | Reply::Appended(_))
     }
+
+    /// Returns the lease that the reply carries, if it carries one.
+    #[cfg(feature = "check")]
+    pub(crate) fn lease_mut(&mut self) -> Option<&mut Lease<V>> {
+        match self {
+            Reply::Leased(lease) => Some(lease),
+            Reply::Lease(lease) | Reply::Refused { lease, .. } => lease.as_mut(),
+            Reply::Head(_)
+            | Reply::Raised(_)
+            | Reply::NotRaised(_)
+            | Reply::Claimed(_)
+            | Reply::NotClaimed(_)
+            | Reply::Tail(_)
+            | Reply::Slot(_)
+            | Reply::Written
+            | Reply::Taken(_)
+            | Reply::Appended(_)
+            | Reply::NotAppended { .. }
+            | Reply::Page(_)
+            | Reply::Released => None,
+        }
+    }
 }
 
 /// A partition's head and what is kept beside it, as a reader or a refused writer sees them.

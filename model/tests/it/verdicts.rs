@@ -26,7 +26,7 @@ mod clocks {
     }
 
     #[test]
-    fn clocks_that_nobody_allows_for_break_l2() {
+    fn clocks_without_an_allowance_break_l2() {
         assert_breaks(&mutated(R, CLOCKS, Mutant::SkewIgnored), Invariant::L2);
         let observer = Design { expiry: Expiry::Observer, ..R };
         assert_breaks(&mutated(observer, CLOCKS, Mutant::SkewIgnored), Invariant::L2);
@@ -55,7 +55,7 @@ mod clocks {
     }
 }
 
-/// The write log judges whoever sends a request, and however late.
+/// The write log judges every request, whichever process sent it and however late.
 mod late_requests {
     use super::*;
 
@@ -87,7 +87,7 @@ mod appends {
     const EXPECTING: Bounds = Bounds { expected: 1, ..CALM };
 
     #[test]
-    fn an_expectation_that_nobody_checks_breaks_s4() {
+    fn an_expectation_without_a_check_breaks_s4() {
         let anonymous = Design { producer: Producer::Anonymous, ..R };
         for design in [R, anonymous] {
             let task = mutated(design, EXPECTING, Mutant::ExpectationUnguarded);

@@ -11,7 +11,7 @@ use super::super::action::{Action, Process};
 use super::super::progress::{Takers, takers};
 use super::super::small::{GroupNo, PartitionNo, ProducerNo, WorkerNo};
 use super::super::steps::Steps;
-use super::super::world::{Broken, Fault, World};
+use super::super::world::{Broken, Fault, Seat, World};
 use super::space::Space;
 
 /// A step of a process, and what it leads to.
@@ -79,7 +79,8 @@ impl Memory {
         })
     }
 
-    /// The moves of a worker that is at work in a seat.
+    /// The moves of a worker: one that is at work in a seat, or an idle one that sees a trigger of
+    /// it.
     pub(super) fn of_worker(
         &mut self,
         space: &Space<'_>,
@@ -88,32 +89,14 @@ impl Memory {
         (place, seat): (usize, u32),
         log: u32,
     ) -> Moves {
-        let question = Question { process: 16 + worker.0, own, seat, log };
-        self.answer(question, || {
+        // What a turn depends on names its seat. An idle worker asks of each seat.
+        let process = 16 + worker.0 + 8 * place as u8;
+        self.answer(Question { process, own, seat, log }, || {
             let (group, partition) = space.place(place);
             let mut world = space.blank(log, partition);
             world.workers[worker.index()] = space.worker(own);
             world.seats[place] = space.seat(seat);
-            moves(space, &world, Process::Worker(worker), partition, Some(group))
-        })
-    }
-
-    /// The moves of an idle worker that sees a trigger of a seat.
-    pub(super) fn of_idle(
-        &mut self,
-        space: &Space<'_>,
-        worker: WorkerNo,
-        own: u32,
-        (place, seat): (usize, u32),
-        log: u32,
-    ) -> Moves {
-        let question = Question { process: 32 + worker.0 + 8 * place as u8, own, seat, log };
-        self.answer(question, || {
-            let (group, partition) = space.place(place);
-            let mut world = space.blank(log, partition);
-            world.workers[worker.index()] = space.worker(own);
-            world.seats[place] = space.seat(seat);
-            world.triggers[place] = 1;
+            world.triggers[place] = u8::from(world.workers[worker.index()].turn.is_none());
             moves(space, &world, Process::Worker(worker), partition, Some(group))
         })
     }
@@ -187,9 +170,8 @@ fn moves(
 /// Whether a step changes how other components are brought into normal form.
 fn stirs(world: &World, raw: &World, action: Action) -> bool {
     let counters = |world: &World| {
-        let lease = |seat: &super::super::world::Seat| {
-            seat.lease.as_ref().map(|lease| (lease.epoch, lease.beat, lease.wake))
-        };
+        let lease =
+            |seat: &Seat| seat.lease.as_ref().map(|lease| (lease.epoch, lease.beat, lease.wake));
         world.seats.iter().map(lease).collect::<Vec<_>>()
     };
     let dies = matches!(action, Action::Crash { process: Process::Worker(_), .. });

@@ -46,9 +46,8 @@ impl<'a> Space<'a> {
     /// An empty space.
     pub(in crate::check) fn new(protocol: &'a Protocol) -> Self {
         let mut names = protocol.normal(&protocol.untouched());
+        // Faults and the other run of a name are looked at when a remembered move is taken.
         names.left = Left::plenty();
-        // Nobody's moves depend on another producer, but for one: a second run starts only while
-        // the first is alive.
         let networks = Interner::new();
         Space {
             protocol,
@@ -70,11 +69,6 @@ impl<'a> Space<'a> {
             faults: Interner::new(),
             parts: std::array::from_fn(|_| Interner::new()),
         }
-    }
-
-    /// Whether a checked invariant is violated in a state.
-    pub(in crate::check) fn is_ruined(&self, key: Key) -> bool {
-        self.protocol.is_ruined(&self.world(key))
     }
 
     /// The state of a key.

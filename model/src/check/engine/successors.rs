@@ -64,6 +64,25 @@ impl<'a> Space<'a> {
 }
 
 impl Space<'_> {
+    /// Whether a checked invariant is violated in a state.
+    pub(in crate::check) fn is_ruined(&self, key: Key, cache: &mut Cache) -> bool {
+        let numbers = self.unpack(key);
+        self.faults_of(&numbers).1 != Broken::default() || self.two_act(&numbers, cache)
+    }
+
+    /// Whether L2 is checked, and two workers act as the owner of one lease.
+    fn two_act(&self, numbers: &Numbers, cache: &mut Cache) -> bool {
+        let mut taken = 0_u32;
+        self.checks_l2
+            && (0..self.workers).any(|worker| {
+                let at_work = cache.at_work(self, worker, numbers.0[1][self.seats + worker]);
+                let bit = at_work.seat.filter(|_| at_work.acts).map_or(0, |place| 1 << place);
+                let again = taken & bit != 0;
+                taken |= bit;
+                again
+            })
+    }
+
     /// Whether everything is done in a state, which is the goal of P1.
     pub(in crate::check) fn is_finished(&self, key: Key, cache: &mut Cache) -> bool {
         let numbers = self.unpack(key);
@@ -154,10 +173,7 @@ impl Here<'_, '_> {
         for place in places {
             let partition = place % space.partitions;
             let (seat, log) = (self.numbers.0[1][place], self.numbers.0[0][partition]);
-            let moves = match idle {
-                true => cache.memory.of_idle(space, worker, own, (place, seat), log),
-                false => cache.memory.of_worker(space, worker, own, (place, seat), log),
-            };
+            let moves = cache.memory.of_worker(space, worker, own, (place, seat), log);
             for step in moves.list.iter().filter(|step| self.can(step)) {
                 match step.action {
                     Action::Take { .. } if waiting[place] == 0 => continue,
@@ -238,16 +254,8 @@ impl Here<'_, '_> {
         found: &mut impl FnMut(Next),
     ) {
         let space = self.space;
-        if space.checks_l2 && numbers.0[1] != self.numbers.0[1] {
-            let mut taken = 0_u32;
-            for worker in 0..space.workers {
-                let at_work = cache.at_work(space, worker, numbers.0[1][space.seats + worker]);
-                let bit = at_work.seat.filter(|_| at_work.acts).map_or(0, |place| 1 << place);
-                if taken & bit != 0 {
-                    broken.insert(Invariant::L2);
-                }
-                taken |= bit;
-            }
+        if numbers.0[1] != self.numbers.0[1] && space.two_act(&numbers, cache) {
+            broken.insert(Invariant::L2);
         }
         let key = space.key_after(self.key, &self.numbers, numbers, self.scope.symmetric, cache);
         found(Next { key, broken, takers });

@@ -21,10 +21,15 @@ fn assert_same_successors(design: Design, bounds: Bounds, clocks: Clocks, which:
     let limits = Limits { threads: NonZeroUsize::MIN, scope: all };
     let explored = explore(&space, limits, &Tally::default());
     let mut cache = Cache::default();
-    for key in explored.visited.keys().into_iter().filter(|&key| !space.is_ruined(key)) {
+    for key in explored.visited.keys() {
+        let world = space.world(key);
+        let ruined = protocol.is_ruined(&world);
+        assert_eq!(space.is_ruined(key, &mut cache), ruined);
+        if ruined {
+            continue;
+        }
         let mut remembered: Vec<Key> = Vec::new();
         space.successors(key, scope, &mut cache, &mut |next| remembered.extend(next.key));
-        let world = space.world(key);
         let mut plain = Vec::new();
         protocol.steps(&world, which, &mut |action| {
             let next = protocol.step(&world, action);

@@ -85,8 +85,8 @@ impl Left {
         })
     }
 
-    /// The same with no fault left.
-    pub(in crate::check) fn none(self) -> Left {
+    /// No fault left.
+    pub(in crate::check) fn none() -> Left {
         Left { faults: 0, kinds: [0; Fault::ALL.len()] }
     }
 }

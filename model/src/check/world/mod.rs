@@ -144,6 +144,12 @@ impl World {
         self.log(partition).slot(Seq(slot))
     }
 
+    /// Adds a trigger of a group.
+    pub(super) fn trigger(&mut self, group: GroupNo, partition: PartitionNo) {
+        let seat = self.seat_index(group, partition);
+        self.triggers[seat] += 1;
+    }
+
     /// Whether an append was refused, and the run that was told so is still alive (D1).
     pub(super) fn was_refused(&self, partition: PartitionNo, token: &Token) -> bool {
         self.log(partition).refused.contains(token)
@@ -160,7 +166,7 @@ impl World {
     /// what the judges of safety remember.
     pub(super) fn after_faults(&self) -> World {
         let mut world = self.clone();
-        (world.left, world.broken) = (self.left.none(), Broken::default());
+        (world.left, world.broken) = (Left::none(), Broken::default());
         world.network = Network::default();
         for producer in &mut world.producers {
             producer.expected = None;

@@ -139,7 +139,7 @@ impl Frame<'_> {
     }
 
     fn lease(&self, lease: &mut Lease<Small>) {
-        // Nobody asks for the owner or the end of a lease that is free.
+        // No request depends on the owner or the end of a lease that is free.
         (lease.owner, lease.until) = match lease.active || self.norm.keeps_free {
             true => (self.run(lease.owner), self.end(lease.until)),
             false => (Run::PAST, Tick(-self.norm.skew)),
@@ -244,26 +244,7 @@ impl Frame<'_> {
     }
 
     fn reply(&self, reply: &mut Reply<Small>) {
-        let lease = match reply {
-            Reply::Leased(lease)
-            | Reply::Lease(Some(lease))
-            | Reply::Refused { lease: Some(lease), .. } => lease,
-            Reply::Lease(None)
-            | Reply::Refused { lease: None, .. }
-            | Reply::Head(_)
-            | Reply::Raised(_)
-            | Reply::NotRaised(_)
-            | Reply::Claimed(_)
-            | Reply::NotClaimed(_)
-            | Reply::Tail(_)
-            | Reply::Slot(_)
-            | Reply::Written
-            | Reply::Taken(_)
-            | Reply::Appended(_)
-            | Reply::NotAppended { .. }
-            | Reply::Page(_)
-            | Reply::Released => return,
-        };
+        let Some(lease) = reply.lease_mut() else { return };
         lease.owner = self.run(lease.owner);
         // The machine subtracts a lease's length from the end of its own lease.
         lease.until = self.time(lease.until, -self.norm.skew);

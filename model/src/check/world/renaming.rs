@@ -221,25 +221,11 @@ fn rename_raise(raise: &mut crate::store::Raise<Small>, renaming: &Renaming) {
     }
 }
 
-/// Only workers wait for replies, and only leases and slots in those name anybody.
+/// Only workers wait for replies, and of those only leases and slots hold names.
 fn rename_reply(reply: &mut Reply<Small>, renaming: &Renaming) {
-    match reply {
-        Reply::Leased(lease)
-        | Reply::Lease(Some(lease))
-        | Reply::Refused { lease: Some(lease), .. } => rename_lease(lease, renaming),
-        Reply::Taken(slot) | Reply::Slot(slot) => rename_slot(slot, renaming),
-        Reply::Lease(None)
-        | Reply::Refused { lease: None, .. }
-        | Reply::Head(_)
-        | Reply::Raised(_)
-        | Reply::NotRaised(_)
-        | Reply::Claimed(_)
-        | Reply::NotClaimed(_)
-        | Reply::Tail(_)
-        | Reply::Written
-        | Reply::Appended(_)
-        | Reply::NotAppended { .. }
-        | Reply::Page(_)
-        | Reply::Released => {}
+    if let Some(lease) = reply.lease_mut() {
+        rename_lease(lease, renaming);
+    } else if let Reply::Taken(slot) | Reply::Slot(slot) = reply {
+        rename_slot(slot, renaming);
     }
 }
