@@ -86,7 +86,7 @@ impl<V: Vocabulary> Consume<V> {
     /// Extends the lease after a renewal, or ends the turn if the renewal was refused.
     pub(super) fn finish_renewal(&mut self, rules: &Rules<V>, asked: V::Time, reply: Reply<V>) {
         match reply {
-            Reply::Leased(_) => self.leased = asked,
+            Reply::Leased(_) => self.leased = self.counted_from(asked),
             // D2: a renewal was applied before and its reply was lost, and the clock was set back
             // since, so this one asked for less. The lease counts from the earlier one.
             Reply::Refused { lease: Some(lease), .. } if self.still_holds(&lease) => {
@@ -120,7 +120,7 @@ impl<V: Vocabulary> Consume<V> {
         reply: Reply<V>,
     ) {
         match reply {
-            Reply::Leased(_) => self.leased = asked,
+            Reply::Leased(_) => self.leased = self.counted_from(asked),
             // The checkpoint was applied before, and the reply was lost (scenario 2). The lease
             // counts from the time at which that request was asked.
             Reply::Refused { lease: Some(lease), .. } if self.is_own_checkpoint(&lease, upto) => {

@@ -24,7 +24,13 @@ impl<V: Vocabulary> Consume<V> {
             Expiry::WallClock => false,
             Expiry::Observer => true,
         };
-        Extend { until: self.clock.plus(rules.lease), beat }
+        Extend { until: self.counted_from(self.clock).plus(rules.lease), beat }
+    }
+
+    /// When the lease begins that a request of time `asked` extends. L2: where the clock was set
+    /// back since the last one, it asks for no less than the turn counts on already.
+    pub(super) fn counted_from(&self, asked: V::Time) -> V::Time {
+        asked.max(self.leased)
     }
 
     pub(super) fn read_lease(&self) -> Request<V> {

@@ -280,6 +280,20 @@ mod reading {
     }
 
     #[test]
+    fn a_clock_that_was_set_back_asks_for_no_less_than_the_turn_counts_on() {
+        // Renewed at tick 2, the lease ends at tick 5. Then the clock shows 1.
+        let renewing = Dialogue::delivering(Design::RECOMMENDED).hears(2, News::Time);
+        let renewed = renewing.replies(2, Reply::Leased(Lease { until: Tick(5), ..lease() }));
+        let dialogue = renewed.hears(1, News::Handled);
+        let Request::Checkpoint { extend, .. } = dialogue.asks() else { panic!("a checkpoint") };
+        assert_eq!(extend.until, Tick(5));
+        let moved = Lease { checkpoint: Seq(5), until: Tick(5), ..lease() };
+        let dialogue = dialogue.replies(1, Reply::Leased(moved)).hears(4, News::Time);
+        assert_eq!(dialogue.ended(), None);
+        assert_eq!(dialogue.hears(5, News::Time).ended(), Some(Outcome::Lost));
+    }
+
+    #[test]
     fn anybody_elses_lease_is_not_renewed() {
         let renewing = Dialogue::delivering(Design::RECOMMENDED).hears(1, News::Time);
         let taken = Lease { epoch: Epoch(8), until: Tick(5), ..lease() };
