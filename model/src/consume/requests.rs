@@ -27,9 +27,9 @@ impl<V: Vocabulary> Consume<V> {
         Extend { until: self.counted_from(self.clock).plus(rules.lease), beat }
     }
 
-    /// When the lease begins that a request of time `asked` extends. L2: where the clock was set
-    /// back since the last one, it asks for no less than the turn counts on already.
+    /// When the lease begins that a request of time `asked` extends.
     pub(super) fn counted_from(&self, asked: V::Time) -> V::Time {
+        // L2: where the clock was set back, no less than what the turn counts on already.
         asked.max(self.leased)
     }
 
