@@ -9,9 +9,7 @@ use stateright::{Checker, Model};
 
 use super::action::Action;
 use super::bounds::Bounds;
-use super::engine::{
-    Cache, Explored, Key, Limits, Scope, Space, Tally, explore as explore_all, nearest,
-};
+use super::engine::{Cache, Key, Limits, Scope, Space, Tally, explore as explore_all, nearest};
 use super::progress::{Fate, Outlooks};
 use super::report::{Ended, Report, Verdict, Watch};
 use super::steps::Steps;
@@ -41,19 +39,23 @@ fn check_here(task: &Task, watch: &mut dyn Watch) -> Report {
     let tally = Tally::default();
     let scope = Scope { which: Steps::All, reduced: task.reduced, symmetric: task.symmetric };
     let limits = Limits { threads: task.threads, scope };
-    let (explored, ended) = supervisor.run(&tally, false, || explore_all(&space, limits, &tally));
+    let (mut explored, ended) =
+        supervisor.run(&tally, false, || explore_all(&space, limits, &tally));
     let crowded = tally.crowded.load(Ordering::Relaxed);
     let mut ended = match ended {
         Ended::Exhausted if crowded || searched.outgrown.load(Ordering::Relaxed) => Ended::Outgrown,
         ended => ended,
     };
 
-    let mut outlooks = Outlooks::new(&space);
     let judged = task.checked.contains(&Invariant::P1) && ended == Ended::Exhausted;
+    let mut outlooks = Outlooks::none(&space);
     if judged {
-        let judge = || add_all(&space, &explored, &mut outlooks, &tally);
-        let (closed, limit) = supervisor.run(&tally, false, judge);
-        ended = if limit == Ended::Exhausted && !closed { Ended::Outgrown } else { limit };
+        let stop = || tally.stop.load(Ordering::Relaxed);
+        let (keys, caches) = (explored.visited.keys(), &mut explored.caches);
+        let judge = || Outlooks::of(&space, task.symmetric, &keys, caches, &stop);
+        let (found, limit) = supervisor.run(&tally, false, judge);
+        ended = if limit == Ended::Exhausted && found.is_none() { Ended::Outgrown } else { limit };
+        outlooks = found.unwrap_or(outlooks);
     }
     let mut violated: Vec<Invariant> = explored.violated.keys().copied().collect();
     violated.retain(|invariant| task.checked.contains(invariant));
@@ -84,25 +86,6 @@ fn check_here(task: &Task, watch: &mut dyn Watch) -> Report {
         missed_marks,
         ended,
     }
-}
-
-/// Adds every state that was reached to the graph of states without faults, and closes the graph.
-fn add_all(
-    space: &Space<'_>,
-    explored: &Explored,
-    outlooks: &mut Outlooks<'_>,
-    tally: &Tally,
-) -> bool {
-    let mut cache = Cache::default();
-    for (index, key) in explored.visited.keys().into_iter().enumerate() {
-        if index % 1024 == 0 && tally.stop.load(Ordering::Relaxed) {
-            return false;
-        }
-        if !space.is_ruined(key, &mut cache) && !outlooks.add(key, &mut cache) {
-            return false;
-        }
-    }
-    outlooks.close(&mut cache, &|| tally.stop.load(Ordering::Relaxed))
 }
 
 /// The memory that the search for the shortest counterexample may take, in bytes.

@@ -359,12 +359,10 @@ fn explanation(
     }
     let unreduced = task::protocol(task, bounds, Vec::new()).unreduced();
     let (space, mut cache) = (Space::new(&unreduced), Cache::default());
-    let mut outlooks = Outlooks::new(&space);
     let end = unreduced.normal(world);
     let key = space.key(&end, false, &mut cache)?;
-    if !outlooks.add(key, &mut cache) || !outlooks.close(&mut cache, &|| false) {
-        return None;
-    }
+    let outlooks =
+        Outlooks::of(&space, false, &[key], std::slice::from_mut(&mut cache), &|| false)?;
     let circle = match outlooks.fate(key, &mut cache) {
         Fate::Circles => outlooks.circle_words(key, &mut cache),
         Fate::Certain | Fate::Evaded if is_safe => return None,

@@ -17,7 +17,9 @@ pub(in crate::check) struct Cache {
     pub(super) least: [AHashMap<Part, u32>; 2],
     /// The numbers of parts as they are.
     pub(super) plain: [AHashMap<Part, u32>; 3],
-    pub(super) after_faults: AHashMap<(u8, u32), u32>,
+    /// By part of a state, once as it is and once as the least of its names: the number of the part
+    /// once faults are over.
+    pub(super) after_faults: [[Table<u32>; 2]; 3],
     pub(super) memory: Memory,
     workers: Vec<Table<AtWork>>,
     producers: Table<Standing>,
@@ -30,7 +32,7 @@ pub(in crate::check) struct Cache {
 }
 
 /// What is known of components, by their numbers.
-struct Table<T>(Vec<Option<T>>);
+pub(super) struct Table<T>(Vec<Option<T>>);
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
@@ -40,16 +42,24 @@ impl<T> Default for Table<T> {
 
 impl<T: Copy> Table<T> {
     fn get(&mut self, number: u32, compute: impl FnOnce() -> T) -> T {
-        let place = number as usize;
-        if let Some(Some(known)) = self.0.get(place) {
-            return *known;
+        if let Some(known) = self.known(number) {
+            return known;
         }
         let value = compute();
+        self.keep(number, value);
+        value
+    }
+
+    pub(super) fn known(&self, number: u32) -> Option<T> {
+        self.0.get(number as usize).copied().flatten()
+    }
+
+    pub(super) fn keep(&mut self, number: u32, value: T) {
+        let place = number as usize;
         if self.0.len() <= place {
             self.0.resize_with((place + 1).next_power_of_two(), || None);
         }
         self.0[place] = Some(value);
-        value
     }
 }
 

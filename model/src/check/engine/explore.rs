@@ -9,6 +9,7 @@ use ahash::AHashMap;
 
 use super::super::world::Broken;
 use super::cache::Cache;
+use super::parallel::each;
 use super::space::Space;
 use super::successors::Scope;
 use super::visited::{Key, Visited};
@@ -43,53 +44,40 @@ pub(in crate::check) struct Explored {
     pub(in crate::check) visited: Visited,
     /// The invariants other than P1 that are violated, each in a state as near as any.
     pub(in crate::check) violated: BTreeMap<Invariant, Key>,
+    /// What the threads remember.
+    pub(in crate::check) caches: Vec<Cache>,
 }
 
-/// The states of a level that a thread takes at a time.
-const CHUNK: usize = 64;
+/// A thread, and the states that it found in this level.
+struct Finder {
+    cache: Cache,
+    found: Vec<Key>,
+}
 
 /// Searches every state, level by level. States that violate a checked invariant lead nowhere.
 pub(in crate::check) fn explore(space: &Space<'_>, limits: Limits, tally: &Tally) -> Explored {
-    let explored = Explored { visited: Visited::new(), violated: BTreeMap::new() };
-    let violated = Mutex::new(BTreeMap::new());
-    let mut caches: Vec<Cache> = (0..limits.threads.get()).map(|_| Cache::default()).collect();
+    let (visited, violated) = (Visited::new(), Mutex::new(BTreeMap::new()));
+    let finder = || Finder { cache: Cache::default(), found: Vec::new() };
+    let mut finders: Vec<Finder> = (0..limits.threads.get()).map(|_| finder()).collect();
     let first = space.protocol.initial();
     let mut level: Vec<Key> =
-        space.key(&first, limits.scope.symmetric, &mut caches[0]).into_iter().collect();
+        space.key(&first, limits.scope.symmetric, &mut finders[0].cache).into_iter().collect();
     for &key in &level {
-        explored.visited.insert(key);
+        visited.insert(key);
     }
     tally.unique.fetch_add(level.len(), Ordering::Relaxed);
-    let visits = Visits { tally, visited: &explored.visited, violated: &violated };
-    while !level.is_empty() && !tally.stop.load(Ordering::Relaxed) {
-        let next = AtomicUsize::new(0);
-        let expand = |cache: &mut Cache| {
-            let mut found = Vec::new();
-            loop {
-                let from = next.fetch_add(CHUNK, Ordering::Relaxed);
-                if from >= level.len() || tally.stop.load(Ordering::Relaxed) {
-                    return found;
-                }
-                for &key in &level[from..level.len().min(from + CHUNK)] {
-                    expand(space, key, limits.scope, cache, &visits, &mut found);
-                }
-            }
-        };
-        let reached: Vec<Vec<Key>> = if level.len() <= CHUNK {
-            vec![expand(&mut caches[0])]
-        } else {
-            std::thread::scope(|scope| {
-                let expand = &expand;
-                let threads: Vec<_> =
-                    caches.iter_mut().map(|cache| scope.spawn(move || expand(cache))).collect();
-                threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
-            })
-        };
-        level = reached.concat();
+    let visits = Visits { tally, visited: &visited, violated: &violated };
+    let stop = || tally.stop.load(Ordering::Relaxed);
+    while !level.is_empty() && !stop() {
+        each(&mut finders, &level, &stop, |Finder { cache, found }, &key| {
+            expand(space, key, limits.scope, cache, &visits, found);
+        });
+        level.clear();
+        finders.iter_mut().for_each(|finder| level.append(&mut finder.found));
         tally.depth.fetch_add(usize::from(!level.is_empty()), Ordering::Relaxed);
     }
     let violated = violated.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    Explored { violated, ..explored }
+    Explored { visited, violated, caches: finders.into_iter().map(|it| it.cache).collect() }
 }
 
 /// Where a search keeps what it reaches.

@@ -1,6 +1,6 @@
 //! The key of a state: the least numbers of all states that differ from it only in names.
 
-use super::super::world::{Renamed, Renaming, World};
+use super::super::world::{Broken, Left, Renamed, Renaming, World};
 use super::cache::Cache;
 use super::intern::Interner;
 use super::space::{Numbers, Part, Space, WIDEST};
@@ -68,32 +68,57 @@ impl Space<'_> {
         number
     }
 
-    /// The key of a state as far as it matters once faults are over, under its own names.
-    pub(in crate::check) fn key_after_faults(&self, key: Key, cache: &mut Cache) -> Option<Key> {
-        let mut numbers = self.unpack(key);
-        let mut after = |kind: u8, number: u32, change: &dyn Fn() -> u32| {
-            *cache.after_faults.entry((kind, number)).or_insert_with(change)
+    /// The key of a state as far as it matters once faults are over.
+    pub(in crate::check) fn key_after_faults(
+        &self,
+        key: Key,
+        symmetric: bool,
+        cache: &mut Cache,
+    ) -> Option<Key> {
+        // No request is under way any more.
+        let least = symmetric && self.parts_are_apart;
+        let parts = key.parts();
+        let after = |part: usize| self.part_after_faults(part, parts[part], least, cache);
+        let key = Key::pack([0, 1, 2].map(after))?;
+        if symmetric && !least { self.key_of(self.unpack(key), true, cache) } else { Some(key) }
+    }
+
+    fn part_after_faults(&self, part: usize, number: u32, least: bool, cache: &mut Cache) -> u32 {
+        let known = &cache.after_faults[part][usize::from(least)];
+        if let Some(known) = known.known(number) {
+            return known;
+        }
+        let mut value = *self.parts[part].value(number);
+        self.end_faults(part, &mut value);
+        let after = match least && part < 2 {
+            true => self.least(part, &value, cache),
+            false => self.parts[part].number(&value),
         };
-        let state = || self.state(&self.unpack(key)).after_faults();
-        for place in 0..self.partitions {
-            let number = numbers.0[0][place];
-            numbers.0[0][place] = after(0, number, &|| self.log_number(&state().logs[place]));
+        cache.after_faults[part][usize::from(least)].keep(number, after);
+        after
+    }
+
+    /// See [`World::after_faults`].
+    fn end_faults(&self, part: usize, value: &mut Part) {
+        match part {
+            0 => {
+                for number in &mut value[..self.partitions] {
+                    *number = self.log_number(&self.log(*number).after_faults());
+                }
+                for number in &mut value[self.partitions..][..self.producers] {
+                    *number = self.producer_number(&self.producer(*number).after_faults());
+                }
+            }
+            1 => {
+                for number in &mut value[..self.seats] {
+                    *number = self.seat_number(&self.seat(*number).after_faults());
+                }
+            }
+            _ => {
+                value[1] = self.quiet;
+                value[2] = self.faults_number(Left::none(), Broken::default());
+            }
         }
-        for place in 0..self.producers {
-            let number = &mut numbers.0[0][self.partitions + place];
-            *number = after(1, *number, &|| self.producer_number(&state().producers[place]));
-        }
-        for place in 0..self.seats {
-            let number = numbers.0[1][place];
-            numbers.0[1][place] = after(2, number, &|| self.seat_number(&state().seats[place]));
-        }
-        numbers.0[2][1] = self.quiet;
-        let number = numbers.0[2][2];
-        numbers.0[2][2] = after(3, number, &|| {
-            let state = state();
-            self.faults_number(state.left, state.broken)
-        });
-        self.pack(&numbers)
     }
 
     fn pack(&self, numbers: &Numbers) -> Option<Key> {

@@ -10,6 +10,7 @@ mod explore;
 mod intern;
 mod keys;
 mod moves;
+mod parallel;
 mod space;
 mod successors;
 mod visited;
@@ -18,7 +19,8 @@ mod visited;
 mod tests;
 
 pub(super) use cache::Cache;
-pub(super) use explore::{Explored, Limits, Tally, explore, nearest};
+pub(super) use explore::{Limits, Tally, explore, nearest};
+pub(super) use parallel::each;
 pub(super) use space::Space;
 pub(super) use successors::Scope;
 pub(super) use visited::Key;

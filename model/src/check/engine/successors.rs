@@ -26,6 +26,8 @@ pub(in crate::check) struct Scope {
 pub(in crate::check) struct Next {
     /// `None` if there were too many different components.
     pub(in crate::check) key: Option<Key>,
+    /// Whether it is the very same state.
+    pub(in crate::check) stays: bool,
     /// The checked invariants that the state violates.
     pub(in crate::check) broken: Broken,
     /// For whom a fair schedule takes the step.
@@ -257,8 +259,9 @@ impl Here<'_, '_> {
         if numbers.0[1] != self.numbers.0[1] && space.two_act(&numbers, cache) {
             broken.insert(Invariant::L2);
         }
+        let stays = numbers == self.numbers;
         let key = space.key_after(self.key, &self.numbers, numbers, self.scope.symmetric, cache);
-        found(Next { key, broken, takers });
+        found(Next { key, stays, broken, takers });
     }
 
     fn triggers(&self, place: usize, cache: &mut Cache, found: &mut impl FnMut(Next)) {

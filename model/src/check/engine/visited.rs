@@ -22,6 +22,11 @@ impl Key {
         Some(Key(packed))
     }
 
+    /// A number whose every bit depends on the whole key.
+    pub(in crate::check) fn spread(self) -> u64 {
+        mix(self.0)
+    }
+
     pub(super) fn parts(self) -> [u32; 3] {
         let [_, b, c] = Self::BITS;
         let low = |bits: u32| (1_u64 << bits) - 1;
@@ -51,7 +56,7 @@ impl Visited {
 
     /// Adds a state. Returns whether it is new.
     pub(super) fn insert(&self, key: Key) -> bool {
-        let hash = mix(key.0);
+        let hash = key.spread();
         let part = &self.0[(hash >> 56) as usize];
         let mut part = part.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         part.insert(key.0 + 1, hash)

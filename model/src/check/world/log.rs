@@ -102,6 +102,17 @@ impl Log {
         numbers.max().unwrap_or(0)
     }
 
+    /// The log without what the judges of safety remember.
+    pub(in crate::check) fn after_faults(&self) -> Log {
+        Log {
+            expected: Vec::new(),
+            began: vec![None; self.began.len()],
+            refused: Vec::new(),
+            twins: 0,
+            ..self.clone()
+        }
+    }
+
     /// Forgets what a run of a producer was told, because it is gone.
     pub(in crate::check) fn forget_refusals(&mut self, name: ProducerNo) {
         self.refused.retain(|token| token.producer != name);

@@ -165,21 +165,14 @@ impl World {
     /// The state as far as it matters once faults are over: without requests under way, and without
     /// what the judges of safety remember.
     pub(super) fn after_faults(&self) -> World {
-        let mut world = self.clone();
-        (world.left, world.broken) = (Left::none(), Broken::default());
-        world.network = Network::default();
-        for producer in &mut world.producers {
-            producer.expected = None;
+        World {
+            logs: self.logs.iter().map(Log::after_faults).collect(),
+            seats: self.seats.iter().map(Seat::after_faults).collect(),
+            producers: self.producers.iter().map(Producer::after_faults).collect(),
+            network: Network::default(),
+            left: Left::none(),
+            broken: Broken::default(),
+            ..self.clone()
         }
-        for log in &mut world.logs {
-            log.refused.clear();
-            log.twins = 0;
-            log.expected.clear();
-            log.began.fill(None);
-        }
-        for seat in &mut world.seats {
-            (seat.excused, seat.deserted) = (0, false);
-        }
-        world
     }
 }

@@ -36,6 +36,13 @@ pub(in crate::check) enum Work {
     Asleep,
 }
 
+impl Producer {
+    /// The producer without what the judges of safety remember.
+    pub(in crate::check) fn after_faults(&self) -> Producer {
+        Producer { expected: None, ..self.clone() }
+    }
+}
+
 impl Work {
     /// Whether a run is alive that has no answer for some of its input yet.
     pub(in crate::check) fn is_unanswered(&self) -> bool {

@@ -25,6 +25,11 @@ impl Seat {
         self.delivered & 1 << slot != 0
     }
 
+    /// The seat without what the judges of safety remember.
+    pub(in crate::check) fn after_faults(&self) -> Seat {
+        Seat { excused: 0, deserted: false, ..self.clone() }
+    }
+
     /// Excuses a second delivery of everything that was delivered and is not finished (D2).
     pub(in crate::check) fn excuse(&mut self) {
         let unfinished = !0_u64 << (self.checkpoint() + 1).min(63);
