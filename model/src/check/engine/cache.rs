@@ -21,6 +21,9 @@ pub(in crate::check) struct Cache {
     /// once faults are over.
     pub(super) after_faults: [[Table<u32>; 2]; 3],
     pub(super) memory: Memory,
+    /// Seats and workers after a step that changes all of them: by the action, their number before
+    /// it, and the log's.
+    pub(super) stirred: AHashMap<(Action, u32, u32), Part>,
     workers: Vec<Table<AtWork>>,
     producers: Table<Standing>,
     seats: Table<u32>,

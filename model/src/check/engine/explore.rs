@@ -12,7 +12,7 @@ use super::cache::Cache;
 use super::parallel::each;
 use super::space::Space;
 use super::successors::Scope;
-use super::visited::{Key, Visited};
+use super::visited::{Batch, Key, Visited};
 use crate::invariant::Invariant;
 
 /// What a search counts while it runs. Threads share it.
@@ -51,13 +51,14 @@ pub(in crate::check) struct Explored {
 /// A thread, and the states that it found in this level.
 struct Finder {
     cache: Cache,
+    batch: Batch<Broken>,
     found: Vec<Key>,
 }
 
 /// Searches every state, level by level. States that violate a checked invariant lead nowhere.
 pub(in crate::check) fn explore(space: &Space<'_>, limits: Limits, tally: &Tally) -> Explored {
     let (visited, violated) = (Visited::new(), Mutex::new(BTreeMap::new()));
-    let finder = || Finder { cache: Cache::default(), found: Vec::new() };
+    let finder = || Finder { cache: Cache::default(), batch: Batch::new(), found: Vec::new() };
     let mut finders: Vec<Finder> = (0..limits.threads.get()).map(|_| finder()).collect();
     let first = space.protocol.initial();
     let mut level: Vec<Key> =
@@ -69,11 +70,16 @@ pub(in crate::check) fn explore(space: &Space<'_>, limits: Limits, tally: &Tally
     let visits = Visits { tally, visited: &visited, violated: &violated };
     let stop = || tally.stop.load(Ordering::Relaxed);
     while !level.is_empty() && !stop() {
-        each(&mut finders, &level, &stop, |Finder { cache, found }, &key| {
-            expand(space, key, limits.scope, cache, &visits, found);
+        each(&mut finders, &level, &stop, |finder, &key| {
+            finder.expand(space, key, limits.scope, &visits);
         });
         level.clear();
-        finders.iter_mut().for_each(|finder| level.append(&mut finder.found));
+        for Finder { batch, found, .. } in &mut finders {
+            visited.insert_rest(batch, &mut |key, broken| visits.new(key, broken, found));
+            level.append(found);
+        }
+        // States next to each other share components, and so most of what is remembered of them.
+        level.sort_unstable();
         tally.depth.fetch_add(usize::from(!level.is_empty()), Ordering::Relaxed);
     }
     let violated = violated.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -87,38 +93,39 @@ struct Visits<'a> {
     violated: &'a Mutex<BTreeMap<Invariant, Key>>,
 }
 
-/// Generates every state that follows one.
-fn expand(
-    space: &Space<'_>,
-    key: Key,
-    scope: Scope,
-    cache: &mut Cache,
-    visits: &Visits<'_>,
-    found: &mut Vec<Key>,
-) {
-    let (mut generated, mut unique) = (0, 0);
-    space.successors(key, scope, cache, &mut |next| {
-        generated += 1;
-        let Some(key) = next.key else {
-            visits.tally.crowded.store(true, Ordering::Relaxed);
-            return;
-        };
-        if !visits.visited.insert(key) {
-            return;
-        }
-        unique += 1;
-        if next.broken == Broken::default() {
+impl Visits<'_> {
+    /// A state that was not reached before.
+    fn new(&self, key: Key, broken: Broken, found: &mut Vec<Key>) {
+        self.tally.unique.fetch_add(1, Ordering::Relaxed);
+        if broken == Broken::default() {
             found.push(key);
             return;
         }
-        let mut violated =
-            visits.violated.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        for invariant in next.broken.each() {
+        let mut violated = self.violated.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for invariant in broken.each() {
             violated.entry(invariant).or_insert(key);
         }
-    });
-    visits.tally.generated.fetch_add(generated, Ordering::Relaxed);
-    visits.tally.unique.fetch_add(unique, Ordering::Relaxed);
+    }
+}
+
+impl Finder {
+    /// Generates every state that follows one.
+    fn expand(&mut self, space: &Space<'_>, key: Key, scope: Scope, visits: &Visits<'_>) {
+        let Finder { cache, batch, found } = self;
+        let mut generated = 0;
+        space.successors(key, scope, cache, &mut |next| {
+            generated += 1;
+            match next.key {
+                Some(key) => {
+                    visits.visited.insert_some(batch, key, next.broken, &mut |key, broken| {
+                        visits.new(key, broken, found);
+                    })
+                }
+                None => visits.tally.crowded.store(true, Ordering::Relaxed),
+            }
+        });
+        visits.tally.generated.fetch_add(generated, Ordering::Relaxed);
+    }
 }
 
 /// Finds, for each wanted invariant, the states on a shortest path to a violation of it, in the

@@ -7,7 +7,7 @@ use super::super::steps::Steps;
 use super::super::world::{Broken, Fault, Left};
 use super::cache::{AtWork, Cache, Standing};
 use super::moves::Move;
-use super::space::{Numbers, Space};
+use super::space::{Numbers, Part, Space};
 use super::visited::Key;
 use crate::design::Trigger;
 use crate::invariant::Invariant;
@@ -183,14 +183,17 @@ impl Here<'_, '_> {
                     Action::SetClock { .. } if idle && place > 0 => continue,
                     _ => {}
                 }
-                if step.stirs && !self.is_apart(worker, place, step, cache) {
+                let mut numbers = self.numbers;
+                numbers.0[0][partition] = step.log;
+                if !step.stirs || self.is_apart(worker, place, step, cache) {
+                    numbers.0[1][place] = step.seat;
+                    numbers.0[1][space.seats + worker.index()] = step.own;
+                } else if self.quiet && step.late.is_none() {
+                    numbers.0[1] = self.stirred(step.action, log, cache);
+                } else {
                     self.slowly(step.action, cache, found);
                     continue;
                 }
-                let mut numbers = self.numbers;
-                numbers.0[0][partition] = step.log;
-                numbers.0[1][place] = step.seat;
-                numbers.0[1][space.seats + worker.index()] = step.own;
                 self.moved(step, numbers, partition, cache, found);
             }
             cache.memory.keep(moves);
@@ -205,6 +208,16 @@ impl Here<'_, '_> {
         let alone = |other| self.at_work(other, cache).seat != Some(place);
         let alone = (0..self.space.workers).filter(|&other| other != worker.index()).all(alone);
         self.quiet && alone && (!dies || self.space.seats == 1)
+    }
+
+    /// The seats and workers after a step that changes how they all are brought into normal form.
+    /// While no request is under way, it depends on them and on the log alone.
+    fn stirred(&self, action: Action, log: u32, cache: &mut Cache) -> Part {
+        let [_, seats_and_workers, _] = self.key.parts();
+        *cache.stirred.entry((action, seats_and_workers, log)).or_insert_with(|| {
+            let next = self.space.protocol.step(&self.space.state(&self.numbers), action);
+            next.map_or(self.numbers.0[1], |next| self.space.numbers(&next).0[1])
+        })
     }
 
     /// Whether a move can happen, as far as faults go.
@@ -296,7 +309,7 @@ impl Here<'_, '_> {
         let expiries = (0..space.workers).filter(|&worker| expires(worker, cache)).count() as u8;
         if expiries > 0 {
             if self.scope.which == Steps::All && self.left.has(Fault::Expiry, expiries) {
-                self.slowly(Action::Tick, cache, found);
+                self.expire(expiries, cache, found);
             }
             return;
         }
@@ -311,6 +324,21 @@ impl Here<'_, '_> {
             numbers.0[2][1] = cache.aged_network(space, &self.numbers);
         }
         let takers = takers(&space.names, Action::Tick);
+        self.reached(numbers, Broken::default(), takers, cache, found);
+    }
+
+    /// Lets time pass the end of leases whose owners are alive.
+    fn expire(&self, expiries: u8, cache: &mut Cache, found: &mut impl FnMut(Next)) {
+        if !self.quiet {
+            return self.slowly(Action::Tick, cache, found);
+        }
+        let mut numbers = self.numbers;
+        numbers.0[1] = self.stirred(Action::Tick, 0, cache);
+        for _ in 0..expiries {
+            let (fault, broken) = (Some(Fault::Expiry), Broken::default());
+            numbers.0[2][2] = cache.spend(self.space, numbers.0[2][2], fault, broken);
+        }
+        let takers = takers(&self.space.names, Action::Tick);
         self.reached(numbers, Broken::default(), takers, cache, found);
     }
 

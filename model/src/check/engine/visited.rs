@@ -62,6 +62,39 @@ impl Visited {
         part.insert(key.0 + 1, hash)
     }
 
+    /// Adds a state, or keeps it until some more of its part have come. `new` is told each state
+    /// that is new.
+    pub(super) fn insert_some<T>(
+        &self,
+        batch: &mut Batch<T>,
+        key: Key,
+        with: T,
+        new: &mut impl FnMut(Key, T),
+    ) {
+        let part = (key.spread() >> 56) as usize;
+        batch.0[part].push((key, with));
+        if batch.0[part].len() == Batch::<T>::MOST {
+            self.insert_part(part, &mut batch.0[part], new);
+        }
+    }
+
+    /// Adds the states that were kept.
+    pub(super) fn insert_rest<T>(&self, batch: &mut Batch<T>, new: &mut impl FnMut(Key, T)) {
+        for (part, keys) in batch.0.iter_mut().enumerate() {
+            self.insert_part(part, keys, new);
+        }
+    }
+
+    fn insert_part<T>(&self, part: usize, keys: &mut Vec<(Key, T)>, new: &mut impl FnMut(Key, T)) {
+        let mut part = self.0[part].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        part.fetch(keys.iter().map(|(key, _)| *key));
+        for (key, with) in keys.drain(..) {
+            if part.insert(key.0 + 1, key.spread()) {
+                new(key, with);
+            }
+        }
+    }
+
     /// Every state, in no order.
     pub(in crate::check) fn keys(&self) -> Vec<Key> {
         let mut keys = Vec::new();
@@ -75,7 +108,26 @@ impl Visited {
     }
 }
 
+/// States that are to be added, by their part of the table.
+pub(super) struct Batch<T>(Vec<Vec<(Key, T)>>);
+
+impl<T> Batch<T> {
+    /// The most of one part that are kept.
+    const MOST: usize = 32;
+
+    pub(super) fn new() -> Self {
+        Batch((0..PARTS).map(|_| Vec::with_capacity(Self::MOST)).collect())
+    }
+}
+
 impl Part {
+    /// Looks where states would be. The looks do not wait for one another, as those of `insert` do,
+    /// and then the table's lines are in the cache.
+    fn fetch(&self, keys: impl Iterator<Item = Key>) {
+        let looks = keys.map(|key| self.places[home(key.spread(), self.places.len())]);
+        std::hint::black_box(looks.fold(0, |all, place| all ^ place));
+    }
+
     fn insert(&mut self, value: u64, hash: u64) -> bool {
         if self.used * 5 >= self.places.len() * 4 {
             self.grow();
