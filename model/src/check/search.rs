@@ -51,7 +51,8 @@ fn check_here(task: &Task, watch: &mut dyn Watch) -> Report {
     let mut outlooks = Outlooks::none(&space);
     if judged {
         let stop = || tally.stop.load(Ordering::Relaxed);
-        let (keys, caches) = (explored.visited.keys(), &mut explored.caches);
+        let (mut keys, caches) = (explored.visited.keys(), &mut explored.caches);
+        keys.sort_unstable();
         let judge = || Outlooks::of(&space, task.symmetric, &keys, caches, &stop);
         let (found, limit) = supervisor.run(&tally, false, judge);
         ended = if limit == Ended::Exhausted && found.is_none() { Ended::Outgrown } else { limit };

@@ -125,8 +125,10 @@ impl Graph {
             }
         });
         loop {
-            let level: Vec<_> =
+            let mut level: Vec<_> =
                 finders.iter_mut().flat_map(|finder| finder.new.drain(..)).collect();
+            // As in the search, states next to each other share what is remembered of them.
+            level.sort_unstable_by_key(|&(_, key)| key);
             if level.is_empty() || ends() {
                 break;
             }
