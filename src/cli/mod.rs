@@ -207,7 +207,9 @@ pub enum BoundsName {
     /// For every change: some ten seconds.
     #[default]
     Default,
-    /// For a long run: two groups, two events a producer, and batches.
+    /// For a build server: producers that append twice, and expect positions.
+    Ci,
+    /// For a night: two groups, two events a producer, and batches.
     Deep,
 }
 
@@ -225,15 +227,15 @@ impl Args for BoundsArgs {
             .help("The bounds of the search; each option below changes one of them");
         let each = Bounds::ALL.iter().map(|bound| {
             let get = bound.get;
-            let (tiny, default, deep) =
-                (get(&Bounds::TINY), get(&Bounds::DEFAULT), get(&Bounds::DEEP));
+            let [tiny, default, ci, deep] =
+                [Bounds::TINY, Bounds::DEFAULT, Bounds::CI, Bounds::DEEP].map(|set| get(&set));
             Arg::new(bound.name)
                 .long(bound.name)
                 .value_name("N")
                 .value_parser(clap::value_parser!(u8))
                 .help_heading("Bounds")
                 .help(format!(
-                    "{} [tiny: {tiny}, default: {default}, deep: {deep}]",
+                    "{} [tiny: {tiny}, default: {default}, ci: {ci}, deep: {deep}]",
                     bound.doc.trim()
                 ))
         });
@@ -251,6 +253,7 @@ impl FromArgMatches for BoundsArgs {
         let mut bounds = match set {
             BoundsName::Tiny => Bounds::TINY,
             BoundsName::Default => Bounds::DEFAULT,
+            BoundsName::Ci => Bounds::CI,
             BoundsName::Deep => Bounds::DEEP,
         };
         for bound in Bounds::ALL {

@@ -99,7 +99,21 @@ pub(super) struct Pair {
     pub(super) delivered: bool,
 }
 
+/// The most entries that a thread remembers, at some hundred bytes each. Tests forget more often.
+const MOST: usize = if cfg!(test) { 2_000 } else { 3_000_000 };
+
 impl Cache {
+    /// Forgets everything if that has become much. States come in the order of their keys, so what
+    /// is needed next is soon known again.
+    pub(in crate::check) fn trim(&mut self) {
+        let parts = self.least.iter().chain(&self.plain).map(|map| map.len()).sum::<usize>();
+        let others =
+            [self.stirred.len(), self.renamed.len(), self.pairs.len(), self.networks.len()];
+        if self.memory.moves() + parts + others.iter().sum::<usize>() > MOST {
+            *self = Cache::default();
+        }
+    }
+
     pub(super) fn at_work(&mut self, space: &Space<'_>, worker: usize, number: u32) -> AtWork {
         if self.workers.len() <= worker {
             self.workers.resize_with(worker + 1, Table::default);

@@ -70,6 +70,7 @@ pub(in crate::check) fn explore(space: &Space<'_>, limits: Limits, tally: &Tally
     let visits = Visits { tally, visited: &visited, violated: &violated };
     let stop = || tally.stop.load(Ordering::Relaxed);
     while !level.is_empty() && !stop() {
+        finders.iter_mut().for_each(|finder| finder.cache.trim());
         each(&mut finders, &level, &stop, |finder, &key| {
             finder.expand(space, key, limits.scope, &visits);
         });

@@ -53,6 +53,7 @@ struct Question {
 pub(super) struct Memory {
     places: AHashMap<Question, u32>,
     moves: Vec<Box<[Move]>>,
+    count: usize,
 }
 
 /// Moves that are taken out of the memory, and are to be put back.
@@ -62,6 +63,11 @@ pub(super) struct Moves {
 }
 
 impl Memory {
+    /// How many moves are remembered.
+    pub(super) fn moves(&self) -> usize {
+        self.count
+    }
+
     /// The moves of a producer in a state.
     pub(super) fn of_producer(
         &mut self,
@@ -105,7 +111,9 @@ impl Memory {
         let next = self.moves.len() as u32;
         let place = *self.places.entry(question).or_insert(next);
         if place == next {
-            self.moves.push(compute().into());
+            let moves = compute();
+            self.count += moves.len();
+            self.moves.push(moves.into());
         }
         Moves { place, list: std::mem::take(&mut self.moves[place as usize]) }
     }

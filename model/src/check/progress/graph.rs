@@ -132,6 +132,7 @@ impl Graph {
             if level.is_empty() || ends() {
                 break;
             }
+            finders.iter_mut().for_each(|finder| finder.cache.trim());
             each(&mut finders, &level, &ends, |finder, &(number, key)| {
                 match steps(space, scope, key, finder.cache) {
                     Some(steps) => finder.follow(&known, number, key, &steps),
