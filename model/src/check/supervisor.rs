@@ -1,6 +1,7 @@
 //! Waits for searches, and ends them when a limit is reached.
 
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::engine::Tally;
@@ -56,14 +57,23 @@ impl<'a> Supervisor<'a> {
     ) -> (T, Ended) {
         let mut ended = Ended::Exhausted;
         let mut pause = Duration::from_micros(200);
+        // Nothing is sent: the channel closes when the search ends, even in a panic. So a short
+        // search is not held up until the next look at its limits.
+        let (running, end) = mpsc::channel::<()>();
         std::thread::scope(|scope| {
-            let search = scope.spawn(search);
-            while !search.is_finished() {
+            let search = scope.spawn(move || {
+                let found = search();
+                drop(running);
+                found
+            });
+            loop {
                 if let Some(limit) = self.limit(tally, shortening) {
                     tally.stop.store(true, Ordering::Relaxed);
                     ended = limit;
                 }
-                std::thread::sleep(pause);
+                if end.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
+                    break;
+                }
                 pause = (pause * 2).min(Duration::from_millis(50));
             }
             self.limit(tally, shortening);
