@@ -3,18 +3,21 @@
 use std::fmt;
 
 use gapless_model::check::Bounds;
+use gapless_model_bench::{Way, number};
 
 /// What the command line accepts.
 pub const USAGE: &str = "\
-usage: cargo bench -p gapless-model --features check --bench spin -- [option value]...
+usage: cargo bench -p gapless-model-bench --bench compare -- [option value]...
 
   --crashes N, --lost-replies N, --expiries N
-              search one budget: at most N faults of each kind on a path, 0 to 4
-              (default: a row for each of several budgets, up to 1 of each)
-  --events N  the number of events that each producer appends, 1 to 3 (default: 1)
-  --runs N    search N times and show the fastest search (default: 1)
-  --memory N  the most memory of a search, in MiB (default: 8192)
-  --variants  also run Spin with partial-order reduction, and with collapse compression";
+               search one budget: at most N faults of each kind on a path, 0 to 4
+               (default: a row for each of several budgets, up to 1 of each)
+  --events N   the number of events that each producer appends, 1 to 3 (default: 1)
+  --runs N     search N times and show the fastest search, 1 to 100 (default: 1)
+  --memory N   the most memory of a search, in MiB (default: 8192)
+  --variants   also run Spin with partial-order reduction, and with collapse compression
+  --only WAY   search with this crate's checker alone, and only in this way, for a profile:
+               stateright, plain, reduced or shipped";
 
 /// The size of the input, and the largest number of faults of each kind on one path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +64,8 @@ pub struct Options {
     pub memory: usize,
     /// Whether to run Spin in its other ways, too.
     pub variants: bool,
+    /// The one search of each budget, if there is to be only one.
+    pub only: Option<Way>,
 }
 
 impl Options {
@@ -69,25 +74,26 @@ impl Options {
     /// # Errors
     /// An option that is unknown, or a value out of range.
     pub fn parse(arguments: &[String]) -> Result<Option<Options>, String> {
+        // Cargo adds the first one.
+        let mut arguments = arguments.iter().filter(|argument| *argument != "--bench");
         let (mut events, mut faults, mut chosen) = (1, [0; 3], false);
-        let mut options = Options { budgets: Vec::new(), runs: 1, memory: 8192, variants: false };
-        let mut arguments = arguments.iter();
+        let mut options =
+            Options { budgets: Vec::new(), runs: 1, memory: 8192, variants: false, only: None };
         while let Some(argument) = arguments.next() {
             let kind = ["--crashes", "--lost-replies", "--expiries"]
                 .iter()
                 .position(|kind| kind == argument);
             match (argument.as_str(), kind) {
-                // Cargo adds this one.
-                ("--bench", _) => {}
                 ("--variants", _) => options.variants = true,
+                ("--only", _) => options.only = Some(way(arguments.next())?),
                 ("--help" | "-h", _) => return Ok(None),
-                ("--events", _) => events = value(argument, arguments.next(), 1, 3)?,
-                ("--runs", _) => options.runs = value(argument, arguments.next(), 1, 100)?,
+                ("--events", _) => events = number(argument, arguments.next(), 1, 3)?,
+                ("--runs", _) => options.runs = number(argument, arguments.next(), 1, 100)?,
                 ("--memory", _) => {
-                    options.memory = value(argument, arguments.next(), 64, 1 << 20)?;
+                    options.memory = number(argument, arguments.next(), 64, 1 << 20)?;
                 }
                 (_, Some(kind)) => {
-                    faults[kind] = value(argument, arguments.next(), 0, 4)?;
+                    faults[kind] = number(argument, arguments.next(), 0, 4)?;
                     chosen = true;
                 }
                 _ => return Err(format!("{argument} is not an option")),
@@ -108,13 +114,8 @@ impl Options {
     }
 }
 
-/// Reads the value of an option.
-fn value<T>(option: &str, given: Option<&String>, least: T, most: T) -> Result<T, String>
-where
-    T: std::str::FromStr + PartialOrd + fmt::Display,
-{
-    let number = given.and_then(|given| given.parse().ok());
-    number
-        .filter(|number| (&least..=&most).contains(&number))
-        .ok_or_else(|| format!("{option} takes a number from {least} to {most}"))
+/// Reads the value of `--only`.
+fn way(given: Option<&String>) -> Result<Way, String> {
+    let way = Way::ALL.into_iter().find(|way| given.is_some_and(|given| given == way.name()));
+    way.ok_or_else(|| format!("--only takes {}", Way::ALL.map(Way::name).join(", ")))
 }

@@ -1,102 +1,163 @@
-//! The recommended design on Spin and on this crate's own checker, in one run.
+//! The recommended design on Spin, on Stateright and on this crate's own checker, beside two-phase
+//! commit on Stateright, in one run.
 //!
-//! `stream.pml` is the same protocol in Promela. Where no reduction is at work, both searches
-//! reach the same states by the same number of transitions, and the benchmark fails if they do
-//! not. See `README.md` for what the columns mean.
+//! `promela/` is the same protocol for Spin. Where no reduction is at work, all searches reach the
+//! same states by the same number of transitions, and the benchmark fails if they do not. See
+//! `README.md` for what the columns mean.
 
 mod budget;
-mod ours;
 mod pan;
 mod table;
 
 use std::process::ExitCode;
 
+use gapless_model::design::Design;
+use gapless_model_bench::{Answer, Measured, Outcome, Protocol, Search, Way, answer, measure};
+
 use budget::{Budget, Options, USAGE};
-use ours::Look;
 use pan::{Missing, Variant};
-use table::{Row, Table};
+use table::Table;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(question) = ours::Question::parse(&arguments) {
-        ours::answer(&question);
+    if answer(&arguments) == Answer::Given {
         return ExitCode::SUCCESS;
     }
-    match Options::parse(&arguments) {
+    let done = match Options::parse(&arguments) {
         Ok(Some(options)) => run(&options),
         Ok(None) => {
             println!("{USAGE}");
-            ExitCode::SUCCESS
+            Ok(())
         }
+        Err(problem) => Err(format!("{problem}\n\n{USAGE}")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            eprintln!("{problem}\n\n{USAGE}");
+            eprintln!("{problem}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// Searches every budget and prints the table.
-fn run(options: &Options) -> ExitCode {
+/// Searches every budget and the yardstick, and prints the table.
+fn run(options: &Options) -> Result<(), String> {
     let missing = pan::missing();
     if let Some(Missing { program, package }) = &missing {
         println!(
-            "{program} is not installed: the table has this checker's side only.\n\
+            "{program} is not installed: the table is without Spin.\n\
              On Debian or Ubuntu, run: apt-get install {package}\n"
         );
     }
     let mut table = Table::new();
-    let mut sound = true;
+    let mut problems = Vec::new();
     for budget in &options.budgets {
-        match compare(*budget, options, missing.is_none(), &mut table) {
-            Ok(same) => sound &= same,
-            Err(problem) => {
-                eprintln!("{budget}: {problem}");
-                sound = false;
-            }
+        if let Err(problem) = compare(*budget, options, missing.is_none(), &mut table) {
+            problems.push(format!("{budget}: {problem}"));
         }
     }
-    if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if options.only.is_none()
+        && let Err(problem) = print_yardstick(options.runs, &mut table)
+    {
+        problems.push(problem);
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
 }
 
-/// Searches one budget on both sides. Returns whether they reached the same states.
+/// Searches two-phase commit.
+fn print_yardstick(runs: u8, table: &mut Table) -> Result<(), String> {
+    // The number that is published for five participants.
+    if measure(&Search::TwoPhaseCommit(5))?.states != 8_832 {
+        return Err("two-phase commit is not the model that it should be".to_owned());
+    }
+    let row = fastest(runs, || measure(&Search::TwoPhaseCommit(8)))?;
+    table.print("", "two-phase commit, of 8", &row, None);
+    Ok(())
+}
+
+/// Searches one budget in every way.
+///
+/// # Errors
+/// A search fails, or two reached different states.
 fn compare(
     budget: Budget,
     options: &Options,
     with_spin: bool,
     table: &mut Table,
-) -> Result<bool, String> {
-    let plain = fastest(options.runs, || ours::search(budget, Look::Plain, options.memory))?;
-    let full = fastest(options.runs, || ours::search(budget, Look::Full, options.memory))?;
-    let mut spin = None;
-    if with_spin {
-        let variants = Variant::ALL.iter().filter(|v| **v == Variant::Plain || options.variants);
-        for &variant in variants {
-            let pan = pan::build(budget, variant, options.memory)?;
-            let row = fastest(options.runs, || pan.search(plain.states))?;
-            table.print(budget, variant.name(), &row, spin.as_ref());
-            if variant == Variant::Plain {
-                spin = Some(row);
-            }
+) -> Result<(), String> {
+    let name = budget.to_string();
+    let search = |way| {
+        let (design, bounds, memory) = (Design::RECOMMENDED, budget.bounds(), options.memory);
+        let search = Search::Protocol(Protocol { design, bounds, way, memory, seconds: None });
+        fastest(options.runs, || measure(&search))
+    };
+    if let Some(way) = options.only {
+        table.print(&name, way.name(), &search(way)?, None);
+        return Ok(());
+    }
+    let plain = search(Way::Plain)?;
+    if plain.outcome != Outcome::Exhaustive {
+        return Err("the plain search needs more memory; see --memory".to_owned());
+    }
+    let spin = match with_spin {
+        true => Some(search_with_spin(budget, options, plain.states, table)?),
+        false => None,
+    };
+    let stateright = search(Way::Stateright)?;
+    let rows = [
+        ("Stateright", stateright),
+        ("gapless, plain", plain),
+        ("gapless, reduced", search(Way::Reduced)?),
+        ("gapless, as shipped", search(Way::Shipped)?),
+    ];
+    for (search, row) in &rows {
+        table.print(&name, search, row, spin.as_ref());
+    }
+    let differs = |other: &Measured| {
+        !(agree(other.states, plain.states) && agree(other.transitions, plain.transitions))
+    };
+    if spin.as_ref().is_some_and(differs) {
+        return Err("the two models differ: one of them was changed without the other".to_owned());
+    }
+    if stateright.outcome == Outcome::Exhaustive && differs(&stateright) {
+        return Err("the two engines reach different states of one model".to_owned());
+    }
+    Ok(())
+}
+
+/// Searches one budget with Spin. Returns its plain search.
+fn search_with_spin(
+    budget: Budget,
+    options: &Options,
+    states: u64,
+    table: &mut Table,
+) -> Result<Measured, String> {
+    let search = |variant| {
+        let pan = pan::verifier(budget, variant, options.memory)?;
+        fastest(options.runs, || pan.search(states))
+    };
+    let spin = search(Variant::Plain)?;
+    table.print(&budget.to_string(), Variant::Plain.name(), &spin, None);
+    if options.variants {
+        for variant in [Variant::Reduced, Variant::Collapsed] {
+            let row = search(variant)?;
+            table.print(&budget.to_string(), variant.name(), &row, Some(&spin));
         }
     }
-    table.print(budget, "gapless, plain", &plain, spin.as_ref());
-    table.print(budget, "gapless, as shipped", &full, spin.as_ref());
-    let Some(spin) = spin else { return Ok(true) };
-    let same = agree(spin.states, plain.states) && agree(spin.transitions, plain.transitions);
-    if !same {
-        eprintln!("{budget}: the two models differ: one of them was changed without the other");
-    }
-    Ok(same)
+    Ok(spin)
 }
 
 /// Whether two counts are the same, as far as Spin's can be told: it prints eight digits.
-fn agree(spin: u64, plain: u64) -> bool {
+fn agree(other: u64, plain: u64) -> bool {
     let unit = 10_u64.pow(plain.max(1).ilog10().saturating_sub(7));
-    spin.abs_diff(plain) <= if unit > 1 { unit } else { 0 }
+    other.abs_diff(plain) <= if unit > 1 { unit } else { 0 }
 }
 
 /// Searches several times, and returns the fastest search.
-fn fastest(runs: u8, mut search: impl FnMut() -> Result<Row, String>) -> Result<Row, String> {
+fn fastest(
+    runs: u8,
+    mut search: impl FnMut() -> Result<Measured, String>,
+) -> Result<Measured, String> {
     let mut best = search()?;
     for _ in 1..runs {
         let row = search()?;

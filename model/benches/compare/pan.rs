@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Instant;
 
+use gapless_model_bench::{Measured, Outcome};
+
 use super::budget::Budget;
-use super::table::Row;
 
 /// The model.
-const MODEL: &str = include_str!("stream.pml");
+const MODEL: &str = include_str!("promela/stream.pml");
 
 /// How Spin searches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,9 +23,6 @@ pub enum Variant {
 }
 
 impl Variant {
-    /// Every variant, the plain one first.
-    pub const ALL: &'static [Variant] = &[Variant::Plain, Variant::Reduced, Variant::Collapsed];
-
     /// The name in the table.
     pub const fn name(self) -> &'static str {
         match self {
@@ -61,7 +59,7 @@ pub fn missing() -> Option<Missing> {
     Some(Missing { program, package })
 }
 
-/// A verifier for one budget.
+/// A verifier of the model with some parameters.
 pub struct Pan {
     directory: PathBuf,
 }
@@ -69,25 +67,34 @@ pub struct Pan {
 /// Makes the verifier of a budget, which takes at most `memory` MiB.
 ///
 /// # Errors
-/// A file cannot be written, or Spin or the compiler refuses the model.
-pub fn build(budget: Budget, variant: Variant, memory: usize) -> Result<Pan, String> {
+/// As [`build`].
+pub fn verifier(budget: Budget, variant: Variant, memory: usize) -> Result<Pan, String> {
     let Budget { events, crashes, lost_replies, expiries } = budget;
-    let name = format!("spin-{events}-{crashes}-{lost_replies}-{expiries}-{variant:?}");
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name.to_lowercase());
-    std::fs::create_dir_all(&directory)
-        .and_then(|()| std::fs::write(directory.join("stream.pml"), MODEL))
-        .map_err(|error| format!("{}: {error}", directory.display()))?;
+    let name = format!("{events}-{crashes}-{lost_replies}-{expiries}-{variant:?}");
     let parameters = [
         format!("-DEVENTS={events}"),
         format!("-DCRASHES={crashes}"),
         format!("-DLOST_REPLIES={lost_replies}"),
         format!("-DEXPIRIES={expiries}"),
     ];
+    let memory = format!("-DMEMLIM={memory}");
+    let flags = [&["-O2"], variant.flags(), &[memory.as_str()]].concat();
+    build(&name, &parameters, &flags)
+}
+
+/// Makes a verifier of the model with these parameters, in a directory of this name.
+///
+/// # Errors
+/// A file cannot be written, or Spin or the compiler refuses the model.
+pub fn build(name: &str, parameters: &[String], flags: &[&str]) -> Result<Pan, String> {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("spin").join(name.to_lowercase());
+    std::fs::create_dir_all(&directory)
+        .and_then(|()| std::fs::write(directory.join("stream.pml"), MODEL))
+        .map_err(|error| format!("{}: {error}", directory.display()))?;
     run(Command::new("spin").args(parameters).args(["-a", "stream.pml"]).current_dir(&directory))?;
     run(Command::new("gcc")
-        .args(["-O2", "-w", "-DSAFETY"])
-        .args(variant.flags())
-        .arg(format!("-DMEMLIM={memory}"))
+        .args(["-w", "-DSAFETY"])
+        .args(flags)
         .args(["-o", "pan", "pan.c"])
         .current_dir(&directory))?;
     Ok(Pan { directory })
@@ -98,24 +105,32 @@ impl Pan {
     ///
     /// # Errors
     /// The verifier does not start, or did not search everything, or an assertion is violated.
-    pub fn search(&self, expected: u64) -> Result<Row, String> {
+    pub fn search(&self, expected: u64) -> Result<Measured, String> {
+        let began = Instant::now();
+        let said = self.say(expected)?;
+        let seconds = began.elapsed().as_secs_f64();
+        let row = is_complete(&said).then(|| read(&said, seconds)).flatten();
+        row.ok_or_else(|| format!("pan says:\n{}", said.trim()))
+    }
+
+    /// Returns what the verifier prints.
+    fn say(&self, expected: u64) -> Result<String, String> {
         let bits = expected.max(1 << 10).next_power_of_two().ilog2();
         let mut pan = Command::new(self.directory.join("pan"));
         pan.args(["-m10000".to_owned(), format!("-w{bits}")]).current_dir(&self.directory);
-        let began = Instant::now();
-        let output = run(&mut pan)?;
-        let seconds = began.elapsed().as_secs_f64();
-        let said = String::from_utf8_lossy(&output.stdout);
-        let complete = said.contains("errors: 0")
-            && !said.contains("max search depth too small")
-            && !said.contains("Search not completed");
-        let row = complete.then(|| read(&said, seconds)).flatten();
-        row.ok_or_else(|| format!("pan says:\n{}", said.trim()))
+        Ok(String::from_utf8_lossy(&run(&mut pan)?.stdout).into_owned())
     }
 }
 
+/// Whether the verifier searched everything and found nothing.
+fn is_complete(said: &str) -> bool {
+    said.contains("errors: 0")
+        && !said.contains("max search depth too small")
+        && !said.contains("Search not completed")
+}
+
 /// Reads what the verifier prints at the end.
-fn read(said: &str, seconds: f64) -> Option<Row> {
+fn read(said: &str, seconds: f64) -> Option<Measured> {
     let number = |after: &str| -> Option<f64> {
         let line = said.lines().find(|line| line.contains(after))?;
         line.split_whitespace().next()?.parse().ok()
@@ -125,7 +140,7 @@ fn read(said: &str, seconds: f64) -> Option<Row> {
     let transitions = number("transitions (=")? as u64 - 1;
     // All of it: states, hash table and stack. Spin's megabyte is 1,048,576 bytes.
     let memory = (number("total actual memory usage")? * f64::from(1 << 20)) as u64;
-    Some(Row { states, transitions, seconds, memory })
+    Some(Measured { states, transitions, seconds, memory, outcome: Outcome::Exhaustive })
 }
 
 /// Runs a program.
