@@ -17,7 +17,9 @@ usage: cargo bench -p gapless-model-bench --bench compare -- [option value]...
   --memory N   the most memory of a search, in MiB (default: 8192)
   --variants   also run Spin with partial-order reduction, and with collapse compression
   --only WAY   search with this crate's checker alone, and only in this way, for a profile:
-               stateright, plain, reduced or shipped";
+               stateright, plain, reduced or shipped
+  --self-check only see that every assertion of the Promela model can fail; without
+               any option, that comes before the table";
 
 /// The size of the input, and the largest number of faults of each kind on one path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +56,17 @@ impl fmt::Display for Budget {
     }
 }
 
+/// What to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Both.
+    All,
+    /// The table.
+    Table,
+    /// The self-check of the Promela model.
+    SelfCheck,
+}
+
 /// The options of the command line.
 pub struct Options {
     /// The budgets to search.
@@ -66,6 +79,8 @@ pub struct Options {
     pub variants: bool,
     /// The one search of each budget, if there is to be only one.
     pub only: Option<Way>,
+    /// What to do.
+    pub part: Part,
 }
 
 impl Options {
@@ -75,10 +90,17 @@ impl Options {
     /// An option that is unknown, or a value out of range.
     pub fn parse(arguments: &[String]) -> Result<Option<Options>, String> {
         // Cargo adds the first one.
-        let mut arguments = arguments.iter().filter(|argument| *argument != "--bench");
+        let mut arguments = arguments.iter().filter(|argument| *argument != "--bench").peekable();
         let (mut events, mut faults, mut chosen) = (1, [0; 3], false);
-        let mut options =
-            Options { budgets: Vec::new(), runs: 1, memory: 8192, variants: false, only: None };
+        let part = if arguments.peek().is_none() { Part::All } else { Part::Table };
+        let mut options = Options {
+            budgets: Vec::new(),
+            runs: 1,
+            memory: 8192,
+            variants: false,
+            only: None,
+            part,
+        };
         while let Some(argument) = arguments.next() {
             let kind = ["--crashes", "--lost-replies", "--expiries"]
                 .iter()
@@ -86,6 +108,7 @@ impl Options {
             match (argument.as_str(), kind) {
                 ("--variants", _) => options.variants = true,
                 ("--only", _) => options.only = Some(way(arguments.next())?),
+                ("--self-check", _) => options.part = Part::SelfCheck,
                 ("--help" | "-h", _) => return Ok(None),
                 ("--events", _) => events = number(argument, arguments.next(), 1, 3)?,
                 ("--runs", _) => options.runs = number(argument, arguments.next(), 1, 100)?,

@@ -7,6 +7,7 @@
 
 mod budget;
 mod pan;
+mod self_check;
 mod table;
 
 use std::process::ExitCode;
@@ -14,7 +15,7 @@ use std::process::ExitCode;
 use gapless_model::design::Design;
 use gapless_model_bench::{Answer, Measured, Outcome, Protocol, Search, Way, answer, measure};
 
-use budget::{Budget, Options, USAGE};
+use budget::{Budget, Options, Part, USAGE};
 use pan::{Missing, Variant};
 use table::Table;
 
@@ -40,19 +41,31 @@ fn main() -> ExitCode {
     }
 }
 
-/// Searches every budget and the yardstick, and prints the table.
+/// Does what the options ask for.
 fn run(options: &Options) -> Result<(), String> {
     let missing = pan::missing();
     if let Some(Missing { program, package }) = &missing {
-        println!(
-            "{program} is not installed: the table is without Spin.\n\
-             On Debian or Ubuntu, run: apt-get install {package}\n"
-        );
+        let advice = format!("on Debian or Ubuntu, run: apt-get install {package}");
+        if options.part == Part::SelfCheck {
+            return Err(format!("{program} is not installed; {advice}"));
+        }
+        println!("{program} is not installed: the table is without Spin.\n{advice}\n");
     }
+    if options.part != Part::Table && missing.is_none() {
+        self_check::run()?;
+    }
+    if options.part != Part::SelfCheck {
+        print_table(options, missing.is_none())?;
+    }
+    Ok(())
+}
+
+/// Searches every budget and the yardstick, and prints the table.
+fn print_table(options: &Options, with_spin: bool) -> Result<(), String> {
     let mut table = Table::new();
     let mut problems = Vec::new();
     for budget in &options.budgets {
-        if let Err(problem) = compare(*budget, options, missing.is_none(), &mut table) {
+        if let Err(problem) = compare(*budget, options, with_spin, &mut table) {
             problems.push(format!("{budget}: {problem}"));
         }
     }

@@ -8,8 +8,18 @@ use gapless_model_bench::{Measured, Outcome};
 
 use super::budget::Budget;
 
-/// The model.
-const MODEL: &str = include_str!("promela/stream.pml");
+/// The model's files. The first includes the others.
+const MODEL: [(&str, &str); 4] = [
+    ("stream.pml", include_str!("promela/stream.pml")),
+    ("judges.pml", include_str!("promela/judges.pml")),
+    ("producer.pml", include_str!("promela/producer.pml")),
+    ("worker.pml", include_str!("promela/worker.pml")),
+];
+
+/// The text of the model.
+pub fn text() -> String {
+    MODEL.map(|(_, text)| text).concat()
+}
 
 /// How Spin searches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,8 +98,9 @@ pub fn verifier(budget: Budget, variant: Variant, memory: usize) -> Result<Pan, 
 /// A file cannot be written, or Spin or the compiler refuses the model.
 pub fn build(name: &str, parameters: &[String], flags: &[&str]) -> Result<Pan, String> {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("spin").join(name.to_lowercase());
+    let write = |(file, text)| std::fs::write(directory.join(file), text);
     std::fs::create_dir_all(&directory)
-        .and_then(|()| std::fs::write(directory.join("stream.pml"), MODEL))
+        .and_then(|()| MODEL.into_iter().try_for_each(write))
         .map_err(|error| format!("{}: {error}", directory.display()))?;
     run(Command::new("spin").args(parameters).args(["-a", "stream.pml"]).current_dir(&directory))?;
     run(Command::new("gcc")
@@ -111,6 +122,18 @@ impl Pan {
         let seconds = began.elapsed().as_secs_f64();
         let row = is_complete(&said).then(|| read(&said, seconds)).flatten();
         row.ok_or_else(|| format!("pan says:\n{}", said.trim()))
+    }
+
+    /// Searches for a violated assertion. Returns whether there is one.
+    ///
+    /// # Errors
+    /// The verifier does not start, or neither found one nor searched everything.
+    pub fn violates(&self) -> Result<bool, String> {
+        let said = self.say(1 << 20)?;
+        match said.contains("assertion violated") {
+            false if !is_complete(&said) => Err(format!("pan says:\n{}", said.trim())),
+            violated => Ok(violated),
+        }
     }
 
     /// Returns what the verifier prints.
