@@ -76,7 +76,7 @@ pub(in crate::check) fn explore(space: &Space<'_>, limits: Limits, tally: &Tally
         });
         level.clear();
         for Finder { batch, found, .. } in &mut finders {
-            visited.insert_rest(batch, &mut |key, broken| visits.new(key, broken, found));
+            visited.insert_rest(batch, &mut |key, broken| visits.reached(key, broken, found));
             level.append(found);
         }
         // States next to each other share components, and so most of what is remembered of them.
@@ -96,7 +96,7 @@ struct Visits<'a> {
 
 impl Visits<'_> {
     /// A state that was not reached before.
-    fn new(&self, key: Key, broken: Broken, found: &mut Vec<Key>) {
+    fn reached(&self, key: Key, broken: Broken, found: &mut Vec<Key>) {
         self.tally.unique.fetch_add(1, Ordering::Relaxed);
         if broken == Broken::default() {
             found.push(key);
@@ -119,7 +119,7 @@ impl Finder {
             match next.key {
                 Some(key) => {
                     visits.visited.insert_some(batch, key, next.broken, &mut |key, broken| {
-                        visits.new(key, broken, found);
+                        visits.reached(key, broken, found);
                     })
                 }
                 None => visits.tally.crowded.store(true, Ordering::Relaxed),
