@@ -10,6 +10,7 @@ use crate::vocabulary::Vocabulary;
 /// them demands the record as that run last saw it. A claim demands the record as well, so a
 /// late copy of a claim cannot fence out the run that is at work.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "check", derive(serde::Serialize, serde::Deserialize), serde(bound = ""))]
 pub struct Claim<V: Vocabulary> {
     partition: V::Partition,
     name: V::Name,
@@ -17,6 +18,7 @@ pub struct Claim<V: Vocabulary> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "check", derive(serde::Serialize, serde::Deserialize))]
 enum Phase {
     /// Read the record.
     Read,

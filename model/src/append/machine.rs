@@ -15,6 +15,8 @@ use crate::vocabulary::{Batch, Vocabulary};
 /// See the [module](super) for its phases. If it is dropped before it has its
 /// [`answer`](Append::answer), the batch may or may not be in the log, now or later.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+// For the checkpoint files of the checker alone: production keeps no half-done append.
+#[cfg_attr(feature = "check", derive(serde::Serialize, serde::Deserialize), serde(bound = ""))]
 pub struct Append<V: Vocabulary> {
     partition: V::Partition,
     token: V::Token,
@@ -26,6 +28,7 @@ pub struct Append<V: Vocabulary> {
 
 /// The producer of an append.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "check", derive(serde::Serialize, serde::Deserialize), serde(bound = ""))]
 pub enum Identity<V: Vocabulary> {
     /// A producer without a name. If it dies and its input is appended again, an event can be in
     /// the log twice.
@@ -36,6 +39,7 @@ pub enum Identity<V: Vocabulary> {
 
 /// What a named producer knows of itself in one partition.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "check", derive(serde::Serialize, serde::Deserialize), serde(bound = ""))]
 pub struct Session<V: Vocabulary> {
     /// The producer's name.
     pub name: V::Name,
@@ -46,6 +50,7 @@ pub struct Session<V: Vocabulary> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "check", derive(serde::Serialize, serde::Deserialize))]
 enum Phase {
     /// Read the head before raising it.
     ReadHead,
@@ -67,6 +72,7 @@ enum Phase {
 
 /// The final outcome of an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "check", derive(serde::Serialize, serde::Deserialize))]
 pub enum Answer {
     /// The batch is in this slot, for good.
     Appended(Seq),

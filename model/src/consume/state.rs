@@ -15,6 +15,8 @@ use crate::vocabulary::{SpanOf, Time};
 /// reply that it understands allows for the request having been applied before (scenario 2).
 /// See the [module](super) for its phases. A turn that is dropped keeps its lease until that ends.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+// For the checkpoint files of the checker alone: a turn that production kept would outlive its lease.
+#[cfg_attr(feature = "check", derive(serde::Serialize, serde::Deserialize), serde(bound = ""))]
 pub struct Consume<V: Vocabulary> {
     pub(super) group: V::Group,
     pub(super) partition: V::Partition,
@@ -35,6 +37,7 @@ pub struct Consume<V: Vocabulary> {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "check", derive(serde::Serialize, serde::Deserialize), serde(bound = ""))]
 pub(super) enum Phase<V: Vocabulary> {
     /// Read the lease before setting it.
     ReadLease,
@@ -68,6 +71,7 @@ pub(super) enum Phase<V: Vocabulary> {
 
 /// A lease's epoch and beat, as a watching worker saw them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "check", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Sign {
     pub(super) epoch: Epoch,
     pub(super) beat: u64,
@@ -75,6 +79,7 @@ pub(super) struct Sign {
 
 /// Why a lease is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "check", derive(serde::Serialize, serde::Deserialize))]
 pub(super) enum Why {
     /// The turn saw nothing behind its cursor.
     CaughtUp,

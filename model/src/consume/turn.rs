@@ -43,6 +43,7 @@ pub struct Delivery<'a, V: Vocabulary> {
 
 /// How a turn ended, which decides what becomes of the trigger that began it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "check", derive(serde::Serialize, serde::Deserialize))]
 pub enum Outcome {
     /// Nothing is left to do. The trigger is finished.
     CaughtUp,

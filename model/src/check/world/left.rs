@@ -1,5 +1,7 @@
 //! The faults that may still strike.
 
+use serde::{Deserialize, Serialize};
+
 use super::super::bounds::Bounds;
 
 macro_rules! faults {
@@ -49,7 +51,7 @@ faults! {
 }
 
 /// The faults that may still strike, of all kinds together and of each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in crate::check) struct Left {
     pub(in crate::check) faults: u8,
     kinds: [u8; Fault::ALL.len()],

@@ -1,5 +1,7 @@
 //! A partition: its item, its slots, and what the judges remember of it.
 
+use serde::{Deserialize, Serialize};
+
 use super::super::small::{ProducerNo, Small, Token};
 use crate::ids::Seq;
 use crate::store::{Raiser, Record, Slot};
@@ -8,7 +10,7 @@ use crate::store::{Raiser, Record, Slot};
 pub(in crate::check) const LAST: Seq = Seq(62);
 
 /// A partition's item and slots.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in crate::check) struct Log {
     pub(in crate::check) head: Seq,
     pub(in crate::check) raiser: Option<Raiser<Small>>,

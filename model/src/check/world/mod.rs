@@ -23,6 +23,8 @@ pub(super) use process::{Flight, Producer, Turn, Work, Worker};
 pub(super) use renaming::{Renamed, Renaming};
 pub(super) use seat::Seat;
 
+use serde::{Deserialize, Serialize};
+
 use super::bounds::Bounds;
 use super::small::{GroupNo, PartitionNo, ProducerNo, Run, Small, Tick, Token, WorkerNo};
 use crate::ids::Seq;
@@ -50,7 +52,7 @@ pub struct World {
 }
 
 /// A set of invariants that some step broke.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Broken(u16);
 
 impl Broken {

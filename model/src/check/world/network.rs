@@ -1,12 +1,14 @@
 //! Requests that are under way although their senders gave them up.
 
+use serde::{Deserialize, Serialize};
+
 use super::super::action::Process;
 use super::super::small::Small;
 use crate::ids::Epoch;
 use crate::store::Request;
 
 /// A request that arrives late, or never.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in crate::check) struct Late {
     pub(in crate::check) request: Request<Small>,
     /// The process that sent it.
@@ -16,7 +18,7 @@ pub(in crate::check) struct Late {
 }
 
 /// Every request that is under way. Their order means nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in crate::check) struct Network(pub(in crate::check) Vec<Late>);
 
 impl Network {

@@ -1,12 +1,14 @@
 //! The processes: producers and workers.
 
+use serde::{Deserialize, Serialize};
+
 use super::super::small::{GroupNo, PartitionNo, Small, Tick};
 use crate::append::{Append, Claim};
 use crate::consume::Consume;
 use crate::store::{Record, Reply, Request};
 
 /// A producer and its place in its input.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in crate::check) struct Producer {
     pub(in crate::check) work: Work,
     /// The number of crashes before this run of an anonymous producer; 0 for a named one.
@@ -18,7 +20,7 @@ pub(in crate::check) struct Producer {
 }
 
 /// What a producer is doing.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in crate::check) enum Work {
     /// The producer claims its name.
     Claim(Claim<Small>),
@@ -54,7 +56,7 @@ impl Work {
 }
 
 /// A worker, its clock and its turn.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in crate::check) struct Worker {
     pub(in crate::check) turn: Option<Turn>,
     /// The number of crashes before this run.
@@ -64,7 +66,7 @@ pub(in crate::check) struct Worker {
 }
 
 /// A worker's turn. The trigger that it took stays with it until the end.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in crate::check) struct Turn {
     pub(in crate::check) group: GroupNo,
     pub(in crate::check) partition: PartitionNo,
@@ -78,7 +80,7 @@ pub(in crate::check) struct Turn {
 }
 
 /// A request on its way to the store, or its reply on the way back.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in crate::check) enum Flight {
     /// The request has not arrived.
     Sent(Request<Small>),

@@ -1,10 +1,12 @@
 //! A group's place in a partition: the lease with the checkpoint, and what was delivered.
 
+use serde::{Deserialize, Serialize};
+
 use super::super::small::Small;
 use crate::store::Lease;
 
 /// A group's item for a partition, and what the judges remember of its deliveries.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in crate::check) struct Seat {
     pub(in crate::check) lease: Option<Lease<Small>>,
     /// Bit `n` if slot `n` was delivered.
