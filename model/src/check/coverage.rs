@@ -142,6 +142,21 @@ impl Coverage {
         }
     }
 
+    /// The names of the marks that were reached so far.
+    pub(super) fn marked(&self) -> impl Iterator<Item = &'static str> {
+        let reached = MARKS.iter().zip(&self.0).filter(|(_, seen)| seen.load(Ordering::Relaxed));
+        reached.map(|((name, _), _)| *name)
+    }
+
+    /// Marks as reached what an earlier run has reached, by name. Returns whether there are marks of
+    /// all of these names.
+    pub(super) fn mark_again(&self, names: &[String]) -> bool {
+        names.iter().all(|wanted| {
+            let found = MARKS.iter().zip(&self.0).find(|((name, _), _)| name == wanted);
+            found.inspect(|(_, seen)| seen.store(true, Ordering::Relaxed)).is_some()
+        })
+    }
+
     /// Returns how many marks can be reached under the design, the bounds and the clocks, and the
     /// names of those that were not.
     #[must_use]

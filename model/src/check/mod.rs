@@ -6,6 +6,7 @@
 mod action;
 mod advance;
 mod bounds;
+mod checkpoint;
 mod components;
 mod coverage;
 mod describe;
@@ -33,12 +34,13 @@ mod world;
 
 pub use action::{Action, Process, Sight};
 pub use bounds::{Bound, Bounds, BoundsError, Clocks};
+pub use checkpoint::{CheckpointError, CheckpointFile, Checkpointing};
 pub use coverage::Coverage;
 pub use describe::{Actor, Words};
 pub use explain::{Told, glossary, story};
 pub use protocol::Protocol;
-pub use report::{Ended, Progress, Report, Verdict, Watch};
-pub use search::{check, explore};
+pub use report::{Ended, Progress, Report, Resumed, Verdict, Watch};
+pub use search::{check, check_resumably, explore};
 pub use small::{
     Count, GroupNo, PartitionNo, ProducerNo, Run, Small, Tick, Token, Window, WorkerNo,
 };

@@ -22,7 +22,8 @@ pub struct Report {
     pub depth: usize,
     /// The number of states without faults on which P1 was judged; 0 if it was not.
     pub outlooks: usize,
-    /// The duration of the check, including the search for short counterexamples.
+    /// The duration of the check, including the search for short counterexamples. If it went on
+    /// from a checkpoint file, the time of the earlier runs up to their last checkpoint is included.
     pub elapsed: Duration,
     /// The largest amount of memory that the process held, in bytes.
     pub peak_memory: usize,
@@ -87,6 +88,24 @@ impl Report {
         self.verdicts.values().all(|verdict| *verdict != Verdict::Unknown)
             && self.ended == Ended::Exhausted
     }
+
+    /// Returns whether the same check would find no more if it went on.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        self.is_exhaustive() || self.ended == Ended::Outgrown
+    }
+}
+
+/// The result of a check that was kept in a file while it was unfinished.
+#[derive(Debug)]
+pub struct Resumed {
+    /// What was found, in this run and before it.
+    pub report: Report,
+    /// The number of states with which this run began, if the file had a search.
+    pub from: Option<usize>,
+    /// Why the last checkpoint could not be written, if it could not. The one before is kept still,
+    /// if there was one.
+    pub unsaved: Option<std::io::Error>,
 }
 
 /// How far a search has come.

@@ -9,9 +9,12 @@ use stateright::{Checker, Model};
 
 use super::action::Action;
 use super::bounds::Bounds;
-use super::engine::{Cache, Key, Limits, Scope, Space, Tally, explore as explore_all, nearest};
+use super::checkpoint::{CheckpointError, Checkpointing, Keeper};
+use super::engine::{
+    Cache, Explored, Key, Limits, Pauses, Scope, Space, Tally, explore as explore_all, nearest,
+};
 use super::progress::{Fate, Outlooks};
-use super::report::{Ended, Report, Verdict, Watch};
+use super::report::{Ended, Report, Resumed, Verdict, Watch};
 use super::steps::Steps;
 use super::supervisor::Supervisor;
 use super::task::{Engine, Task, protocol};
@@ -27,20 +30,79 @@ use crate::invariant::Invariant;
 /// If the task takes out a protection that the checked model does not have.
 pub fn check(task: &Task, watch: &mut dyn Watch) -> Report {
     match task.engine {
-        Engine::Own => check_here(task, watch),
+        Engine::Own => check_here(task, watch, &mut None).expect("no file is read"),
         Engine::Stateright => check_with_stateright(task, watch),
     }
 }
 
-fn check_here(task: &Task, watch: &mut dyn Watch) -> Report {
+/// Checks a design like [`check`], and keeps the search in a file while it is unfinished.
+///
+/// If the file has a search, it goes on from there, and finds what an uninterrupted one finds. The
+/// limits of the task are those of this run. The file has the states that were explored: what
+/// follows, the judgement of P1 and the search for counterexamples, begins anew in each run.
+///
+/// The file stays when the check is done. [`Report::is_final`] says whether it has served its
+/// purpose.
+///
+/// # Errors
+/// The search in the file is another one, or it cannot be read. Then nothing was searched or written.
+///
+/// # Panics
+/// If the task takes out a protection that the checked model does not have.
+pub fn check_resumably(
+    task: &Task,
+    checkpointing: Checkpointing<'_>,
+    watch: &mut dyn Watch,
+) -> Result<Resumed, CheckpointError> {
+    match task.engine {
+        Engine::Own => {}
+        Engine::Stateright => return Err(CheckpointError::Engine),
+    }
+    let mut keeper = Some(Keeper::new(task, checkpointing));
+    let report = check_here(task, watch, &mut keeper)?;
+    let (from, unsaved) = keeper.map_or((None, None), |keeper| (keeper.resumed, keeper.unsaved));
+    Ok(Resumed { report, from, unsaved })
+}
+
+/// Explores every state, from the first one or from what is kept.
+fn explored(
+    task: &Task,
+    supervisor: &mut Supervisor<'_>,
+    space: &Space<'_>,
+    tally: &Tally,
+    keeper: &mut Option<Keeper<'_>>,
+) -> Result<(Explored, Ended), CheckpointError> {
+    let scope = Scope { which: Steps::All, reduced: task.reduced, symmetric: task.symmetric };
+    let limits = Limits { threads: task.threads, scope };
+    let mut kept = None;
+    if let Some(keeper) = keeper {
+        // A limit that is reached meanwhile ends the search that follows.
+        let (read, _) = supervisor.run(tally, false, || keeper.resume(space, tally));
+        kept = read?;
+        tally.stop.store(false, Ordering::Relaxed);
+        supervisor.spent_before = keeper.spent;
+    }
+    let begun = kept.unwrap_or_else(|| Explored::begin(space, scope, tally));
+    let every = keeper.as_ref().map(|keeper| keeper.every);
+    let mut keep = |explored: &Explored| {
+        if let Some(keeper) = keeper {
+            keeper.keep(space, tally, explored);
+        }
+    };
+    let pauses = every.map(|every| Pauses { every, keep: &mut keep });
+    Ok(supervisor.run(tally, false, || explore_all(space, limits, tally, begun, pauses)))
+}
+
+fn check_here(
+    task: &Task,
+    watch: &mut dyn Watch,
+    keeper: &mut Option<Keeper<'_>>,
+) -> Result<Report, CheckpointError> {
     let mut supervisor = Supervisor::new(task, watch);
     let searched = protocol(task, task.bounds, task.checked.clone());
     let space = Space::new(&searched);
     let tally = Tally::default();
-    let scope = Scope { which: Steps::All, reduced: task.reduced, symmetric: task.symmetric };
-    let limits = Limits { threads: task.threads, scope };
-    let (mut explored, ended) =
-        supervisor.run(&tally, false, || explore_all(&space, limits, &tally));
+    let (mut explored, ended) = explored(task, &mut supervisor, &space, &tally, keeper)?;
     let crowded = tally.crowded.load(Ordering::Relaxed);
     let mut ended = match ended {
         Ended::Exhausted if crowded || searched.outgrown.load(Ordering::Relaxed) => Ended::Outgrown,
@@ -74,19 +136,19 @@ fn check_here(task: &Task, watch: &mut dyn Watch) -> Report {
         None if ended == Ended::Exhausted => Verdict::Holds,
         None => Verdict::Unknown,
     };
-    Report {
+    Ok(Report {
         task: task.clone(),
         unique: tally.unique.load(Ordering::Relaxed),
         generated: tally.generated.load(Ordering::Relaxed),
         depth: tally.depth.load(Ordering::Relaxed),
         outlooks: outlooks.len(),
-        elapsed: supervisor.began.elapsed(),
+        elapsed: supervisor.elapsed(),
         peak_memory: supervisor.peak,
         verdicts: task.checked.iter().map(|&invariant| (invariant, verdict(invariant))).collect(),
         reachable_marks,
         missed_marks,
         ended,
-    }
+    })
 }
 
 /// The memory that the search for the shortest counterexample may take, in bytes.
@@ -208,7 +270,7 @@ fn check_with_stateright(task: &Task, watch: &mut dyn Watch) -> Report {
         generated: checker.state_count(),
         depth: checker.max_depth(),
         outlooks: 0,
-        elapsed: supervisor.began.elapsed(),
+        elapsed: supervisor.elapsed(),
         peak_memory: supervisor.peak,
         verdicts: checked.iter().map(|&invariant| (invariant, verdict(invariant))).collect(),
         reachable_marks,

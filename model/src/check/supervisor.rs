@@ -10,7 +10,9 @@ use super::task::Task;
 
 /// Waits for searches, and ends them when a limit is reached.
 pub(super) struct Supervisor<'a> {
-    pub(super) began: Instant,
+    began: Instant,
+    /// The time that earlier runs of the same search took.
+    pub(super) spent_before: Duration,
     pub(super) peak: usize,
     timeout: Option<Duration>,
     pub(super) max_memory: Option<usize>,
@@ -24,6 +26,7 @@ impl<'a> Supervisor<'a> {
         let (timeout, max_memory) = (task.timeout, task.max_memory);
         Supervisor {
             began: Instant::now(),
+            spent_before: Duration::ZERO,
             peak: 0,
             timeout,
             max_memory,
@@ -32,15 +35,21 @@ impl<'a> Supervisor<'a> {
         }
     }
 
+    /// The time that the search has taken, in this run and before it.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.spent_before + self.began.elapsed()
+    }
+
     /// Lets the search for counterexamples take the time that it needs, though the search before it
     /// was cut short: what that search found is to be shown. A search on one thread, once for each
     /// number of faults, meets it again within this time.
     pub(super) fn allow_again(&mut self, task: &Task, ended: Ended) {
-        let spent = self.began.elapsed();
+        let spent = self.elapsed();
         let again = task.threads.get() as u32 * (u32::from(task.bounds.faults) + 1);
         match ended {
             Ended::Timeout | Ended::Interrupted => {
-                self.timeout = Some(spent + spent * again + Duration::from_secs(5));
+                let more = spent * again + Duration::from_secs(5);
+                self.timeout = Some(self.began.elapsed() + more);
             }
             Ended::Exhausted | Ended::Memory | Ended::Outgrown => {}
         }

@@ -2,6 +2,7 @@
 
 mod ablation;
 mod append;
+mod checkpoints;
 mod common;
 mod consume;
 mod explanations;

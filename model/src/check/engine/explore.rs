@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use ahash::AHashMap;
 
@@ -38,14 +39,26 @@ pub(in crate::check) struct Limits {
     pub(in crate::check) scope: Scope,
 }
 
-/// What a search found.
+/// What a search found so far, which is all that it takes to go on.
 pub(in crate::check) struct Explored {
     /// Every state that was reached.
     pub(in crate::check) visited: Visited,
     /// The invariants other than P1 that are violated, each in a state as near as any.
     pub(in crate::check) violated: BTreeMap<Invariant, Key>,
-    /// What the threads remember.
+    /// The states of this level that are still to be expanded.
+    pub(super) level: Vec<Key>,
+    /// The states of the next level that were reached so far.
+    pub(super) next: Vec<Key>,
+    /// What the threads remember, when the search is over.
     pub(in crate::check) caches: Vec<Cache>,
+}
+
+/// When a search pauses, and what becomes of what it found so far.
+pub(in crate::check) struct Pauses<'a> {
+    /// The time between two pauses.
+    pub(in crate::check) every: Duration,
+    /// Called in each pause and at the end, while no thread searches.
+    pub(in crate::check) keep: &'a mut (dyn FnMut(&Explored) + Send),
 }
 
 /// A thread, and the states that it found in this level.
@@ -55,36 +68,96 @@ struct Finder {
     found: Vec<Key>,
 }
 
+impl Explored {
+    /// Nothing, not even the first state.
+    pub(super) fn nothing() -> Explored {
+        Explored {
+            visited: Visited::new(),
+            violated: BTreeMap::new(),
+            level: Vec::new(),
+            next: Vec::new(),
+            caches: Vec::new(),
+        }
+    }
+
+    /// The first state.
+    pub(in crate::check) fn begin(space: &Space<'_>, scope: Scope, tally: &Tally) -> Explored {
+        let first = space.key(&space.protocol.initial(), scope.symmetric, &mut Cache::default());
+        let explored = Explored { level: first.into_iter().collect(), ..Explored::nothing() };
+        for &key in &explored.level {
+            explored.visited.insert(key);
+        }
+        tally.unique.fetch_add(explored.level.len(), Ordering::Relaxed);
+        explored
+    }
+
+    /// Whether every state was expanded.
+    fn is_exhausted(&self) -> bool {
+        self.level.is_empty()
+    }
+
+    /// Expands states of this level until there are no more, or the time has come to pause. Each
+    /// thread expands some in any case, so that a search goes on however little time it is given.
+    fn advance(
+        &mut self,
+        space: &Space<'_>,
+        (scope, tally): (Scope, &Tally),
+        finders: &mut [Finder],
+        pauses: &(dyn Fn() -> bool + Sync),
+    ) {
+        let violated = Mutex::new(std::mem::take(&mut self.violated));
+        let visits = Visits { tally, visited: &self.visited, violated: &violated };
+        finders.iter_mut().for_each(|finder| finder.cache.trim());
+        let done = each(finders, &self.level, pauses, |finder, &key| {
+            finder.expand(space, key, scope, &visits);
+        });
+        for Finder { batch, found, .. } in finders {
+            self.visited.insert_rest(batch, &mut |key, broken| visits.reached(key, broken, found));
+            self.next.append(found);
+        }
+        self.violated = violated.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        self.level.drain(..done);
+        if self.level.is_empty() {
+            self.level = std::mem::take(&mut self.next);
+            // States next to each other share components, and so most of what is remembered of them.
+            self.level.sort_unstable();
+            tally.depth.fetch_add(usize::from(!self.level.is_empty()), Ordering::Relaxed);
+        }
+    }
+}
+
 /// Searches every state, level by level. States that violate a checked invariant lead nowhere.
-pub(in crate::check) fn explore(space: &Space<'_>, limits: Limits, tally: &Tally) -> Explored {
-    let (visited, violated) = (Visited::new(), Mutex::new(BTreeMap::new()));
+pub(in crate::check) fn explore(
+    space: &Space<'_>,
+    limits: Limits,
+    tally: &Tally,
+    mut explored: Explored,
+    mut pauses: Option<Pauses<'_>>,
+) -> Explored {
     let finder = || Finder { cache: Cache::default(), batch: Batch::new(), found: Vec::new() };
     let mut finders: Vec<Finder> = (0..limits.threads.get()).map(|_| finder()).collect();
-    let first = space.protocol.initial();
-    let mut level: Vec<Key> =
-        space.key(&first, limits.scope.symmetric, &mut finders[0].cache).into_iter().collect();
-    for &key in &level {
-        visited.insert(key);
-    }
-    tally.unique.fetch_add(level.len(), Ordering::Relaxed);
-    let visits = Visits { tally, visited: &visited, violated: &violated };
-    let stop = || tally.stop.load(Ordering::Relaxed);
-    while !level.is_empty() && !stop() {
-        finders.iter_mut().for_each(|finder| finder.cache.trim());
-        each(&mut finders, &level, &stop, |finder, &key| {
-            finder.expand(space, key, limits.scope, &visits);
-        });
-        level.clear();
-        for Finder { batch, found, .. } in &mut finders {
-            visited.insert_rest(batch, &mut |key, broken| visits.reached(key, broken, found));
-            level.append(found);
+    let every = pauses.as_ref().map(|pauses| pauses.every);
+    let next_pause = || every.and_then(|every| Instant::now().checked_add(every));
+    let was_exhausted = explored.is_exhausted();
+    let mut due = next_pause();
+    let stopped = || tally.stop.load(Ordering::Relaxed);
+    while !explored.is_exhausted() {
+        let is_due = || due.is_some_and(|due| Instant::now() >= due);
+        let scope = limits.scope;
+        explored.advance(space, (scope, tally), &mut finders, &|| stopped() || is_due());
+        if stopped() {
+            break;
         }
-        // States next to each other share components, and so most of what is remembered of them.
-        level.sort_unstable();
-        tally.depth.fetch_add(usize::from(!level.is_empty()), Ordering::Relaxed);
+        if let Some(pauses) = pauses.as_mut().filter(|_| is_due()) {
+            (pauses.keep)(&explored);
+            due = next_pause();
+        }
     }
-    let violated = violated.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    Explored { visited, violated, caches: finders.into_iter().map(|it| it.cache).collect() }
+    if let Some(pauses) = pauses.filter(|_| !was_exhausted) {
+        (pauses.keep)(&explored);
+    }
+    explored.caches = finders.into_iter().map(|finder| finder.cache).collect();
+    explored
 }
 
 /// Where a search keeps what it reaches.

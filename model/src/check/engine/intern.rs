@@ -41,6 +41,11 @@ impl<T: Clone + Eq + Hash> Interner<T> {
         number
     }
 
+    /// How many values there are.
+    pub(super) fn len(&self) -> usize {
+        self.values.count()
+    }
+
     /// The value of a number.
     pub(super) fn value(&self, number: u32) -> &T {
         &self.values[number as usize]

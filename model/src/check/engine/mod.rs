@@ -7,6 +7,7 @@
 
 mod cache;
 mod explore;
+mod image;
 mod intern;
 mod keys;
 mod moves;
@@ -19,7 +20,8 @@ mod visited;
 mod tests;
 
 pub(super) use cache::Cache;
-pub(super) use explore::{Limits, Tally, explore, nearest};
+pub(super) use explore::{Explored, Limits, Pauses, Tally, explore, nearest};
+pub(super) use image::{read, write};
 pub(super) use parallel::each;
 pub(super) use space::Space;
 pub(super) use successors::Scope;

@@ -36,9 +36,9 @@ pub(in crate::check) struct Space<'a> {
     pub(super) writers: Interner<Producer>,
     pub(super) places: Interner<Seat>,
     pub(super) readers: Interner<Worker>,
-    triggers: Interner<Vec<u8>>,
+    pub(super) triggers: Interner<Vec<u8>>,
     pub(super) networks: Interner<Network>,
-    faults: Interner<(Left, Broken)>,
+    pub(super) faults: Interner<(Left, Broken)>,
     pub(super) parts: [Interner<Part>; 3],
 }
 
@@ -110,6 +110,33 @@ impl<'a> Space<'a> {
         c[1] = self.networks.number(&world.network);
         c[2] = self.faults.number(&(world.left, world.broken));
         numbers
+    }
+}
+
+// What was read from a file.
+impl Space<'_> {
+    /// Whether every part consists of components that there are.
+    pub(super) fn is_whole(&self) -> bool {
+        let [logs, writers] = [self.logs.len(), self.writers.len()];
+        let [places, readers] = [self.places.len(), self.readers.len()];
+        let rest = [self.triggers.len(), self.networks.len(), self.faults.len()];
+        let kinds: [Vec<usize>; 3] = [
+            [vec![logs; self.partitions], vec![writers; self.producers]].concat(),
+            [vec![places; self.seats], vec![readers; self.workers]].concat(),
+            rest.to_vec(),
+        ];
+        self.parts.iter().zip(&kinds).all(|(parts, kinds)| {
+            (0..parts.len()).all(|number| {
+                let (used, unused) = parts.value(number as u32).split_at(kinds.len());
+                used.iter().zip(kinds).all(|(&component, &count)| (component as usize) < count)
+                    && unused.iter().all(|&component| component == 0)
+            })
+        })
+    }
+
+    /// Whether a key consists of parts that there are.
+    pub(super) fn has(&self, key: Key) -> bool {
+        key.parts().iter().zip(&self.parts).all(|(&part, parts)| (part as usize) < parts.len())
     }
 }
 

@@ -7,7 +7,7 @@ use super::super::bounds::{Bounds, Clocks};
 use super::super::protocol::Protocol;
 use super::super::steps::Steps;
 use super::super::task::Task;
-use super::{Cache, Key, Limits, Scope, Space, Tally, explore};
+use super::{Cache, Explored, Key, Limits, Scope, Space, Tally, explore};
 use crate::design::{Design, NAMED};
 
 /// Every fault once, one in all, and nothing else than what a test of a second bears.
@@ -19,7 +19,8 @@ fn assert_same_successors(design: Design, bounds: Bounds, clocks: Clocks, which:
     let scope = Scope { which, reduced: true, symmetric: false };
     let all = Scope { which: Steps::All, ..scope };
     let limits = Limits { threads: NonZeroUsize::MIN, scope: all };
-    let explored = explore(&space, limits, &Tally::default());
+    let tally = Tally::default();
+    let explored = explore(&space, limits, &tally, Explored::begin(&space, all, &tally), None);
     let mut cache = Cache::default();
     for key in explored.visited.keys() {
         let world = space.world(key);

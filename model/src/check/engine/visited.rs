@@ -1,5 +1,6 @@
 //! The set of the states that were visited: exact, eight bytes for each, and room to grow.
 
+use std::io::{self, Read, Write};
 use std::sync::Mutex;
 
 /// A state: the numbers of its three parts, packed.
@@ -20,6 +21,16 @@ impl Key {
             packed = packed << bits | u64::from(part);
         }
         Some(Key(packed))
+    }
+
+    /// The key as a file holds it.
+    pub(in crate::check) fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// The key that a file holds as this.
+    pub(in crate::check) fn from_bits(bits: u64) -> Key {
+        Key(bits)
     }
 
     /// A number whose every bit depends on the whole key.
@@ -108,6 +119,49 @@ impl Visited {
     }
 }
 
+impl Visited {
+    /// Writes every state, part by part: how many there are, and then their keys.
+    pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        for part in &self.0 {
+            let part = part.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            out.write_all(&(part.used as u64).to_le_bytes())?;
+            for place in part.places.iter().filter(|&&place| place != 0) {
+                out.write_all(&(place - 1).to_le_bytes())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what was written. `is_known` says whether a key can be one; `read` hears of each state.
+    pub(super) fn read(
+        from: &mut dyn Read,
+        is_known: &dyn Fn(Key) -> bool,
+        read: &mut dyn FnMut(),
+    ) -> io::Result<Visited> {
+        let mut number = || -> io::Result<u64> {
+            let mut bytes = [0; 8];
+            from.read_exact(&mut bytes)?;
+            Ok(u64::from_le_bytes(bytes))
+        };
+        let mut parts = Vec::with_capacity(PARTS);
+        for index in 0..PARTS {
+            let count = number()?;
+            let mut part = Part::with_room(count)?;
+            for _ in 0..count {
+                let key = Key(number()?);
+                let hash = key.spread();
+                let belongs = (hash >> 56) as usize == index && is_known(key);
+                if !belongs || !part.insert(key.0 + 1, hash) {
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, "a state is none"));
+                }
+                read();
+            }
+            parts.push(Mutex::new(part));
+        }
+        Ok(Visited(parts))
+    }
+}
+
 /// States that are to be added, by their part of the table.
 pub(super) struct Batch<T>(Vec<Vec<(Key, T)>>);
 
@@ -121,6 +175,19 @@ impl<T> Batch<T> {
 }
 
 impl Part {
+    /// An empty part that need not grow for so many keys.
+    ///
+    /// Keys are written in the order of their places. In a smaller table their places would all be
+    /// at its front, and each insertion would have to pass those before it.
+    fn with_room(count: u64) -> io::Result<Part> {
+        let size = count.saturating_mul(5) / 4 + 16;
+        let size = usize::try_from(size).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        let mut places = Vec::new();
+        places.try_reserve_exact(size).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        places.resize(size, 0);
+        Ok(Part { places, used: 0 })
+    }
+
     /// Looks where states would be. The looks do not wait for one another, as those of `insert` do,
     /// and then the table's lines are in the cache.
     fn fetch(&self, keys: impl Iterator<Item = Key>) {

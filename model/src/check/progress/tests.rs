@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
 use super::super::bounds::{Bounds, Clocks};
-use super::super::engine::{Cache, Limits, Scope, Space, Tally, explore};
+use super::super::engine::{Cache, Explored, Limits, Scope, Space, Tally, explore};
 use super::super::steps::Steps;
 use super::super::task::{Task, protocol};
 use super::{Components, Fate, Kind, Outlooks, Own};
@@ -18,7 +18,9 @@ fn compare(task: &Task) -> BTreeMap<String, usize> {
     let space = Space::new(&searched);
     let scope = Scope { which: Steps::All, reduced: false, symmetric: false };
     let limits = Limits { threads: NonZeroUsize::MIN, scope };
-    let reached = explore(&space, limits, &Tally::default()).visited.keys();
+    let tally = Tally::default();
+    let begun = Explored::begin(&space, limits.scope, &tally);
+    let reached = explore(&space, limits, &tally, begun, None).visited.keys();
     let mut caches = [Cache::default(), Cache::default()];
     let mut of = |symmetric| {
         Outlooks::of(&space, symmetric, &reached, &mut caches, &|| false).expect("there is room")
