@@ -3,10 +3,10 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gapless_model::check::{BoundsError, ReplayError};
+use gapless_model::check::{BoundsError, CheckpointError, ReplayError};
 use miette::{Diagnostic, NamedSource, SourceSpan};
 
 use crate::input::Input;
@@ -52,6 +52,17 @@ pub enum Failure {
         /// Why not.
         source: Cause,
     },
+    /// A search cannot go on from its checkpoint file.
+    #[error("cannot go on from {}", .path.display())]
+    #[diagnostic(help("nothing was overwritten; {help}"))]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What to do instead.
+        help: &'static str,
+        /// Why not.
+        source: Cause,
+    },
     /// An input cannot be read.
     #[error("cannot read {input}")]
     Read {
@@ -64,6 +75,14 @@ pub enum Failure {
     #[error("cannot write {}", .path.display())]
     Write {
         /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A file that is not needed any more cannot be removed.
+    #[error("cannot remove {}", .path.display())]
+    Remove {
+        /// The file.
         path: PathBuf,
         /// Why not.
         source: io::Error,
@@ -110,6 +129,26 @@ impl Failure {
     /// A decision log cannot be replayed.
     pub fn replay(input: &Input, error: &ReplayError) -> Failure {
         Failure::Replay { input: input.clone(), source: Cause::of(error) }
+    }
+
+    /// A search cannot go on from its checkpoint file.
+    pub fn checkpoint(path: &Path, error: &CheckpointError) -> Failure {
+        let help = match error {
+            CheckpointError::Search { .. } => {
+                "give the options of the search that it keeps, or another FILE"
+            }
+            CheckpointError::Format { .. }
+            | CheckpointError::Build { .. }
+            | CheckpointError::Processor => {
+                "finish its search with the program that wrote it, or give another FILE to begin anew"
+            }
+            CheckpointError::Alien | CheckpointError::Damaged { .. } => {
+                "give another FILE to begin anew, or delete this one"
+            }
+            CheckpointError::Read(_) => "give another FILE to begin anew",
+            CheckpointError::Engine => "search with --engine own",
+        };
+        Failure::Checkpoint { path: path.to_owned(), help, source: Cause::of(error) }
     }
 
     /// Whether the reader of standard output closed it, as `head` does.

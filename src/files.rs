@@ -1,10 +1,11 @@
 //! Reading inputs, and writing results whole or not at all.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read as _, Write as _, stdin};
-use std::path::Path;
+use std::io::{self, BufRead, BufReader, Read, Write, stdin};
+use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use gapless_model::check::CheckpointFile;
+use tempfile::{Builder, NamedTempFile};
 
 use crate::failure::Failure;
 use crate::input::Input;
@@ -40,14 +41,91 @@ pub fn create_folder(path: &Path) -> Result<(), Failure> {
 
 /// Writes a file beside its place and moves it there, so that no reader sees half of it.
 pub fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
     let write_and_move = || {
-        let mut file = NamedTempFile::new_in(folder)?;
+        let mut file = NamedTempFile::new_in(folder_of(path))?;
         file.write_all(text.as_bytes())?;
         file.persist(path).map_err(|error| error.error).map(drop)
     };
     write_and_move().map_err(|source| Failure::Write { path: path.to_owned(), source })
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// The checkpoint file of a search.
+pub struct Checkpoint {
+    path: PathBuf,
+}
+
+impl Checkpoint {
+    /// A checkpoint file, which may not be there yet. Whether it can be written is tried at once.
+    pub fn at(path: &Path) -> Result<Checkpoint, Failure> {
+        let place = match fs::metadata(path) {
+            Ok(found) if found.is_file() => fs::canonicalize(path),
+            Ok(found) => {
+                let what = if found.is_dir() { "a folder" } else { "not a file" };
+                return Err(Failure::Usage {
+                    what: format!("{} is {what}, and --checkpoint needs a file", path.display()),
+                    help: "give the name of a file, which need not be there yet".to_owned(),
+                });
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(path.to_owned()),
+            Err(error) => Err(error),
+        };
+        // What a link leads to is replaced, and not the link.
+        let input = Input::File(path.to_owned());
+        let checkpoint =
+            Checkpoint { path: place.map_err(|source| Failure::Read { input, source })? };
+        let tried = checkpoint.new_beside().map(drop);
+        tried.map_err(|source| Failure::Write { path: path.to_owned(), source })?;
+        Ok(checkpoint)
+    }
+
+    /// Removes it, if it is there.
+    pub fn remove(&self) -> Result<(), Failure> {
+        match fs::remove_file(&self.path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(Failure::Remove { path: self.path.clone(), source })
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// An empty file in the same folder, whose name says what it belongs to: one that a killed
+    /// process leaves behind can be deleted.
+    fn new_beside(&self) -> io::Result<NamedTempFile> {
+        let mut prefix = self.path.file_name().unwrap_or_default().to_owned();
+        prefix.push(".");
+        Builder::new().prefix(&prefix).suffix(".partial").tempfile_in(folder_of(&self.path))
+    }
+}
+
+impl CheckpointFile for Checkpoint {
+    fn open(&mut self) -> io::Result<Option<Box<dyn Read>>> {
+        match File::open(&self.path) {
+            Ok(file) => Ok(Some(Box::new(file))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn replace(
+        &mut self,
+        write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut file = self.new_beside()?;
+        write(file.as_file_mut())?;
+        // After a power cut the name must not lead to a file whose bytes never reached the disk.
+        file.as_file().sync_all()?;
+        file.persist(&self.path).map_err(|error| error.error)?;
+        // Not every system can do this for a folder. Without it the older file may come back.
+        if let Ok(folder) = File::open(folder_of(&self.path)) {
+            let _ = folder.sync_all();
+        }
+        Ok(())
+    }
 }

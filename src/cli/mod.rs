@@ -105,6 +105,15 @@ pub struct CheckArgs {
     /// [default: no limit].
     #[arg(long, value_name = "SIZE", value_parser = memory)]
     pub max_memory: Option<usize>,
+    /// Keep the search in FILE while it is unfinished, and go on from there if FILE has it. A
+    /// finished search's FILE is removed.
+    #[arg(long, value_name = "FILE", conflicts_with = "replay")]
+    pub checkpoint: Option<PathBuf>,
+    /// How often to write FILE while the search goes on. It is also written when a limit or Ctrl-C
+    /// ends the search.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(default_value = "5m", requires = "checkpoint")]
+    pub checkpoint_every: Duration,
     /// Write the results to FILE as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,

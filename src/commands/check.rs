@@ -1,14 +1,21 @@
 //! `gapless check`: verdicts, and a counterexample for each that is bad.
 
 use std::io::{Write as _, stdout};
+use std::path::Path;
 
 use gapless_model::Invariant;
-use gapless_model::check::{Clocks, Engine, Report, Task, check, glossary, replay, story as tell};
+use gapless_model::check::{
+    Checkpointing, Clocks, Engine, Report, Resumed, Task, check, check_resumably, glossary, replay,
+    story as tell,
+};
 use gapless_model::design::{Design, NAMED, named};
+
+use indicatif::HumanCount;
 
 use super::find_designs;
 use crate::cli::CheckArgs;
 use crate::failure::Failure;
+use crate::files::Checkpoint;
 use crate::input::Input;
 use crate::progress::Bar;
 use crate::report::{diagram, json, junit, steps, story, svg, table};
@@ -28,13 +35,14 @@ pub fn run(args: &CheckArgs) -> Result<Status, Failure> {
     args.bounds.0.validate()?;
     let clocks = args.clocks.into();
     let checked = checked(args, clocks)?;
+    let mut checkpoint = checkpoint(args, designs.len())?;
     // What cannot be written should be known before the search, not after it.
     for folder in [&args.trace, &args.svg].into_iter().flatten() {
         files::create_folder(folder)?;
     }
     interrupt::install_handler();
 
-    let mut reports = Vec::new();
+    let (mut reports, mut notes, mut unsaved) = (Vec::new(), Vec::new(), Ok(()));
     for (name, design) in designs {
         let mut task = Task::new(&name, design, args.bounds.0, clocks);
         task.checked.clone_from(&checked);
@@ -44,7 +52,17 @@ pub fn run(args: &CheckArgs) -> Result<Status, Failure> {
         task.timeout = args.timeout;
         task.max_memory = args.max_memory;
         let mut bar = Bar::new(&name);
-        let report = check(&task, &mut bar);
+        let report = match &mut checkpoint {
+            None => check(&task, &mut bar),
+            Some((path, file)) => {
+                let resumed = search_on(&task, args, path, file, &mut bar)?;
+                notes = kept_notes(path, &resumed);
+                unsaved = resumed.unsaved.map_or(Ok(()), |source| {
+                    Err(Failure::Write { path: path.to_path_buf(), source })
+                });
+                resumed.report
+            }
+        };
         bar.finish();
         reports.push(report);
         if interrupt::is_requested() {
@@ -54,9 +72,60 @@ pub fn run(args: &CheckArgs) -> Result<Status, Failure> {
     // The files come first: the reader of the output may close it early, as `head` does. And
     // a file that cannot be written must not cost the results.
     let written = write(&reports, args);
-    let printed = print(&reports, args);
+    let printed = print(&reports, &notes, args);
     written.and(printed)?;
+    // Only when the results are out is the file of no more use.
+    if let Some((_, file)) = checkpoint.filter(|_| reports.iter().all(Report::is_final)) {
+        file.remove()?;
+    } else {
+        unsaved?;
+    }
     Ok(if args.all { declared_status(&reports, args) } else { status(&reports, args) })
+}
+
+/// The file that keeps the search, if one is to be kept.
+fn checkpoint(args: &CheckArgs, designs: usize) -> Result<Option<(&Path, Checkpoint)>, Failure> {
+    let Some(path) = &args.checkpoint else { return Ok(None) };
+    if designs > 1 {
+        return Err(Failure::Usage {
+            what: format!("--checkpoint keeps one search in its file, and these are {designs}"),
+            help: "check one design at a time, each with a file of its own".to_owned(),
+        });
+    }
+    if Engine::from(args.engine) == Engine::Stateright {
+        return Err(Failure::Usage {
+            what: "Stateright's searches cannot be kept in a file".to_owned(),
+            help: "leave out --checkpoint, or search with --engine own".to_owned(),
+        });
+    }
+    Ok(Some((path, Checkpoint::at(path)?)))
+}
+
+/// Searches on from a checkpoint file, or from the beginning if it is not there.
+fn search_on(
+    task: &Task,
+    args: &CheckArgs,
+    path: &Path,
+    file: &mut Checkpoint,
+    bar: &mut Bar,
+) -> Result<Resumed, Failure> {
+    let checkpointing =
+        Checkpointing { file, every: args.checkpoint_every, build: env!("GAPLESS_BUILD") };
+    check_resumably(task, checkpointing, bar).map_err(|error| {
+        bar.finish();
+        Failure::checkpoint(path, &error)
+    })
+}
+
+/// Where a search began, and where it can go on.
+fn kept_notes(path: &Path, resumed: &Resumed) -> Vec<String> {
+    let path = path.display();
+    let went_on = resumed.from.map(|states| {
+        format!("went on from {path}, which had {} states", HumanCount(states as u64))
+    });
+    let is_kept = !resumed.report.is_final() && resumed.unsaved.is_none();
+    let goes_on = is_kept.then(|| format!("kept in {path}: the same command goes on from there"));
+    went_on.into_iter().chain(goes_on).collect()
 }
 
 fn checked(args: &CheckArgs, clocks: Clocks) -> Result<Vec<Invariant>, Failure> {
@@ -82,7 +151,7 @@ fn checked(args: &CheckArgs, clocks: Clocks) -> Result<Vec<Invariant>, Failure> 
     Ok(checked)
 }
 
-fn print(reports: &[Report], args: &CheckArgs) -> Result<(), Failure> {
+fn print(reports: &[Report], kept: &[String], args: &CheckArgs) -> Result<(), Failure> {
     let mut out = stdout().lock();
     let results = if args.all { table::ablation(reports) } else { table::results(reports) };
     writeln!(out, "{results}\n\n{}", table::legend(reports))?;
@@ -94,7 +163,7 @@ fn print(reports: &[Report], args: &CheckArgs) -> Result<(), Failure> {
             }
             writeln!(out, "\n{}", steps::counterexample(trace))?;
         }
-        for note in table::notes(report, args.strict) {
+        for note in table::notes(report, args.strict).iter().chain(kept) {
             writeln!(out, "\n{}: {note}", report.task.name)?;
         }
     }

@@ -1,6 +1,7 @@
 //! The tests that span crates, and those of the command. One binary: each costs a link.
 
 mod check;
+mod checkpoints;
 mod commands;
 #[cfg(madsim)]
 mod conformance;
