@@ -53,6 +53,10 @@ soak time="10m":
 mutants *args:
     cargo run --release --quiet -- mutants {{ args }}
 
+# Break the sources of the protocol, and see whether the model's tests notice (needs cargo-mutants)
+source-mutants *args:
+    cargo mutants --package gapless-model {{ args }}
+
 # Licences, duplicate versions, sources and advisories (needs cargo-deny and the network)
 deny:
     cargo deny check
