@@ -325,6 +325,7 @@ pub(super) fn takers(world: &World, action: Action) -> Takers {
         | Action::Restart { .. }
         | Action::Twin { .. }
         | Action::Fail { .. }
+        | Action::Drop { .. }
         | Action::Stop { .. }
         | Action::SetClock { .. }
         | Action::LoseTrigger { .. }
