@@ -37,6 +37,6 @@ pub use read::{Reader, Target};
 pub use stream::{Config, Layout, NoLayout, Stream};
 pub use vocabulary::{
     Event, EventBatch, Filled, Group, Live, NoPosition, Owner, Position, ProducerName, Recorded,
-    SetupError, Slots, StoreError, Timestamp, Token,
+    SetupError, Slots, StoreError, Timestamp, Token, WorkerId,
 };
 pub use wire::{Standing, TableNames};

@@ -20,7 +20,7 @@ pub struct Decision<'a> {
     pub sent_at: Timestamp,
     /// When its answer arrived, or was given up on.
     pub answered_at: Timestamp,
-    /// The sender: a worker's run, a producer's name, an append's token, or an operation without a
+    /// The sender: a worker's turn, a producer's name, an append's token, or an operation without a
     /// machine, such as `audit`.
     pub who: &'a str,
     /// The request.
@@ -42,7 +42,7 @@ pub enum Machine<'a> {
     },
     /// The machine of a worker's turn on a partition.
     Turn {
-        /// The worker's run.
+        /// The turn's name, which begins with the worker's.
         owner: &'a Owner,
         /// The group.
         group: &'a Group,

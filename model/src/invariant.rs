@@ -20,12 +20,12 @@ pub enum Invariant {
     S4,
     /// Nothing is delivered that was not appended.
     D1,
-    /// Positions are delivered in order. A redelivery happens only after a crash, a failed handler
-    /// or a lost lease.
+    /// Positions are delivered in order. A redelivery happens only after a crash, a failed handler,
+    /// a dropped turn or a lost lease.
     D2,
     /// No event at or below the checkpoint, now or later, was never delivered.
     D3,
-    /// An epoch has one owner, and epochs only grow.
+    /// An epoch has one owner, which is one turn of one worker, and epochs only grow.
     L1,
     /// At most one worker is active, while clocks keep their bound and no worker is paused between
     /// looking at its clock and acting.
@@ -83,7 +83,7 @@ impl Invariant {
                 "delivery is in order, repeated only after a crash, a failed handler or a lost lease"
             }
             Invariant::D3 => "no event at or below the checkpoint was never delivered",
-            Invariant::L1 => "an epoch has one owner, and epochs only grow",
+            Invariant::L1 => "an epoch has one owner and one turn, and epochs only grow",
             Invariant::L2 => "at most one worker is active",
             Invariant::L3 => "a checkpoint moves only forward, by the current epoch",
             Invariant::P1 => "without further faults, every acknowledged event is delivered",

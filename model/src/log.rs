@@ -11,8 +11,8 @@ pub const FORMAT: &str = "gapless-decisions";
 /// The version in a header: the one that these crates write and read.
 ///
 /// Replaying a log compares its words, so a release that rewords decisions raises the version. In
-/// version 2, the checker's world has clocks: its actions and bounds are other ones than in version 1.
-pub const VERSION: u32 = 2;
+/// version 3, the owner of a lease is a turn, not a worker, and a turn can be dropped at any moment.
+pub const VERSION: u32 = 3;
 
 /// The fields that every line after the header has, whatever its source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

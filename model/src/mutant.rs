@@ -76,6 +76,12 @@ mutants! {
     SkewIgnored = "skew-ignored", Model, scenario 9;
     /// A lease is treated as ended before it has: in the model one tick before.
     LeaseTakenEarly = "lease-taken-early", Both, scenario 9;
+    /// Every turn of a worker owns its lease under the worker's name, so that a turn takes for its
+    /// own what another left behind: that of a worker whose run was dropped and started again.
+    OwnerPerWorker = "owner-per-worker", Both, scenario 19;
+    /// All turns own their leases under one name: a worker that runs twice at once, or two that
+    /// drew the same name.
+    OwnerShared = "owner-shared", Both, scenario 19;
     /// An acquire does not raise the epoch.
     EpochStandsStill = "epoch-stands-still", Both;
     /// The epoch is stripped from the condition of every write of a lease.

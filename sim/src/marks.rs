@@ -2,7 +2,7 @@
 //! what they seem to test.
 
 /// All marks. `gapless sim` reports those that no run reached, and fails if `--strict` is given.
-pub const MARKS: [&str; 23] = [
+pub const MARKS: [&str; 24] = [
     // Reached by machines (`judge/machines.rs`).
     "a writer finds its own write",
     "a writer finds its slot voided",
@@ -23,6 +23,7 @@ pub const MARKS: [&str; 23] = [
     "patience runs out, and the append is settled later",
     "a group's outcome stays unknown",
     "a worker stops as it was asked to",
+    "a run is dropped, and its worker runs again",
     "a short-lived worker hands over before its deadline",
     "a handler fails for good",
     "a worker's patience runs out",

@@ -155,6 +155,7 @@ fn fault(decision: &Decision) -> Option<CheckedFault> {
         Action::Tick => decision.line.fault.is_some().then_some(CheckedFault::Expiry),
         Action::SetClock { .. } => Some(CheckedFault::ClockSet),
         Action::Fail { .. } => Some(CheckedFault::HandlerFailed),
+        Action::Drop { .. } => Some(CheckedFault::TurnDropped),
         Action::Stop { .. } => Some(CheckedFault::TimeLimit),
         Action::Twin { .. } => Some(CheckedFault::SecondRun),
         Action::LoseTrigger { .. } => Some(CheckedFault::LostTrigger),

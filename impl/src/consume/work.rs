@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -18,7 +19,7 @@ use super::sweep::{Sweep, Swept};
 use super::turn::{Retries, Turn, TurnEnd, TurnError, TurnSetting};
 use crate::stream::Stream;
 use crate::trigger::Trigger;
-use crate::vocabulary::{Group, Owner, StoreError, Timestamp};
+use crate::vocabulary::{Group, Owner, StoreError, Timestamp, WorkerId};
 use crate::wire::Consistency;
 
 /// What a worker works with.
@@ -26,7 +27,9 @@ use crate::wire::Consistency;
 pub(super) struct WorkerSetting<H> {
     pub(super) stream: Stream,
     pub(super) group: Group,
-    pub(super) owner: Owner,
+    pub(super) id: WorkerId,
+    /// The number of its next turn, in whichever run.
+    pub(super) next_turn: AtomicU64,
     pub(super) handler: H,
     pub(super) concurrency: usize,
     pub(super) sweep: Duration,
@@ -213,11 +216,13 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
 
 impl<H: Handler> WorkerSetting<H> {
     async fn take_turn(&self, partition: PartitionId) -> EndedTurn {
+        // L1: a name of its own for each turn, even where the worker runs twice at once.
+        let owner = Owner::of(&self.id, self.next_turn.fetch_add(1, Ordering::Relaxed));
         let setting = TurnSetting {
             shared: &self.stream.0,
             group: &self.group,
             partition: &partition,
-            owner: &self.owner,
+            owner: &owner,
             handler: &self.handler,
             retries: self.retries,
             stop: &self.stop,

@@ -1,6 +1,7 @@
 //! A worker for a group: how it is configured, and run.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use gapless_model::Time;
@@ -12,13 +13,16 @@ use super::turn::Retries;
 use super::work::{Until, WorkLoop, WorkerSetting};
 use crate::stream::Stream;
 use crate::trigger::Trigger;
-use crate::vocabulary::{Group, Owner, Timestamp};
+use crate::vocabulary::{Group, Timestamp, WorkerId};
 
 /// Consumes a stream for a group, together with any number of other workers.
 ///
 /// Nothing runs until [`Worker::run`] or [`Worker::until_caught_up`] is awaited. Dropping
 /// that future is like a crash: the handlers are dropped, and the leases end by themselves.
 /// To stop in an orderly way, use [`Worker::stopper`].
+///
+/// A worker may run again, and even twice at once: every turn owns its lease under a name of its
+/// own, so that the runs are to each other what other workers are.
 ///
 /// With the default design, a turn that delivers one page costs one write unit to acquire
 /// the lease, one for each checkpoint, four to release the lease, and a read unit for each 4
@@ -37,7 +41,8 @@ impl Stream {
         let group = group.into();
         Worker(WorkerSetting {
             stream: self.clone(),
-            owner: Owner::fresh("worker"),
+            id: WorkerId::fresh("worker"),
+            next_turn: AtomicU64::new(1),
             group,
             handler,
             concurrency: 16,
@@ -51,11 +56,11 @@ impl Stream {
 }
 
 impl<H: Handler> Worker<H> {
-    /// Sets the worker's name, as `Stream::status` shows it. Default: `worker`. Random
-    /// digits are added, so that two runs never share an owner's name.
+    /// Sets the worker's name, as `Stream::status` shows it. Default: `worker`. Random digits and
+    /// the turn's number are added, so that no two turns share an owner's name.
     #[must_use]
     pub fn name(mut self, name: &str) -> Self {
-        self.0.owner = Owner::fresh(name);
+        self.0.id = WorkerId::fresh(name);
         self
     }
 
@@ -115,13 +120,25 @@ impl<H: Handler> Worker<H> {
         self.0.stop.clone()
     }
 
-    /// Returns the name under which this worker holds its leases.
+    /// Returns the name that begins the name of every [`Owner`](crate::Owner) of this worker's
+    /// leases.
     #[must_use]
-    pub fn owner(&self) -> &Owner {
-        &self.0.owner
+    pub fn id(&self) -> &WorkerId {
+        &self.0.id
     }
 
     /// Consumes until the worker is asked to stop, or its deadline comes.
+    ///
+    /// Dropping the future drops the handlers, wherever they are, and leaves the leases to end. A
+    /// request that was sent may still arrive after that. So another run of this worker does not
+    /// take these leases up again: like any other worker it waits until they have ended, which takes
+    /// a lease's length and the bound on skew at most, and what was not checkpointed is delivered
+    /// again. [`Stream::release_leases`] ends them at once, if nothing of the dropped run is still
+    /// at work. A worker that was asked to stop, or that failed, stays stopped: another run of it
+    /// returns at once.
+    ///
+    /// Two runs at once are safe: they share the partitions as two workers do. They also share the
+    /// request to stop, and each hint goes to one of them.
     ///
     /// # Errors
     /// Returns the first [`WorkerError`], after the other turns have ended in an orderly way.
@@ -138,7 +155,7 @@ impl<H: Handler> Worker<H> {
     /// It also returns when the worker is asked to stop, or its deadline comes.
     ///
     /// # Errors
-    /// Returns the errors of [`Worker::run`].
+    /// Returns the errors of [`Worker::run`], which also says what dropping the future means.
     pub async fn until_caught_up(&self) -> Result<Summary, WorkerError> {
         WorkLoop::new(&self.0, Until::CaughtUp).run().await
     }

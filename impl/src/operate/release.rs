@@ -1,19 +1,20 @@
-//! Releasing the leases that a worker's run left behind.
+//! Releasing the leases that a worker left behind.
 
 use gapless_model::store::{Guard, Request};
 
 use crate::stream::Stream;
-use crate::vocabulary::{Group, Owner, StoreError};
+use crate::vocabulary::{Group, StoreError, WorkerId};
 
 impl Stream {
-    /// Releases every lease that an ended run of a worker still holds for a group.
+    /// Releases every lease that an ended worker's turns still hold for a group.
     ///
     /// A worker that stops in an orderly way releases its leases itself. One that stops because
     /// its handler failed keeps them until they end, so that the next worker does not fail on the
     /// same events at once. This is for a caller who knows that the events were not the cause.
     ///
-    /// The run must have ended: [`Worker::run`](crate::Worker::run) has returned, or its process
-    /// is gone. Otherwise its handler stays at work beside the next worker's until it notices.
+    /// All its runs must have ended: [`Worker::run`](crate::Worker::run) has returned or was dropped,
+    /// or its process is gone. Otherwise its handler stays at work beside the next worker's until it
+    /// notices.
     ///
     /// It costs what [`Stream::standings`] costs, and one write unit for each lease. A release
     /// without an answer is sent again, for as long as the stream's patience allows. Dropping the
@@ -21,10 +22,10 @@ impl Stream {
     ///
     /// # Errors
     /// Returns [`StoreError`] if the leases cannot be read or released.
-    pub async fn release_leases(&self, group: &Group, owner: &Owner) -> Result<(), StoreError> {
+    pub async fn release_leases(&self, group: &Group, worker: &WorkerId) -> Result<(), StoreError> {
         for (partition, standing) in self.standings(group).await? {
             let lease = standing.lease;
-            if lease.active && lease.owner == *owner {
+            if lease.active && lease.owner.worker().as_ref() == Some(worker) {
                 // L1: fenced by the epoch, so a lease that another worker took meanwhile stays.
                 let (group, fence) = (group.clone(), Some(lease.epoch));
                 let release = Request::Release { group, partition, fence, guard: Guard::None };

@@ -47,9 +47,14 @@ impl Spoken for Live {
     }
 
     fn owner(owner: &Owner) -> String {
-        // The worker's name, and enough of the random digits to tell two runs apart.
-        let mark = owner.as_str().rfind('#').map_or(0, |at| at + 5);
-        owner.as_str().get(..mark).unwrap_or(owner.as_str()).to_owned()
+        // The worker's name, enough of the random digits to tell two of that name apart, and the
+        // turn.
+        let (worker, turn) = match owner.as_str().rfind('/') {
+            Some(at) => owner.as_str().split_at(at),
+            None => (owner.as_str(), ""),
+        };
+        let mark = worker.rfind('#').map_or(0, |at| at + 5);
+        format!("{}{turn}", worker.get(..mark).unwrap_or(worker))
     }
 
     fn producer(name: &ProducerName) -> String {

@@ -12,7 +12,7 @@ pub(crate) use clock::{Backoff, Clock};
 pub use error::{SetupError, StoreError};
 pub use event::{Event, EventBatch, NoPosition, Position, Recorded};
 pub use live::Live;
-pub use names::{Group, Owner, ProducerName, Token};
+pub use names::{Group, Owner, ProducerName, Token, WorkerId};
 pub(crate) use page::recorded;
 pub use page::{Filled, Slots};
 pub use time::Timestamp;

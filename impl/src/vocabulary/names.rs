@@ -1,4 +1,4 @@
-//! The names of those who take part: groups, worker runs, producers, and appends.
+//! The names of those who take part: groups, workers, their turns, producers, and appends.
 
 use std::fmt;
 use std::sync::Arc;
@@ -50,10 +50,17 @@ name!(
     Group
 );
 name!(
-    /// The name of one run of one worker, as it is stored in the leases.
+    /// The name of one [`Worker`](crate::Worker) value: the name that it was given, `#` and 64
+    /// random bits, as in `worker#00112233aabbccdd`.
+    WorkerId
+);
+name!(
+    /// The owner of a lease: the name of one turn of one worker, as it is stored in the lease, as in
+    /// `worker#00112233aabbccdd/7`.
     ///
-    /// Two runs never share a name: a worker that found the lease of its dead
-    /// predecessor under its own name would take it for its own.
+    /// No two turns share a name, not even two of one worker: a turn takes a lease under its own name
+    /// for the effect of its own request. Under a shared name it would take over a lease that a
+    /// dropped turn left behind, and that a late request of that one may still free.
     Owner
 );
 name!(
@@ -67,12 +74,28 @@ name!(
     Token
 );
 
-impl Owner {
-    /// Creates a new name for a run of the worker `worker`: that name, and 64 random bits.
+impl WorkerId {
+    /// Creates a new id for a worker of this name.
     #[must_use]
-    pub fn fresh(worker: &str) -> Owner {
-        // L1: two runs of one worker never share an owner's name.
-        Owner::from(format!("{worker}#{:016x}", fastrand::u64(..)))
+    pub fn fresh(name: &str) -> WorkerId {
+        // L1: two workers never share an owner's name.
+        WorkerId::from(format!("{name}#{:016x}", fastrand::u64(..)))
+    }
+}
+
+impl Owner {
+    /// Creates the name of a worker's turn. The worker must have had no other turn of this number.
+    #[must_use]
+    pub fn of(worker: &WorkerId, turn: u64) -> Owner {
+        // L1: two turns of one worker never share an owner's name.
+        Owner::from(format!("{worker}/{turn}"))
+    }
+
+    /// Returns the worker whose turn it is; `None` if it is the name of no turn.
+    #[must_use]
+    pub fn worker(&self) -> Option<WorkerId> {
+        let (worker, turn) = self.as_str().rsplit_once('/')?;
+        turn.parse::<u64>().ok().map(|_| WorkerId::from(worker))
     }
 }
 

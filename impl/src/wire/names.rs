@@ -44,7 +44,7 @@ pub const AT: &str = "at";
 
 /// Whether the lease is held.
 pub const ACTIVE: &str = "active";
-/// The worker's run that holds the lease, or held it last.
+/// The worker's turn that holds the lease, or held it last.
 pub const OWNER: &str = "owner";
 /// When the lease ends unless it is renewed, in milliseconds since 1970.
 pub const EXPIRY: &str = "expiry";

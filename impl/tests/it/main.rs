@@ -8,3 +8,4 @@ mod stale_heads;
 mod streams;
 #[cfg(feature = "table-stream")]
 mod table_stream;
+mod turns;

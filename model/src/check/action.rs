@@ -109,6 +109,13 @@ pub enum Action {
         /// The number of slots that were delivered before that.
         delivered: u8,
     },
+    /// A worker's turn is dropped, outside a delivery. The worker lives on.
+    Drop {
+        /// The worker.
+        worker: WorkerNo,
+        /// Whether the turn first sends its request, which is applied. The reply is lost.
+        applied: bool,
+    },
     /// A worker looks at its clock, because something that it waits for is due.
     Clock {
         /// The worker.

@@ -4,11 +4,12 @@ use super::action::Process;
 use super::bounds::Clocks;
 use super::protocol::Protocol;
 use super::small::{Count, ProducerNo, Small, WorkerNo};
-use super::world::{Work, World};
+use super::world::{Turn, Work, World};
 use crate::append::{Append, Identity, Session, Want};
 use crate::consume::{News, Outcome};
 use crate::design::Busy;
 use crate::ids::{Number, Seq};
+use crate::mutant::Mutant;
 use crate::store::Record;
 
 // Producers.
@@ -96,7 +97,7 @@ impl Protocol {
         if held && outcome == Outcome::Lost {
             self.judge_loss(world, group, partition, epoch, over);
         }
-        world.workers[worker.index()].turn = None;
+        self.end_turn(world, worker);
         let comes_back = match (outcome, self.design().busy) {
             (Outcome::CaughtUp | Outcome::HandedOver, _) => false,
             (Outcome::GivenBack, _) => true,
@@ -130,16 +131,29 @@ impl Protocol {
                 }
             }
             Process::Worker(worker) => {
-                world.workers[worker.index()].run += 1;
-                self.fail(world, worker);
+                self.drop_turn(world, worker);
+                if self.mutant == Some(Mutant::OwnerPerWorker) {
+                    // The next process draws another name.
+                    world.end_name(worker);
+                }
             }
         }
     }
 
-    /// Drops a worker's turn, because its handler failed or its process died. The lease is left to
-    /// end, and what was delivered and is not finished may be delivered again (D2).
-    pub(super) fn fail(&self, world: &mut World, worker: WorkerNo) {
-        let Some(turn) = world.workers[worker.index()].turn.take() else { return };
+    /// Ends a worker's turn, and with it the name by which it owned its lease.
+    fn end_turn(&self, world: &mut World, worker: WorkerNo) -> Option<Turn> {
+        let turn = world.workers[worker.index()].turn.take()?;
+        if self.mutant != Some(Mutant::OwnerPerWorker) {
+            world.end_name(worker);
+        }
+        Some(turn)
+    }
+
+    /// Drops a worker's turn, because its handler failed, its future was dropped or its process
+    /// died. The lease is left to end, and what was delivered and is not finished may be delivered
+    /// again (D2).
+    pub(super) fn drop_turn(&self, world: &mut World, worker: WorkerNo) {
+        let Some(turn) = self.end_turn(world, worker) else { return };
         if turn.machine.holds_lease() {
             world.seat_mut(turn.group, turn.partition).excuse();
         }

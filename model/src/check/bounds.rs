@@ -110,7 +110,8 @@ bounds! {
     /// Clocks that are set, or that drift, within the bound on skew. Where clocks are unbounded,
     /// beyond it by the length of a lease.
     clock_steps = "clock-steps": 0..=4, [1, 1, 1, 1];
-    /// Handlers that fail, perhaps in the middle of a delivery.
+    /// Turns that are dropped: by a handler that fails, perhaps in the middle of a delivery, or at any
+    /// other moment by the caller.
     failures = "failures": 0..=4, [1, 1, 1, 1];
     /// Turns whose worker runs out of time.
     handovers = "handovers": 0..=4, [1, 1, 1, 1];

@@ -49,6 +49,10 @@ fn crashes(b: &Bounds) -> bool {
     b.faults > 0 && b.crashes > 0
 }
 
+fn drops(b: &Bounds) -> bool {
+    b.faults > 0 && b.failures > 0
+}
+
 /// A gap needs a dead or slow writer that took its number in a request of its own.
 fn gaps(d: &Design, b: &Bounds) -> bool {
     APART(d, b, Clocks::Timely) && b.producers > 1
@@ -108,12 +112,14 @@ marks! {
     Twin = "fault: a producer ran twice at once" if |d, b, _| NAMED(d, b, Clocks::Timely) && b.faults > 0 && b.twins > 0;
     Slow = "fault: a request took its time" if |_, b, _| b.faults > 0 && b.slow > 0;
     ClockSet = "fault: a clock was set" if |_, b, c| b.faults > 0 && b.clock_steps > 0 && (b.skew > 0 || c == Clocks::Unbounded);
-    Failed = "fault: a handler failed at once" if |_, b, _| b.faults > 0 && b.failures > 0;
-    FailedHalfway = "fault: a handler failed after a part" if |_, b, _| b.faults > 0 && b.failures > 0;
+    Failed = "fault: a handler failed at once" if |_, b, _| drops(b);
+    FailedHalfway = "fault: a handler failed after a part" if |_, b, _| drops(b);
+    Dropped = "fault: a turn dropped" if |_, b, _| drops(b);
+    DroppedApplied = "fault: a turn dropped before the reply arrived" if |_, b, _| drops(b);
     ReplyLost = "fault: a reply lost" if |_, b, _| b.faults > 0 && b.lost_replies > 0;
     Late = "fault: a request arrived late" if |_, b, _| b.faults > 0 && b.late > 0;
     Stale = "fault: a stale read" if |d, b, _| d.read != Read::Consistent && b.faults > 0 && b.stale > 0;
-    Lapsed = "time: a dead worker's lease ended" if |_, b, _| crashes(b);
+    Lapsed = "time: a lease ended that its turn had left behind" if |_, b, _| crashes(b) || drops(b);
     LapsedAware = "fault: a lease ended, and its owner saw that" if |_, b, _| can_end(b);
     LapsedUnaware = "fault: an owner acted past the end of its lease" if |_, b, c| can_end(b) && c == Clocks::Unbounded;
     Waited = "time: a grace period ended" if |d, b, _| d.gap != Gap::Skip && gaps(d, b);
@@ -196,6 +202,8 @@ impl Coverage {
             Action::Deliver { .. } => self.mark(Mark::Delivered),
             Action::Fail { delivered: 0, .. } => self.mark(Mark::Failed),
             Action::Fail { .. } => self.mark(Mark::FailedHalfway),
+            Action::Drop { applied: false, .. } => self.mark(Mark::Dropped),
+            Action::Drop { applied: true, .. } => self.mark(Mark::DroppedApplied),
             Action::Clock { worker } => self.mark_look(world, worker),
             Action::Tick => self.mark_tick(world),
             Action::SetClock { .. } => self.mark(Mark::ClockSet),
@@ -232,7 +240,7 @@ impl Coverage {
             let ends = |lease: &&Lease<Small>| lease.active && lease.until == next;
             let Some(lease) = seat.lease.as_ref().filter(ends) else { continue };
             let owner = world.workers.get(lease.owner.worker.index());
-            let lives = owner.is_some_and(|worker| worker.run == lease.owner.run);
+            let lives = owner.is_some_and(|worker| worker.names == lease.owner.turn);
             if !lives {
                 self.mark(Mark::Lapsed);
             }

@@ -141,6 +141,7 @@ impl Protocol {
                 Words::of(worker(reader), self.delivery_words(world, reader, u8::MAX))
             }
             Action::Fail { worker, delivered } => self.failure_words(world, worker, delivered),
+            Action::Drop { worker, applied } => self.drop_words(world, worker, applied),
             Action::Clock { worker: reader } => {
                 Words::of(worker(reader), self.clock_words(world, reader).to_owned())
             }
@@ -180,6 +181,15 @@ impl Protocol {
             words => format!("{words}, and fails"),
         };
         Words { fault: Some("handler failed"), ..Words::of(Process::Worker(worker), did) }
+    }
+
+    fn drop_words(&self, world: &World, worker: WorkerNo, applied: bool) -> Words {
+        let (process, fault) = (Process::Worker(worker), Some("turn dropped"));
+        if !applied {
+            return Words { fault, ..Words::of(process, "drops its turn".to_owned()) };
+        }
+        let words = self.request_words(world, process, View::Latest, fault);
+        Words { heard: false, did: format!("{}, and drops its turn", words.did), ..words }
     }
 
     fn stale_read_words(&self, world: &World, reader: Process, view: Sight) -> Words {

@@ -2,7 +2,7 @@
 
 use super::action::{Action, Process, Sight};
 use super::describe::Actor;
-use super::small::{GroupNo, PartitionNo, ProducerNo, Run, Token, WorkerNo};
+use super::small::{GroupNo, Owner, PartitionNo, ProducerNo, Token, WorkerNo};
 use super::world::{Work, World};
 use crate::store::request_words;
 
@@ -33,11 +33,14 @@ impl std::fmt::Display for GroupNo {
     }
 }
 
-impl std::fmt::Display for Run {
+/// Shows an owner as its worker, and names the turn unless it is the worker's first.
+impl std::fmt::Display for Owner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match *self {
-            Run::PAST => write!(f, "an earlier worker"),
-            Run { worker, run } => write!(f, "worker {worker}{}", "'".repeat(run.into())),
+            Owner::PAST => write!(f, "an earlier turn"),
+            Owner::SHARED => write!(f, "a turn"),
+            Owner { worker, turn: 0 } => write!(f, "worker {worker}"),
+            Owner { worker, turn } => write!(f, "worker {worker}'s turn {}", u16::from(turn) + 1),
         }
     }
 }
@@ -104,6 +107,12 @@ impl std::fmt::Display for Action {
             Action::Deliver { worker } => write!(f, "worker {worker} delivers"),
             Action::Fail { worker, delivered } => {
                 write!(f, "the handler of worker {worker} fails after {delivered} slots")
+            }
+            Action::Drop { worker, applied: true } => {
+                write!(f, "worker {worker} sends its request, and its turn is dropped")
+            }
+            Action::Drop { worker, applied: false } => {
+                write!(f, "the turn of worker {worker} is dropped")
             }
             Action::Clock { worker } => write!(f, "worker {worker} looks at its clock"),
             Action::Stop { worker } => write!(f, "worker {worker} runs out of time"),

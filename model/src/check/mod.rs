@@ -42,7 +42,7 @@ pub use protocol::Protocol;
 pub use report::{Ended, Progress, Report, Resumed, Verdict, Watch};
 pub use search::{check, check_resumably, explore};
 pub use small::{
-    Count, GroupNo, PartitionNo, ProducerNo, Run, Small, Tick, Token, Window, WorkerNo,
+    Count, GroupNo, Owner, PartitionNo, ProducerNo, Small, Tick, Token, Window, WorkerNo,
 };
 pub use task::{Engine, Task};
 pub use trace::{Decision, FORMAT, Header, ReplayError, Replayed, Trace, VERSION, replay};

@@ -13,7 +13,7 @@ pub struct Small;
 impl Vocabulary for Small {
     type Partition = PartitionNo;
     type Group = GroupNo;
-    type Owner = Run;
+    type Owner = Owner;
     type Name = ProducerNo;
     type Token = Token;
     type Time = Tick;
@@ -76,18 +76,21 @@ number!(
     WorkerNo
 );
 
-/// One run of a worker, shown as `worker 1`, with a prime for each crash before it.
+/// The owner of a lease: one turn of a worker, shown as `worker 1` or `worker 1's turn 2`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Run {
+pub struct Owner {
     /// The worker.
     pub worker: WorkerNo,
-    /// The number of crashes before this run.
-    pub run: u8,
+    /// The number of its turns before this one.
+    pub turn: u8,
 }
 
-impl Run {
-    /// Any run of a worker that has ended. It takes no step; its late requests only leave its name.
-    pub(super) const PAST: Run = Run { worker: WorkerNo(u8::MAX), run: 1 };
+impl Owner {
+    /// Any turn that has ended. It takes no step; its late requests only leave its name.
+    pub(super) const PAST: Owner = Owner { worker: WorkerNo(u8::MAX), turn: 1 };
+
+    /// The name of every turn, where names are not their own.
+    pub(super) const SHARED: Owner = Owner { worker: WorkerNo(u8::MAX), turn: 0 };
 }
 
 /// The name of an append: the producer, the run if each run is another producer, and the last
@@ -226,7 +229,7 @@ impl Spoken for Small {
         }
     }
 
-    fn owner(owner: &Run) -> String {
+    fn owner(owner: &Owner) -> String {
         owner.to_string()
     }
 

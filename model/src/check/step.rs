@@ -2,7 +2,7 @@
 
 use super::action::{Action, Process};
 use super::protocol::Protocol;
-use super::small::{GroupNo, PartitionNo, Tick, WorkerNo};
+use super::small::{GroupNo, Owner, PartitionNo, ProducerNo, Tick, WorkerNo};
 use super::steps::expiries;
 use super::world::{Fault, Flight, Late, Producer, Turn, World};
 use crate::consume::{Consume, News};
@@ -58,23 +58,14 @@ impl Protocol {
             Action::Hear { worker } => self.hear(&mut world, worker),
             Action::Crash { process, applied } => {
                 world.left.spend(Fault::Crash, 1);
-                if applied {
-                    self.send_and_lose_reply(&mut world, process)?;
-                }
+                self.send_last(&mut world, process, applied)?;
                 self.crash(&mut world, process);
             }
             Action::Restart { producer } => {
                 let Producer { run, answered, .. } = last.producers[producer.index()];
                 world.producers[producer.index()].work = self.first_work(producer, run, answered);
             }
-            Action::Twin { producer } => {
-                world.left.spend(Fault::Twin, 1);
-                world.producers[producer.index()].work = self.first_work(producer, 0, 0);
-                let name = producer.first();
-                let log = &mut world.logs[self.partition_of(producer).index()];
-                log.twins |= 1 << name.0;
-                log.forget_refusals(name);
-            }
+            Action::Twin { producer } => self.start_twin(&mut world, producer),
             Action::Take { worker, group, partition } => {
                 self.take(&mut world, worker, group, partition);
             }
@@ -85,7 +76,12 @@ impl Protocol {
             Action::Fail { worker, delivered } => {
                 world.left.spend(Fault::Failure, 1);
                 self.deliver(&mut world, worker, delivered);
-                self.fail(&mut world, worker);
+                self.drop_turn(&mut world, worker);
+            }
+            Action::Drop { worker, applied } => {
+                world.left.spend(Fault::Failure, 1);
+                self.send_last(&mut world, Process::Worker(worker), applied)?;
+                self.drop_turn(&mut world, worker);
             }
             Action::Clock { worker } => self.tell(&mut world, worker, News::Time),
             Action::Stop { worker } => self.stop(&mut world, worker),
@@ -107,6 +103,21 @@ impl Protocol {
         Some(world)
     }
 
+    /// Starts a second run of a producer's name.
+    fn start_twin(&self, world: &mut World, producer: ProducerNo) {
+        world.left.spend(Fault::Twin, 1);
+        world.producers[producer.index()].work = self.first_work(producer, 0, 0);
+        let name = producer.first();
+        let log = &mut world.logs[self.partition_of(producer).index()];
+        log.twins |= 1 << name.0;
+        log.forget_refusals(name);
+    }
+
+    /// Sends the last request of a process that comes to an end, if it is `applied`.
+    fn send_last(&self, world: &mut World, process: Process, applied: bool) -> Option<()> {
+        if applied { self.send_and_lose_reply(world, process) } else { Some(()) }
+    }
+
     /// Returns the normal form of a state after a tick that ends no lease.
     pub(super) fn aged(&self, world: &World) -> World {
         let mut world = world.clone();
@@ -118,7 +129,11 @@ impl Protocol {
     fn take(&self, world: &mut World, worker: WorkerNo, group: GroupNo, partition: PartitionNo) {
         let seat = world.seat_index(group, partition);
         world.triggers[seat] -= 1;
-        let (owner, clock) = (world.owner(worker), world.clock(worker));
+        let clock = world.clock(worker);
+        let owner = match self.mutant {
+            Some(Mutant::OwnerShared) => Owner::SHARED,
+            Some(_) | None => world.owner(worker),
+        };
         let machine = Consume::new(&self.rules, group, partition, owner, clock);
         let turn = Turn { group, partition, machine, fresh: true, delivered: 0, flight: None };
         world.workers[worker.index()].turn = Some(turn);

@@ -134,6 +134,7 @@ impl Protocol {
         }
         if which == Steps::All {
             self.crash_steps(world, process, false, push);
+            self.drop_steps(world, worker, false, push);
         }
     }
 
@@ -158,6 +159,7 @@ impl Protocol {
             // L2: the worker looks at its clock before it acts, and stops.
             if which == Steps::All {
                 self.crash_steps(world, process, false, push);
+                self.drop_steps(world, worker, false, push);
             }
             return;
         }
@@ -184,6 +186,10 @@ impl Protocol {
         }
         if which == Steps::All && wants.store.is_none() && !wants.trigger {
             self.crash_steps(world, process, false, push);
+            // A turn with a delivery in hand is dropped as if its handler failed.
+            if wants.deliver.is_none() {
+                self.drop_steps(world, worker, false, push);
+            }
         }
     }
 
@@ -227,6 +233,12 @@ impl Protocol {
             push(Action::Depart { worker });
         }
         self.crash_steps(world, process, false, push);
+        if let Process::Worker(worker) = process {
+            if request.writes() {
+                self.drop_steps(world, worker, true, push);
+            }
+            self.drop_steps(world, worker, false, push);
+        }
     }
 
     /// Lists what can happen to a trigger that a process wants to send.
@@ -243,6 +255,9 @@ impl Protocol {
                 push(Action::LoseTrigger { process });
             }
             self.crash_steps(world, process, false, push);
+            if let Process::Worker(worker) = process {
+                self.drop_steps(world, worker, false, push);
+            }
         }
     }
 
@@ -256,6 +271,20 @@ impl Protocol {
     ) {
         if world.left.has(Fault::Crash, 1) {
             push(Action::Crash { process, applied });
+        }
+    }
+
+    /// Lists that a worker's turn is dropped, if one more may be. With `applied`, its request is
+    /// applied first.
+    fn drop_steps(
+        &self,
+        world: &World,
+        worker: WorkerNo,
+        applied: bool,
+        push: &mut impl FnMut(Action),
+    ) {
+        if world.left.has(Fault::Failure, 1) {
+            push(Action::Drop { worker, applied });
         }
     }
 

@@ -102,8 +102,8 @@ impl<V: Vocabulary> Consume<V> {
             }
             (Phase::Acquire { seen }, Reply::Refused { lease: Some(lease), .. }) => {
                 let watched = seen.is_some();
-                // L2: a lease under the worker's own name that has ended was left by an earlier
-                // turn, and other workers may count it as free.
+                // L1: the owner's name is this turn's alone, so its own request made the lease.
+                // L2: once that has ended, other workers may count it as free.
                 if lease.owner == self.owner && now < lease.until {
                     // The turn's own request was applied, and the reply was lost (scenario 2). The
                     // lease counts from the time at which that request was asked, not this one.

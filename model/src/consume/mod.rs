@@ -24,8 +24,8 @@
 //! - **The clock decides first.** When the turn is told anything at or after the end of its lease,
 //!   by its own clock, it is over, whatever it was told (L2). The lease counts from the time at
 //!   which it was asked for, not from the reply.
-//! - **A refusal may be the turn's own effect.** An acquire that meets a lease of the turn's own
-//!   owner that has not ended, a checkpoint that is already where it should be, and a release of
+//! - **A refusal may be the turn's own effect.** An acquire that meets a lease under the turn's own
+//!   name that has not ended, a checkpoint that is already where it should be, and a release of
 //!   a lease that is free under the turn's epoch had all been applied before, and count as done.
 //! - **Any other refusal of a write under the lease ends the turn**, because another worker may
 //!   have the lease. The exception is a release that new work refuses: the turn goes on.

@@ -13,7 +13,8 @@ use crate::vocabulary::{SpanOf, Time};
 ///
 /// The machine is never told about an unknown outcome; it keeps wanting the same request. Every
 /// reply that it understands allows for the request having been applied before (scenario 2).
-/// See the [module](super) for its phases. A turn that is dropped keeps its lease until that ends.
+/// See the [module](super) for its phases. A turn that is dropped leaves its lease to end: no other
+/// turn takes it for its own, since a request of this one may still be under way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 // For the checkpoint files of the checker alone: a turn that production kept would outlive its lease.
 #[cfg_attr(feature = "check", derive(serde::Serialize, serde::Deserialize), serde(bound = ""))]
@@ -88,8 +89,8 @@ pub(super) enum Why {
 }
 
 impl<V: Vocabulary> Consume<V> {
-    /// Begins a turn at `now`, by the driver's clock. `owner` names this run of the worker: no
-    /// other run may use it.
+    /// Begins a turn at `now`, by the driver's clock. `owner` names this turn in the lease: no other
+    /// turn may use it, not even of the same worker, or it would take this one's lease for its own.
     #[must_use]
     pub fn new(
         rules: &Rules<V>,
@@ -227,7 +228,12 @@ impl<V: Vocabulary> Consume<V> {
         &mut self.wake
     }
 
-    /// Returns the name of the run that takes the turn.
+    /// Returns the name by which the turn owns its lease.
+    pub(crate) fn owner(&self) -> &V::Owner {
+        &self.owner
+    }
+
+    /// Returns the same to replace it.
     pub(crate) fn owner_mut(&mut self) -> &mut V::Owner {
         &mut self.owner
     }

@@ -63,7 +63,7 @@ pub struct Lease<V: Vocabulary> {
     pub checkpoint: Seq,
     /// Whether the lease is held. It stays so after its end, until it is released or taken.
     pub active: bool,
-    /// The worker's run that holds the lease, or held it last.
+    /// The turn that holds the lease, or held it last.
     pub owner: V::Owner,
     /// The generation, which each acquire raises: the fencing token.
     pub epoch: Epoch,

@@ -15,7 +15,7 @@ use crate::vocabulary::Vocabulary;
 pub trait Spoken: Vocabulary {
     /// Names the events of an append.
     fn events(token: &Self::Token, batch: &Self::Batch) -> String;
-    /// Names a run of a worker.
+    /// Names the owner of a lease: a turn of a worker.
     fn owner(owner: &Self::Owner) -> String;
     /// Names a producer.
     fn producer(name: &Self::Name) -> String;

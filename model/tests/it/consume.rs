@@ -1,7 +1,7 @@
 //! The consume machine, news by news: what it makes of each answer, on a clock of ticks.
 
 use gapless_model::check::{
-    Count, GroupNo, PartitionNo, ProducerNo, Run, Small, Tick, Token, Window, WorkerNo,
+    Count, GroupNo, Owner, PartitionNo, ProducerNo, Small, Tick, Token, Window, WorkerNo,
 };
 use gapless_model::consume::{Consume, News, Outcome};
 use gapless_model::design::{
@@ -11,8 +11,8 @@ use gapless_model::store::{Free, FromSlots, Guard, Lease, Reply, Request, Slot};
 use gapless_model::{Epoch, Rules, Seq};
 
 const PARTITION: PartitionNo = PartitionNo(0);
-const ME: Run = Run { worker: WorkerNo(0), run: 0 };
-const OTHER: Run = Run { worker: WorkerNo(1), run: 0 };
+const ME: Owner = Owner { worker: WorkerNo(0), turn: 0 };
+const OTHER: Owner = Owner { worker: WorkerNo(1), turn: 0 };
 const TOKEN: Token = Token { producer: ProducerNo(0), run: 0, number: 1 };
 
 /// A lease lasts 3 ticks, a renewal is due after 1, and a gap is voided after 2.

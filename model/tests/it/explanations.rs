@@ -124,9 +124,8 @@ fn l1_names_the_epoch_and_both_owners() {
         ],
     );
 
-    let bounds = Bounds { faults: 1, expiries: 1, ..CALM };
-    let found = trace(&mutated(R, bounds, Mutant::EpochStandsStill), Invariant::L1);
-    says(&found, &["of group g1's lease has two owners", "worker 1", "worker 2 took it"]);
+    let found = trace(&mutated(R, CALM, Mutant::EpochStandsStill), Invariant::L1);
+    says(&found, &["has two owners", "worker 1", "another turn of worker 1 took it"]);
 }
 
 #[test]
@@ -147,6 +146,24 @@ fn l2_names_both_workers_and_how_one_lost_its_lease() {
     let believes = "worker 1: at work for g1 as if its lease of epoch 1 still held, about to read \
                     events after 1";
     ends_with(&found, believes);
+}
+
+#[test]
+fn l2_names_the_turn_that_took_anothers_lease_for_its_own() {
+    let bounds = Bounds { faults: 2, failures: 1, late: 1, ..CALM };
+    let found = trace(&mutated(R, bounds, Mutant::OwnerPerWorker), Invariant::L2);
+    says(
+        &found,
+        &[
+            "worker 1 took the lease for its own at step 18 (epoch 1)",
+            "the release that its last turn had sent at step 15 was applied at step 19",
+            "worker 2 took it at step 21 (epoch 2)",
+        ],
+    );
+    assert!(found.story().contains("worker 1    drops its turn   [fault: turn dropped]"));
+
+    let found = trace(&mutated(R, CALM, Mutant::OwnerShared), Invariant::L2);
+    says(&found, &["worker 1 took the lease at step", "worker 2 took it for its own at step"]);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use gapless_model::Invariant;
 use gapless_model::check::{Action, Bounds, Clocks, Protocol, World};
 use gapless_model::design::{Design, Expiry, Gap, Increment, Producer, Read, Release, Trigger};
 use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use stateright::Model;
 
 const BOUNDS: Bounds = Bounds {
@@ -64,6 +65,7 @@ fn is_fault(action: Action) -> bool {
         | Action::Depart { .. }
         | Action::Twin { .. }
         | Action::Fail { .. }
+        | Action::Drop { .. }
         | Action::Stop { .. }
         | Action::SetClock { .. }
         | Action::LoseTrigger { .. }
@@ -202,7 +204,9 @@ fn long_schedules_deliver_all_fifty_six_events() {
 #[test]
 fn a_broken_design_is_found_and_shrunk_to_a_readable_schedule() {
     let design = Design { gap: Gap::Skip, ..Design::RECOMMENDED };
-    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let config = ProptestConfig { max_shrink_iters: 10_000, ..ProptestConfig::default() };
+    let draws = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(config, draws);
     let schedules = prop::collection::vec(choice(), 0..1500);
     let protocol = protocol(design, Clocks::Timely);
     let found = runner.run(&schedules, |schedule| {

@@ -1,7 +1,7 @@
 //! What the store does with each request, as DynamoDB does it: one rule a test.
 
 use gapless_model::check::{
-    Count, GroupNo, PartitionNo, ProducerNo, Run, Small, Tick, Token, WorkerNo,
+    Count, GroupNo, Owner, PartitionNo, ProducerNo, Small, Tick, Token, WorkerNo,
 };
 use gapless_model::store::{
     Extend, Free, Guard, Lease, MemoryTables, Reply, Request, Slot, Tables, View, Write, apply,
@@ -10,7 +10,7 @@ use gapless_model::{Epoch, Page, Seen, Seq};
 
 const GROUP: GroupNo = GroupNo(0);
 const PARTITION: PartitionNo = PartitionNo(0);
-const ME: Run = Run { worker: WorkerNo(0), run: 0 };
+const ME: Owner = Owner { worker: WorkerNo(0), turn: 0 };
 const TOKEN: Token = Token { producer: ProducerNo(0), run: 0, number: 1 };
 
 /// The lease of epoch 3 until tick 2, with the checkpoint at 4.
@@ -142,7 +142,7 @@ mod releasing {
 mod taking {
     use super::*;
 
-    const OTHER: Run = Run { worker: WorkerNo(1), run: 0 };
+    const OTHER: Owner = Owner { worker: WorkerNo(1), turn: 0 };
 
     fn acquisition(free: Free<Small>) -> Request<Small> {
         let until = Tick(3);

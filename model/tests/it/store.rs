@@ -2,7 +2,7 @@
 //! bytes, which the checker uses, is the specification too.
 
 use gapless_model::check::{
-    Bounds, Clocks, Count, GroupNo, PartitionNo, ProducerNo, Protocol, Run, Small, Tick, Token,
+    Bounds, Clocks, Count, GroupNo, Owner, PartitionNo, ProducerNo, Protocol, Small, Tick, Token,
     WorkerNo, World,
 };
 use gapless_model::store::{
@@ -56,8 +56,8 @@ fn write() -> impl Strategy<Value = Write<Small>> {
     })
 }
 
-fn owner() -> impl Strategy<Value = Run> {
-    (0_u8..2, 0_u8..2).prop_map(|(worker, run)| Run { worker: WorkerNo(worker), run })
+fn owner() -> impl Strategy<Value = Owner> {
+    (0_u8..2, 0_u8..2).prop_map(|(worker, turn)| Owner { worker: WorkerNo(worker), turn })
 }
 
 fn fence() -> impl Strategy<Value = Option<Epoch>> {

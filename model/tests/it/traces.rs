@@ -62,14 +62,14 @@ fn another_format_and_another_version_are_refused() {
     let log = skipped().to_ndjson();
     let other = log.replacen("gapless-decisions", "diary", 1);
     assert!(matches!(replay(&other), Err(ReplayError::Format { .. })));
-    let newer = log.replacen("\"version\":2", "\"version\":3", 1);
-    assert!(matches!(replay(&newer), Err(ReplayError::Version { found: 3 })));
+    let newer = log.replacen("\"version\":3", "\"version\":4", 1);
+    assert!(matches!(replay(&newer), Err(ReplayError::Version { found: 4 })));
     // The bounds of version 1 had other names. What is wrong is the version, not one of its fields.
-    let older = log.replacen("\"version\":2", "\"version\":1", 1);
+    let older = log.replacen("\"version\":3", "\"version\":1", 1);
     let older = older.replacen("\"slow\"", "\"renewals\"", 1);
     let refused = replay(&older).expect_err("another version");
     assert!(matches!(refused, ReplayError::Version { found: 1 }));
-    assert!(refused.to_string().contains("this reads version 2"), "{refused}");
+    assert!(refused.to_string().contains("this reads version 3"), "{refused}");
 }
 
 #[test]

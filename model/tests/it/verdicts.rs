@@ -88,6 +88,49 @@ mod late_requests {
     }
 }
 
+/// A turn owns its lease under a name of its own, and can be dropped at any moment.
+mod turns {
+    use super::*;
+
+    const DROPS: Bounds = Bounds { faults: 2, failures: 1, late: 1, ..CALM };
+
+    #[test]
+    fn under_its_workers_name_a_turn_adopts_the_lease_that_a_dropped_one_then_releases() {
+        let task = mutated(R, DROPS, Mutant::OwnerPerWorker);
+        assert_eq!(assert_breaks(&task, Invariant::L2), 21);
+    }
+
+    #[test]
+    fn a_crash_does_not_show_that_because_the_next_process_has_another_name() {
+        let bounds = Bounds { crashes: 1, failures: 0, ..DROPS };
+        assert_holds(&mutated(R, bounds, Mutant::OwnerPerWorker));
+    }
+
+    #[test]
+    fn of_two_turns_under_one_name_each_takes_the_others_lease_for_its_own() {
+        let task = mutated(R, CALM, Mutant::OwnerShared);
+        assert_eq!(assert_breaks(&task, Invariant::L2), 12);
+        assert_eq!(assert_breaks(&task, Invariant::D2), 16);
+    }
+
+    #[test]
+    fn the_recommended_design_survives_turns_that_are_dropped() {
+        let bounds = Bounds { faults: 4, failures: 2, late: 2, ..DROPS };
+        let report = run(&task(R, bounds));
+        assert_eq!(report.violated(), []);
+        assert_eq!(report.missed_marks, Vec::<&str>::new());
+        let checked = Task::applicable(Clocks::Unbounded);
+        let bounds = Bounds { faults: 3, expiries: 1, ..DROPS };
+        assert_holds(&Task { clocks: Clocks::Unbounded, checked, ..task(R, bounds) });
+    }
+
+    #[test]
+    fn a_dropped_turn_excuses_no_delivery_that_was_finished() {
+        let bounds = Bounds { faults: 1, failures: 1, ..CALM };
+        assert_breaks(&mutated(R, bounds, Mutant::CheckpointForgotten), Invariant::D2);
+    }
+}
+
 /// Expected positions, and two live runs of one producer.
 mod appends {
     use super::*;

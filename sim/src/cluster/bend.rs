@@ -76,6 +76,19 @@ impl Bend for Mutant {
                     *given = swapped.to_string().into();
                 }
             }
+            (Mutant::OwnerPerWorker | Mutant::OwnerShared, "UpdateItem")
+                if has(call, ":owner") && answer["Item"].get("owner").is_some() =>
+            {
+                let own = &call["ExpressionAttributeValues"][":owner"];
+                let worker = |name: &Value| {
+                    let name = name["S"].as_str().unwrap_or_default();
+                    name.rsplit_once('/').map(|(worker, _)| worker.to_owned())
+                };
+                let same = worker(own).is_some() && worker(own) == worker(&answer["Item"]["owner"]);
+                if same || self == Mutant::OwnerShared {
+                    answer["Item"]["owner"] = own.clone();
+                }
+            }
             (Mutant::ForeignVersion, "UpdateItem")
                 if answer["Attributes"].get("owner").is_some() =>
             {

@@ -27,6 +27,8 @@ pub(crate) struct Cluster {
     appended: Vec<AtomicU32>,
     finished: Vec<AtomicBool>,
     stops: Mutex<HashMap<Node, (Stop, Millis)>>,
+    /// What drops each worker's present run.
+    drops: Mutex<HashMap<Node, Stop>>,
     network: OnceLock<NodeHandle>,
     recorder: Mutex<Recorder>,
 }
@@ -44,6 +46,7 @@ impl Cluster {
             appended: counters(),
             finished: (0..nodes).map(|_| AtomicBool::new(false)).collect(),
             stops: Mutex::default(),
+            drops: Mutex::default(),
             network: OnceLock::new(),
             recorder: Mutex::new(Recorder::new(plan, rules)),
             plan: plan.clone(),
@@ -121,6 +124,20 @@ impl Cluster {
         if let Some((stop, away)) = lock(&self.stops).get_mut(&node) {
             stop.request();
             *away = down;
+        }
+    }
+
+    /// Returns what is requested when a worker's run is to be dropped.
+    pub(super) fn register_drop(&self, node: Node) -> Stop {
+        let dropped = Stop::new();
+        lock(&self.drops).insert(node, dropped.clone());
+        dropped
+    }
+
+    /// Drops a worker's run.
+    pub(crate) fn drop_run(&self, node: Node) {
+        if let Some(run) = lock(&self.drops).get(&node) {
+            run.request();
         }
     }
 

@@ -50,9 +50,6 @@ impl Observer for Watcher {
     }
 
     fn on_start(&self, machine: Machine<'_>) {
-        if let Machine::Turn { group, partition, .. } = machine {
-            self.cluster.recorder().judge.deliveries.note_turn(group, partition);
-        }
         if self.is_enabled() {
             self.judge(|machines| machines.judge_start(self.node, self.life, machine));
         }

@@ -1,10 +1,12 @@
 //! Workers: they consume for a group, either standing or invoked by the queue.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use gapless::trigger::{TableStream, Trigger};
-use gapless::{Group, Stream, WorkerError};
+use gapless::{Group, Stream, Summary, WorkerError};
 use gapless_model::Time as _;
 use madsim::time::{sleep, timeout};
 
@@ -73,7 +75,7 @@ impl WorkerLife {
             .concurrency(3)
             .sweep_every(self.plan.sweep.duration())
             .attempts(3, Duration::from_millis(40));
-        self.cluster.recorder().judge.leases.register_owner(worker.owner(), self.node);
+        self.cluster.recorder().judge.leases.register_worker(worker.id(), self.node);
         worker
     }
 
@@ -94,7 +96,7 @@ impl WorkerLife {
                 }
             }
             self.cluster.register_stop(self.node, worker.stopper());
-            match worker.run().await {
+            match self.rerun(|| worker.run()).await {
                 Ok(_) => {
                     self.cluster.recorder().mark("a worker stops as it was asked to");
                     self.note("stops".to_owned());
@@ -122,7 +124,8 @@ impl WorkerLife {
             let worker = worker.trigger(Arc::new(invocation.clone()));
             self.cluster.register_stop(self.node, worker.stopper());
             // An invocation is aborted at its limit, wherever it is.
-            match timeout(limit + Duration::from_millis(200), worker.until_caught_up()).await {
+            let working = self.rerun(|| worker.until_caught_up());
+            match timeout(limit + Duration::from_millis(200), working).await {
                 Err(_) => self.note("is ended at its limit".to_owned()),
                 Ok(Err(error)) => self.recover_from(error).await,
                 Ok(Ok(_)) if worker.stopper().is_requested() => {
@@ -137,6 +140,23 @@ impl WorkerLife {
             let receipts = invocation.take_finished();
             if !receipts.is_empty() {
                 self.queue.call(QueueRequest::Delete { receipts }).await;
+            }
+        }
+    }
+
+    /// Runs a worker to its end. Where the plan says so, the run is dropped wherever it is, and the
+    /// same worker runs again at once.
+    async fn rerun<F: Future<Output = Result<Summary, WorkerError>>>(
+        &self,
+        run: impl Fn() -> F,
+    ) -> Result<Summary, WorkerError> {
+        loop {
+            let dropped = self.cluster.register_drop(self.node);
+            match select(pin!(run()), pin!(dropped.wait())).await {
+                Either::Left((ended, _)) => return ended,
+                Either::Right(_) => {
+                    self.cluster.recorder().mark("a run is dropped, and its worker runs again");
+                }
             }
         }
     }

@@ -33,6 +33,8 @@ pub enum CheckedFault {
     ClockSet,
     /// A handler fails.
     HandlerFailed,
+    /// A turn is dropped.
+    TurnDropped,
     /// A worker is told to stop.
     TimeLimit,
     /// A named producer runs twice at once.
@@ -60,6 +62,7 @@ impl CheckedFault {
             | CheckedFault::Expiry
             | CheckedFault::ClockSet
             | CheckedFault::HandlerFailed
+            | CheckedFault::TurnDropped
             | CheckedFault::TimeLimit
             | CheckedFault::RepeatedTrigger => None,
         }
@@ -78,6 +81,7 @@ impl CheckedFault {
             CheckedFault::Expiry
             | CheckedFault::ClockSet
             | CheckedFault::HandlerFailed
+            | CheckedFault::TurnDropped
             | CheckedFault::TimeLimit
             | CheckedFault::SecondRun
             | CheckedFault::LostTrigger
@@ -91,6 +95,7 @@ impl CheckedFault {
             CheckedFault::Crash => Some("crash"),
             CheckedFault::Expiry => Some("freeze"),
             CheckedFault::ClockSet => Some("set-clock"),
+            CheckedFault::TurnDropped => Some("drop"),
             CheckedFault::TimeLimit => Some("stop"),
             CheckedFault::LostReply
             | CheckedFault::LateRequest

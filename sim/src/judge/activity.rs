@@ -81,7 +81,7 @@ impl Activity {
         let others = self.active.get(&key).into_iter().flatten().map(|(_, active)| active);
         let mut moving = others.filter(|active| {
             let still = self.still.get(&active.node).copied().unwrap_or_default();
-            active.node != delivery.node && still < active.since
+            still < active.since
         });
         let Some(other) = moving.next() else { return Ok(()) };
         let taken = chronicle.taking(&key, delivery.epoch).filter(|deed| deed.at >= other.since);

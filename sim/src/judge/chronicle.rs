@@ -119,6 +119,7 @@ impl Chronicle {
                 (node, Fate::Cut { since: at, until: at.plus(span) })
             }
             Happening::Stop { .. }
+            | Happening::Drop { .. }
             | Happening::SetClock { .. }
             | Happening::Storm { .. }
             | Happening::SlowPartition { .. }

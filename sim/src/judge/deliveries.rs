@@ -1,12 +1,12 @@
 //! D1, D2 and D3: nothing is delivered that was not appended; positions are delivered in
-//! order, and again only after a crash, a failed handler or a lost lease; nothing is skipped.
+//! order, and again only under another epoch; nothing is skipped.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use gapless::{Group, Live};
 use gapless_model::explanation::capital;
 use gapless_model::store::Lease;
-use gapless_model::{Epoch, Invariant, PartitionId, Seq};
+use gapless_model::{Epoch, Invariant, Seq};
 
 use super::chronicle::Chronicle;
 use super::evidence::{AppliedCall, LeaseKey, ObservedDelivery, SlotKey};
@@ -46,22 +46,19 @@ impl Sight<'_> {
 struct Track {
     /// The last slot that a handler was given under the current epoch.
     begun: Seq,
-    /// The last slot that any handler has finished.
-    finished: Seq,
+    /// The last slot that a handler has finished, and the epoch under which it did.
+    finished: (Epoch, Seq),
     /// The epoch of the last delivery.
     epoch: Epoch,
     /// The checkpoint in the table.
     checkpoint: Seq,
-    /// Whether a turn has begun since the last delivery: its worker may have given up the lease
-    /// by its own clock and found later that it still held it.
-    turned: bool,
-    /// The epoch of the last release, and its checkpoint.
+    /// The epoch of the last release, and the last slot that was finished by then.
     released: Option<(Epoch, Seq)>,
 }
 
 impl Track {
-    /// D2: a slot is delivered again only under a new epoch or in a new turn, and not after a
-    /// release that had finished it.
+    /// D2: a slot is delivered again only under a new epoch, and not after a release that had
+    /// finished it.
     fn judge_redelivery(
         &mut self,
         delivery: &ObservedDelivery,
@@ -69,14 +66,14 @@ impl Track {
         sight: Sight<'_>,
     ) -> Judgement {
         let ObservedDelivery { epoch, attempt, partition, .. } = delivery;
-        if *epoch > self.epoch || std::mem::take(&mut self.turned) {
+        if *epoch > self.epoch {
             if let Some((released, finished)) = self.released
                 && released == self.epoch
                 && first <= finished
             {
                 let sentence = format!(
                     "{}, although {} had finished that slot: its lease was released under epoch \
-                     {released} with the checkpoint at slot {finished}.",
+                     {released} after slot {finished} was finished.",
                     sight.given(delivery, first),
                     delivery.group,
                 );
@@ -86,7 +83,7 @@ impl Track {
         } else if *attempt == 1 && first <= self.begun {
             let sentence = format!(
                 "{}, although its handler had been given everything up to slot {} under the same \
-                 epoch in the same turn.",
+                 epoch.",
                 sight.given(delivery, first),
                 self.begun
             );
@@ -136,12 +133,6 @@ impl Deliveries {
         self.delivered.get(group).is_some_and(|seen| seen.contains(event))
     }
 
-    /// Notes that a worker begins a turn.
-    pub(crate) fn note_turn(&mut self, group: &Group, partition: &PartitionId) {
-        let track = self.tracks.entry((group.clone(), partition.clone())).or_default();
-        track.turned = true;
-    }
-
     /// Judges a delivery that a handler begins.
     pub(crate) fn judge_start(
         &mut self,
@@ -173,7 +164,7 @@ impl Deliveries {
         seen.extend(delivery.events.iter().map(|(_, event)| event.clone()));
         let key = (delivery.group.clone(), delivery.partition.clone());
         let track = self.tracks.entry(key).or_default();
-        track.finished = track.finished.max(delivery.upto);
+        track.finished = track.finished.max((delivery.epoch, delivery.upto));
     }
 
     /// Judges a change of a lease. D3: everything at or below its checkpoint was delivered.
@@ -204,7 +195,10 @@ impl Deliveries {
         if before.is_some_and(|before| before.active && before.epoch == lease.epoch)
             && !lease.active
         {
-            track.released = Some((lease.epoch, lease.checkpoint));
+            // A turn releases what it has finished, whatever the checkpoint says.
+            let (under, upto) = track.finished;
+            let finished = if under == lease.epoch { upto } else { Seq::ZERO };
+            track.released = Some((lease.epoch, lease.checkpoint.max(finished)));
         }
         Ok(())
     }

@@ -1,9 +1,9 @@
-//! L1 and L3: an epoch has one owner, and epochs only grow; a checkpoint moves only forward,
+//! L1 and L3: an epoch has one owner and one turn, and epochs only grow; a checkpoint moves only forward,
 //! and only by the current epoch.
 
 use std::collections::{BTreeMap, HashMap};
 
-use gapless::{Live, Owner};
+use gapless::{Live, Owner, WorkerId};
 use gapless_model::store::{Lease, Request, Spoken as _};
 use gapless_model::{Epoch, Invariant};
 use serde_json::Value;
@@ -20,13 +20,17 @@ use crate::plan::Node;
 pub(crate) struct Leases {
     leases: BTreeMap<LeaseKey, Lease<Live>>,
     owners: HashMap<(LeaseKey, Epoch), Owner>,
-    nodes: HashMap<Owner, Node>,
+    nodes: HashMap<WorkerId, Node>,
 }
 
 impl Leases {
-    /// Notes the node that acts under an owner's name.
-    pub(crate) fn register_owner(&mut self, owner: &Owner, node: Node) {
-        self.nodes.insert(owner.clone(), node);
+    /// Notes the node of a worker, whose turns own leases.
+    pub(crate) fn register_worker(&mut self, worker: &WorkerId, node: Node) {
+        self.nodes.insert(worker.clone(), node);
+    }
+
+    fn node_of(&self, owner: &Owner) -> Option<Node> {
+        self.nodes.get(&owner.worker()?).copied()
     }
 
     pub(crate) fn current(&self, key: &LeaseKey) -> Option<&Lease<Live>> {
@@ -39,15 +43,15 @@ impl Leases {
 
     /// The node that acts under an owner's name, in words.
     pub(super) fn owner_name(&self, owner: &Owner, chronicle: &Chronicle) -> String {
-        self.nodes
-            .get(owner)
-            .map_or_else(|| Live::owner(owner), |node| chronicle.name(*node).to_owned())
+        self.node_of(owner)
+            .map_or_else(|| Live::owner(owner), |node| chronicle.name(node).to_owned())
     }
 
-    /// A text in which owners are called by the names of their nodes.
+    /// A text in which owners are called by the names of their nodes, as in "worker 2's turn 7".
     pub(super) fn with_names(&self, text: String, chronicle: &Chronicle) -> String {
-        self.nodes.iter().fold(text, |text, (owner, node)| {
-            text.replace(&Live::owner(owner), chronicle.name(*node))
+        self.nodes.iter().fold(text, |text, (worker, node)| {
+            let short = Live::owner(&Owner::from(format!("{worker}/")));
+            text.replace(&short, &format!("{}'s turn ", chronicle.name(*node)))
         })
     }
 
@@ -117,7 +121,7 @@ impl Leases {
         let (group, partition) = key;
         let (one, other) =
             (self.owner_name(first, chronicle), self.owner_name(&lease.owner, chronicle));
-        let other = if one == other { format!("another run of {one}") } else { other };
+        let other = if one == other { format!("another turn of {one}") } else { other };
         let since = chronicle
             .taking(key, lease.epoch)
             .map_or(String::new(), |deed| format!(" at {}", seconds(deed.at)));
@@ -145,7 +149,7 @@ impl Leases {
         let by_owner = match fence {
             Some(epoch) => epoch == old.epoch,
             // Without a fence the sender decides.
-            None => self.nodes.get(&old.owner) == Some(&applied.node),
+            None => self.node_of(&old.owner) == Some(applied.node),
         };
         if by_owner {
             return Ok(());

@@ -18,13 +18,18 @@ use crate::plan::Node;
 /// An append's token, and the life of the node that began it.
 type AppendKey = (Token, u32);
 
-type TurnKey = (Owner, Group, PartitionId);
+/// The copy of a turn, and what the turn is for.
+struct TurnCopy {
+    group: Group,
+    partition: PartitionId,
+    machine: Consume<Live>,
+}
 
 /// The copies of all machines at work.
 pub(crate) struct Machines {
     rules: Rules<Live>,
     appends: HashMap<(Node, AppendKey), Append<Live>>,
-    turns: HashMap<TurnKey, Consume<Live>>,
+    turns: HashMap<Owner, TurnCopy>,
     /// The store's replies to each node's requests.
     replies: HashMap<Node, HashMap<Request<Live>, Vec<Reply<Live>>>>,
     marks: BTreeSet<&'static str>,
@@ -112,9 +117,12 @@ impl Machines {
                 }
             }
             Machine::Turn { owner, group, partition, machine: now } => {
-                let key = (owner.clone(), group.clone(), partition.clone());
-                self.turns.insert(key, now.clone());
-                Ok(())
+                let (group, partition) = (group.clone(), partition.clone());
+                let copy = TurnCopy { group, partition, machine: now.clone() };
+                match self.turns.insert(owner.clone(), copy) {
+                    Some(_) => doubt(format!("began a second turn under the name {owner}")),
+                    None => Ok(()),
+                }
             }
             other => doubt(format!("runs a machine that has no copy: {other:?}")),
         }
@@ -132,9 +140,8 @@ impl Machines {
             Machine::Append { token, machine: now } => {
                 self.judge_append_news(node, (token.clone(), life), now, news)
             }
-            Machine::Turn { owner, group, partition, machine: now } => {
-                let key = (owner.clone(), group.clone(), partition.clone());
-                self.judge_turn_news(node, &key, now, news)
+            Machine::Turn { owner, machine: now, .. } => {
+                self.judge_turn_news(node, owner, now, news)
             }
             other => doubt(format!("runs a machine that has no copy: {other:?}")),
         }
@@ -179,15 +186,16 @@ impl Machines {
     fn judge_turn_news(
         &mut self,
         node: Node,
-        key: &TurnKey,
+        owner: &Owner,
         now: &Consume<Live>,
         news: Told<'_>,
     ) -> Doubt {
-        let (group, on) = (&key.1, words::partition_name(&key.2));
-        let whose = format!("its turn for {group} on {on}");
-        let Some(copy) = self.turns.get_mut(key) else {
-            return doubt(format!("told {whose} something before it began"));
+        let Some(turn) = self.turns.get_mut(owner) else {
+            return doubt(format!("told the turn {owner} something before it began"));
         };
+        let on = words::partition_name(&turn.partition);
+        let whose = format!("its turn for {} on {on}", turn.group);
+        let copy = &mut turn.machine;
         if copy != now {
             return doubt(format!("has {whose} in another state than its replies lead to"));
         }
@@ -235,9 +243,8 @@ impl Machines {
                 )),
             };
         }
-        let owner = Owner::from(who);
-        let of_partition = |turn: &TurnKey| turn.0 == owner && turn.2 == *request.partition();
-        let Some((_, copy)) = self.turns.iter().find(|(turn, _)| of_partition(turn)) else {
+        let turn = self.turns.get(&Owner::from(who));
+        let Some(turn) = turn.filter(|turn| turn.partition == *request.partition()) else {
             // A claim or an audit has no copy.
             return match request.group() {
                 None => Ok(()),
@@ -246,7 +253,7 @@ impl Machines {
                 }
             };
         };
-        match copy.wants(&self.rules).store {
+        match turn.machine.wants(&self.rules).store {
             Some(wanted) if wanted == *request => Ok(()),
             wanted => {
                 let wants = wanted.map_or_else(

@@ -32,7 +32,7 @@ pub(crate) fn explain(judge: &Judge, at: Millis, finding: Finding) -> Explanatio
         end.extend(tables(judge, at, partition, slots, places.len() > 1));
     }
     end.extend(judge.chronicle.processes().map(|(node, _)| process(judge, at, node)));
-    // Requests and replies call a worker by its run.
+    // Requests and replies call a turn by its name.
     let named = |text: String| judge.leases.with_names(text, &judge.chronicle);
     Explanation {
         sentence: named(capital(&finding.sentence)),

@@ -153,9 +153,10 @@ impl Profile {
                 Happening::SlowPartition { partition: dice.below(4) as u8, by, span }
             }
             7 => Happening::RestartEngine { down: span(1_500) },
-            _ => Happening::Operate {
+            8 => Happening::Operate {
                 act: *dice.pick(&[OperatorAction::Audit, OperatorAction::Create]),
             },
+            _ => Happening::Drop { node: worker },
         }
     }
 }

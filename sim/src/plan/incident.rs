@@ -64,6 +64,12 @@ pub enum Happening {
         /// How long until it is started again.
         down: Millis,
     },
+    /// A worker's run is dropped in the middle of its turns, and the same worker runs again at once.
+    Drop {
+        /// The node.
+        #[serde(rename = "process")]
+        node: Node,
+    },
     /// A node's link is cut.
     Cut {
         /// The node.
@@ -109,7 +115,7 @@ pub enum Happening {
 }
 
 /// The names of the kinds of [`Happening`], in the order of [`Happening::kind`].
-pub const HAPPENINGS: [&str; 9] = [
+pub const HAPPENINGS: [&str; 10] = [
     "crash",
     "freeze",
     "stop",
@@ -119,6 +125,7 @@ pub const HAPPENINGS: [&str; 9] = [
     "slow-partition",
     "restart-engine",
     "operate",
+    "drop",
 ];
 
 impl Happening {
@@ -135,6 +142,7 @@ impl Happening {
             Happening::SlowPartition { .. } => 6,
             Happening::RestartEngine { .. } => 7,
             Happening::Operate { .. } => 8,
+            Happening::Drop { .. } => 9,
         }
     }
 
@@ -151,6 +159,7 @@ impl Happening {
             Happening::Crash { node, down } => Happening::Crash { node: moved(node), down },
             Happening::Freeze { node, span } => Happening::Freeze { node: moved(node), span },
             Happening::Stop { node, down } => Happening::Stop { node: moved(node), down },
+            Happening::Drop { node } => Happening::Drop { node: moved(node) },
             Happening::Cut { node, direction, span } => {
                 Happening::Cut { node: moved(node), direction, span }
             }
@@ -171,6 +180,7 @@ impl Happening {
             Happening::Crash { node, .. }
             | Happening::Freeze { node, .. }
             | Happening::Stop { node, .. }
+            | Happening::Drop { node }
             | Happening::Cut { node, .. }
             | Happening::SetClock { node, .. } => Some(node),
             Happening::Storm { .. }

@@ -25,7 +25,7 @@ pub use profile::{NoProfile, Profile};
 pub use units::{Millis, Node};
 
 /// The version of the plan format.
-pub const PLAN_VERSION: u32 = 2;
+pub const PLAN_VERSION: u32 = 3;
 
 /// The prefix of the stream's tables.
 pub(crate) const PREFIX: &str = "s-";

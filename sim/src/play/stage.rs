@@ -189,6 +189,7 @@ impl Stage {
             Happening::Crash { node, down } => self.crash(node, down),
             Happening::Freeze { node, span } => self.freeze(node, span),
             Happening::Stop { node, down } => cluster.ask_to_stop(node, down),
+            Happening::Drop { node } => cluster.drop_run(node),
             Happening::Cut { node, direction, span } => self.cut(node, direction, span),
             Happening::SetClock { node, offset } => cluster.set_clock(node, offset),
             Happening::Storm { span } => cluster.injector.begin_storm(now().plus(span)),
@@ -225,6 +226,7 @@ impl Stage {
             Happening::Cut { node, .. } => self.id_of(node).is_some(),
             Happening::RestartEngine { .. } => !self.engine_down,
             Happening::Stop { .. }
+            | Happening::Drop { .. }
             | Happening::SetClock { .. }
             | Happening::Storm { .. }
             | Happening::SlowPartition { .. }

@@ -12,7 +12,7 @@ use gapless_sim::{Breach, Campaign, FailedSeed, Profile};
 
 /// Runs that break something, judged by everything or by the invariants alone.
 fn failures(mutant: Mutant, invariants_only: bool) -> Vec<FailedSeed> {
-    let mut campaign = Campaign::new(Design::RECOMMENDED, Profile::Swarm, 60);
+    let mut campaign = Campaign::new(Design::RECOMMENDED, Profile::Swarm, 80);
     (campaign.mutant, campaign.invariants_only) = (Some(mutant), invariants_only);
     campaign.keep_going = true;
     campaign.run(&|_| true).failures

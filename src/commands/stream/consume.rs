@@ -105,7 +105,7 @@ async fn consume<H: Handler>(
             // After a failed delivery a lease is left to end by itself, so that the next worker
             // does not fail on the same events at once. Here the output failed, not the events.
             let group = Group::from(args.group.as_str());
-            stream.release_leases(&group, worker.owner()).await.map_err(|error| {
+            stream.release_leases(&group, worker.id()).await.map_err(|error| {
                 let help = "they end by themselves in time";
                 use_failure("the leases cannot be released", &error, help)
             })?;

@@ -5,7 +5,7 @@ use ahash::AHashMap;
 use super::super::action::Action;
 use super::super::small::WorkerNo;
 use super::super::steps::expiries;
-use super::super::world::{Broken, Fault, Work};
+use super::super::world::{Broken, Fault, Turn, Work};
 use super::moves::Memory;
 use super::space::{Numbers, Part, Space};
 
@@ -73,6 +73,10 @@ pub(super) struct AtWork {
     pub(super) seat: Option<usize>,
     /// Whether it has sent no request yet.
     pub(super) fresh: bool,
+    /// By how many ticks its clock is ahead.
+    pub(super) ahead: u8,
+    /// Whether it waits for a reply.
+    pub(super) waits: bool,
     /// Whether it acts as the owner of its lease (L2).
     pub(super) acts: bool,
     /// Whether the next tick ends its lease.
@@ -124,6 +128,8 @@ impl Cache {
             let place = world.workers[worker].turn.as_ref().map(|turn| {
                 (world.seat_index(turn.group, turn.partition), turn.fresh && turn.flight.is_none())
             });
+            let waits = |turn: &Turn| turn.flight.is_some();
+            let waits = world.workers[worker].turn.as_ref().is_some_and(waits);
             let expires = expiries(&world) > 0;
             let acts = space.protocol.acts(&world, WorkerNo(worker as u8)).is_some();
             // A tick changes a worker by itself; what its lease's seat says does not matter.
@@ -131,6 +137,8 @@ impl Cache {
             AtWork {
                 seat: place.map(|(place, _)| place),
                 fresh: place.is_some_and(|(_, fresh)| fresh),
+                ahead: world.workers[worker].ahead,
+                waits,
                 acts,
                 expires,
                 aged: space.worker_number(&aged.workers[worker]),

@@ -34,9 +34,17 @@ pub(super) struct Move {
     /// The number of the request that stays under way, as a network of its own.
     pub(super) late: Option<u32>,
     pub(super) broken: Broken,
-    /// Whether it changes how other components of the world are brought into normal form: the
-    /// lease's epoch, beat or wake counter grew, or a run of a worker ended.
-    pub(super) stirs: bool,
+    /// How it changes how other components of the world are brought into normal form.
+    pub(super) stirs: Stirs,
+}
+
+/// How a step changes how other components of the world are brought into normal form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stirs {
+    /// The lease's epoch, beat or wake counter grew.
+    pub(super) counters: bool,
+    /// A turn's name was used up, which a request or a reply under way may carry.
+    pub(super) names: bool,
 }
 
 /// What is asked of the memory: whose step, and the components that it depends on.
@@ -148,7 +156,7 @@ fn moves(
     let mut moves = Vec::new();
     for action in listed(Steps::All) {
         let Some(raw) = protocol.raw_step(world, action) else { continue };
-        let stirs = stirs(world, &raw, action);
+        let stirs = stirs(world, &raw);
         let next = protocol.normal_but_network(&raw);
         let place = group.map(|group| world.seat_index(group, partition));
         let triggers = next.triggers.iter().zip(&world.triggers).enumerate();
@@ -175,13 +183,13 @@ fn moves(
     moves
 }
 
-/// Whether a step changes how other components are brought into normal form.
-fn stirs(world: &World, raw: &World, action: Action) -> bool {
+/// How a step changes how other components are brought into normal form.
+fn stirs(world: &World, raw: &World) -> Stirs {
     let counters = |world: &World| {
         let lease =
             |seat: &Seat| seat.lease.as_ref().map(|lease| (lease.epoch, lease.beat, lease.wake));
         world.seats.iter().map(lease).collect::<Vec<_>>()
     };
-    let dies = matches!(action, Action::Crash { process: Process::Worker(_), .. });
-    dies || counters(world) != counters(raw)
+    let ended = |world: &World| world.workers.iter().map(|worker| worker.names).collect::<Vec<_>>();
+    Stirs { counters: counters(world) != counters(raw), names: ended(world) != ended(raw) }
 }

@@ -6,7 +6,7 @@ use super::super::small::{ProducerNo, WorkerNo};
 use super::super::steps::Steps;
 use super::super::world::{Broken, Fault, Left};
 use super::cache::{AtWork, Cache, Standing};
-use super::moves::Move;
+use super::moves::{Move, Stirs};
 use super::space::{Numbers, Part, Space};
 use super::visited::Key;
 use crate::design::Trigger;
@@ -128,10 +128,10 @@ impl Here<'_, '_> {
         if !self.scope.reduced {
             return None;
         }
-        for worker in 0..self.space.workers {
-            if self.at_work(worker, cache).fresh {
-                return Some(Process::Worker(WorkerNo(worker as u8)));
-            }
+        let workers = (0..self.space.workers).map(|worker| (worker, self.at_work(worker, cache)));
+        let fresh = workers.filter(|(_, at_work)| at_work.fresh);
+        if let Some((worker, _)) = fresh.min_by_key(|(_, at_work)| at_work.ahead) {
+            return Some(Process::Worker(WorkerNo(worker as u8)));
         }
         let claims =
             (0..self.space.producers).any(|producer| self.standing(producer, cache).claims);
@@ -185,7 +185,7 @@ impl Here<'_, '_> {
                 }
                 let mut numbers = self.numbers;
                 numbers.0[0][partition] = step.log;
-                if !step.stirs || self.is_apart(worker, place, step, cache) {
+                if self.is_apart(worker, place, step.stirs, cache) {
                     numbers.0[1][place] = step.seat;
                     numbers.0[1][space.seats + worker.index()] = step.own;
                 } else if self.quiet && step.late.is_none() {
@@ -200,14 +200,19 @@ impl Here<'_, '_> {
         }
     }
 
-    /// Whether nothing else in the state is brought into another normal form by a worker's move:
-    /// no other worker is at work in the seat, no request is under way, and a run that ends can own
-    /// no other lease.
-    fn is_apart(&self, worker: WorkerNo, place: usize, step: &Move, cache: &mut Cache) -> bool {
-        let dies = matches!(step.action, Action::Crash { .. });
-        let alone = |other| self.at_work(other, cache).seat != Some(place);
-        let alone = (0..self.space.workers).filter(|&other| other != worker.index()).all(alone);
-        self.quiet && alone && (!dies || self.space.seats == 1)
+    /// Whether nothing else in the state is brought into another normal form by a worker's move: no
+    /// request is under way, and no other worker is at work in the seat. Of those, the name of a
+    /// turn that ended concerns only one that waits for a reply; other seats never name it, unless
+    /// turns share names.
+    fn is_apart(&self, worker: WorkerNo, place: usize, stirs: Stirs, cache: &mut Cache) -> bool {
+        let concerns = |other| {
+            let AtWork { seat, waits, .. } = self.at_work(other, cache);
+            seat == Some(place) && (stirs.counters || stirs.names && waits)
+        };
+        let mut others = (0..self.space.workers).filter(|&other| other != worker.index());
+        let still = !stirs.counters && !stirs.names;
+        let elsewhere = stirs.names && self.space.protocol.mutant.is_some() && self.space.seats > 1;
+        still || self.quiet && !elsewhere && !others.any(concerns)
     }
 
     /// The seats and workers after a step that changes how they all are brought into normal form.

@@ -151,6 +151,7 @@ fn turn_ended(path: &Path, worker: WorkerNo, step: usize, position: Position) ->
     match (deed.action, &deed.request) {
         (Action::Crash { .. }, _) => format!("worker {worker} crashed at step {step}"),
         (Action::Fail { .. }, _) => format!("worker {worker}'s handler failed at step {step}"),
+        (Action::Drop { .. }, _) => format!("worker {worker}'s turn was dropped at step {step}"),
         (Action::Clock { .. }, _) => format!(
             "worker {worker} saw at step {step} that its lease had ended, and dropped its trigger"
         ),

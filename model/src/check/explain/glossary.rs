@@ -15,15 +15,20 @@ const TERMS: &[Term] = &[
     Term { word: "A1", signs: &["A1"], meaning: "the first event of producer A" },
     Term {
         word: "A1'",
-        signs: &["A1' ", "A1',", "B1' ", "B1',", "worker 1' ", "worker 2' "],
-        meaning: "the same input after a crash of producer A, appended anew as another event; \
-                  worker 1' is worker 1 after a crash",
+        signs: &["A1' ", "A1',", "B1' ", "B1',"],
+        meaning: "the same input after a crash of producer A, appended anew as another event",
     },
     Term {
         word: "second run",
         signs: &["second run", "producer A' ", "producer B' ", "producer C' ", "producer D' "],
         meaning: "another process under the name of producer A, started while the first is alive; \
                   in the steps it is producer A'",
+    },
+    Term {
+        word: "turn 2",
+        signs: &["'s turn "],
+        meaning: "the worker's second turn: each turn owns its lease under a name of its own, so that \
+                  it takes no other's for its own",
     },
     Term { word: "p1", signs: &[" p1", " p2", " p3"], meaning: "the first partition" },
     Term {

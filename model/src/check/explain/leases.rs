@@ -2,7 +2,7 @@
 
 use super::super::action::Process;
 use super::super::bounds::Clocks;
-use super::super::small::{Run, WorkerNo};
+use super::super::small::{Owner, WorkerNo};
 use super::names::name;
 use super::path::Path;
 use super::phrase::ticks;
@@ -31,17 +31,20 @@ pub(super) fn shared_epoch(path: &Path) -> Option<String> {
         let (was, is) = (holder(path.before(taken), place), holder(path.after(taken), place));
         taken < step && was != is && is == Some((before.epoch, before.owner))
     })?;
+    let other = match path.deed(taken).who == path.deed(step).who {
+        true => format!("another turn of {}", taker(path, step, taken)),
+        false => taker(path, step, taken),
+    };
     Some(format!(
         "epoch {} of {lease} has two owners, so that it cannot tell their requests apart: {} took \
-         the lease under it at step {taken}, and {} took it at step {step}.",
+         the lease under it at step {taken}, and {other} took it at step {step}.",
         after.epoch,
         path.subject(taken),
-        taker(path, step, taken),
     ))
 }
 
 /// A lease's epoch and owner.
-fn holder(scene: &Scene, place: Place) -> Option<(Epoch, Run)> {
+fn holder(scene: &Scene, place: Place) -> Option<(Epoch, Owner)> {
     scene.lease(place).map(|lease| (lease.epoch, lease.owner))
 }
 
@@ -82,14 +85,19 @@ pub(super) fn two_at_work(path: &Path) -> Option<String> {
     let (old, new) = (epoch(one)?, epoch(other)?);
     let mut since = lost(path, place, one, first, second);
     let (taker, ahead) = (taker(path, second, first), ahead(path, place, other, second));
-    since.push(format!("{taker}{ahead} took it at step {second} (epoch {new})"));
+    let own = |worker, step| match is_anothers(path, place, worker, step) {
+        true => " for its own",
+        false => "",
+    };
+    let (kept, taken) = (own(one, first), own(other, second));
+    since.push(format!("{taker}{ahead} took it{taken} at step {second} (epoch {new})"));
     let on = match path.of_partition(place.partition).as_str() {
         "" => " on the same partition".to_owned(),
         _ => String::new(),
     };
     Some(format!(
-        "workers {one} and {other} are at work for {}{on} at once: worker {one} took the lease at \
-         step {first} (epoch {old}) and still acts on it, although {}.",
+        "workers {one} and {other} are at work for {}{on} at once: worker {one} took the lease{kept} \
+         at step {first} (epoch {old}) and still acts on it, although {}.",
         path.group_name(place),
         listed(&since)
     ))
@@ -105,6 +113,20 @@ fn took(path: &Path, worker: WorkerNo) -> Option<usize> {
         epoch(path.after(step)).is_some() && epoch(path.before(step)) != epoch(path.after(step))
     });
     learned.map(|step| path.landed(step))
+}
+
+/// Whether a worker took for its own at a step what another turn had taken: the table shows the
+/// same lease as before, and none of the turn's own requests made it so.
+fn is_anothers(path: &Path, place: Place, worker: WorkerNo, step: usize) -> bool {
+    let stays = holder(path.before(step), place) == holder(path.after(step), place);
+    let made = path.last(|path, made| {
+        made < step && holder(path.before(made), place) != holder(path.after(made), place)
+    });
+    let own = made.is_some_and(|made| {
+        let began = path.began(worker, step);
+        path.deed(made).who == Some(Process::Worker(worker)) && began.is_some_and(|b| b < made)
+    });
+    stays && !own
 }
 
 /// How far a worker's clock was ahead when it took a lease that had not ended, if it was.
@@ -126,7 +148,14 @@ fn lost(path: &Path, place: Place, worker: WorkerNo, from: usize, to: usize) -> 
     };
     let deed = path.deed(ended);
     let own = deed.who == Some(Process::Worker(worker));
+    let began = path.began(worker, to);
+    let sent = deed.sent.filter(|sent| began.is_some_and(|began| *sent < began));
     vec![match (deed.applied(), own) {
+        (Some(Request::Release { .. }), true) if let Some(sent) = sent => {
+            format!(
+                "the release that its last turn had sent at step {sent} was applied at step {ended}"
+            )
+        }
         (Some(Request::Release { .. }), true) => {
             format!("its own release was applied at step {ended} (it heard no reply)")
         }

@@ -76,7 +76,9 @@ impl Path {
             | Action::LoseReply { process }
             | Action::Delay { process }
             | Action::Crash { process, applied: true } => wanted(protocol, before, process),
-            Action::StaleRead { worker, .. } | Action::Depart { worker } => {
+            Action::StaleRead { worker, .. }
+            | Action::Depart { worker }
+            | Action::Drop { worker, applied: true } => {
                 wanted(protocol, before, Process::Worker(worker))
             }
             Action::Arrive { copy } => {
@@ -91,6 +93,7 @@ impl Path {
             | Action::Take { .. }
             | Action::Deliver { .. }
             | Action::Fail { .. }
+            | Action::Drop { applied: false, .. }
             | Action::Clock { .. }
             | Action::Stop { .. }
             | Action::Tick
@@ -324,6 +327,7 @@ pub(super) fn process(action: Action) -> Option<Process> {
         | Action::Take { worker, .. }
         | Action::Deliver { worker }
         | Action::Fail { worker, .. }
+        | Action::Drop { worker, .. }
         | Action::Clock { worker }
         | Action::SetClock { worker, .. }
         | Action::Stop { worker } => Some(Process::Worker(worker)),

@@ -1,12 +1,12 @@
 //! One state of a path, and questions about it.
 
-use super::super::small::{PartitionNo, Run, Small, Tick, WorkerNo};
+use super::super::small::{PartitionNo, Small, Tick, WorkerNo};
 use super::super::world::{Seat, Turn, World};
 use super::place::{Place, Position};
 use crate::invariant::Invariant;
 use crate::store::{Lease, Slot, Spoken};
 
-/// One state of a path, as it is: with real epochs, runs and times.
+/// One state of a path, as it is: with real epochs, turns and times.
 #[derive(Clone)]
 pub(in crate::check) struct Scene(World);
 
@@ -109,10 +109,6 @@ impl Scene {
         let workers = (0..self.0.workers.len() as u8).map(WorkerNo);
         let turns = workers.filter_map(|worker| Some((worker, self.turn(worker)?)));
         turns.filter(move |(_, turn)| Place::of_turn(turn) == place)
-    }
-
-    pub(super) fn owner(&self, worker: WorkerNo) -> Run {
-        self.0.owner(worker)
     }
 
     /// By how many ticks a worker's clock is ahead.

@@ -137,10 +137,10 @@ fn working(path: &Path, process: Process, work: &Work) -> Option<String> {
 /// What a worker is doing.
 fn turning(path: &Path, scene: &Scene, worker: WorkerNo) -> String {
     let crashed = path.crashed(Process::Worker(worker));
-    match (scene.turn(worker), scene.owner(worker).run, crashed) {
-        (Some(turn), _, _) => consuming(path, scene, worker, turn),
-        (None, 1.., Some(step)) => format!("idle again after its crash at step {step}"),
-        (None, _, _) => "idle".to_owned(),
+    match (scene.turn(worker), crashed) {
+        (Some(turn), _) => consuming(path, scene, worker, turn),
+        (None, Some(step)) => format!("idle again after its crash at step {step}"),
+        (None, None) => "idle".to_owned(),
     }
 }
 
@@ -149,7 +149,7 @@ fn consuming(path: &Path, scene: &Scene, worker: WorkerNo, turn: &Turn) -> Strin
     let group = path.short_name(place);
     let holds = turn.machine.holds_lease();
     let current = scene.lease(place).is_some_and(|lease| {
-        lease.active && lease.owner == scene.owner(worker) && lease.epoch == epoch
+        lease.active && lease.owner == *turn.machine.owner() && lease.epoch == epoch
     });
     let standing = match (holds, current) {
         (true, true) => format!("at work for {group} under epoch {epoch}"),

@@ -34,8 +34,9 @@ pub(super) fn endings(path: &Path, step: usize) -> String {
 fn owner(path: &Path, step: usize, place: Place) -> Option<WorkerNo> {
     let before = path.before(step);
     let lease = before.lease(place)?;
-    let turns = before.turns(place).filter(|(_, turn)| turn.machine.holds_lease());
-    turns.map(|(worker, _)| worker).find(|worker| before.owner(*worker) == lease.owner)
+    let mut turns = before.turns(place).filter(|(_, turn)| turn.machine.holds_lease());
+    let owner = turns.find(|(_, turn)| *turn.machine.owner() == lease.owner);
+    owner.map(|(worker, _)| worker)
 }
 
 /// What an owner makes of the end of its lease.

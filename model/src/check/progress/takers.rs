@@ -38,6 +38,7 @@ pub(in crate::check) fn takers(world: &World, action: Action) -> Takers {
         | Action::Restart { .. }
         | Action::Twin { .. }
         | Action::Fail { .. }
+        | Action::Drop { .. }
         | Action::Stop { .. }
         | Action::SetClock { .. }
         | Action::LoseTrigger { .. }

@@ -38,7 +38,7 @@ faults! {
     Expiry = expiries,
     /// A clock is set.
     ClockStep = clock_steps,
-    /// A handler fails.
+    /// A handler fails, or a turn is dropped at any other moment.
     Failure = failures,
     /// A worker runs out of time.
     Handover = handovers,

@@ -26,7 +26,7 @@ pub(super) use seat::Seat;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
-use super::small::{GroupNo, PartitionNo, ProducerNo, Run, Small, Tick, Token, WorkerNo};
+use super::small::{GroupNo, Owner, PartitionNo, ProducerNo, Small, Tick, Token, WorkerNo};
 use crate::ids::Seq;
 use crate::invariant::Invariant;
 use crate::store::{Lease, Slot};
@@ -131,9 +131,15 @@ impl World {
         self.seat(group, partition).lease.as_ref()
     }
 
-    /// The run that a worker is now.
-    pub(super) fn owner(&self, worker: WorkerNo) -> Run {
-        Run { worker, run: self.workers[worker.index()].run }
+    /// The name by which a worker's turn owns its lease: the one under way, or the next.
+    pub(super) fn owner(&self, worker: WorkerNo) -> Owner {
+        Owner { worker, turn: self.workers[worker.index()].names }
+    }
+
+    /// Notes that no other turn of a worker goes by its present name.
+    pub(super) fn end_name(&mut self, worker: WorkerNo) {
+        let names = &mut self.workers[worker.index()].names;
+        *names = names.wrapping_add(1);
     }
 
     /// What a worker's clock shows.

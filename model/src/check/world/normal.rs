@@ -7,10 +7,12 @@
 //!   tell it from an earlier one counts as that early;
 //! - **epochs, beats and wake counters** are counted from those of the lease that they are compared
 //!   with. Epochs only grow until L1 is violated, and no state is followed further after that;
-//! - **runs** of workers that have ended are one;
+//! - **turns** that have ended are one. A lease's owner is a turn, and only that turn compares the
+//!   name with its own, so it makes no difference which of those that ended a lease names. One that
+//!   has ended names no lease but by a late request, which may as well arrive before the end;
 //! - **the order** of the requests under way means nothing.
 
-use super::super::small::{Run, Small, Tick};
+use super::super::small::{Owner, Small, Tick};
 use super::{Flight, Late, Turn, World};
 use crate::ids::Epoch;
 use crate::store::{Free, Guard, Lease, Reply, Request};
@@ -30,7 +32,7 @@ pub(in crate::check) struct Norm {
     pub(in crate::check) pauses: bool,
 }
 
-/// What the times, epochs and runs of one seat are counted from.
+/// What the times, epochs and owners of one seat are counted from.
 struct Frame<'a> {
     norm: Norm,
     now: Tick,
@@ -39,14 +41,15 @@ struct Frame<'a> {
     lease: Option<(Epoch, u64, u64)>,
     /// The end of the lease, counted from now, if it is held.
     ends: Option<i16>,
-    runs: &'a [u8],
+    /// For each worker, how many names of its turns were used up.
+    names: &'a [u8],
 }
 
 impl World {
     /// Brings the state into its normal form.
     pub(in crate::check) fn normalise(&mut self, norm: Norm) {
         let now = self.now;
-        let runs: Vec<u8> = self.workers.iter().map(|worker| worker.run).collect();
+        let names: Vec<u8> = self.workers.iter().map(|worker| worker.names).collect();
         let frames: Vec<Frame<'_>> = self
             .seats
             .iter()
@@ -58,7 +61,7 @@ impl World {
                     now,
                     lease: lease.map(|lease| (lease.epoch, lease.beat, lease.wake)),
                     ends: held.map(|lease| lease.until.0 - now.0),
-                    runs: &runs,
+                    names: &names,
                 }
             })
             .collect();
@@ -70,7 +73,7 @@ impl World {
         let partitions = self.logs.len();
         for worker in &mut self.workers {
             let clock = Tick(i16::from(worker.ahead));
-            worker.run = 0;
+            worker.names = 0;
             if let Some(turn) = &mut worker.turn {
                 let seat = turn.group.index() * partitions + turn.partition.index();
                 frames[seat].turn(turn, clock);
@@ -131,18 +134,21 @@ impl Frame<'_> {
         }
     }
 
-    fn run(&self, run: Run) -> Run {
-        match self.runs.get(run.worker.index()) {
-            Some(&present) if present == run.run => Run { run: 0, ..run },
-            _ => Run::PAST,
+    /// The name of a turn that is under way; every other one is one of those that have ended. The
+    /// name of a worker's next turn is in no state.
+    fn owner(&self, owner: Owner) -> Owner {
+        match self.names.get(owner.worker.index()) {
+            _ if owner == Owner::SHARED => owner,
+            Some(&present) if present == owner.turn => Owner { turn: 0, ..owner },
+            _ => Owner::PAST,
         }
     }
 
     fn lease(&self, lease: &mut Lease<Small>) {
         // No request depends on the owner or the end of a lease that is free.
         (lease.owner, lease.until) = match lease.active || self.norm.keeps_free {
-            true => (self.run(lease.owner), self.end(lease.until)),
-            false => (Run::PAST, Tick(-self.norm.skew)),
+            true => (self.owner(lease.owner), self.end(lease.until)),
+            false => (Owner::PAST, Tick(-self.norm.skew)),
         };
         // They are counted from themselves.
         (lease.epoch, lease.beat, lease.wake) = (Epoch(2), 1, 0);
@@ -177,7 +183,7 @@ impl Frame<'_> {
             }
             *epoch = self.epoch(*epoch);
         });
-        let owner = self.run(*machine.owner_mut());
+        let owner = self.owner(*machine.owner_mut());
         *machine.owner_mut() = owner;
         if !holds {
             turn.delivered = 0;
@@ -197,10 +203,11 @@ impl Frame<'_> {
     fn request(&self, request: &mut Request<Small>) {
         match request {
             Request::SetLease { owner, epoch, until, .. } => {
-                (*owner, *epoch, *until) = (self.run(*owner), self.epoch(*epoch), self.end(*until));
+                (*owner, *epoch, *until) =
+                    (self.owner(*owner), self.epoch(*epoch), self.end(*until));
             }
             Request::Acquire { owner, until, free, .. } => {
-                (*owner, *until) = (self.run(*owner), self.end(*until));
+                (*owner, *until) = (self.owner(*owner), self.end(*until));
                 match free {
                     Free::EndedBy(time) => *time = self.threshold(*time),
                     Free::Unchanged { epoch, beat } => {
@@ -245,7 +252,7 @@ impl Frame<'_> {
 
     fn reply(&self, reply: &mut Reply<Small>) {
         let Some(lease) = reply.lease_mut() else { return };
-        lease.owner = self.run(lease.owner);
+        lease.owner = self.owner(lease.owner);
         // The machine subtracts a lease's length from the end of its own lease.
         lease.until = self.time(lease.until, -self.norm.skew);
         lease.beat = self.beat(lease.epoch, lease.beat);

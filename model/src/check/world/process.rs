@@ -59,8 +59,8 @@ impl Work {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in crate::check) struct Worker {
     pub(in crate::check) turn: Option<Turn>,
-    /// The number of crashes before this run.
-    pub(in crate::check) run: u8,
+    /// How many names of its turns were used up; 0 in the normal form.
+    pub(in crate::check) names: u8,
     /// By how many ticks its clock is ahead of the time of the world.
     pub(in crate::check) ahead: u8,
 }

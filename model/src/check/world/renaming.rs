@@ -2,7 +2,7 @@
 
 use super::super::action::Process;
 use super::super::bounds::Bounds;
-use super::super::small::{GroupNo, ProducerNo, Run, Small, Token, WorkerNo};
+use super::super::small::{GroupNo, Owner, ProducerNo, Small, Token, WorkerNo};
 use super::{Flight, Late, Log, Network, Producer, Seat, Turn, Work, Worker};
 use crate::store::{Lease, Reply, Request, Slot};
 
@@ -54,8 +54,8 @@ impl Renaming {
         GroupNo(self.groups[group.index()])
     }
 
-    fn run(&self, run: Run) -> Run {
-        Run { worker: self.worker(run.worker), ..run }
+    fn owner(&self, owner: Owner) -> Owner {
+        Owner { worker: self.worker(owner.worker), ..owner }
     }
 
     fn token(&self, token: &mut Token) {
@@ -155,7 +155,7 @@ impl Renamed for Turn {
     fn rename(&mut self, renaming: &Renaming) {
         self.group = renaming.group(self.group);
         *self.machine.group_mut() = renaming.group(*self.machine.group_mut());
-        *self.machine.owner_mut() = renaming.run(*self.machine.owner_mut());
+        *self.machine.owner_mut() = renaming.owner(*self.machine.owner_mut());
         match self.flight.as_deref_mut() {
             Some(Flight::Sent(request)) => rename_request(request, renaming),
             Some(Flight::Applied(reply)) => rename_reply(reply, renaming),
@@ -184,7 +184,7 @@ fn rename_slot(slot: &mut Slot<Small>, renaming: &Renaming) {
 }
 
 fn rename_lease(lease: &mut Lease<Small>, renaming: &Renaming) {
-    lease.owner = renaming.run(lease.owner);
+    lease.owner = renaming.owner(lease.owner);
 }
 
 fn rename_request(request: &mut Request<Small>, renaming: &Renaming) {
@@ -198,7 +198,7 @@ fn rename_request(request: &mut Request<Small>, renaming: &Renaming) {
             renaming.token(&mut write.token);
         }
         Request::SetLease { group, owner, .. } | Request::Acquire { group, owner, .. } => {
-            (*group, *owner) = (renaming.group(*group), renaming.run(*owner));
+            (*group, *owner) = (renaming.group(*group), renaming.owner(*owner));
         }
         Request::ReadLease { group, .. }
         | Request::Renew { group, .. }

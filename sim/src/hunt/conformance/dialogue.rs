@@ -50,7 +50,7 @@ fn name() -> impl Strategy<Value = ProducerName> {
 }
 
 fn owner() -> impl Strategy<Value = Owner> {
-    (0..2_u8).prop_map(|run| Owner::from(format!("worker#{run}")))
+    (0..2_u8, 1..3_u8).prop_map(|(worker, turn)| Owner::from(format!("worker#{worker}/{turn}")))
 }
 
 fn token() -> impl Strategy<Value = Token> {
