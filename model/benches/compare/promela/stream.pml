@@ -123,7 +123,7 @@ typedef Worker {
 typedef Seat {
   bit exists;
   bit held;
-  /* The worker that holds the lease, plus 1; 0 for a run that has ended. */
+  /* The worker whose turn holds the lease, plus 1; 0 for a turn that has ended. */
   unsigned owner : 2;
   /* The lease's end plus SKEW; 0 if that is past by every clock, or the lease is free. */
   unsigned until : 2;

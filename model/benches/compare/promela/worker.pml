@@ -23,7 +23,12 @@ inline end_turn() {
   W.upto = 0;
   clear_page();
   W.waited = 0;
-  W.delivered = 0
+  W.delivered = 0;
+  /* An owner is a turn: the next one has another name. */
+  if
+  :: seat.owner == ME + 1 -> seat.owner = 0
+  :: else
+  fi
 }
 
 /* The turn takes its lease for lost: it ended by its own clock, or another write has taken it.
@@ -293,10 +298,6 @@ inline end_worker() {
   crashes = crashes - 1;
   if
   :: HOLDS -> excuse()
-  :: else
-  fi;
-  if
-  :: seat.owner == ME + 1 -> seat.owner = 0
   :: else
   fi;
   end_turn();
