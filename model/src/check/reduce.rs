@@ -6,7 +6,7 @@
 use super::action::Process;
 use super::protocol::Protocol;
 use super::small::{ProducerNo, WorkerNo};
-use super::world::{Fault, Work, Worker, World};
+use super::world::{Fault, Work, World};
 
 impl Protocol {
     /// The process whose steps alone need to be explored in a state, if there is one.
@@ -49,10 +49,6 @@ impl Protocol {
 /// with the same effect. So the two steps are explored as one.
 fn fresh_turn(world: &World) -> Option<Process> {
     let fresh = |turn: &super::world::Turn| turn.fresh && turn.flight.is_none();
-    let fresh = |worker: &(usize, &Worker)| worker.1.turn.as_ref().is_some_and(fresh);
-    let workers = world.workers.iter().enumerate().filter(fresh);
-    // Of several, one that does not depend on their names: else the states that are explored would
-    // depend on which of two states that differ only in names was met first.
-    let (index, _) = workers.min_by_key(|(_, worker)| worker.ahead)?;
+    let index = world.workers.iter().position(|worker| worker.turn.as_ref().is_some_and(fresh))?;
     Some(Process::Worker(WorkerNo(index as u8)))
 }

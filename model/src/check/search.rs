@@ -110,7 +110,7 @@ fn check_here(
     };
 
     let judged = task.checked.contains(&Invariant::P1) && ended == Ended::Exhausted;
-    let mut outlooks = Outlooks::none(&space);
+    let mut outlooks = None;
     if judged {
         let stop = || tally.stop.load(Ordering::Relaxed);
         let (mut keys, caches) = (explored.visited.keys(), &mut explored.caches);
@@ -118,16 +118,19 @@ fn check_here(
         let judge = || Outlooks::of(&space, task.symmetric, &keys, caches, &stop);
         let (found, limit) = supervisor.run(&tally, false, judge);
         ended = if limit == Ended::Exhausted && found.is_none() { Ended::Outgrown } else { limit };
-        outlooks = found.unwrap_or(outlooks);
+        outlooks = found;
     }
     let mut violated: Vec<Invariant> = explored.violated.keys().copied().collect();
     violated.retain(|invariant| task.checked.contains(invariant));
-    let fate = if judged && ended == Ended::Exhausted { outlooks.worst() } else { Fate::Certain };
+    let fate = match &outlooks {
+        Some(outlooks) if ended == Ended::Exhausted => outlooks.worst(),
+        Some(_) | None => Fate::Certain,
+    };
     if fate != Fate::Certain && !violated.contains(&Invariant::P1) {
         violated.push(Invariant::P1);
     }
     supervisor.allow_again(task, ended);
-    let counterexamples = shorten(task, &mut supervisor, violated, &space, &outlooks, fate);
+    let counterexamples = shorten(task, &mut supervisor, violated, &space, outlooks.as_ref(), fate);
 
     let (reachable_marks, missed_marks) =
         searched.coverage.report(&task.design, &task.bounds, task.clocks);
@@ -141,7 +144,7 @@ fn check_here(
         unique: tally.unique.load(Ordering::Relaxed),
         generated: tally.generated.load(Ordering::Relaxed),
         depth: tally.depth.load(Ordering::Relaxed),
-        outlooks: outlooks.len(),
+        outlooks: outlooks.as_ref().map_or(0, Outlooks::len),
         elapsed: supervisor.elapsed(),
         peak_memory: supervisor.peak,
         verdicts: task.checked.iter().map(|&invariant| (invariant, verdict(invariant))).collect(),
@@ -162,7 +165,7 @@ fn shorten(
     supervisor: &mut Supervisor<'_>,
     mut open: Vec<Invariant>,
     space: &Space<'_>,
-    outlooks: &Outlooks<'_>,
+    outlooks: Option<&Outlooks<'_>>,
     fate: Fate,
 ) -> BTreeMap<Invariant, Trace> {
     let mut found = BTreeMap::new();
@@ -181,12 +184,14 @@ fn shorten(
         let (paths, ended) = supervisor.run(&tally, true, || {
             let cache = std::cell::RefCell::new(Cache::default());
             let is_lost = |key: Key| {
-                fate != Fate::Certain && {
-                    // This search numbers components its own way.
-                    let (world, cache) = (near.world(key).after_faults(), &mut *cache.borrow_mut());
-                    let key = space.key(&world, false, cache);
-                    key.is_some_and(|key| outlooks.fate(key, cache) == fate)
-                }
+                fate != Fate::Certain
+                    && outlooks.is_some_and(|outlooks| {
+                        // This search numbers components its own way.
+                        let (world, cache) =
+                            (near.world(key).after_faults(), &mut *cache.borrow_mut());
+                        let key = space.key(&world, false, cache);
+                        key.is_some_and(|key| outlooks.fate(key, cache) == fate)
+                    })
             };
             nearest(&near, scope, &tally, &open, &is_lost)
         });

@@ -22,7 +22,7 @@ const R: Design = Design::RECOMMENDED;
 #[derive(Default)]
 struct Memory {
     kept: Option<Vec<u8>>,
-    /// Remember what every so-manieth checkpoint writes, and throw the others away unwritten.
+    /// Where `Some(n)`, every nth checkpoint is remembered, and the others are not even written.
     stride: Option<usize>,
     checkpoints: usize,
     remembered: Vec<Vec<u8>>,

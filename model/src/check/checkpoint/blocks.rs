@@ -3,9 +3,11 @@
 //! A block is its length, its bytes, and the checksum of everything up to there, the header
 //! included. The last block is empty.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 
 use crc32fast::Hasher;
+
+use super::super::engine::invalid;
 
 /// The most bytes in one block.
 const MOST: usize = 1 << 20;
@@ -119,8 +121,4 @@ impl Read for BlockReader<'_> {
         self.at += taken;
         Ok(taken)
     }
-}
-
-fn invalid(what: &str) -> io::Error {
-    io::Error::new(ErrorKind::InvalidData, what)
 }

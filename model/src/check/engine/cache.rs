@@ -5,7 +5,7 @@ use ahash::AHashMap;
 use super::super::action::Action;
 use super::super::small::WorkerNo;
 use super::super::steps::expiries;
-use super::super::world::{Broken, Fault, Turn, Work};
+use super::super::world::{Broken, Fault, Work};
 use super::moves::Memory;
 use super::space::{Numbers, Part, Space};
 
@@ -73,8 +73,6 @@ pub(super) struct AtWork {
     pub(super) seat: Option<usize>,
     /// Whether it has sent no request yet.
     pub(super) fresh: bool,
-    /// By how many ticks its clock is ahead.
-    pub(super) ahead: u8,
     /// Whether it waits for a reply.
     pub(super) waits: bool,
     /// Whether it acts as the owner of its lease (L2).
@@ -125,11 +123,10 @@ impl Cache {
         self.workers[worker].get(number, || {
             let mut world = space.names.clone();
             world.workers[worker] = space.worker(number);
-            let place = world.workers[worker].turn.as_ref().map(|turn| {
+            let turn = world.workers[worker].turn.as_ref();
+            let place = turn.map(|turn| {
                 (world.seat_index(turn.group, turn.partition), turn.fresh && turn.flight.is_none())
             });
-            let waits = |turn: &Turn| turn.flight.is_some();
-            let waits = world.workers[worker].turn.as_ref().is_some_and(waits);
             let expires = expiries(&world) > 0;
             let acts = space.protocol.acts(&world, WorkerNo(worker as u8)).is_some();
             // A tick changes a worker by itself; what its lease's seat says does not matter.
@@ -137,8 +134,7 @@ impl Cache {
             AtWork {
                 seat: place.map(|(place, _)| place),
                 fresh: place.is_some_and(|(_, fresh)| fresh),
-                ahead: world.workers[worker].ahead,
-                waits,
+                waits: turn.is_some_and(|turn| turn.flight.is_some()),
                 acts,
                 expires,
                 aged: space.worker_number(&aged.workers[worker]),

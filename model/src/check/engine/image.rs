@@ -4,11 +4,12 @@
 //! Numbers come back as they were. Which of several equal states is kept depends on them.
 
 use std::hash::Hash;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::bytes::{invalid, read_number, write_number};
 use super::explore::Explored;
 use super::intern::Interner;
 use super::space::Space;
@@ -38,7 +39,7 @@ pub(in crate::check) fn write(
 /// Reads a search into a space in which nothing was reached yet. `read` hears of each state.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidData`] if this is not what was written, and the reader's errors.
+/// [`io::ErrorKind::InvalidData`] if this is not what was written, and the reader's errors.
 pub(in crate::check) fn read(
     space: &Space<'_>,
     from: &mut dyn Read,
@@ -115,18 +116,4 @@ fn read_keys(from: &mut dyn Read, is_known: &dyn Fn(Key) -> bool) -> io::Result<
         keys.push(key);
     }
     Ok(keys)
-}
-
-fn write_number(number: u64, out: &mut dyn Write) -> io::Result<()> {
-    out.write_all(&number.to_le_bytes())
-}
-
-fn read_number(from: &mut dyn Read) -> io::Result<u64> {
-    let mut bytes = [0; 8];
-    from.read_exact(&mut bytes)?;
-    Ok(u64::from_le_bytes(bytes))
-}
-
-fn invalid(what: &str) -> io::Error {
-    io::Error::new(ErrorKind::InvalidData, what)
 }

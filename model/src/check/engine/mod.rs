@@ -5,6 +5,7 @@
 //! change, the rest), so that a state takes eight bytes. States that differ only in the names of
 //! producers, workers or groups are one.
 
+mod bytes;
 mod cache;
 mod explore;
 mod image;
@@ -19,6 +20,7 @@ mod visited;
 #[cfg(test)]
 mod tests;
 
+pub(super) use bytes::invalid;
 pub(super) use cache::Cache;
 pub(super) use explore::{Explored, Limits, Pauses, Tally, explore, nearest};
 pub(super) use image::{read, write};

@@ -128,10 +128,10 @@ impl Here<'_, '_> {
         if !self.scope.reduced {
             return None;
         }
-        let workers = (0..self.space.workers).map(|worker| (worker, self.at_work(worker, cache)));
-        let fresh = workers.filter(|(_, at_work)| at_work.fresh);
-        if let Some((worker, _)) = fresh.min_by_key(|(_, at_work)| at_work.ahead) {
-            return Some(Process::Worker(WorkerNo(worker as u8)));
+        for worker in 0..self.space.workers {
+            if self.at_work(worker, cache).fresh {
+                return Some(Process::Worker(WorkerNo(worker as u8)));
+            }
         }
         let claims =
             (0..self.space.producers).any(|producer| self.standing(producer, cache).claims);

@@ -1,7 +1,9 @@
 //! The set of the states that were visited: exact, eight bytes for each, and room to grow.
 
 use std::io::{self, Read, Write};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::bytes::{invalid, read_number, write_number};
 
 /// A state: the numbers of its three parts, packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +40,11 @@ impl Key {
         mix(self.0)
     }
 
+    /// The part of the table that the key belongs to.
+    fn part(self) -> usize {
+        (self.spread() >> 56) as usize
+    }
+
     pub(super) fn parts(self) -> [u32; 3] {
         let [_, b, c] = Self::BITS;
         let low = |bits: u32| (1_u64 << bits) - 1;
@@ -67,10 +74,7 @@ impl Visited {
 
     /// Adds a state. Returns whether it is new.
     pub(super) fn insert(&self, key: Key) -> bool {
-        let hash = key.spread();
-        let part = &self.0[(hash >> 56) as usize];
-        let mut part = part.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        part.insert(key.0 + 1, hash)
+        self.part(key.part()).insert(key)
     }
 
     /// Adds a state, or keeps it until some more of its part have come. `new` is told each state
@@ -82,7 +86,7 @@ impl Visited {
         with: T,
         new: &mut impl FnMut(Key, T),
     ) {
-        let part = (key.spread() >> 56) as usize;
+        let part = key.part();
         batch.0[part].push((key, with));
         if batch.0[part].len() == Batch::<T>::MOST {
             self.insert_part(part, &mut batch.0[part], new);
@@ -97,10 +101,10 @@ impl Visited {
     }
 
     fn insert_part<T>(&self, part: usize, keys: &mut Vec<(Key, T)>, new: &mut impl FnMut(Key, T)) {
-        let mut part = self.0[part].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut part = self.part(part);
         part.fetch(keys.iter().map(|(key, _)| *key));
         for (key, with) in keys.drain(..) {
-            if part.insert(key.0 + 1, key.spread()) {
+            if part.insert(key) {
                 new(key, with);
             }
         }
@@ -108,28 +112,22 @@ impl Visited {
 
     /// Every state, in no order.
     pub(in crate::check) fn keys(&self) -> Vec<Key> {
-        let mut keys = Vec::new();
-        for part in &self.0 {
-            let part = part.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            keys.extend(
-                part.places.iter().filter(|&&place| place != 0).map(|place| Key(place - 1)),
-            );
-        }
-        keys
+        (0..PARTS).flat_map(|part| self.part(part).keys().collect::<Vec<_>>()).collect()
+    }
+
+    fn part(&self, part: usize) -> MutexGuard<'_, Part> {
+        self.0[part].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Visited {
     /// Writes every state, part by part: how many there are, and then their keys.
     pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        for part in &self.0 {
-            let part = part.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            out.write_all(&(part.used as u64).to_le_bytes())?;
-            for place in part.places.iter().filter(|&&place| place != 0) {
-                out.write_all(&(place - 1).to_le_bytes())?;
-            }
-        }
-        Ok(())
+        (0..PARTS).try_for_each(|part| {
+            let part = self.part(part);
+            write_number(part.used as u64, out)?;
+            part.keys().try_for_each(|key| write_number(key.bits(), out))
+        })
     }
 
     /// Reads what was written. `is_known` says whether a key can be one; `read` hears of each state.
@@ -138,21 +136,15 @@ impl Visited {
         is_known: &dyn Fn(Key) -> bool,
         read: &mut dyn FnMut(),
     ) -> io::Result<Visited> {
-        let mut number = || -> io::Result<u64> {
-            let mut bytes = [0; 8];
-            from.read_exact(&mut bytes)?;
-            Ok(u64::from_le_bytes(bytes))
-        };
         let mut parts = Vec::with_capacity(PARTS);
         for index in 0..PARTS {
-            let count = number()?;
+            let count = read_number(from)?;
             let mut part = Part::with_room(count)?;
             for _ in 0..count {
-                let key = Key(number()?);
-                let hash = key.spread();
-                let belongs = (hash >> 56) as usize == index && is_known(key);
-                if !belongs || !part.insert(key.0 + 1, hash) {
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, "a state is none"));
+                let key = Key::from_bits(read_number(from)?);
+                let belongs = key.part() == index && is_known(key);
+                if !belongs || !part.insert(key) {
+                    return Err(invalid("a state is none"));
                 }
                 read();
             }
@@ -195,11 +187,17 @@ impl Part {
         std::hint::black_box(looks.fold(0, |all, place| all ^ place));
     }
 
-    fn insert(&mut self, value: u64, hash: u64) -> bool {
+    /// Every key, in the order of their places.
+    fn keys(&self) -> impl Iterator<Item = Key> {
+        self.places.iter().filter(|&&place| place != 0).map(|place| Key(place - 1))
+    }
+
+    fn insert(&mut self, key: Key) -> bool {
+        let value = key.0 + 1;
         if self.used * 5 >= self.places.len() * 4 {
             self.grow();
         }
-        let mut place = home(hash, self.places.len());
+        let mut place = home(key.spread(), self.places.len());
         loop {
             match self.places[place] {
                 0 => break,

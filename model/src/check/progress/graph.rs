@@ -11,10 +11,9 @@ use super::takers::Takers;
 use crate::invariant::Invariant;
 
 /// What a state is by itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Everything is delivered, or nothing is said of what follows.
-    #[default]
     Goal,
     /// A fair schedule leaves it.
     Passing,
@@ -25,10 +24,9 @@ pub(super) enum Kind {
 
 /// The states without faults, and the steps between them. Where `symmetric`, states that differ
 /// only in names are one.
-#[derive(Default)]
 pub(super) struct Graph {
     known: Known,
-    pub(super) keys: Vec<Key>,
+    keys: Vec<Key>,
     pub(super) kinds: Vec<Kind>,
     /// Where each state's steps begin in `targets`, and where the last one's end.
     begins: Vec<usize>,
@@ -37,20 +35,20 @@ pub(super) struct Graph {
     targets: Vec<u32>,
 }
 
-/// The states by number. Threads share it.
+/// The states by number. Threads share it. An interner would do the same, but it looks for a value in
+/// two places of the memory, and a key is as small as its place there: a whole check would take a
+/// tenth longer.
 struct Known {
     shards: Vec<Mutex<AHashMap<Key, u32>>>,
     next: AtomicU32,
 }
 
-impl Default for Known {
-    fn default() -> Self {
+impl Known {
+    fn new() -> Self {
         const SHARDS: usize = 64;
         Known { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), next: AtomicU32::new(0) }
     }
-}
 
-impl Known {
     fn shard(&self, key: Key) -> std::sync::MutexGuard<'_, AHashMap<Key, u32>> {
         let shard = &self.shards[key.spread() as usize % self.shards.len()];
         shard.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -111,7 +109,7 @@ impl Graph {
         caches: &mut [Cache],
         stop: &(dyn Fn() -> bool + Sync),
     ) -> Option<Graph> {
-        let known = Known::default();
+        let known = Known::new();
         let crowded = AtomicBool::new(false);
         let ends = || crowded.load(Ordering::Relaxed) || stop();
         let finder = |cache| Finder { cache, new: Vec::new(), part: Part::default() };
@@ -148,7 +146,7 @@ impl Graph {
         let states = || parts.iter().flat_map(|part| &part.states);
         let count = states().count();
         let mut keys: Vec<Option<Key>> = vec![None; count];
-        let (mut kinds, mut begins) = (vec![Kind::default(); count], vec![0; count + 1]);
+        let (mut kinds, mut begins) = (vec![Kind::Goal; count], vec![0; count + 1]);
         for state in states() {
             let number = state.number as usize;
             (keys[number], kinds[number]) = (Some(state.key), state.kind);
@@ -167,6 +165,15 @@ impl Graph {
             }
         }
         Graph { known, keys: keys.into_iter().flatten().collect(), kinds, begins, targets }
+    }
+
+    /// How many states there are.
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    pub(super) fn key(&self, state: u32) -> Key {
+        self.keys[state as usize]
     }
 
     pub(super) fn number_of(&self, key: Key) -> Option<u32> {
@@ -244,7 +251,7 @@ pub(super) struct Components {
 impl Components {
     /// Components are numbered so that steps lead to components of lower numbers only.
     pub(super) fn of(graph: &Graph) -> Components {
-        let of = components(graph.keys.len(), |state, step| {
+        let of = components(graph.len(), |state, step| {
             graph.targets(state as u32).get(step).map(|&to| to as usize)
         });
         let count = of.iter().max().map_or(0, |&last| last as usize + 1);

@@ -20,7 +20,6 @@ mod takers;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(super) use takers::{Takers, takers};
@@ -54,11 +53,6 @@ pub(super) enum Fate {
 }
 
 impl<'a> Outlooks<'a> {
-    /// What becomes of no state.
-    pub(super) fn none(space: &'a Space<'a>) -> Self {
-        Outlooks { space, symmetric: false, graph: Graph::default(), fates: Vec::new() }
-    }
-
     /// What becomes of some states, but those that violate an invariant, and of every state that
     /// follows. `None` if it was stopped, or there were too many components.
     pub(super) fn of(
@@ -78,7 +72,7 @@ impl<'a> Outlooks<'a> {
 
     /// How many states there are.
     pub(super) fn len(&self) -> usize {
-        self.graph.keys.len()
+        self.graph.len()
     }
 
     /// What becomes of a state.
@@ -103,7 +97,7 @@ impl<'a> Outlooks<'a> {
     fn judge(&self, caches: &mut [Cache], stop: &(dyn Fn() -> bool + Sync)) -> Option<Vec<Fate>> {
         let components = Components::of(&self.graph);
         let circling = self.circling(&components, caches, stop)?;
-        let mut fates = vec![Fate::Certain; self.graph.keys.len()];
+        let mut fates = vec![Fate::Certain; self.graph.len()];
         let (mut reaches, mut evades) =
             (vec![false; components.len()], vec![false; components.len()]);
         // Steps lead to components of lower numbers only.
@@ -147,34 +141,22 @@ impl<'a> Outlooks<'a> {
         caches: &mut [Cache],
         stop: &(dyn Fn() -> bool + Sync),
     ) -> Option<Vec<bool>> {
-        let mut circling = vec![false; components.len()];
-        let mut unclear = Vec::new();
-        for (component, circles) in circling.iter_mut().enumerate() {
-            match self.circles(components, component) {
-                Some(clear) => *circles = clear,
-                None => unclear.push(component),
-            }
-        }
+        let clear = |component| self.circles(components, component);
+        let circling: Vec<AtomicBool> = (0..components.len())
+            .map(|component| AtomicBool::new(clear(component).unwrap_or(false)))
+            .collect();
+        let unclear: Vec<usize> =
+            (0..components.len()).filter(|&component| clear(component).is_none()).collect();
         let crowded = AtomicBool::new(false);
-        let circles = Mutex::new(Vec::new());
         let ends = || crowded.load(Ordering::Relaxed) || stop();
         each(caches, &unclear, &ends, |cache, &component| {
-            let key = self.graph.keys[components.members(component)[0] as usize];
+            let key = self.graph.key(components.members(component)[0]);
             match Own::from(self.space, (&self.graph, components), self.symmetric, key, cache) {
-                Some(own) if own.is_fair() => {
-                    let mut all = circles.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                    all.push(component);
-                }
-                Some(_) => {}
+                Some(own) => circling[component].store(own.is_fair(), Ordering::Relaxed),
                 None => crowded.store(true, Ordering::Relaxed),
             }
         });
-        if ends() {
-            return None;
-        }
-        let circles = circles.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        circles.into_iter().for_each(|component| circling[component] = true);
-        Some(circling)
+        (!ends()).then(|| circling.into_iter().map(AtomicBool::into_inner).collect())
     }
 
     /// A circle through a state that every fair schedule could take.

@@ -47,7 +47,7 @@ fn assert_same_components(merged: &Outlooks<'_>, apart: &Outlooks<'_>, cache: &m
         if states.iter().any(|&state| merged.graph.kinds[state as usize] == Kind::Goal) {
             continue;
         }
-        let start = merged.graph.keys[states[0] as usize];
+        let start = merged.graph.key(states[0]);
         let size = match merged.circles(&ours, component) {
             Some(_) => 1,
             None => {
