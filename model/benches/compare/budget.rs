@@ -89,10 +89,8 @@ impl Options {
     /// # Errors
     /// An option that is unknown, or a value out of range.
     pub fn parse(arguments: &[String]) -> Result<Option<Options>, String> {
-        // Cargo adds the first one.
-        let mut arguments = arguments.iter().filter(|argument| *argument != "--bench").peekable();
         let (mut events, mut faults, mut chosen) = (1, [0; 3], false);
-        let part = if arguments.peek().is_none() { Part::All } else { Part::Table };
+        let part = if arguments.is_empty() { Part::All } else { Part::Table };
         let mut options = Options {
             budgets: Vec::new(),
             runs: 1,
@@ -101,6 +99,7 @@ impl Options {
             only: None,
             part,
         };
+        let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
             let kind = ["--crashes", "--lost-replies", "--expiries"]
                 .iter()

@@ -13,32 +13,14 @@ mod table;
 use std::process::ExitCode;
 
 use gapless_model::design::Design;
-use gapless_model_bench::{Answer, Measured, Outcome, Protocol, Search, Way, answer, measure};
+use gapless_model_bench::{Measured, Outcome, Protocol, Search, Way, measure};
 
 use budget::{Budget, Options, Part, USAGE};
 use pan::{Missing, Variant};
 use table::Table;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if answer(&arguments) == Answer::Given {
-        return ExitCode::SUCCESS;
-    }
-    let done = match Options::parse(&arguments) {
-        Ok(Some(options)) => run(&options),
-        Ok(None) => {
-            println!("{USAGE}");
-            Ok(())
-        }
-        Err(problem) => Err(format!("{problem}\n\n{USAGE}")),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(problem) => {
-            eprintln!("{problem}");
-            ExitCode::FAILURE
-        }
-    }
+    gapless_model_bench::main(USAGE, Options::parse, run)
 }
 
 /// Does what the options ask for.

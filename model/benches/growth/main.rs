@@ -11,31 +11,13 @@ mod series;
 use std::io::{IsTerminal, Write, stderr};
 use std::process::ExitCode;
 
-use gapless_model_bench::{Answer, Outcome, Protocol, Search, Way, answer, measure};
+use gapless_model_bench::{Outcome, Protocol, Search, Way, measure};
 
 use options::{Options, USAGE};
 use point::Point;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if answer(&arguments) == Answer::Given {
-        return ExitCode::SUCCESS;
-    }
-    let done = match Options::parse(&arguments) {
-        Ok(Some(options)) => run(&options),
-        Ok(None) => {
-            println!("{USAGE}");
-            Ok(())
-        }
-        Err(problem) => Err(format!("{problem}\n\n{USAGE}")),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(problem) => {
-            eprintln!("{problem}");
-            ExitCode::FAILURE
-        }
-    }
+    gapless_model_bench::main(USAGE, Options::parse, run)
 }
 
 /// Searches, or reads what was searched before, and draws.

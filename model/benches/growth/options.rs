@@ -39,8 +39,7 @@ impl Options {
     pub fn parse(arguments: &[String]) -> Result<Option<Options>, String> {
         let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("growth");
         let mut options = Options { series: Vec::new(), limit: 60, memory: 4096, out, draw: None };
-        // Cargo adds the first one.
-        let mut arguments = arguments.iter().filter(|argument| *argument != "--bench");
+        let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--help" | "-h" => return Ok(None),

@@ -1,43 +1,12 @@
 //! The budgets that are raised, and from which base.
 
-use gapless_model::check::{Bound, Bounds};
+use gapless_model::check::Bounds;
 use gapless_model::design::{Design, Read, Trigger};
 
 /// Two producers of one event each, two workers, one group, one partition; no fault.
-const CALM: Bounds = Bounds {
-    faults: 0,
-    crashes: 0,
-    lost_replies: 0,
-    late: 0,
-    slow: 0,
-    stale: 0,
-    expiries: 0,
-    clock_steps: 0,
-    failures: 0,
-    handovers: 0,
-    twins: 0,
-    lost_triggers: 0,
-    duplicate_triggers: 0,
-    ..Bounds::DEFAULT
-};
+const CALM: Bounds = Bounds::DEFAULT.without_faults();
 /// A crash and a lease that ends. Without them, most steps of a budget are too small to measure.
 const BASE: Bounds = Bounds { crashes: 1, expiries: 1, ..CALM };
-
-/// The kinds of fault.
-const FAULTS: [&str; 12] = [
-    "crashes",
-    "lost-replies",
-    "late",
-    "slow",
-    "stale",
-    "expiries",
-    "clock-steps",
-    "failures",
-    "handovers",
-    "twins",
-    "lost-triggers",
-    "duplicate-triggers",
-];
 
 /// A budget that is raised.
 pub struct Series {
@@ -101,7 +70,8 @@ pub const SERIES: [Series; 20] = [
 impl Series {
     /// Returns the values of the budget from the least on, each with its bounds.
     pub fn steps(&self) -> impl Iterator<Item = (u8, Bounds)> {
-        let budget = bound(self.budget);
+        let budget = Bounds::ALL.iter().find(|bound| bound.name == self.budget);
+        let budget = budget.expect("SERIES names bounds of the checker");
         budget
             .range
             .clone()
@@ -110,16 +80,10 @@ impl Series {
                 (budget.set)(&mut bounds, value);
                 // No cap but the budgets of the kinds, unless it is the cap that is raised.
                 if self.budget != "faults" {
-                    bounds.faults = FAULTS.iter().map(|kind| (bound(kind).get)(&bounds)).sum();
+                    bounds.faults = Bounds::FAULTS.iter().map(|kind| (kind.get)(&bounds)).sum();
                 }
                 (value, bounds)
             })
             .filter(|(_, bounds)| bounds.validate().is_ok())
     }
-}
-
-/// The bound of this name.
-fn bound(name: &str) -> &'static Bound {
-    let bound = Bounds::ALL.iter().find(|bound| bound.name == name);
-    bound.expect("SERIES and FAULTS name bounds of the checker")
 }

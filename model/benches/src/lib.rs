@@ -5,8 +5,40 @@ mod measure;
 mod search;
 mod two_phase_commit;
 
-pub use measure::{Answer, answer, measure};
+use std::process::ExitCode;
+
+pub use measure::measure;
 pub use search::{Measured, Outcome, Protocol, Search, Way};
+
+/// Runs a benchmark: reads its options, and does what they ask for. `parse` returns `None` where
+/// they ask for help. A process that was started to search does only that.
+pub fn main<T>(
+    usage: &str,
+    parse: impl Fn(&[String]) -> Result<Option<T>, String>,
+    run: impl Fn(&T) -> Result<(), String>,
+) -> ExitCode {
+    // Cargo adds the one that is left out.
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if measure::answer(&arguments) == measure::Answer::Given {
+        return ExitCode::SUCCESS;
+    }
+    let done = match parse(&arguments) {
+        Ok(Some(options)) => run(&options),
+        Ok(None) => {
+            println!("{usage}");
+            Ok(())
+        }
+        Err(problem) => Err(format!("{problem}\n\n{usage}")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// Writes a number with commas.
 #[must_use]

@@ -14,16 +14,16 @@ const SEARCH: &str = "--search-here";
 
 /// Whether a process was one that is to search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// It was, and has printed what the search came to.
     Given,
     /// It was not: these are arguments of the benchmark.
     NotAsked,
 }
 
-/// Searches if these are the arguments of a process that is to. A benchmark calls it first.
+/// Searches if these are the arguments of a process that is to.
 #[must_use]
-pub fn answer(arguments: &[String]) -> Answer {
+pub(crate) fn answer(arguments: &[String]) -> Answer {
     let [first, search] = arguments else { return Answer::NotAsked };
     let Some(search) = (first == SEARCH).then(|| serde_json::from_str(search).ok()).flatten()
     else {

@@ -26,38 +26,59 @@ impl Clocks {
 }
 
 macro_rules! bounds {
-    ($( $(#[doc = $doc:literal])+ $field:ident = $name:literal: $range:expr, [$tiny:literal, $default:literal, $ci:literal, $deep:literal] );+ $(;)?) => {
+    (
+        sizes { $( $(#[doc = $size_doc:literal])+ $size:ident = $size_name:literal: $size_range:expr, $size_sets:tt );+ $(;)? }
+        faults { $( $(#[doc = $doc:literal])+ $fault:ident = $name:literal: $range:expr, $sets:tt );+ $(;)? }
+    ) => {
         /// The size of the world and the faults that may strike it. For a fault, a bound is the
         /// largest number of times that it strikes on one path.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case", deny_unknown_fields)]
         pub struct Bounds {
-            $( $(#[doc = $doc])+ pub $field: u8 ),+
+            $( $(#[doc = $size_doc])+ pub $size: u8, )+
+            $( $(#[doc = $doc])+ pub $fault: u8, )+
         }
 
         impl Bounds {
             /// Bounds for tests. A check takes a second or less.
-            pub const TINY: Bounds = Bounds { $($field: $tiny),+ };
+            pub const TINY: Bounds = Bounds::set(0);
             /// Bounds for every change: every kind of fault, two in all. A check takes seconds.
-            pub const DEFAULT: Bounds = Bounds { $($field: $default),+ };
+            pub const DEFAULT: Bounds = Bounds::set(1);
             /// Bounds for a build server: every kind of fault strikes producers that append twice, the
             /// second time with a record and an expected position. A check reaches millions of
             /// states.
-            pub const CI: Bounds = Bounds { $($field: $ci),+ };
+            pub const CI: Bounds = Bounds::set(2);
             /// Bounds for a night: two groups, two events a producer and batches. A check reaches hundreds of millions
             /// of states, at some twenty bytes each.
-            pub const DEEP: Bounds = Bounds { $($field: $deep),+ };
+            pub const DEEP: Bounds = Bounds::set(3);
 
             /// Every single bound, for the command line and the documentation.
-            pub const ALL: &'static [Bound] = &[$(
-                Bound {
-                    name: $name,
-                    doc: concat!($($doc),+),
-                    range: $range,
-                    get: |bounds| bounds.$field,
-                    set: |bounds, value| bounds.$field = value,
-                }
-            ),+];
+            pub const ALL: &'static [Bound] = &[
+                $( bounds!(@ $size, $size_name, $size_range, $($size_doc),+), )+
+                $( bounds!(@ $fault, $name, $range, $($doc),+), )+
+            ];
+
+            /// The bounds of the single kinds of fault.
+            pub const FAULTS: &'static [Bound] = &[$( bounds!(@ $fault, $name, $range, $($doc),+) ),+];
+
+            const fn set(place: usize) -> Bounds {
+                Bounds { $( $size: $size_sets[place], )+ $( $fault: $sets[place], )+ }
+            }
+
+            /// Returns these bounds without any fault.
+            #[must_use]
+            pub const fn without_faults(self) -> Bounds {
+                Bounds { faults: 0, $( $fault: 0, )+ ..self }
+            }
+        }
+    };
+    (@ $field:ident, $name:literal, $range:expr, $($doc:literal),+) => {
+        Bound {
+            name: $name,
+            doc: concat!($($doc),+),
+            range: $range,
+            get: |bounds| bounds.$field,
+            set: |bounds, value| bounds.$field = value,
         }
     };
 }
@@ -77,50 +98,54 @@ pub struct Bound {
 }
 
 bounds! {
-    /// The number of producers. They take turns among the partitions.
-    producers = "producers": 1..=4, [2, 2, 2, 2];
-    /// The number of events that each producer appends.
-    events = "events": 1..=4, [1, 1, 2, 2];
-    /// The largest batch, in events. A producer chooses the size for each append.
-    batch = "batch": 1..=3, [1, 1, 1, 2];
-    /// If 1, each append expects the head that its producer saw before it.
-    expected = "expected": 0..=1, [0, 0, 1, 0];
-    /// The number of workers.
-    workers = "workers": 1..=4, [2, 2, 2, 2];
-    /// The number of groups.
-    groups = "groups": 1..=3, [1, 1, 1, 2];
-    /// The number of partitions.
-    partitions = "partitions": 1..=3, [1, 1, 1, 1];
-    /// By how many ticks a worker's clock may be ahead of another's. A lease lasts two ticks.
-    skew = "skew": 0..=2, [1, 1, 1, 1];
-    /// The number of faults of all kinds together.
-    faults = "faults": 0..=20, [1, 2, 1, 1];
-    /// Crashes of a process, between any two steps or before a reply arrives.
-    crashes = "crashes": 0..=4, [1, 1, 1, 1];
-    /// Requests that are applied and whose reply is lost, so that the sender repeats them.
-    lost_replies = "lost-replies": 0..=4, [1, 1, 1, 1];
-    /// Requests of which a copy arrives at any later time, even after the sender's death.
-    late = "late": 0..=4, [1, 1, 1, 1];
-    /// Requests of a worker that take their time until they are applied, or until they are heard of.
-    slow = "slow": 0..=4, [1, 1, 1, 1];
-    /// Reads that miss something already written, where the design's reads may.
-    stale = "stale": 0..=4, [1, 1, 1, 1];
-    /// Leases that end, by their owner's clock, while the owner is alive.
-    expiries = "expiries": 0..=4, [1, 1, 1, 1];
-    /// Clocks that are set, or that drift, within the bound on skew. Where clocks are unbounded,
-    /// beyond it by the length of a lease.
-    clock_steps = "clock-steps": 0..=4, [1, 1, 1, 1];
-    /// Turns that are dropped: by a handler that fails, perhaps in the middle of a delivery, or at any
-    /// other moment by the caller.
-    failures = "failures": 0..=4, [1, 1, 1, 1];
-    /// Turns whose worker runs out of time.
-    handovers = "handovers": 0..=4, [1, 1, 1, 1];
-    /// Named producers that run twice at once.
-    twins = "twins": 0..=2, [1, 1, 1, 1];
-    /// Triggers that are lost, where the design does not make them durable.
-    lost_triggers = "lost-triggers": 0..=4, [1, 1, 1, 1];
-    /// Triggers that arrive twice, or from an index that is behind.
-    duplicate_triggers = "duplicate-triggers": 0..=4, [1, 1, 1, 1];
+    sizes {
+        /// The number of producers. They take turns among the partitions.
+        producers = "producers": 1..=4, [2, 2, 2, 2];
+        /// The number of events that each producer appends.
+        events = "events": 1..=4, [1, 1, 2, 2];
+        /// The largest batch, in events. A producer chooses the size for each append.
+        batch = "batch": 1..=3, [1, 1, 1, 2];
+        /// If 1, each append expects the head that its producer saw before it.
+        expected = "expected": 0..=1, [0, 0, 1, 0];
+        /// The number of workers.
+        workers = "workers": 1..=4, [2, 2, 2, 2];
+        /// The number of groups.
+        groups = "groups": 1..=3, [1, 1, 1, 2];
+        /// The number of partitions.
+        partitions = "partitions": 1..=3, [1, 1, 1, 1];
+        /// By how many ticks a worker's clock may be ahead of another's. A lease lasts two ticks.
+        skew = "skew": 0..=2, [1, 1, 1, 1];
+        /// The number of faults of all kinds together.
+        faults = "faults": 0..=20, [1, 2, 1, 1];
+    }
+    faults {
+        /// Crashes of a process, between any two steps or before a reply arrives.
+        crashes = "crashes": 0..=4, [1, 1, 1, 1];
+        /// Requests that are applied and whose reply is lost, so that the sender repeats them.
+        lost_replies = "lost-replies": 0..=4, [1, 1, 1, 1];
+        /// Requests of which a copy arrives at any later time, even after the sender's death.
+        late = "late": 0..=4, [1, 1, 1, 1];
+        /// Requests of a worker that take their time until they are applied, or until they are heard of.
+        slow = "slow": 0..=4, [1, 1, 1, 1];
+        /// Reads that miss something already written, where the design's reads may.
+        stale = "stale": 0..=4, [1, 1, 1, 1];
+        /// Leases that end, by their owner's clock, while the owner is alive.
+        expiries = "expiries": 0..=4, [1, 1, 1, 1];
+        /// Clocks that are set, or that drift, within the bound on skew. Where clocks are unbounded,
+        /// beyond it by the length of a lease.
+        clock_steps = "clock-steps": 0..=4, [1, 1, 1, 1];
+        /// Turns that are dropped: by a handler that fails, perhaps in the middle of a delivery, or at any
+        /// other moment by the caller.
+        failures = "failures": 0..=4, [1, 1, 1, 1];
+        /// Turns whose worker runs out of time.
+        handovers = "handovers": 0..=4, [1, 1, 1, 1];
+        /// Named producers that run twice at once.
+        twins = "twins": 0..=2, [1, 1, 1, 1];
+        /// Triggers that are lost, where the design does not make them durable.
+        lost_triggers = "lost-triggers": 0..=4, [1, 1, 1, 1];
+        /// Triggers that arrive twice, or from an index that is behind.
+        duplicate_triggers = "duplicate-triggers": 0..=4, [1, 1, 1, 1];
+    }
 }
 
 /// The error for bounds that the checker does not accept.

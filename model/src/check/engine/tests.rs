@@ -13,6 +13,9 @@ use crate::design::{Design, NAMED};
 /// Every fault once, one in all, and nothing else than what a test of a second bears.
 const ONE: Bounds = Bounds { events: 1, faults: 1, ..Bounds::DEFAULT };
 
+/// One fault in all, and each kind only where a test asks for it.
+const CALM: Bounds = Bounds { faults: 1, ..Bounds::DEFAULT.without_faults() };
+
 fn assert_same_successors(design: Design, bounds: Bounds, clocks: Clocks, which: Steps) {
     let protocol = Protocol::new(design, bounds, clocks, Task::applicable(clocks));
     let space = Space::new(&protocol);
@@ -68,19 +71,8 @@ fn remembered_moves_lead_there_under_unbounded_clocks_and_without_faults() {
 #[test]
 fn remembered_moves_lead_there_in_several_partitions_and_groups() {
     let recommended = Design::RECOMMENDED;
-    let partitions = Bounds { partitions: 2, crashes: 1, late: 1, ..calm() };
+    let partitions = Bounds { partitions: 2, crashes: 1, late: 1, ..CALM };
     assert_same_successors(recommended, partitions, Clocks::Timely, Steps::All);
-    let groups = Bounds { groups: 2, crashes: 1, late: 1, ..calm() };
+    let groups = Bounds { groups: 2, crashes: 1, late: 1, ..CALM };
     assert_same_successors(recommended, groups, Clocks::Timely, Steps::All);
-}
-
-fn calm() -> Bounds {
-    let mut bounds = Bounds { events: 1, faults: 1, ..Bounds::DEFAULT };
-    for bound in Bounds::ALL {
-        let sizes = ["producers", "events", "batch", "workers", "groups", "partitions", "skew"];
-        if !sizes.contains(&bound.name) && bound.name != "faults" {
-            (bound.set)(&mut bounds, 0);
-        }
-    }
-    bounds
 }
