@@ -7,6 +7,7 @@ use super::action::Process;
 use super::protocol::Protocol;
 use super::small::{ProducerNo, WorkerNo};
 use super::world::{Fault, Work, World};
+use crate::store::{Record, Request};
 
 impl Protocol {
     /// The process whose steps alone need to be explored in a state, if there is one.
@@ -27,7 +28,7 @@ impl Protocol {
     fn claim(&self, world: &World) -> Option<Process> {
         let claims = |index: usize| {
             let name = ProducerNo(index as u8).first();
-            let own = |request: &crate::store::Request<_>| request.producer() == Some(&name);
+            let own = |request: &Request<_>| request.producer() == Some(&name);
             let alone = self.other_run(world, ProducerNo(index as u8)).is_none_or(|other| {
                 match world.producers[other.index()].work {
                     Work::Finished | Work::Fenced => true,
@@ -39,8 +40,28 @@ impl Protocol {
                 && alone
                 && !world.network.0.iter().any(|late| own(&late.request))
         };
-        let index = (0..world.producers.len()).find(|&index| claims(index))?;
+        let claims = (0..world.producers.len()).filter(|&index| claims(index));
+        let index = claims.min_by_key(|&index| self.standing(world, ProducerNo(index as u8)))?;
         Some(Process::Producer(ProducerNo(index as u8)))
+    }
+
+    /// Where a producer that claims stands, whatever its name. Of two that claim, the one with the
+    /// lesser standing goes first, not the one with the lesser name: a state and a renamed one are
+    /// to be explored alike. If their standings are equal, nothing but their names tells them apart.
+    fn standing(&self, world: &World, producer: ProducerNo) -> impl Ord + use<> {
+        let numbers = |record: Record| (record.epoch, record.number, record.count, record.slot);
+        let (run, name) = (&world.producers[producer.index()], producer.first().index());
+        let log = world.log(self.partition_of(producer));
+        let request = match &run.work {
+            Work::Claim(claim) => claim.wants(),
+            Work::Between(_) | Work::Append(_) | Work::Finished => None,
+            Work::Fenced | Work::Dead | Work::Asleep => None,
+        };
+        let seen = request.map(|request| match request {
+            Request::Claim { seen, .. } => Some(seen.map(numbers)),
+            _ => None,
+        });
+        (log.records[name].map(numbers), seen, run.answered, log.began[name], log.twins >> name & 1)
     }
 }
 

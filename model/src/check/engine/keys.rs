@@ -135,7 +135,7 @@ impl Space<'_> {
         renamed.fold(numbers, Numbers::min)
     }
 
-    fn renamed(&self, numbers: &Numbers, index: usize, cache: &mut Cache) -> Numbers {
+    pub(super) fn renamed(&self, numbers: &Numbers, index: usize, cache: &mut Cache) -> Numbers {
         let c = &numbers.0[2];
         let renaming = &self.renamings[index];
         let mut waiting = self.waiting(c[0]);

@@ -61,7 +61,7 @@ fn assert_same_components(merged: &Outlooks<'_>, apart: &Outlooks<'_>, cache: &m
 }
 
 fn task(name: &str, design: Design) -> Task {
-    let bounds = Bounds { faults: 1, events: 1, twins: 0, slow: 0, ..Bounds::DEFAULT };
+    let bounds = Bounds { faults: 1, events: 1, twins: 0, ..Bounds::DEFAULT };
     Task::new(name, design, bounds, Clocks::Timely)
 }
 

@@ -15,7 +15,7 @@
 use super::super::small::{Owner, Small, Tick};
 use super::{Flight, Late, Turn, World};
 use crate::ids::Epoch;
-use crate::store::{Free, Guard, Lease, Reply, Request};
+use crate::store::{Free, Guard, Lease, Reply, Request, Slot};
 
 /// A wake counter that the lease has passed, or will not reach.
 const PASSED: u64 = u64::MAX;
@@ -251,6 +251,11 @@ impl Frame<'_> {
     }
 
     fn reply(&self, reply: &mut Reply<Small>) {
+        if let Reply::Taken(content) = reply {
+            // A reader that comes too late to void a slot does not ask what it holds. So workers
+            // name no producer, on which the keys of states rest.
+            *content = Slot::Void;
+        }
         let Some(lease) = reply.lease_mut() else { return };
         lease.owner = self.owner(lease.owner);
         // The machine subtracts a lease's length from the end of its own lease.

@@ -221,11 +221,9 @@ fn rename_raise(raise: &mut crate::store::Raise<Small>, renaming: &Renaming) {
     }
 }
 
-/// Only workers wait for replies, and of those only leases and slots hold names.
+/// Only workers wait for replies, and of those only leases hold names in the normal form.
 fn rename_reply(reply: &mut Reply<Small>, renaming: &Renaming) {
     if let Some(lease) = reply.lease_mut() {
         rename_lease(lease, renaming);
-    } else if let Reply::Taken(slot) | Reply::Slot(slot) = reply {
-        rename_slot(slot, renaming);
     }
 }
