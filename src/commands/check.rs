@@ -156,7 +156,7 @@ fn print(reports: &[Report], kept: &[String], args: &CheckArgs) -> Result<(), Fa
     let results = if args.all { table::ablation(reports) } else { table::results(reports) };
     writeln!(out, "{results}\n\n{}", table::legend(reports))?;
     for report in reports {
-        for (_, trace) in report.violated() {
+        for (_, trace) in report.counterexamples() {
             // The ablation table has no room for every trace; --trace writes them all.
             if args.all {
                 continue;
@@ -181,7 +181,7 @@ fn write(reports: &[Report], args: &CheckArgs) -> Result<(), Failure> {
         files::write(path, &junit::results(reports)?)?;
     }
     for report in reports {
-        for (invariant, trace) in report.violated() {
+        for (invariant, trace) in report.counterexamples() {
             let name = format!("{}-{invariant}", report.task.name);
             if let Some(folder) = &args.trace {
                 files::write(&folder.join(format!("{name}.ndjson")), &trace.to_ndjson())?;

@@ -87,7 +87,7 @@ fn checked(name: &str) -> Result<Report, Failure> {
 
 /// Explains the counterexample that teaches most, and names the others.
 fn explain(out: &mut impl Write, report: &Report) -> Result<(), Failure> {
-    let mut violated = report.violated();
+    let mut violated = report.counterexamples();
     violated.sort_by_key(|(invariant, _)| lesson(*invariant));
     let Some(((invariant, trace), others)) = violated.split_first() else { return Ok(()) };
     let (name, steps) = (&report.task.name, trace.actions.len());

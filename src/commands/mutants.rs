@@ -145,7 +145,7 @@ fn checked(broken: &Broken) -> Option<Checked> {
         }
     }
     let report = last?;
-    let breaks: Vec<_> = report.violated().iter().map(|(invariant, _)| invariant.name()).collect();
+    let breaks: Vec<_> = report.violated().iter().map(|invariant| invariant.name()).collect();
     let breaks = match (breaks.is_empty(), report.ended) {
         (false, _) => breaks.join(" "),
         (true, Ended::Exhausted) => "holds".to_owned(),

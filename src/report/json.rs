@@ -44,6 +44,8 @@ struct Check<'a> {
 enum Property<'a> {
     Holds,
     Unknown,
+    #[serde(rename = "violated")]
+    Unshown,
     Violated(Counterexample<'a>),
 }
 
@@ -96,6 +98,7 @@ fn property(verdict: &Verdict) -> Property<'_> {
     match verdict {
         Verdict::Holds => Property::Holds,
         Verdict::Unknown => Property::Unknown,
+        Verdict::Unshown => Property::Unshown,
         Verdict::Violated(trace) => Property::Violated(counterexample(trace)),
     }
 }

@@ -21,6 +21,12 @@ pub fn results(reports: &[Report]) -> io::Result<String> {
                     status.set_message("a limit ended the search before it was exhaustive; no violation was found so far");
                     status
                 }
+                Verdict::Unshown => {
+                    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+                    status.set_type(invariant.name());
+                    status.set_message("violated; a limit ended the search for its counterexample");
+                    status
+                }
                 Verdict::Violated(trace) => {
                     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
                     status.set_type(invariant.name());

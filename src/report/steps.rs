@@ -9,7 +9,7 @@ pub fn counterexample(trace: &Trace) -> String {
 
 /// The words that the counterexamples of some reports use; nothing if there are none.
 pub fn words(reports: &[Report]) -> Option<String> {
-    let traces = reports.iter().flat_map(Report::violated);
+    let traces = reports.iter().flat_map(Report::counterexamples);
     let stories: String = traces.map(|(_, trace)| trace.story()).collect();
     (!stories.is_empty()).then(|| glossary(&stories))
 }

@@ -40,7 +40,7 @@ pub fn ablation(reports: &[Report]) -> Table {
     for report in reports {
         let mut cells = row(report);
         let declared = named(&report.task.name).and_then(|known| as_declared(report, known));
-        let breaks: Vec<_> = report.violated().iter().map(|(i, _)| i.name()).collect();
+        let breaks: Vec<_> = report.violated().iter().map(|broken| broken.name()).collect();
         let verdict = match (breaks.is_empty(), report.is_exhaustive()) {
             (true, true) => "holds".to_owned(),
             (true, false) => "unknown".to_owned(),
@@ -62,8 +62,10 @@ pub fn as_declared(report: &Report, known: &Named) -> Option<bool> {
     let mut unknown = report.ended != Ended::Exhausted;
     for (invariant, verdict) in &report.verdicts {
         match (verdict, known.breaks.contains(invariant)) {
-            (Verdict::Violated(_), true) | (Verdict::Holds, false) => {}
-            (Verdict::Violated(_), false) | (Verdict::Holds, true) => return Some(false),
+            (Verdict::Violated(_) | Verdict::Unshown, true) | (Verdict::Holds, false) => {}
+            (Verdict::Violated(_) | Verdict::Unshown, false) | (Verdict::Holds, true) => {
+                return Some(false);
+            }
             (Verdict::Unknown, _) => unknown = true,
         }
     }
@@ -95,6 +97,7 @@ fn row(report: &Report) -> Vec<Cell> {
     cells.extend(report.verdicts.values().map(|verdict| match verdict {
         Verdict::Holds => colored("ok", Color::Green),
         Verdict::Violated(trace) => colored(&format!("x{}", trace.actions.len()), Color::Red),
+        Verdict::Unshown => colored("x?", Color::Red),
         Verdict::Unknown => Cell::new("?"),
     }));
     cells
@@ -178,7 +181,15 @@ pub fn notes(report: &Report, strict: bool) -> Vec<String> {
             HumanCount(report.unique as u64),
         ));
     }
-    if report.violated().iter().any(|(_, trace)| !trace.minimal) {
+    let unshown = |verdict: &Verdict| *verdict == Verdict::Unshown;
+    if report.verdicts.values().any(unshown) {
+        notes.push(
+            "`x?` means that the invariant is violated, and that a limit ended the search for its \
+             counterexample: give it more time or memory"
+                .to_owned(),
+        );
+    }
+    if report.counterexamples().iter().any(|(_, trace)| !trace.minimal) {
         let why = match report.task.engine {
             Engine::Own => "a limit ended the search for it",
             Engine::Stateright => "Stateright does not search for it",

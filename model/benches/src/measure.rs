@@ -70,7 +70,7 @@ fn run(search: &Search) -> Result<Measured, String> {
 fn run_check(task: &Task) -> Result<Measured, String> {
     let before = held();
     let report = check(task, &mut |_: Progress| true);
-    if let Some((invariant, _)) = report.violated().first() {
+    if let Some(invariant) = report.violated().first() {
         return Err(format!("the design violates {invariant}"));
     }
     let outcome = match report.ended {

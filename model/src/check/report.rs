@@ -45,6 +45,8 @@ pub enum Verdict {
     Holds,
     /// The invariant does not hold at the end of this trace.
     Violated(Box<Trace>),
+    /// The invariant is violated, and a limit ended the search before it came to a counterexample.
+    Unshown,
     /// The search ended before it was exhaustive, and met no violation.
     Unknown,
 }
@@ -67,15 +69,24 @@ pub enum Ended {
 }
 
 impl Report {
-    /// Returns the violated invariants with their counterexamples, the shortest first.
+    /// Returns the violated invariants, those with the shortest counterexamples first, and last
+    /// those without one.
     #[must_use]
-    pub fn violated(&self) -> Vec<(Invariant, &Trace)> {
+    pub fn violated(&self) -> Vec<Invariant> {
+        let shown = self.counterexamples().into_iter().map(|(invariant, _)| invariant);
+        let unshown = self.verdicts.iter().filter(|(_, verdict)| **verdict == Verdict::Unshown);
+        shown.chain(unshown.map(|(invariant, _)| *invariant)).collect()
+    }
+
+    /// Returns the counterexamples of the violated invariants, the shortest first.
+    #[must_use]
+    pub fn counterexamples(&self) -> Vec<(Invariant, &Trace)> {
         let mut found: Vec<_> = self
             .verdicts
             .iter()
             .filter_map(|(invariant, verdict)| match verdict {
                 Verdict::Violated(trace) => Some((*invariant, &**trace)),
-                Verdict::Holds | Verdict::Unknown => None,
+                Verdict::Holds | Verdict::Unshown | Verdict::Unknown => None,
             })
             .collect();
         found.sort_by_key(|(invariant, trace)| (trace.actions.len(), *invariant));
@@ -89,10 +100,12 @@ impl Report {
             && self.ended == Ended::Exhausted
     }
 
-    /// Returns whether the same check would find no more if it went on.
+    /// Returns whether the same check would find no more if it went on: no other verdict, and no
+    /// counterexample that it had no time for.
     #[must_use]
     pub fn is_final(&self) -> bool {
-        self.is_exhaustive() || self.ended == Ended::Outgrown
+        let unshown = self.verdicts.values().any(|verdict| *verdict == Verdict::Unshown);
+        !unshown && (self.is_exhaustive() || self.ended == Ended::Outgrown)
     }
 }
 

@@ -130,12 +130,14 @@ fn check_here(
         violated.push(Invariant::P1);
     }
     supervisor.allow_again(task, ended);
-    let counterexamples = shorten(task, &mut supervisor, violated, &space, outlooks.as_ref(), fate);
+    let (open, outlooks) = (violated.clone(), outlooks.as_ref());
+    let counterexamples = shorten(task, &mut supervisor, open, &space, outlooks, fate);
 
     let (reachable_marks, missed_marks) =
         searched.coverage.report(&task.design, &task.bounds, task.clocks);
     let verdict = |invariant: Invariant| match counterexamples.get(&invariant) {
         Some(trace) => Verdict::Violated(Box::new(trace.clone())),
+        None if violated.contains(&invariant) => Verdict::Unshown,
         None if ended == Ended::Exhausted => Verdict::Holds,
         None => Verdict::Unknown,
     };
@@ -144,7 +146,7 @@ fn check_here(
         unique: tally.unique.load(Ordering::Relaxed),
         generated: tally.generated.load(Ordering::Relaxed),
         depth: tally.depth.load(Ordering::Relaxed),
-        outlooks: outlooks.as_ref().map_or(0, Outlooks::len),
+        outlooks: outlooks.map_or(0, Outlooks::len),
         elapsed: supervisor.elapsed(),
         peak_memory: supervisor.peak,
         verdicts: task.checked.iter().map(|&invariant| (invariant, verdict(invariant))).collect(),

@@ -40,18 +40,18 @@ impl<'a> Supervisor<'a> {
         self.spent_before + self.began.elapsed()
     }
 
-    /// Lets the search for counterexamples take the time that it needs, though the search before it
-    /// was cut short: what that search found is to be shown. A search on one thread, once for each
+    /// Lets the search for counterexamples take the time that it needs, though little or none is
+    /// left: what the search before it found is to be shown. A search on one thread, once for each
     /// number of faults, meets it again within this time.
     pub(super) fn allow_again(&mut self, task: &Task, ended: Ended) {
         let spent = self.elapsed();
         let again = task.threads.get() as u32 * (u32::from(task.bounds.faults) + 1);
+        let enough = self.began.elapsed() + spent * again + Duration::from_secs(5);
         match ended {
-            Ended::Timeout | Ended::Interrupted => {
-                let more = spent * again + Duration::from_secs(5);
-                self.timeout = Some(self.began.elapsed() + more);
+            Ended::Timeout | Ended::Interrupted => self.timeout = Some(enough),
+            Ended::Exhausted | Ended::Memory | Ended::Outgrown => {
+                self.timeout = self.timeout.map(|most| most.max(enough));
             }
-            Ended::Exhausted | Ended::Memory | Ended::Outgrown => {}
         }
         self.interrupted = ended == Ended::Interrupted;
     }

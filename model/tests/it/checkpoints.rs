@@ -110,7 +110,7 @@ fn outcome(report: &Report) -> Outcome {
     let verdict = |verdict: &Verdict| match verdict {
         Verdict::Holds => None,
         Verdict::Violated(trace) => Some(trace.to_ndjson()),
-        Verdict::Unknown => Some("unknown".to_owned()),
+        Verdict::Unshown | Verdict::Unknown => Some(format!("{verdict:?}")),
     };
     let verdicts = report.verdicts.iter().map(|(&invariant, found)| (invariant, verdict(found)));
     Outcome {
@@ -388,4 +388,24 @@ fn a_file_that_was_cut_short_or_has_one_bit_changed_is_refused() {
     }
     let longer = [&kept[..], b"\n"].concat();
     assert!(matches!(refused(&task, &longer), CheckpointError::Damaged { .. }));
+}
+
+#[test]
+fn what_is_violated_is_said_even_if_the_search_for_its_counterexample_is_cut_short() {
+    // Shortest with one fault, so that a search without faults cannot find it in passing.
+    let task = Task {
+        checked: vec![Invariant::L3, Invariant::S1],
+        ..task(design("epoch-only-checkpoint"), Bounds { faults: 1, late: 1, ..CALM })
+    };
+    let whole = run(&task);
+    assert_eq!(whole.violated(), [Invariant::L3]);
+    let mut file = Memory::default();
+    let stop = |progress: Progress| !progress.shortening;
+    let broken = go_on(&task, &mut file, Duration::MAX, stop).expect("there is no file").report;
+    assert_eq!(broken.violated(), [Invariant::L3]);
+    assert_eq!(broken.verdicts[&Invariant::L3], Verdict::Unshown);
+    assert_eq!(broken.verdicts[&Invariant::S1], Verdict::Holds);
+    assert!(!broken.is_final(), "the next run shows it");
+    let resumed = go_on(&task, &mut file, Duration::MAX, |_| true).expect("the file is whole");
+    assert_eq!(outcome(&resumed.report), outcome(&whole));
 }

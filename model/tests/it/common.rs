@@ -19,19 +19,21 @@ pub fn mutated(design: Design, bounds: Bounds, mutant: Mutant) -> Task {
 /// Runs a check to its end.
 pub fn run(task: &Task) -> Report {
     let report = check(task, &mut |_: Progress| true);
-    assert!(report.is_exhaustive(), "the search was cut short: {:?}", report.ended);
+    let whole = report.is_exhaustive() && report.is_final();
+    assert!(whole, "the search was cut short: {:?}", report.ended);
     report
 }
 
 /// What a check finds violated.
 pub fn broken(task: &Task) -> BTreeSet<Invariant> {
-    run(task).violated().into_iter().map(|(invariant, _)| invariant).collect()
+    run(task).violated().into_iter().collect()
 }
 
 /// Asserts that everything holds, and shows the counterexample if not.
 pub fn assert_holds(task: &Task) {
     let report = run(task);
-    let traces: Vec<_> = report.violated().iter().map(|(_, trace)| trace.to_ndjson()).collect();
+    let traces: Vec<_> =
+        report.counterexamples().iter().map(|(_, trace)| trace.to_ndjson()).collect();
     assert!(traces.is_empty(), "{:?} is violated:\n{}", task.design, traces.join("\n"));
 }
 
