@@ -147,6 +147,7 @@ impl Failure {
             }
             CheckpointError::Read(_) => "give another FILE to begin anew",
             CheckpointError::Engine => "search with --engine own",
+            CheckpointError::Disk => "leave out --disk",
         };
         Failure::Checkpoint { path: path.to_owned(), help, source: Cause::of(error) }
     }

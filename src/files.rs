@@ -56,6 +56,12 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
+/// Tries whether files can be created in a folder.
+pub fn try_folder(path: &Path) -> Result<(), Failure> {
+    let tried = tempfile::tempfile_in(path).map(drop);
+    tried.map_err(|source| Failure::Write { path: path.to_owned(), source })
+}
+
 /// The checkpoint file of a search.
 pub struct Checkpoint {
     path: PathBuf,

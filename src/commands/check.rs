@@ -5,8 +5,8 @@ use std::path::Path;
 
 use gapless_model::Invariant;
 use gapless_model::check::{
-    Checkpointing, Clocks, Engine, Report, Resumed, Task, check, check_resumably, glossary, replay,
-    story as tell,
+    Checkpointing, Clocks, Engine, OnDisk, Report, Resumed, Task, check, check_resumably, glossary,
+    replay, story as tell,
 };
 use gapless_model::design::{Design, NAMED, named};
 
@@ -36,6 +36,7 @@ pub fn run(args: &CheckArgs) -> Result<Status, Failure> {
     let clocks = args.clocks.into();
     let checked = checked(args, clocks)?;
     let mut checkpoint = checkpoint(args, designs.len())?;
+    let disk = disk(args)?;
     // What cannot be written should be known before the search, not after it.
     for folder in [&args.trace, &args.svg].into_iter().flatten() {
         files::create_folder(folder)?;
@@ -51,6 +52,7 @@ pub fn run(args: &CheckArgs) -> Result<Status, Failure> {
         task.threads = args.threads.unwrap_or(task.threads);
         task.timeout = args.timeout;
         task.max_memory = args.max_memory;
+        task.disk.clone_from(&disk);
         let mut bar = Bar::new(&name);
         let report = match &mut checkpoint {
             None => check(&task, &mut bar),
@@ -99,6 +101,19 @@ fn checkpoint(args: &CheckArgs, designs: usize) -> Result<Option<(&Path, Checkpo
         });
     }
     Ok(Some((path, Checkpoint::at(path)?)))
+}
+
+/// Where visited states go that take too much memory, if a folder for them is given.
+fn disk(args: &CheckArgs) -> Result<Option<OnDisk>, Failure> {
+    let (Some(folder), Some(most)) = (&args.disk, args.max_memory) else { return Ok(None) };
+    if Engine::from(args.engine) == Engine::Stateright {
+        return Err(Failure::Usage {
+            what: "Stateright keeps all states in memory".to_owned(),
+            help: "leave out --disk, or search with --engine own".to_owned(),
+        });
+    }
+    files::try_folder(folder)?;
+    Ok(Some(OnDisk { folder: folder.clone(), beyond: most / 4 }))
 }
 
 /// Searches on from a checkpoint file, or from the beginning if it is not there.

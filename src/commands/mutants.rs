@@ -149,9 +149,8 @@ fn checked(broken: &Broken) -> Option<Checked> {
     let breaks = match (breaks.is_empty(), report.ended) {
         (false, _) => breaks.join(" "),
         (true, Ended::Exhausted) => "holds".to_owned(),
-        (true, Ended::Timeout | Ended::Memory | Ended::Interrupted | Ended::Outgrown) => {
-            "not exhausted".to_owned()
-        }
+        (true, Ended::Timeout | Ended::Memory | Ended::Interrupted) => "not exhausted".to_owned(),
+        (true, Ended::Disk | Ended::Outgrown) => "not exhausted".to_owned(),
     };
     Some(Checked { breaks, report })
 }

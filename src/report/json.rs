@@ -29,6 +29,8 @@ struct Check<'a> {
     /// The states without faults on which P1 was judged; 0 if it was not.
     p1_states: usize,
     depth: usize,
+    /// Of the unique states, how many went to disk.
+    disk_states: usize,
     seconds: f64,
     peak_memory_bytes: usize,
     ended: Ended,
@@ -79,6 +81,7 @@ fn check(report: &Report) -> Check<'_> {
         generated_states: report.generated,
         p1_states: report.outlooks,
         depth: report.depth,
+        disk_states: report.on_disk,
         seconds: report.elapsed.as_secs_f64(),
         peak_memory_bytes: report.peak_memory,
         ended: report.ended,

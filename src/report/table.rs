@@ -173,8 +173,17 @@ pub fn notes(report: &Report, strict: bool) -> Vec<String> {
         Ended::Timeout => Some("the time limit ended the search"),
         Ended::Memory => Some("the memory limit ended the search"),
         Ended::Interrupted => Some("the search was interrupted"),
+        Ended::Disk => Some("the disk ended the search"),
         Ended::Outgrown => Some("a number grew beyond what the checker has room for"),
     };
+    if let (Some(error), Some(disk)) = (&report.disk_failed, &report.task.disk) {
+        let folder = disk.folder.display();
+        notes.push(format!("states could not be written to {folder}, or read from there: {error}"));
+    }
+    if report.on_disk > 0 {
+        let states = HumanCount(report.on_disk as u64);
+        notes.push(format!("{states} of the states went to disk"));
+    }
     if let Some(why) = ended {
         notes.push(format!(
             "not exhaustive: {why} after {} states; `?` means that no violation was found so far",

@@ -66,6 +66,23 @@ fn a_violation_without_room_for_its_counterexample_is_a_violation() {
 }
 
 #[test]
+fn a_disk_that_cannot_be_used_is_known_before_the_search() {
+    let folder = folder();
+    let refused = |options: &[&str], why: &str| {
+        let check = [&["check", "recommended", "--bounds", "tiny"], options].concat();
+        gapless(folder.path()).args(check).assert().code(2).stderr(contains(why));
+    };
+    let little = ["--max-memory", "1GiB"];
+    refused(&[&["--disk", "no"], &little[..]].concat(), "cannot write no");
+    refused(&["--disk", "."], "--max-memory <SIZE>");
+    let both = ["--disk", ".", "--checkpoint", "kept"];
+    refused(&[&both[..], &little].concat(), "cannot be used with");
+    let reference = ["--disk", ".", "--engine", "stateright"];
+    refused(&[&reference[..], &little].concat(), "Stateright keeps all states in memory");
+    assert!(files(folder.path()).is_empty());
+}
+
+#[test]
 fn a_counterexample_begins_with_what_went_wrong_and_ends_with_the_state_that_shows_it() {
     let folder = folder();
     let checked = ["check", "seed", "--bounds", "tiny", "--property", "D3"];

@@ -77,6 +77,7 @@ fn run_check(task: &Task) -> Result<Measured, String> {
         Ended::Exhausted => Outcome::Exhaustive,
         Ended::Timeout | Ended::Interrupted => Outcome::Time,
         Ended::Memory => Outcome::Memory,
+        Ended::Disk => return Err("the disk could not be used".to_owned()),
         Ended::Outgrown => return Err("a number outgrew the model".to_owned()),
     };
     // Stateright counts the first state as generated.

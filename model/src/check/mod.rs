@@ -44,6 +44,6 @@ pub use search::{check, check_resumably, explore};
 pub use small::{
     Count, GroupNo, Owner, PartitionNo, ProducerNo, Small, Tick, Token, Window, WorkerNo,
 };
-pub use task::{Engine, Task};
+pub use task::{Engine, OnDisk, Task};
 pub use trace::{Decision, FORMAT, Header, ReplayError, Replayed, Trace, VERSION, replay};
 pub use world::World;

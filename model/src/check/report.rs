@@ -22,6 +22,11 @@ pub struct Report {
     pub depth: usize,
     /// The number of states without faults on which P1 was judged; 0 if it was not.
     pub outlooks: usize,
+    /// The number of different states that are on disk at the end; see
+    /// [`Task::disk`](super::Task::disk).
+    pub on_disk: usize,
+    /// Why the disk could not be used, if that ended the search.
+    pub disk_failed: Option<String>,
     /// The duration of the check, including the search for short counterexamples. If it went on
     /// from a checkpoint file, the time of the earlier runs up to their last checkpoint is included.
     pub elapsed: Duration,
@@ -63,6 +68,8 @@ pub enum Ended {
     Memory,
     /// The [`Watch`] ended the search.
     Interrupted,
+    /// The states on disk could not be written or read.
+    Disk,
     /// A sequence number or an epoch outgrew the world, so some paths were cut short; or there
     /// were more different components than the engine has numbers for.
     Outgrown,

@@ -2,6 +2,7 @@
 //! counterexample of each violated invariant.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use super::action::Action;
 use super::bounds::Bounds;
 use super::checkpoint::{CheckpointError, Checkpointing, Keeper};
 use super::engine::{
-    Cache, Explored, Key, Limits, Pauses, Scope, Space, Tally, explore as explore_all, nearest,
+    Cache, Disk, Explored, Key, Limits, Pauses, Scope, Space, Tally, explore as explore_all,
+    nearest,
 };
 use super::progress::{Fate, Outlooks};
 use super::report::{Ended, Report, Resumed, Verdict, Watch};
@@ -58,6 +60,9 @@ pub fn check_resumably(
         Engine::Own => {}
         Engine::Stateright => return Err(CheckpointError::Engine),
     }
+    if task.disk.is_some() {
+        return Err(CheckpointError::Disk);
+    }
     let mut keeper = Some(Keeper::new(task, checkpointing));
     let report = check_here(task, watch, &mut keeper)?;
     let (from, unsaved) = keeper.map_or((None, None), |keeper| (keeper.resumed, keeper.unsaved));
@@ -73,7 +78,8 @@ fn explored(
     keeper: &mut Option<Keeper<'_>>,
 ) -> Result<(Explored, Ended), CheckpointError> {
     let scope = Scope { which: Steps::All, reduced: task.reduced, symmetric: task.symmetric };
-    let limits = Limits { threads: task.threads, scope };
+    let caches = task.max_memory.map_or(usize::MAX, |most| most / 4);
+    let limits = Limits { threads: task.threads, caches, scope };
     let mut kept = None;
     if let Some(keeper) = keeper {
         // A limit that is reached meanwhile ends the search that follows.
@@ -82,7 +88,8 @@ fn explored(
         tally.stop.store(false, Ordering::Relaxed);
         supervisor.spent_before = keeper.spent;
     }
-    let begun = kept.unwrap_or_else(|| Explored::begin(space, scope, tally));
+    let mut begun = kept.unwrap_or_else(|| Explored::begin(space, scope, tally));
+    begun.disk = task.disk.clone().map(Disk::new);
     let every = keeper.as_ref().map(|keeper| keeper.every);
     let mut keep = |explored: &Explored| {
         if let Some(keeper) = keeper {
@@ -104,21 +111,24 @@ fn check_here(
     let tally = Tally::default();
     let (mut explored, ended) = explored(task, &mut supervisor, &space, &tally, keeper)?;
     let crowded = tally.crowded.load(Ordering::Relaxed);
+    let disk_failed = explored.disk.as_mut().and_then(|disk| disk.failed.take());
+    let mut disk_failed = disk_failed.map(|error| error.to_string());
     let mut ended = match ended {
+        Ended::Exhausted if disk_failed.is_some() => Ended::Disk,
         Ended::Exhausted if crowded || searched.outgrown.load(Ordering::Relaxed) => Ended::Outgrown,
         ended => ended,
     };
 
-    let judged = task.checked.contains(&Invariant::P1) && ended == Ended::Exhausted;
+    let explored_all = ended == Ended::Exhausted;
     let mut outlooks = None;
-    if judged {
-        let stop = || tally.stop.load(Ordering::Relaxed);
-        let (mut keys, caches) = (explored.visited.keys(), &mut explored.caches);
-        keys.sort_unstable();
-        let judge = || Outlooks::of(&space, task.symmetric, &keys, caches, &stop);
-        let (found, limit) = supervisor.run(&tally, false, judge);
-        ended = if limit == Ended::Exhausted && found.is_none() { Ended::Outgrown } else { limit };
-        outlooks = found;
+    if task.checked.contains(&Invariant::P1) && ended == Ended::Exhausted {
+        (outlooks, ended) = match judged(task, &mut supervisor, &space, &tally, &mut explored) {
+            Ok(judged) => judged,
+            Err(error) => {
+                disk_failed = Some(error.to_string());
+                (None, Ended::Disk)
+            }
+        };
     }
     let mut violated: Vec<Invariant> = explored.violated.keys().copied().collect();
     violated.retain(|invariant| task.checked.contains(invariant));
@@ -138,7 +148,9 @@ fn check_here(
     let verdict = |invariant: Invariant| match counterexamples.get(&invariant) {
         Some(trace) => Verdict::Violated(Box::new(trace.clone())),
         None if violated.contains(&invariant) => Verdict::Unshown,
+        // Only P1 rests on more than the states that were reached.
         None if ended == Ended::Exhausted => Verdict::Holds,
+        None if explored_all && invariant != Invariant::P1 => Verdict::Holds,
         None => Verdict::Unknown,
     };
     Ok(Report {
@@ -147,6 +159,8 @@ fn check_here(
         generated: tally.generated.load(Ordering::Relaxed),
         depth: tally.depth.load(Ordering::Relaxed),
         outlooks: outlooks.map_or(0, Outlooks::len),
+        on_disk: explored.disk.as_ref().map_or(0, |disk| disk.len() as usize),
+        disk_failed,
         elapsed: supervisor.elapsed(),
         peak_memory: supervisor.peak,
         verdicts: task.checked.iter().map(|&invariant| (invariant, verdict(invariant))).collect(),
@@ -154,6 +168,28 @@ fn check_here(
         missed_marks,
         ended,
     })
+}
+
+/// Judges P1 from every state. Nothing is found where a limit ended it.
+fn judged<'a>(
+    task: &Task,
+    supervisor: &mut Supervisor<'_>,
+    space: &'a Space<'a>,
+    tally: &Tally,
+    explored: &mut Explored,
+) -> io::Result<(Option<Outlooks<'a>>, Ended)> {
+    let stop = || tally.stop.load(Ordering::Relaxed);
+    let mut caches = std::mem::take(&mut explored.caches);
+    let mut unread = None;
+    let mut from =
+        explored.pieces().map_while(|piece| piece.map_err(|error| unread = Some(error)).ok());
+    let judge = || Outlooks::of(space, task.symmetric, &mut from, &mut caches, &stop);
+    let (found, limit) = supervisor.run(tally, false, judge);
+    match unread {
+        Some(error) => Err(error),
+        None if limit == Ended::Exhausted && found.is_none() => Ok((None, Ended::Outgrown)),
+        None => Ok((found, limit)),
+    }
 }
 
 /// The memory that the search for the shortest counterexample may take, in bytes.
@@ -277,6 +313,8 @@ fn check_with_stateright(task: &Task, watch: &mut dyn Watch) -> Report {
         generated: checker.state_count(),
         depth: checker.max_depth(),
         outlooks: 0,
+        on_disk: 0,
+        disk_failed: None,
         elapsed: supervisor.elapsed(),
         peak_memory: supervisor.peak,
         verdicts: checked.iter().map(|&invariant| (invariant, verdict(invariant))).collect(),

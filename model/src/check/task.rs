@@ -1,6 +1,7 @@
 //! What to check, and the limits of the search.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -39,6 +40,17 @@ pub struct Task {
     pub timeout: Option<Duration>,
     /// The memory of the process, in bytes, beyond which the search ends early. Default: no limit.
     pub max_memory: Option<usize>,
+    /// Where visited states go that take too much memory. Default: nowhere.
+    pub disk: Option<OnDisk>,
+}
+
+/// Where visited states go that take too much memory.
+#[derive(Clone, Debug)]
+pub struct OnDisk {
+    /// A folder in which files can be created. They have no name, and are gone with the process.
+    pub folder: PathBuf,
+    /// The memory for visited states, in bytes, beyond which they go to disk.
+    pub beyond: usize,
 }
 
 impl Task {
@@ -58,6 +70,7 @@ impl Task {
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             timeout: None,
             max_memory: None,
+            disk: None,
         }
     }
 

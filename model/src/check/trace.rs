@@ -361,8 +361,8 @@ fn explanation(
     let (space, mut cache) = (Space::new(&unreduced), Cache::default());
     let end = unreduced.normal(world);
     let key = space.key(&end, false, &mut cache)?;
-    let outlooks =
-        Outlooks::of(&space, false, &[key], std::slice::from_mut(&mut cache), &|| false)?;
+    let (from, caches) = (&mut std::iter::once(vec![key]), std::slice::from_mut(&mut cache));
+    let outlooks = Outlooks::of(&space, false, from, caches, &|| false)?;
     let circle = match outlooks.fate(key, &mut cache) {
         Fate::Circles => outlooks.circle_words(key, &mut cache),
         Fate::Certain | Fate::Evaded if is_safe => return None,

@@ -77,6 +77,9 @@ pub enum CheckpointError {
     /// The task is to be searched by an engine that keeps no checkpoints.
     #[error("only the engine of gapless keeps checkpoints")]
     Engine,
+    /// The search moves states to disk, which checkpoints do not keep.
+    #[error("a search that moves states to disk keeps no checkpoints")]
+    Disk,
 }
 
 impl CheckpointError {

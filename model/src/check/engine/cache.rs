@@ -12,6 +12,7 @@ use super::space::{Numbers, Part, Space};
 /// What a thread remembers of a space.
 #[derive(Default)]
 pub(in crate::check) struct Cache {
+    most: Most,
     pub(super) renamed: AHashMap<(u8, u16, u32), u32>,
     /// By part of a state: the number of the least part that differs only in names.
     pub(super) least: [AHashMap<Part, u32>; 2],
@@ -101,18 +102,35 @@ pub(super) struct Pair {
     pub(super) delivered: bool,
 }
 
-/// The most entries that a thread remembers, at some hundred bytes each. Tests forget more often.
-const MOST: usize = if cfg!(test) { 2_000 } else { 3_000_000 };
+/// The most entries that a thread remembers. Tests forget more often.
+#[derive(Clone, Copy)]
+struct Most(usize);
+
+impl Default for Most {
+    fn default() -> Most {
+        Most(if cfg!(test) { 2_000 } else { 3_000_000 })
+    }
+}
 
 impl Cache {
+    /// What an entry takes, in bytes, or somewhat less.
+    const ENTRY: usize = 128;
+
+    /// An empty cache that takes no more than so much memory, in bytes, at the end of a level.
+    pub(super) fn within(memory: usize) -> Cache {
+        let Most(most) = Most::default();
+        Cache { most: Most(most.min(memory / Cache::ENTRY)), ..Cache::default() }
+    }
+
     /// Forgets everything if that has become much. States come in the order of their keys, so what
     /// is needed next is soon known again.
     pub(in crate::check) fn trim(&mut self) {
         let parts = self.least.iter().chain(&self.plain).map(|map| map.len()).sum::<usize>();
-        let others =
-            [self.stirred.len(), self.renamed.len(), self.pairs.len(), self.networks.len()];
-        if self.memory.moves() + parts + others.iter().sum::<usize>() > MOST {
-            *self = Cache::default();
+        let pairs = [self.renamed.len(), self.pairs.len(), self.triggers.len(), self.faults.len()];
+        let others = [self.stirred.len(), self.networks.len(), self.aged.len()];
+        let maps = pairs.iter().chain(&others).sum::<usize>();
+        if self.memory.moves() + parts + maps > self.most.0 {
+            *self = Cache { most: self.most, ..Cache::default() };
         }
     }
 

@@ -1,6 +1,7 @@
 //! The search in breadth.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,10 +11,11 @@ use ahash::AHashMap;
 
 use super::super::world::Broken;
 use super::cache::Cache;
+use super::disk::Disk;
 use super::parallel::each;
 use super::space::Space;
 use super::successors::Scope;
-use super::visited::{Batch, Key, Visited};
+use super::visited::{Batch, Key, PARTS, Visited};
 use crate::invariant::Invariant;
 
 /// What a search counts while it runs. Threads share it.
@@ -36,6 +38,8 @@ pub(in crate::check) struct Tally {
 pub(in crate::check) struct Limits {
     /// The number of threads.
     pub(in crate::check) threads: NonZeroUsize,
+    /// How much the threads may remember together, in bytes.
+    pub(in crate::check) caches: usize,
     pub(in crate::check) scope: Scope,
 }
 
@@ -49,6 +53,10 @@ pub(in crate::check) struct Explored {
     pub(super) level: Vec<Key>,
     /// The states of the next level that were reached so far.
     pub(super) next: Vec<Key>,
+    /// Those that violate something, and so lead nowhere.
+    ruined: Vec<Key>,
+    /// Where visited states go that take too much memory.
+    pub(in crate::check) disk: Option<Disk>,
     /// What the threads remember, when the search is over.
     pub(in crate::check) caches: Vec<Cache>,
 }
@@ -65,17 +73,26 @@ pub(in crate::check) struct Pauses<'a> {
 struct Finder {
     cache: Cache,
     batch: Batch<Broken>,
-    found: Vec<Key>,
+    found: Found,
+}
+
+/// States that were not in memory.
+#[derive(Default)]
+struct Found {
+    sound: Vec<Key>,
+    ruined: Vec<Key>,
 }
 
 impl Explored {
-    /// Nothing, not even the first state.
-    pub(super) fn nothing() -> Explored {
+    /// States that were visited, and those that are still to be expanded, now and after that.
+    pub(super) fn of(visited: Visited, level: Vec<Key>, next: Vec<Key>) -> Explored {
         Explored {
-            visited: Visited::new(),
+            visited,
             violated: BTreeMap::new(),
-            level: Vec::new(),
-            next: Vec::new(),
+            level,
+            next,
+            ruined: Vec::new(),
+            disk: None,
             caches: Vec::new(),
         }
     }
@@ -83,7 +100,7 @@ impl Explored {
     /// The first state.
     pub(in crate::check) fn begin(space: &Space<'_>, scope: Scope, tally: &Tally) -> Explored {
         let first = space.key(&space.protocol.initial(), scope.symmetric, &mut Cache::default());
-        let explored = Explored { level: first.into_iter().collect(), ..Explored::nothing() };
+        let explored = Explored::of(Visited::new(), first.into_iter().collect(), Vec::new());
         for &key in &explored.level {
             explored.visited.insert(key);
         }
@@ -113,16 +130,59 @@ impl Explored {
         });
         for Finder { batch, found, .. } in finders {
             self.visited.insert_rest(batch, &mut |key, broken| visits.reached(key, broken, found));
-            self.next.append(found);
+            self.next.append(&mut found.sound);
+            self.ruined.append(&mut found.ruined);
         }
         self.violated = violated.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         self.level.drain(..done);
         if self.level.is_empty() {
-            self.level = std::mem::take(&mut self.next);
-            // States next to each other share components, and so most of what is remembered of them.
-            self.level.sort_unstable();
-            tally.depth.fetch_add(usize::from(!self.level.is_empty()), Ordering::Relaxed);
+            self.go_on(tally);
         }
+    }
+
+    /// Goes on to the next level.
+    fn go_on(&mut self, tally: &Tally) {
+        self.level = std::mem::take(&mut self.next);
+        let mut ruined = std::mem::take(&mut self.ruined);
+        if let Some(disk) = &mut self.disk {
+            let reached = self.level.len() + ruined.len();
+            disk.subtract(&mut self.level);
+            disk.subtract(&mut ruined);
+            let again = reached - self.level.len() - ruined.len();
+            tally.unique.fetch_sub(again, Ordering::Relaxed);
+            disk.relieve(&mut self.visited);
+        }
+        // States next to each other share components, and so most of what is remembered of them.
+        self.level.sort_unstable();
+        tally.depth.fetch_add(usize::from(!self.level.is_empty()), Ordering::Relaxed);
+    }
+
+    /// Whether the disk could not be used, so that states are missing.
+    fn is_torn(&self) -> bool {
+        self.disk.as_ref().is_some_and(|disk| disk.failed.is_some())
+    }
+
+    /// Every state, a million or so at a time.
+    pub(in crate::check) fn pieces(&self) -> impl Iterator<Item = io::Result<Vec<Key>>> {
+        const PIECE: usize = 1 << 20;
+        let mut parts = 0..PARTS;
+        std::iter::from_fn(move || {
+            let mut piece = Vec::new();
+            for part in parts.by_ref() {
+                match &self.disk {
+                    None => piece.append(&mut self.visited.keys_of(part)),
+                    Some(disk) => match disk.part(part, &self.visited) {
+                        Ok(mut keys) => piece.append(&mut keys),
+                        Err(error) => return Some(Err(error)),
+                    },
+                }
+                if piece.len() >= PIECE {
+                    break;
+                }
+            }
+            piece.sort_unstable();
+            (!piece.is_empty()).then_some(Ok(piece))
+        })
     }
 }
 
@@ -134,7 +194,8 @@ pub(in crate::check) fn explore(
     mut explored: Explored,
     mut pauses: Option<Pauses<'_>>,
 ) -> Explored {
-    let finder = || Finder { cache: Cache::default(), batch: Batch::new(), found: Vec::new() };
+    let cache = || Cache::within(limits.caches / limits.threads);
+    let finder = || Finder { cache: cache(), batch: Batch::new(), found: Found::default() };
     let mut finders: Vec<Finder> = (0..limits.threads.get()).map(|_| finder()).collect();
     let every = pauses.as_ref().map(|pauses| pauses.every);
     let next_pause = || every.and_then(|every| Instant::now().checked_add(every));
@@ -145,7 +206,7 @@ pub(in crate::check) fn explore(
         let is_due = || due.is_some_and(|due| Instant::now() >= due);
         let scope = limits.scope;
         explored.advance(space, (scope, tally), &mut finders, &|| stopped() || is_due());
-        if stopped() {
+        if stopped() || explored.is_torn() {
             break;
         }
         if let Some(pauses) = pauses.as_mut().filter(|_| is_due()) {
@@ -169,12 +230,13 @@ struct Visits<'a> {
 
 impl Visits<'_> {
     /// A state that was not reached before.
-    fn reached(&self, key: Key, broken: Broken, found: &mut Vec<Key>) {
+    fn reached(&self, key: Key, broken: Broken, found: &mut Found) {
         self.tally.unique.fetch_add(1, Ordering::Relaxed);
         if broken == Broken::default() {
-            found.push(key);
+            found.sound.push(key);
             return;
         }
+        found.ruined.push(key);
         let mut violated = self.violated.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         for invariant in broken.each() {
             violated.entry(invariant).or_insert(key);
@@ -218,6 +280,7 @@ pub(in crate::check) fn nearest(
     let mut before: AHashMap<Key, Option<Key>> = AHashMap::from_iter([(start, None)]);
     let mut level = vec![start];
     while !level.is_empty() && paths.len() < wanted.len() && !tally.stop.load(Ordering::Relaxed) {
+        cache.trim();
         let mut reached = Vec::new();
         for key in level {
             space.successors(key, scope, &mut cache, &mut |next| {

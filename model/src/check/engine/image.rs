@@ -62,7 +62,7 @@ pub(in crate::check) fn read(
     let visited = Visited::read(from, &is_known, read)?;
     let level = read_keys(from, &is_known)?;
     let next = read_keys(from, &is_known)?;
-    Ok(Explored { visited, level, next, ..Explored::nothing() })
+    Ok(Explored::of(visited, level, next))
 }
 
 fn write_values<T: Serialize + Clone + Eq + Hash>(

@@ -7,6 +7,7 @@
 
 mod bytes;
 mod cache;
+mod disk;
 mod explore;
 mod image;
 mod intern;
@@ -22,6 +23,7 @@ mod tests;
 
 pub(super) use bytes::invalid;
 pub(super) use cache::Cache;
+pub(super) use disk::Disk;
 pub(super) use explore::{Explored, Limits, Pauses, Tally, explore, nearest};
 pub(super) use image::{read, write};
 pub(super) use parallel::each;

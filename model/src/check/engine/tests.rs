@@ -27,7 +27,7 @@ fn assert_successors(protocol: &Protocol, scope: Scope) {
     let space = Space::new(protocol);
     let Scope { which, symmetric, .. } = scope;
     let all = Scope { which: Steps::All, ..scope };
-    let limits = Limits { threads: NonZeroUsize::MIN, scope: all };
+    let limits = Limits { threads: NonZeroUsize::MIN, caches: usize::MAX, scope: all };
     let tally = Tally::default();
     let explored = explore(&space, limits, &tally, Explored::begin(&space, all, &tally), None);
     let mut cache = Cache::default();
@@ -89,7 +89,7 @@ fn assert_names_do_not_matter(design: Design, bounds: Bounds) {
     let protocol = Protocol::new(design, bounds, Clocks::Timely, Task::applicable(Clocks::Timely));
     let space = Space::new(&protocol);
     let scope = Scope { which: Steps::All, reduced: true, symmetric: true };
-    let limits = Limits { threads: NonZeroUsize::MIN, scope };
+    let limits = Limits { threads: NonZeroUsize::MIN, caches: usize::MAX, scope };
     let tally = Tally::default();
     let explored = explore(&space, limits, &tally, Explored::begin(&space, scope, &tally), None);
     let mut cache = Cache::default();

@@ -41,7 +41,7 @@ impl Key {
     }
 
     /// The part of the table that the key belongs to.
-    fn part(self) -> usize {
+    pub(super) fn part(self) -> usize {
         (self.spread() >> 56) as usize
     }
 
@@ -64,7 +64,8 @@ struct Part {
     used: usize,
 }
 
-const PARTS: usize = 256;
+/// The number of parts.
+pub(super) const PARTS: usize = 256;
 
 impl Visited {
     pub(super) fn new() -> Self {
@@ -111,8 +112,29 @@ impl Visited {
     }
 
     /// Every state, in no order.
+    #[cfg(test)]
     pub(in crate::check) fn keys(&self) -> Vec<Key> {
-        (0..PARTS).flat_map(|part| self.part(part).keys().collect::<Vec<_>>()).collect()
+        (0..PARTS).flat_map(|part| self.keys_of(part)).collect()
+    }
+
+    /// Every state of a part, in no order.
+    pub(super) fn keys_of(&self, part: usize) -> Vec<Key> {
+        self.part(part).keys().collect()
+    }
+
+    /// Takes every state of a part out, in order. Its room is kept for others.
+    pub(super) fn take_part(&mut self, part: usize) -> Vec<Key> {
+        let mut keys = self.keys_of(part);
+        keys.sort_unstable();
+        let mut part = self.part(part);
+        part.places.fill(0);
+        part.used = 0;
+        keys
+    }
+
+    /// How many bytes the states take, empty places included.
+    pub(super) fn bytes(&self) -> usize {
+        (0..PARTS).map(|part| self.part(part).places.len() * size_of::<u64>()).sum()
     }
 
     fn part(&self, part: usize) -> MutexGuard<'_, Part> {

@@ -30,14 +30,15 @@ pub(super) struct Own {
 }
 
 impl Own {
-    /// Follows the steps inside a component from one of its states. `None` if there were too many
-    /// components of states.
+    /// Follows the steps inside a component from one of its states. `None` if it was stopped, or
+    /// there were too many components of states.
     pub(super) fn from(
         space: &Space<'_>,
         (graph, components): (&Graph, &Components),
         symmetric: bool,
         start: Key,
         cache: &mut Cache,
+        stop: &dyn Fn() -> bool,
     ) -> Option<Own> {
         let component_of = |key: Key, cache: &mut Cache| {
             let number = graph.number_of(space.key_after_faults(key, symmetric, cache)?);
@@ -47,6 +48,9 @@ impl Own {
         let mut own = Own { keys: vec![start], steps: Vec::new(), possible: Vec::new() };
         let mut numbers = AHashMap::from_iter([(start, 0)]);
         while let Some(&key) = own.keys.get(own.steps.len()) {
+            if stop() {
+                return None;
+            }
             let (mut leads, mut possible, mut crowded) = (Vec::new(), 0, false);
             space.successors(key, SCOPE, cache, &mut |step| {
                 possible |= step.takers;

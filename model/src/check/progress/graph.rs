@@ -105,7 +105,7 @@ impl Graph {
     pub(super) fn reached(
         space: &Space<'_>,
         scope: Scope,
-        from: &[Key],
+        from: &mut (dyn Iterator<Item = Vec<Key>> + Send),
         caches: &mut [Cache],
         stop: &(dyn Fn() -> bool + Sync),
     ) -> Option<Graph> {
@@ -114,14 +114,16 @@ impl Graph {
         let ends = || crowded.load(Ordering::Relaxed) || stop();
         let finder = |cache| Finder { cache, new: Vec::new(), part: Part::default() };
         let mut finders: Vec<Finder<'_>> = caches.iter_mut().map(finder).collect();
-        each(&mut finders, from, &ends, |finder, &key| {
-            if !space.is_ruined(key, finder.cache) {
-                match space.key_after_faults(key, scope.symmetric, finder.cache) {
-                    Some(key) => drop(finder.number(&known, key)),
-                    None => crowded.store(true, Ordering::Relaxed),
+        for piece in from {
+            each(&mut finders, &piece, &ends, |finder, &key| {
+                if !space.is_ruined(key, finder.cache) {
+                    match space.key_after_faults(key, scope.symmetric, finder.cache) {
+                        Some(key) => drop(finder.number(&known, key)),
+                        None => crowded.store(true, Ordering::Relaxed),
+                    }
                 }
-            }
-        });
+            });
+        }
         loop {
             let mut level: Vec<_> =
                 finders.iter_mut().flat_map(|finder| finder.new.drain(..)).collect();

@@ -58,7 +58,7 @@ impl<'a> Outlooks<'a> {
     pub(super) fn of(
         space: &'a Space<'a>,
         symmetric: bool,
-        from: &[Key],
+        from: &mut (dyn Iterator<Item = Vec<Key>> + Send),
         caches: &mut [Cache],
         stop: &(dyn Fn() -> bool + Sync),
     ) -> Option<Self> {
@@ -151,7 +151,8 @@ impl<'a> Outlooks<'a> {
         let ends = || crowded.load(Ordering::Relaxed) || stop();
         each(caches, &unclear, &ends, |cache, &component| {
             let key = self.graph.key(components.members(component)[0]);
-            match Own::from(self.space, (&self.graph, components), self.symmetric, key, cache) {
+            let graph = (&self.graph, components);
+            match Own::from(self.space, graph, self.symmetric, key, cache, &ends) {
                 Some(own) => circling[component].store(own.is_fair(), Ordering::Relaxed),
                 None => crowded.store(true, Ordering::Relaxed),
             }
@@ -164,7 +165,8 @@ impl<'a> Outlooks<'a> {
         let components = Components::of(&self.graph);
         let start = self.space.key_after_faults(key, false, cache);
         let own = start.and_then(|start| {
-            Own::from(self.space, (&self.graph, &components), self.symmetric, start, cache)
+            let graph = (&self.graph, &components);
+            Own::from(self.space, graph, self.symmetric, start, cache, &|| false)
         });
         own.map_or_else(Vec::new, |own| own.circle(self.space))
     }

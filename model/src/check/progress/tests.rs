@@ -17,13 +17,14 @@ fn compare(task: &Task) -> BTreeMap<String, usize> {
     let searched = protocol(task, task.bounds, task.checked.clone());
     let space = Space::new(&searched);
     let scope = Scope { which: Steps::All, reduced: false, symmetric: false };
-    let limits = Limits { threads: NonZeroUsize::MIN, scope };
+    let limits = Limits { threads: NonZeroUsize::MIN, caches: usize::MAX, scope };
     let tally = Tally::default();
     let begun = Explored::begin(&space, limits.scope, &tally);
     let reached = explore(&space, limits, &tally, begun, None).visited.keys();
     let mut caches = [Cache::default(), Cache::default()];
     let mut of = |symmetric| {
-        Outlooks::of(&space, symmetric, &reached, &mut caches, &|| false).expect("there is room")
+        let from = &mut std::iter::once(reached.clone());
+        Outlooks::of(&space, symmetric, from, &mut caches, &|| false).expect("there is room")
     };
     let (merged, apart) = (of(true), of(false));
     assert!(merged.len() < apart.len());
@@ -51,7 +52,8 @@ fn assert_same_components(merged: &Outlooks<'_>, apart: &Outlooks<'_>, cache: &m
         let size = match merged.circles(&ours, component) {
             Some(_) => 1,
             None => {
-                let own = Own::from(merged.space, (&merged.graph, &ours), true, start, cache);
+                let graph = (&merged.graph, &ours);
+                let own = Own::from(merged.space, graph, true, start, cache, &|| false);
                 own.expect("there is room").keys.len()
             }
         };
