@@ -144,6 +144,16 @@ async fn the_leases_of_a_dropped_run_can_be_released() {
 }
 
 #[tokio::test]
+async fn the_leases_of_other_workers_are_not_released() {
+    let work = Work::default();
+    let (stream, _worker) = dropped_in_mid_turn(&work).await;
+    let (group, other) = (Group::from("g"), stream.worker("g", work.handler(LEASE / 4)));
+    stream.release_leases(&group, other.id()).await.expect("nothing to release");
+    let standings = stream.standings(&group).await.expect("read");
+    assert_eq!(standings.iter().filter(|(_, standing)| standing.lease.active).count(), 1);
+}
+
+#[tokio::test]
 async fn a_late_release_of_a_dropped_run_lets_one_worker_in_and_not_two() {
     let work = Work::default();
     let (stream, worker) = dropped_in_mid_turn(&work).await;

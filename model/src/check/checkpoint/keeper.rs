@@ -100,3 +100,60 @@ impl<'a> Keeper<'a> {
         self.unsaved = self.file.replace(write).err();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Cursor, Read};
+
+    use super::super::super::bounds::{Bounds, Clocks};
+    use super::super::super::engine::Scope;
+    use super::super::super::steps::Steps;
+    use super::super::super::task::protocol;
+    use super::*;
+    use crate::design::Design;
+
+    #[derive(Default)]
+    struct Memory(Option<Vec<u8>>);
+
+    impl CheckpointFile for Memory {
+        fn open(&mut self) -> io::Result<Option<Box<dyn Read>>> {
+            Ok(self.0.clone().map(|kept| Box::new(Cursor::new(kept)) as Box<dyn Read>))
+        }
+
+        fn replace(
+            &mut self,
+            write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+        ) -> io::Result<()> {
+            let mut kept = Vec::new();
+            write(&mut kept)?;
+            self.0 = Some(kept);
+            Ok(())
+        }
+    }
+
+    fn keeper<'a>(task: &Task, file: &'a mut Memory) -> Keeper<'a> {
+        Keeper::new(task, Checkpointing { file, every: Duration::MAX, build: "tested" })
+    }
+
+    #[test]
+    fn that_paths_were_cut_short_is_kept() {
+        let task = Task::new("kept", Design::RECOMMENDED, Bounds::TINY, Clocks::Timely);
+        let scope = Scope { which: Steps::All, reduced: true, symmetric: true };
+        for (crowded, outgrown) in [(false, false), (true, false), (false, true)] {
+            let mut file = Memory::default();
+            let searched = protocol(&task, task.bounds, task.checked.clone());
+            let (space, tally) = (Space::new(&searched), Tally::default());
+            let explored = Explored::begin(&space, scope, &tally);
+            tally.crowded.store(crowded, Ordering::Relaxed);
+            searched.outgrown.store(outgrown, Ordering::Relaxed);
+            keeper(&task, &mut file).keep(&space, &tally, &explored);
+
+            let again = protocol(&task, task.bounds, task.checked.clone());
+            let (space, tally) = (Space::new(&again), Tally::default());
+            let kept = keeper(&task, &mut file).resume(&space, &tally).expect("it is whole");
+            assert!(kept.is_some());
+            assert_eq!(tally.crowded.load(Ordering::Relaxed), crowded);
+            assert_eq!(again.outgrown.load(Ordering::Relaxed), outgrown);
+        }
+    }
+}

@@ -92,7 +92,11 @@ fn read_values<T: DeserializeOwned + Clone + Eq + Hash>(
         let length = read_number(from)?;
         bytes.clear();
         from.take(length).read_to_end(&mut bytes)?;
-        let value: T = postcard::from_bytes(&bytes).map_err(|_| invalid("a component is none"))?;
+        let (value, rest): (T, _) =
+            postcard::take_from_bytes(&bytes).map_err(|_| invalid("a component is none"))?;
+        if !rest.is_empty() {
+            return Err(invalid("a component is too long"));
+        }
         if u64::from(values.number(&value)) != number {
             return Err(invalid("a component is there twice"));
         }

@@ -9,6 +9,7 @@ use super::super::steps::Steps;
 use super::super::task::Task;
 use super::{Cache, Explored, Key, Limits, Scope, Space, Tally, explore};
 use crate::design::{Design, NAMED};
+use crate::mutant::Mutant;
 
 /// Every fault once, one in all, and nothing else than what a test of a second bears.
 const ONE: Bounds = Bounds { events: 1, faults: 1, ..Bounds::DEFAULT };
@@ -35,6 +36,8 @@ fn assert_successors(protocol: &Protocol, scope: Scope) {
         let world = space.world(key);
         let ruined = protocol.is_ruined(&world);
         assert_eq!(space.is_ruined(key, &mut cache), ruined);
+        let after = space.key(&world.after_faults(), symmetric, &mut cache);
+        assert_eq!(space.key_after_faults(key, symmetric, &mut cache), after, "of {world:?}");
         if ruined {
             continue;
         }
@@ -63,7 +66,10 @@ fn assert_successors(protocol: &Protocol, scope: Scope) {
 #[test]
 fn remembered_moves_lead_where_the_steps_lead() {
     for known in NAMED {
-        assert_same_successors(known.design, ONE, Clocks::Timely, Steps::All);
+        let applicable = Task::applicable(Clocks::Timely);
+        let protocol = Protocol::new(known.design, ONE, Clocks::Timely, applicable);
+        let scope = Scope { which: Steps::All, reduced: true, symmetric: false };
+        assert_successors(&protocol, scope);
     }
 }
 
@@ -81,6 +87,16 @@ fn remembered_moves_lead_there_in_several_partitions_and_groups() {
     assert_same_successors(recommended, partitions, Clocks::Timely, Steps::All);
     let groups = Bounds { groups: 2, crashes: 1, late: 1, ..CALM };
     assert_same_successors(recommended, groups, Clocks::Timely, Steps::All);
+}
+
+#[test]
+fn remembered_moves_lead_there_where_turns_in_several_seats_share_a_name() {
+    // A crash ends the name of a turn that was dropped in the other seat.
+    let bounds = Bounds { partitions: 2, faults: 2, crashes: 1, failures: 1, ..CALM };
+    let clocks = Clocks::Timely;
+    let mut protocol = Protocol::new(Design::RECOMMENDED, bounds, clocks, Task::applicable(clocks));
+    protocol.mutant = Some(Mutant::OwnerPerWorker);
+    assert_successors(&protocol, Scope { which: Steps::All, reduced: true, symmetric: false });
 }
 
 /// From a state and from each that differs only in names, the same steps are explored: which
