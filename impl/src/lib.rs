@@ -36,7 +36,7 @@ pub use operate::{Audit, Finding, PartitionStatus};
 pub use read::{Reader, Target};
 pub use stream::{Config, Layout, NoLayout, Stream};
 pub use vocabulary::{
-    Event, EventBatch, Filled, Group, Live, NoPosition, Owner, Position, ProducerName, Recorded,
-    SetupError, Slots, StoreError, Timestamp, Token, WorkerId,
+    Event, EventBatch, Filled, Group, Live, NoPosition, NoRandomness, Owner, Position,
+    ProducerName, Recorded, SetupError, Slots, StoreError, Timestamp, Token, WorkerId,
 };
 pub use wire::{Standing, TableNames};

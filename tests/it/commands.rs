@@ -190,8 +190,31 @@ mod bad_input {
     }
 
     #[test]
+    fn a_file_that_is_not_there_is_named_and_not_created() {
+        let commands: [&[&str]; 6] = [
+            &["status"],
+            &["audit"],
+            &["read"],
+            &["tail"],
+            &["consume", "--group", "g"],
+            &["append"],
+        ];
+        for command in commands {
+            let folder = folder();
+            on(folder.path(), command)
+                .assert()
+                .code(2)
+                .stdout(is_empty())
+                .stderr(contains("no file s.db").and(contains("gapless init --embedded s.db")));
+            let left = fs::read_dir(folder.path()).expect("the folder").count();
+            assert_eq!(left, 0, "{command:?} leaves nothing behind");
+        }
+    }
+
+    #[test]
     fn a_stream_that_is_not_there_is_named() {
         let folder = folder();
+        on(folder.path(), &["init", "--table-prefix", "other-"]).assert().code(0);
         on(folder.path(), &["status"])
             .assert()
             .code(2)

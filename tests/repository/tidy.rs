@@ -10,6 +10,8 @@ use crate::markdown::{headings, links, names, resolved, section, undefined};
 
 /// The failures seen in the field.
 const SCENARIOS: &str = "docs/scenarios.md";
+/// The one file of the production crate that may draw from the generator in the process.
+const JITTER: &str = "impl/src/vocabulary/clock.rs";
 /// A file is one idea, and one idea has seldom more lines than this.
 const MOST_LINES: usize = 500;
 
@@ -156,6 +158,20 @@ fn at_home(files: &Files) -> Vec<String> {
     faults
 }
 
+/// Lines of the production crate that draw from the generator in the process, outside the file that
+/// draws jitter.
+fn weakly_drawn(files: &Files) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (file, text) in files.iter().filter(|(file, _)| file.starts_with("impl/src/")) {
+        for (index, line) in text.lines().enumerate() {
+            if line.contains("fastrand") && file != JITTER {
+                faults.push(format!("{file}:{}: a name needs the system's randomness", index + 1));
+            }
+        }
+    }
+    faults
+}
+
 /// Whether a path that stands behind this text begins there, and does not go on.
 fn begins_a_path(before: &str) -> bool {
     let last = before.chars().next_back();
@@ -187,6 +203,11 @@ fn files_are_short() {
 #[test]
 fn nothing_is_at_home() {
     assert_none("nothing committed knows a machine", &at_home(&committed()));
+}
+
+#[test]
+fn names_are_drawn_by_the_operating_system() {
+    assert_none("only jitter comes from a generator in the process", &weakly_drawn(&committed()));
 }
 
 #[test]
@@ -262,4 +283,11 @@ fn a_path_of_a_machine_is_found() {
         let tree = files(&[("a.md", &home), ("b.md", fine)]);
         assert_eq!(at_home(&tree), [format!("a.md:1: a path below /{folder}/")]);
     }
+}
+
+#[test]
+fn a_name_from_the_generator_in_the_process_is_found() {
+    let draws = "let jitter = 1;\nlet name = fastrand::u64(..);";
+    let tree = files(&[(JITTER, draws), ("impl/src/names.rs", draws), ("sim/src/run.rs", draws)]);
+    assert_eq!(weakly_drawn(&tree), ["impl/src/names.rs:2: a name needs the system's randomness"]);
 }

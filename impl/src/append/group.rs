@@ -14,7 +14,7 @@ use gapless_model::append::Identity;
 
 use super::single::{AppendError, PendingAppend, Receipt};
 use crate::stream::Stream;
-use crate::vocabulary::{Event, EventBatch, Position, Token};
+use crate::vocabulary::{Event, EventBatch, NoRandomness, Position, Token};
 use crate::wire::{MOST_ITEM, check_event, item_size, overhead};
 
 /// When a slot is full, and how long to wait for more events.
@@ -195,7 +195,10 @@ impl Appender {
     ) {
         if writing.is_none() {
             self.wait_for_company(queue).await;
-            *writing = self.next_group(queue, partition);
+            match Token::fresh() {
+                Ok(token) => *writing = self.next_group(queue, partition, token),
+                Err(error) => return refuse_waiting(queue, error),
+            }
         }
         let Some(group) = writing else { return };
         // If this future is dropped here, the group stays where the next one finds it.
@@ -228,8 +231,12 @@ impl Appender {
         self.stream.0.clock.sleep(self.grouping.linger).await;
     }
 
-    fn next_group(&self, queue: &PartitionQueue, partition: &PartitionId) -> Option<GroupedAppend> {
-        let token = Token::fresh();
+    fn next_group(
+        &self,
+        queue: &PartitionQueue,
+        partition: &PartitionId,
+        token: Token,
+    ) -> Option<GroupedAppend> {
         let most = MOST_ITEM - overhead(partition.as_str(), token.as_str());
         let room = self.grouping.bytes.min(most);
         let (mut events, mut receipts, mut bytes) = (Vec::new(), Vec::new(), 0);
@@ -256,6 +263,15 @@ impl Appender {
         let (partition, identity) = (partition.clone(), Identity::Anonymous);
         let append = PendingAppend::new(&self.stream, partition, token, batch, identity, None);
         Some(GroupedAppend { append, receipts })
+    }
+}
+
+/// Answers every append that waits: no group can be named.
+fn refuse_waiting(queue: &PartitionQueue, error: NoRandomness) {
+    let reason = Arc::new(AppendError::Store(error.into()));
+    for waiting in lock(&queue.waiting).drain(..) {
+        // The append that waited for it may be gone.
+        let _ = waiting.receipt.send(Err(Arc::clone(&reason)));
     }
 }
 

@@ -57,7 +57,8 @@ pub enum AppendError {
     /// anything twice; a new append of the same events can append them twice.
     #[error("the append's outcome is unknown, and it can still be settled: {}", .0.why)]
     Unsettled(Box<Unsettled>),
-    /// The store refused a request for good. A batch that is too large was not sent.
+    /// The store refused a request for good. A batch that is too large was not sent, and
+    /// neither was one that has no token for want of random bytes.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The batch is empty, or its events belong to different partitions. Nothing was sent.
@@ -155,7 +156,8 @@ impl Stream {
     ) -> Result<Receipt, AppendError> {
         let (partition, batch) = self.batch_of_one_partition(events)?;
         let identity = Identity::Anonymous;
-        let append = PendingAppend::new(self, partition, Token::fresh(), batch, identity, expected);
+        let token = Token::fresh().map_err(StoreError::from)?;
+        let append = PendingAppend::new(self, partition, token, batch, identity, expected);
         append.into_receipt(self).await
     }
 

@@ -19,7 +19,7 @@ use super::sweep::{Sweep, Swept};
 use super::turn::{Retries, Turn, TurnEnd, TurnError, TurnSetting};
 use crate::stream::Stream;
 use crate::trigger::Trigger;
-use crate::vocabulary::{Group, Owner, StoreError, Timestamp, WorkerId};
+use crate::vocabulary::{Group, NoRandomness, Owner, StoreError, Timestamp, WorkerId};
 use crate::wire::Consistency;
 
 /// What a worker works with.
@@ -27,7 +27,8 @@ use crate::wire::Consistency;
 pub(super) struct WorkerSetting<H> {
     pub(super) stream: Stream,
     pub(super) group: Group,
-    pub(super) id: WorkerId,
+    /// Without random bytes it has no id, and no run begins.
+    pub(super) id: Result<WorkerId, NoRandomness>,
     /// The number of its next turn, in whichever run.
     pub(super) next_turn: AtomicU64,
     pub(super) handler: H,
@@ -65,6 +66,7 @@ type EndedTurn = (PartitionId, Result<TurnEnd, TurnError>);
 /// One run of a worker, up to where `until` says.
 pub(super) struct WorkLoop<'a, H> {
     setting: &'a WorkerSetting<H>,
+    id: &'a WorkerId,
     until: Until,
     agenda: Agenda,
     turns: FuturesUnordered<BoxFuture<'a, EndedTurn>>,
@@ -76,9 +78,14 @@ pub(super) struct WorkLoop<'a, H> {
 }
 
 impl<'a, H: Handler> WorkLoop<'a, H> {
-    pub(super) fn new(setting: &'a WorkerSetting<H>, until: Until) -> WorkLoop<'a, H> {
-        WorkLoop {
+    pub(super) fn new(
+        setting: &'a WorkerSetting<H>,
+        until: Until,
+    ) -> Result<WorkLoop<'a, H>, WorkerError> {
+        let id = setting.id.as_ref().map_err(|error| StoreError::from(*error))?;
+        Ok(WorkLoop {
             setting,
+            id,
             until,
             agenda: Agenda::default(),
             turns: FuturesUnordered::new(),
@@ -86,7 +93,7 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
             next_sweep: setting.stream.now(),
             summary: Summary::default(),
             failed: None,
-        }
+        })
     }
 
     pub(super) async fn run(mut self) -> Result<Summary, WorkerError> {
@@ -135,7 +142,7 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
         while self.turns.len() < *concurrency
             && let Some(partition) = self.agenda.start_next()
         {
-            self.turns.push(self.setting.take_turn(partition).boxed());
+            self.turns.push(self.setting.take_turn(self.id, partition).boxed());
         }
         // P1: the sweep is the durable trigger: it finds what no notice or hint announced.
         if self.sweeping.is_terminated() && now >= self.next_sweep {
@@ -215,9 +222,9 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
 }
 
 impl<H: Handler> WorkerSetting<H> {
-    async fn take_turn(&self, partition: PartitionId) -> EndedTurn {
+    async fn take_turn(&self, id: &WorkerId, partition: PartitionId) -> EndedTurn {
         // L1: a name of its own for each turn, even where the worker runs twice at once.
-        let owner = Owner::of(&self.id, self.next_turn.fetch_add(1, Ordering::Relaxed));
+        let owner = Owner::of(id, self.next_turn.fetch_add(1, Ordering::Relaxed));
         let setting = TurnSetting {
             shared: &self.stream.0,
             group: &self.group,

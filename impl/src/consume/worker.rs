@@ -13,7 +13,7 @@ use super::turn::Retries;
 use super::work::{Until, WorkLoop, WorkerSetting};
 use crate::stream::Stream;
 use crate::trigger::Trigger;
-use crate::vocabulary::{Group, Timestamp, WorkerId};
+use crate::vocabulary::{Group, NoRandomness, Timestamp, WorkerId};
 
 /// Consumes a stream for a group, together with any number of other workers.
 ///
@@ -122,9 +122,12 @@ impl<H: Handler> Worker<H> {
 
     /// Returns the name that begins the name of every [`Owner`](crate::Owner) of this worker's
     /// leases.
-    #[must_use]
-    pub fn id(&self) -> &WorkerId {
-        &self.0.id
+    ///
+    /// # Errors
+    /// Returns [`NoRandomness`] if the operating system had no random bytes when the worker was
+    /// named. Its runs end with the same error.
+    pub fn id(&self) -> Result<&WorkerId, NoRandomness> {
+        self.0.id.as_ref().map_err(|error| *error)
     }
 
     /// Consumes until the worker is asked to stop, or its deadline comes.
@@ -143,7 +146,7 @@ impl<H: Handler> Worker<H> {
     /// # Errors
     /// Returns the first [`WorkerError`], after the other turns have ended in an orderly way.
     pub async fn run(&self) -> Result<Summary, WorkerError> {
-        WorkLoop::new(&self.0, Until::Stopped).run().await
+        WorkLoop::new(&self.0, Until::Stopped)?.run().await
     }
 
     /// Consumes until the group has finished everything that was acknowledged before.
@@ -157,6 +160,6 @@ impl<H: Handler> Worker<H> {
     /// # Errors
     /// Returns the errors of [`Worker::run`], which also says what dropping the future means.
     pub async fn until_caught_up(&self) -> Result<Summary, WorkerError> {
-        WorkLoop::new(&self.0, Until::CaughtUp).run().await
+        WorkLoop::new(&self.0, Until::CaughtUp)?.run().await
     }
 }

@@ -2,6 +2,14 @@
 
 use std::error::Error;
 
+/// The operating system gave no random bytes, so nothing new can be named: no append and no worker.
+///
+/// Every system has them from its first moment on. A sandbox can forbid the call: allow `getrandom`,
+/// or the system's own call in its place.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the operating system gave no random bytes to name an append or a worker with")]
+pub struct NoRandomness(#[source] pub(super) getrandom::Error);
+
 /// Why the store did not do what one request asked for.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -58,6 +66,10 @@ pub enum StoreError {
         /// The largest size in bytes.
         limit: usize,
     },
+    /// The request has no name of its own, which others' requests would be told from. Nothing was
+    /// sent.
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
 }
 
 impl StoreError {
@@ -70,7 +82,8 @@ impl StoreError {
             StoreError::Busy { .. } | StoreError::Unknown { .. } => true,
             StoreError::Refused { .. }
             | StoreError::Malformed { .. }
-            | StoreError::TooLarge { .. } => false,
+            | StoreError::TooLarge { .. }
+            | StoreError::Randomness(_) => false,
         }
     }
 }

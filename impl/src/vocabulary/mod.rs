@@ -9,9 +9,10 @@ mod page;
 mod time;
 
 pub(crate) use clock::{Backoff, Clock};
-pub use error::{SetupError, StoreError};
+pub use error::{NoRandomness, SetupError, StoreError};
 pub use event::{Event, EventBatch, NoPosition, Position, Recorded};
 pub use live::Live;
+pub(crate) use names::random_digits;
 pub use names::{Group, Owner, ProducerName, Token, WorkerId};
 pub(crate) use page::recorded;
 pub use page::{Filled, Slots};

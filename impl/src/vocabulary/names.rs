@@ -6,6 +6,8 @@ use std::sync::Arc;
 use gapless_model::Number;
 use serde::{Deserialize, Serialize};
 
+use super::error::NoRandomness;
+
 macro_rules! name {
     ($(#[doc = $doc:literal])+ $name:ident) => {
         $(#[doc = $doc])+
@@ -75,11 +77,14 @@ name!(
 );
 
 impl WorkerId {
-    /// Creates a new id for a worker of this name.
-    #[must_use]
-    pub fn fresh(name: &str) -> WorkerId {
+    /// Creates a new id for a worker of this name, of 64 random bits that the operating system draws.
+    ///
+    /// # Errors
+    /// Returns [`NoRandomness`] if the operating system has none.
+    pub fn fresh(name: &str) -> Result<WorkerId, NoRandomness> {
         // L1: two workers never share an owner's name.
-        WorkerId::from(format!("{name}#{:016x}", fastrand::u64(..)))
+        let digits = u64::from_ne_bytes(draw()?);
+        Ok(WorkerId::from(format!("{name}#{digits:016x}")))
     }
 }
 
@@ -100,11 +105,13 @@ impl Owner {
 }
 
 impl Token {
-    /// Creates a new token for an anonymous append: 128 random bits.
-    #[must_use]
-    pub fn fresh() -> Token {
+    /// Creates a new token for an anonymous append: 128 random bits that the operating system draws.
+    ///
+    /// # Errors
+    /// Returns [`NoRandomness`] if the operating system has none.
+    pub fn fresh() -> Result<Token, NoRandomness> {
         // P1: no append takes another's slot for its own, and reports an event that is not there.
-        Token::from(format!("{:032x}", fastrand::u128(..)))
+        Ok(Token::from(random_digits()?))
     }
 
     /// Returns the token of a named producer's append whose batch ends with `number`. It
@@ -114,4 +121,17 @@ impl Token {
         // S2: a rerun recognises what an earlier run appended.
         Token::from(format!("{producer}/{number}"))
     }
+}
+
+/// Returns 128 random bits in 32 hexadecimal digits.
+pub(crate) fn random_digits() -> Result<String, NoRandomness> {
+    Ok(format!("{:032x}", u128::from_ne_bytes(draw()?)))
+}
+
+/// Draws random bytes from the operating system, anew each time: a generator in this process can
+/// start with the state of a neighbour's, on a fresh micro-VM or after a snapshot or a fork.
+fn draw<const BYTES: usize>() -> Result<[u8; BYTES], NoRandomness> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes).map_err(NoRandomness)?;
+    Ok(bytes)
 }

@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::{
 
 use super::attributes::{Item, ItemReader};
 use super::failure::failure;
-use crate::vocabulary::StoreError;
+use crate::vocabulary::{StoreError, random_digits};
 
 /// An update expression and its condition, as they grow.
 #[derive(Debug, Default)]
@@ -162,7 +162,11 @@ pub(super) async fn transact(
     table: &str,
     items: Vec<TransactWriteItem>,
 ) -> Result<Result<(), Vec<Option<Item>>>, StoreError> {
-    let sent = client.transact_write_items().set_transact_items(Some(items)).send().await;
+    // The SDK would draw this one from a generator that it seeds in the process. A transaction
+    // under another's token is refused, or taken for done.
+    let token = random_digits()?;
+    let call = client.transact_write_items().client_request_token(token);
+    let sent = call.set_transact_items(Some(items)).send().await;
     let error = match sent {
         Ok(_) => return Ok(Ok(())),
         Err(error) => error,

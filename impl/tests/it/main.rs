@@ -4,6 +4,7 @@
 
 mod audit;
 mod faults;
+mod identities;
 mod stale_heads;
 mod streams;
 #[cfg(feature = "table-stream")]

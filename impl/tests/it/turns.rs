@@ -137,7 +137,7 @@ async fn the_leases_of_a_dropped_run_can_be_released() {
     let work = Work::default();
     let (stream, worker) = dropped_in_mid_turn(&work).await;
     let began = Instant::now();
-    stream.release_leases(&Group::from("g"), worker.id()).await.expect("released");
+    stream.release_leases(&Group::from("g"), worker.id().expect("an id")).await.expect("released");
     worker.until_caught_up().await.expect("caught up");
     assert!(began.elapsed() < LEASE, "{:?}", began.elapsed());
     assert_eq!(work.delivered().len(), 2);

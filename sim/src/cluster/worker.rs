@@ -75,7 +75,8 @@ impl WorkerLife {
             .concurrency(3)
             .sweep_every(self.plan.sweep.duration())
             .attempts(3, Duration::from_millis(40));
-        self.cluster.recorder().judge.leases.register_worker(worker.id(), self.node);
+        let id = worker.id().expect("the simulation has random bytes");
+        self.cluster.recorder().judge.leases.register_worker(id, self.node);
         worker
     }
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use gapless::trigger::TableStream;
 use gapless::{
-    Delivery, Group, Handler, HandlerError, Stream, Summary, Timestamp, Worker, WorkerError,
+    Delivery, Group, Handler, HandlerError, StoreError, Stream, Summary, Timestamp, Worker,
+    WorkerError,
 };
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
@@ -105,10 +106,11 @@ async fn consume<H: Handler>(
             // After a failed delivery a lease is left to end by itself, so that the next worker
             // does not fail on the same events at once. Here the output failed, not the events.
             let group = Group::from(args.group.as_str());
-            stream.release_leases(&group, worker.id()).await.map_err(|error| {
-                let help = "they end by themselves in time";
-                use_failure("the leases cannot be released", &error, help)
-            })?;
+            let help = "they end by themselves in time";
+            let failed =
+                |error: &StoreError| use_failure("the leases cannot be released", error, help);
+            let id = worker.id().map_err(|error| failed(&error.into()))?;
+            stream.release_leases(&group, id).await.map_err(|error| failed(&error))?;
         }
         Err(error) => {
             let help = "what was not checkpointed is delivered again: once the cause is \

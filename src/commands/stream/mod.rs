@@ -50,9 +50,9 @@ fn config(place: &Place) -> Config {
     Config::new(&place.table_prefix).patience(place.patience)
 }
 
-/// Opens the stream that the options name.
+/// Opens the stream that the options name. Creates nothing, not even an empty file.
 async fn open(place: &Place) -> Result<(Stream, Store), Failure> {
-    let store = Store::open(place).await?;
+    let store = Store::open_existing(place).await?;
     let opened = Stream::open(store.client(), config(place)).await;
     let stream = opened.map_err(|error| open_failure(&error, place))?;
     Ok((log_decisions(stream, place)?, store))

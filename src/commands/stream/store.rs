@@ -23,13 +23,26 @@ pub enum Store {
 impl Store {
     /// Starts the engine, or loads the configuration of what is elsewhere.
     pub async fn open(place: &Place) -> Result<Store, Failure> {
-        match &place.embedded {
-            Some(file) => {
-                let file = Some(file.as_path()).filter(|file| !file.as_os_str().is_empty());
-                Ok(Store::Embedded(start_engine(file)?))
-            }
-            None => Ok(Store::Remote(Box::new(sdk_config(place).await))),
+        if place.embedded.is_some() {
+            Ok(Store::Embedded(start_engine(embedded_file(place))?))
+        } else {
+            Ok(Store::Remote(Box::new(sdk_config(place).await)))
         }
+    }
+
+    /// The same for a stream that must be there already: the engine would create its file.
+    pub async fn open_existing(place: &Place) -> Result<Store, Failure> {
+        if let Some(file) = embedded_file(place)
+            // What cannot be looked at is left to the engine, which says why.
+            && matches!(file.try_exists(), Ok(false))
+        {
+            let file = file.display();
+            return Err(Failure::Usage {
+                what: format!("there is no file {file}, and so no stream in it"),
+                help: format!("`gapless init --embedded {file}` creates both"),
+            });
+        }
+        Store::open(place).await
     }
 
     /// A client of DynamoDB.
@@ -58,6 +71,11 @@ impl Store {
             Store::Remote(config) => aws_sdk_dynamodbstreams::Client::new(config.as_ref()),
         }
     }
+}
+
+/// The file that keeps the embedded engine's tables; `None` if they are in memory or elsewhere.
+fn embedded_file(place: &Place) -> Option<&Path> {
+    place.embedded.as_deref().filter(|file| !file.as_os_str().is_empty())
 }
 
 /// Starts the embedded engine, on a file or in memory.
