@@ -148,7 +148,7 @@ async fn the_leases_of_other_workers_are_not_released() {
     let work = Work::default();
     let (stream, _worker) = dropped_in_mid_turn(&work).await;
     let (group, other) = (Group::from("g"), stream.worker("g", work.handler(LEASE / 4)));
-    stream.release_leases(&group, other.id()).await.expect("nothing to release");
+    stream.release_leases(&group, other.id().expect("an id")).await.expect("nothing to release");
     let standings = stream.standings(&group).await.expect("read");
     assert_eq!(standings.iter().filter(|(_, standing)| standing.lease.active).count(), 1);
 }
