@@ -51,7 +51,8 @@ impl Protocol {
     fn standing(&self, world: &World, producer: ProducerNo) -> impl Ord + use<> {
         let numbers = |record: Record| (record.epoch, record.number, record.count, record.slot);
         let (run, name) = (&world.producers[producer.index()], producer.first().index());
-        let log = world.log(self.partition_of(producer));
+        let partition = self.partition_of(producer);
+        let log = world.log(partition);
         let request = match &run.work {
             Work::Claim(claim) => claim.wants(),
             Work::Between(_) | Work::Append(_) | Work::Finished => None,
@@ -61,7 +62,9 @@ impl Protocol {
             Request::Claim { seen, .. } => Some(seen.map(numbers)),
             _ => None,
         });
-        (log.records[name].map(numbers), seen, run.answered, log.began[name], log.twins >> name & 1)
+        let twin = log.twins >> name & 1;
+        // No renaming moves a producer to another partition.
+        (partition, log.records[name].map(numbers), seen, run.answered, log.began[name], twin)
     }
 }
 

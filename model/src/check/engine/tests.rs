@@ -137,6 +137,8 @@ fn the_steps_that_are_explored_do_not_depend_on_names() {
     assert_names_do_not_matter(Design::RECOMMENDED, again);
     let expected = Bounds { expected: 1, ..ONE };
     assert_names_do_not_matter(Design::RECOMMENDED, expected);
+    let partitions = Bounds { producers: 3, partitions: 2, crashes: 1, ..CALM };
+    assert_names_do_not_matter(Design::RECOMMENDED, partitions);
     let groups = Bounds { groups: 2, crashes: 1, ..CALM };
     assert_names_do_not_matter(Design::RECOMMENDED, groups);
 }

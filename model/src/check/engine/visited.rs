@@ -132,9 +132,9 @@ impl Visited {
         keys
     }
 
-    /// How many bytes the states take, empty places included.
+    /// How many bytes the states take, empty places left out.
     pub(super) fn bytes(&self) -> usize {
-        (0..PARTS).map(|part| self.part(part).places.len() * size_of::<u64>()).sum()
+        (0..PARTS).map(|part| self.part(part).used * size_of::<u64>()).sum()
     }
 
     fn part(&self, part: usize) -> MutexGuard<'_, Part> {
