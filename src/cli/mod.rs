@@ -98,7 +98,8 @@ pub struct CheckArgs {
     /// How many threads search [default: the number of cores].
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
-    /// End each check after this time, such as `90s` or `1h` [default: no limit].
+    /// End each search after this time, such as `90s` or `1h`. To show what it found violated may
+    /// take several times as long [default: no limit].
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub timeout: Option<Duration>,
     /// End each check when the process uses this much memory, such as `512MiB` or `16GiB`

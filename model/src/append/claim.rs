@@ -75,11 +75,19 @@ impl<V: Vocabulary> Claim<V> {
     }
 }
 
-/// What the checker renames, to tell which claims have the same future.
+/// What the checker renames and compares, to tell which claims have the same future.
 #[cfg(feature = "check")]
 impl<V: Vocabulary> Claim<V> {
     /// Returns the name that is claimed.
     pub(crate) fn name_mut(&mut self) -> &mut V::Name {
         &mut self.name
+    }
+
+    /// Returns the record that was seen, if the claim has looked for one.
+    pub(crate) fn seen(&self) -> Option<Option<Record>> {
+        match self.phase {
+            Phase::Claim { seen } => Some(seen),
+            Phase::Read | Phase::Claimed { .. } => None,
+        }
     }
 }

@@ -7,7 +7,7 @@ use super::action::Process;
 use super::protocol::Protocol;
 use super::small::{ProducerNo, WorkerNo};
 use super::world::{Fault, Work, World};
-use crate::store::{Record, Request};
+use crate::store::Request;
 
 impl Protocol {
     /// The process whose steps alone need to be explored in a state, if there is one.
@@ -49,22 +49,17 @@ impl Protocol {
     /// lesser standing goes first, not the one with the lesser name: a state and a renamed one are
     /// to be explored alike. If their standings are equal, nothing but their names tells them apart.
     fn standing(&self, world: &World, producer: ProducerNo) -> impl Ord + use<> {
-        let numbers = |record: Record| (record.epoch, record.number, record.count, record.slot);
         let (run, name) = (&world.producers[producer.index()], producer.first().index());
         let partition = self.partition_of(producer);
         let log = world.log(partition);
-        let request = match &run.work {
-            Work::Claim(claim) => claim.wants(),
+        let seen = match &run.work {
+            Work::Claim(claim) => claim.seen(),
             Work::Between(_) | Work::Append(_) | Work::Finished => None,
             Work::Fenced | Work::Dead | Work::Asleep => None,
         };
-        let seen = request.map(|request| match request {
-            Request::Claim { seen, .. } => Some(seen.map(numbers)),
-            _ => None,
-        });
         let twin = log.twins >> name & 1;
         // No renaming moves a producer to another partition.
-        (partition, log.records[name].map(numbers), seen, run.answered, log.began[name], twin)
+        (partition, log.records[name], seen, run.answered, log.began[name], twin)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::ids::{Epoch, Number, Seq};
 use crate::vocabulary::Vocabulary;
 
 /// What a named producer last did in a partition. It is kept in the partition's item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Record {
     /// The producer's generation, which each claim raises.
     pub epoch: Epoch,

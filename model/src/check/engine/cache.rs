@@ -116,7 +116,8 @@ impl Cache {
     /// What an entry takes, in bytes, or somewhat less.
     const ENTRY: usize = 128;
 
-    /// An empty cache that takes no more than so much memory, in bytes, at the end of a level.
+    /// An empty cache that forgets at the end of a level what takes more than so much memory, in
+    /// bytes. Tables by number are not counted.
     pub(super) fn within(memory: usize) -> Cache {
         let Most(most) = Most::default();
         Cache { most: Most(most.min(memory / Cache::ENTRY)), ..Cache::default() }

@@ -150,7 +150,9 @@ impl Explored {
             disk.subtract(&mut ruined);
             let again = reached - self.level.len() - ruined.len();
             tally.unique.fetch_sub(again, Ordering::Relaxed);
-            disk.relieve(&mut self.visited);
+            if reached > again {
+                disk.relieve(&mut self.visited);
+            }
         }
         // States next to each other share components, and so most of what is remembered of them.
         self.level.sort_unstable();
@@ -219,6 +221,14 @@ pub(in crate::check) fn explore(
     }
     explored.caches = finders.into_iter().map(|finder| finder.cache).collect();
     explored
+}
+
+/// Every state, searched on one thread.
+#[cfg(test)]
+pub(in crate::check) fn reached(space: &Space<'_>, scope: Scope) -> Vec<Key> {
+    let limits = Limits { threads: NonZeroUsize::MIN, caches: usize::MAX, scope };
+    let tally = Tally::default();
+    explore(space, limits, &tally, Explored::begin(space, scope, &tally), None).visited.keys()
 }
 
 /// Where a search keeps what it reaches.

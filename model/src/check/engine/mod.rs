@@ -24,6 +24,8 @@ mod tests;
 pub(super) use bytes::invalid;
 pub(super) use cache::Cache;
 pub(super) use disk::Disk;
+#[cfg(test)]
+pub(super) use explore::reached;
 pub(super) use explore::{Explored, Limits, Pauses, Tally, explore, nearest};
 pub(super) use image::{read, write};
 pub(super) use parallel::each;

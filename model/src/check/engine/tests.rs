@@ -1,13 +1,12 @@
 //! The engine against the plain steps of the protocol.
 
 use std::collections::BTreeSet;
-use std::num::NonZeroUsize;
 
 use super::super::bounds::{Bounds, Clocks};
 use super::super::protocol::Protocol;
 use super::super::steps::Steps;
 use super::super::task::Task;
-use super::{Cache, Explored, Key, Limits, Scope, Space, Tally, explore};
+use super::{Cache, Key, Scope, Space, reached};
 use crate::design::{Design, NAMED};
 use crate::mutant::Mutant;
 
@@ -28,11 +27,8 @@ fn assert_successors(protocol: &Protocol, scope: Scope) {
     let space = Space::new(protocol);
     let Scope { which, symmetric, .. } = scope;
     let all = Scope { which: Steps::All, ..scope };
-    let limits = Limits { threads: NonZeroUsize::MIN, caches: usize::MAX, scope: all };
-    let tally = Tally::default();
-    let explored = explore(&space, limits, &tally, Explored::begin(&space, all, &tally), None);
     let mut cache = Cache::default();
-    for key in explored.visited.keys() {
+    for key in reached(&space, all) {
         let world = space.world(key);
         let ruined = protocol.is_ruined(&world);
         assert_eq!(space.is_ruined(key, &mut cache), ruined);
@@ -105,11 +101,8 @@ fn assert_names_do_not_matter(design: Design, bounds: Bounds) {
     let protocol = Protocol::new(design, bounds, Clocks::Timely, Task::applicable(Clocks::Timely));
     let space = Space::new(&protocol);
     let scope = Scope { which: Steps::All, reduced: true, symmetric: true };
-    let limits = Limits { threads: NonZeroUsize::MIN, caches: usize::MAX, scope };
-    let tally = Tally::default();
-    let explored = explore(&space, limits, &tally, Explored::begin(&space, scope, &tally), None);
     let mut cache = Cache::default();
-    for key in explored.visited.keys() {
+    for key in reached(&space, scope) {
         let numbers = space.unpack(key);
         let mut followed: Option<BTreeSet<Key>> = None;
         for renaming in 0..space.renamings.len() {

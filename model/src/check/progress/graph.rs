@@ -115,6 +115,10 @@ impl Graph {
         let finder = |cache| Finder { cache, new: Vec::new(), part: Part::default() };
         let mut finders: Vec<Finder<'_>> = caches.iter_mut().map(finder).collect();
         for piece in from {
+            if ends() {
+                break;
+            }
+            finders.iter_mut().for_each(|finder| finder.cache.trim());
             each(&mut finders, &piece, &ends, |finder, &key| {
                 if !space.is_ruined(key, finder.cache) {
                     match space.key_after_faults(key, scope.symmetric, finder.cache) {

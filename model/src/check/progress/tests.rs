@@ -2,10 +2,9 @@
 //! are not.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 
 use super::super::bounds::{Bounds, Clocks};
-use super::super::engine::{Cache, Explored, Limits, Scope, Space, Tally, explore};
+use super::super::engine::{Cache, Scope, Space, reached};
 use super::super::steps::Steps;
 use super::super::task::{Task, protocol};
 use super::{Components, Fate, Kind, Outlooks, Own};
@@ -17,10 +16,7 @@ fn compare(task: &Task) -> BTreeMap<String, usize> {
     let searched = protocol(task, task.bounds, task.checked.clone());
     let space = Space::new(&searched);
     let scope = Scope { which: Steps::All, reduced: false, symmetric: false };
-    let limits = Limits { threads: NonZeroUsize::MIN, caches: usize::MAX, scope };
-    let tally = Tally::default();
-    let begun = Explored::begin(&space, limits.scope, &tally);
-    let reached = explore(&space, limits, &tally, begun, None).visited.keys();
+    let reached = reached(&space, scope);
     let mut caches = [Cache::default(), Cache::default()];
     let mut of = |symmetric| {
         let from = &mut std::iter::once(reached.clone());

@@ -1,6 +1,6 @@
 //! The normal form of a state: states with the same future have the same one.
 //!
-//! Four things are renamed or forgotten. Each is a bisimulation, and the argument is given where
+//! Five things are renamed or forgotten. Each is a bisimulation, and the argument is given where
 //! it is done:
 //!
 //! - **times** are counted from the present, and one that is so long ago that no comparison can
@@ -10,7 +10,8 @@
 //! - **turns** that have ended are one. A lease's owner is a turn, and only that turn compares the
 //!   name with its own, so it makes no difference which of those that ended a lease names. One that
 //!   has ended names no lease but by a late request, which may as well arrive before the end;
-//! - **the order** of the requests under way means nothing.
+//! - **the order** of the requests under way means nothing;
+//! - **what a slot holds** that a reader came too late to void means nothing to it.
 
 use super::super::small::{Owner, Small, Tick};
 use super::{Flight, Late, Turn, World};
