@@ -64,8 +64,10 @@ fn all() -> Vec<Broken> {
 
 /// Runs every mutant.
 pub fn run(args: &MutantsArgs) -> Result<Status, Failure> {
-    interrupt::install_handler();
     let chosen = chosen(args)?;
+    // What cannot be written should be known before hours of runs, not after them.
+    files::try_files(&args.json)?;
+    interrupt::install_handler();
     let mut fates = Vec::new();
     for broken in &chosen {
         let fate = Fate {
