@@ -1,6 +1,6 @@
 //! Reading inputs, and writing results whole or not at all.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write, stdin};
 use std::path::{Path, PathBuf};
 
@@ -39,14 +39,82 @@ pub fn create_folder(path: &Path) -> Result<(), Failure> {
     fs::create_dir_all(path).map_err(|source| Failure::Write { path: path.to_owned(), source })
 }
 
+/// Tries at once whether these files can be written later, before a search that takes hours. Those
+/// that exist stay as they are.
+pub fn try_files<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Result<(), Failure> {
+    for path in paths {
+        let tried = Place::of(path).and_then(|place| match place {
+            Place::File(path) => new_beside(&path).map(drop),
+            Place::Device(_) => Ok(()),
+        });
+        tried.map_err(|source| Failure::Write { path: path.clone(), source })?;
+    }
+    Ok(())
+}
+
+/// Tries at once whether files can be written to these folders later. Creates none of them.
+pub fn try_folders<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Result<(), Failure> {
+    for path in paths {
+        let exists = |folder: &&Path| folder.as_os_str().is_empty() || folder.exists();
+        let folder = path.ancestors().find(exists).unwrap_or(Path::new("."));
+        let tried = new_beside(&folder.join("a file")).map(drop);
+        tried.map_err(|source| Failure::Write { path: path.clone(), source })?;
+    }
+    Ok(())
+}
+
 /// Writes a file beside its place and moves it there, so that no reader sees half of it.
 pub fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    let write_and_move = || {
-        let mut file = NamedTempFile::new_in(folder_of(path))?;
-        file.write_all(text.as_bytes())?;
-        file.persist(path).map_err(|error| error.error).map(drop)
-    };
-    write_and_move().map_err(|source| Failure::Write { path: path.to_owned(), source })
+    let written = Place::of(path).and_then(|place| match place {
+        Place::File(path) => {
+            let mut file = new_beside(&path)?;
+            file.write_all(text.as_bytes())?;
+            file.persist(path).map_err(|error| error.error).map(drop)
+        }
+        Place::Device(path) => {
+            OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes())
+        }
+    });
+    written.map_err(|source| Failure::Write { path: path.to_owned(), source })
+}
+
+/// What a path leads to.
+enum Place {
+    /// A file, which need not be there yet. What a link leads to is replaced, and not the link.
+    File(PathBuf),
+    /// A pipe or a device, such as a terminal: it is written to, and never replaced.
+    Device(PathBuf),
+}
+
+impl Place {
+    fn of(path: &Path) -> io::Result<Place> {
+        match fs::metadata(path) {
+            Ok(found) if found.is_file() => Ok(Place::File(fs::canonicalize(path)?)),
+            Ok(found) if found.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+            Ok(_) => Ok(Place::Device(path.to_owned())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Ok(Place::File(path.to_owned()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// An empty file in the same folder, whose name says what it belongs to: one that a killed process
+/// leaves behind can be deleted. It has the permissions of the file that it will replace, or else
+/// those that the umask gives any new file.
+fn new_beside(path: &Path) -> io::Result<NamedTempFile> {
+    let mut prefix = path.file_name().unwrap_or_default().to_owned();
+    prefix.push(".");
+    let mut builder = Builder::new();
+    builder.prefix(&prefix).suffix(".partial");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let file = builder.tempfile_in(folder_of(path))?;
+    if let Ok(replaced) = fs::metadata(path) {
+        file.as_file().set_permissions(replaced.permissions())?;
+    }
+    Ok(file)
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -86,7 +154,7 @@ impl Checkpoint {
         let input = Input::File(path.to_owned());
         let checkpoint =
             Checkpoint { path: place.map_err(|source| Failure::Read { input, source })? };
-        let tried = checkpoint.new_beside().map(drop);
+        let tried = new_beside(&checkpoint.path).map(drop);
         tried.map_err(|source| Failure::Write { path: path.to_owned(), source })?;
         Ok(checkpoint)
     }
@@ -99,14 +167,6 @@ impl Checkpoint {
             }
             Ok(()) | Err(_) => Ok(()),
         }
-    }
-
-    /// An empty file in the same folder, whose name says what it belongs to: one that a killed
-    /// process leaves behind can be deleted.
-    fn new_beside(&self) -> io::Result<NamedTempFile> {
-        let mut prefix = self.path.file_name().unwrap_or_default().to_owned();
-        prefix.push(".");
-        Builder::new().prefix(&prefix).suffix(".partial").tempfile_in(folder_of(&self.path))
     }
 }
 
@@ -123,7 +183,7 @@ impl CheckpointFile for Checkpoint {
         &mut self,
         write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
     ) -> io::Result<()> {
-        let mut file = self.new_beside()?;
+        let mut file = new_beside(&self.path)?;
         write(file.as_file_mut())?;
         // After a power cut the name must not lead to a file whose bytes never reached the disk.
         file.as_file().sync_all()?;

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use gapless::{Layout, PartitionId, Position};
+use gapless::wire::{check_group, check_producer};
+use gapless::{Group, Layout, PartitionId, Position, ProducerName};
 
 use crate::input::Input;
 
@@ -76,7 +77,7 @@ pub struct AppendArgs {
     pub key: Option<String>,
     /// A producer's name. A rerun with the same name and input appends only what is missing;
     /// without a name it appends everything again.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = producer_name)]
     pub producer: Option<String>,
     /// How many events may share a slot, 1 to 1000. Larger batches cost fewer requests.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
@@ -90,7 +91,7 @@ pub struct AppendArgs {
 #[derive(Clone, Debug, Args)]
 pub struct ConsumeArgs {
     /// The group to consume for. Each group sees every event, and has its own checkpoints.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = group_name)]
     pub group: String,
     /// Wait for new events, until the command is interrupted.
     #[arg(long, conflicts_with = "until_caught_up")]
@@ -174,6 +175,18 @@ pub struct BenchArgs {
     /// Where it is. Without an endpoint, profile or file: the embedded engine, in memory.
     #[command(flatten)]
     pub place: Place,
+}
+
+/// The name of a group that DynamoDB can store.
+fn group_name(text: &str) -> Result<String, String> {
+    let checked = check_group(&Group::from(text));
+    checked.map(|()| text.to_owned()).map_err(|error| error.to_string())
+}
+
+/// The name of a producer that DynamoDB can store.
+fn producer_name(text: &str) -> Result<String, String> {
+    let checked = check_producer(&ProducerName::from(text));
+    checked.map(|()| text.to_owned()).map_err(|error| error.to_string())
 }
 
 /// A length of time in which something can be measured.

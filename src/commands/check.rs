@@ -38,6 +38,8 @@ pub fn run(args: &CheckArgs) -> Result<Status, Failure> {
     let mut checkpoint = checkpoint(args, designs.len())?;
     let disk = disk(args)?;
     // What cannot be written should be known before the search, not after it.
+    files::try_files([&args.json, &args.junit].into_iter().flatten())?;
+    files::try_folders([&args.trace, &args.svg].into_iter().flatten())?;
     for folder in [&args.trace, &args.svg].into_iter().flatten() {
         files::create_folder(folder)?;
     }

@@ -64,8 +64,10 @@ fn all() -> Vec<Broken> {
 
 /// Runs every mutant.
 pub fn run(args: &MutantsArgs) -> Result<Status, Failure> {
-    interrupt::install_handler();
     let chosen = chosen(args)?;
+    // What cannot be written should be known before hours of runs, not after them.
+    files::try_files(&args.json)?;
+    interrupt::install_handler();
     let mut fates = Vec::new();
     for broken in &chosen {
         let fate = Fate {
@@ -80,17 +82,21 @@ pub fn run(args: &MutantsArgs) -> Result<Status, Failure> {
         }
         fates.push((broken, fate));
     }
+    let left = &chosen[fates.len()..];
     // The file comes first: the reader of the output may close it early, as `head` does.
     let written = args.json.as_ref().map_or(Ok(()), |path| {
         let rows: Vec<_> = fates.iter().map(|(broken, fate)| row(broken, fate)).collect();
-        let document = json!({ "format": "gapless-mutants", "version": 2, "mutants": rows });
+        let left: Vec<_> = left.iter().map(|broken| broken.name.as_str()).collect();
+        let document = json!({
+            "format": "gapless-mutants", "version": 2, "mutants": rows, "not-run": left,
+        });
         let text = serde_json::to_string_pretty(&document).unwrap_or_default();
         files::write(path, &(text + "\n"))
     });
-    let told = tell(&mut stdout().lock(), &fates, args.seeds, DIALOGUES, &RESCUED_BY_SWEEPS);
+    let told = tell(&mut stdout().lock(), &fates, left, args.seeds, DIALOGUES, &RESCUED_BY_SWEEPS);
     written.and(told.map_err(Failure::from))?;
     let survives = |(_, fate): &(_, Fate)| fate.simulated.failures.is_empty();
-    Ok(match (fates.iter().any(survives), fates.len() == chosen.len()) {
+    Ok(match (fates.iter().any(survives), left.is_empty()) {
         (true, _) => Status::Violated,
         (false, true) => Status::Holds,
         (false, false) => Status::Unfinished,

@@ -17,6 +17,7 @@ use crate::{files, interrupt};
 /// Repeats a run.
 pub fn run(args: &ReplayArgs) -> Result<Status, Failure> {
     let text = files::read(&args.input)?;
+    files::try_files([&args.log, &args.svg].into_iter().flatten())?;
     if log_source(&text).as_deref() == Some("check") {
         return play(&args.input, &text, args);
     }

@@ -18,6 +18,9 @@ use crate::{files, interrupt};
 /// Runs the seeds.
 pub fn run(args: &SimArgs) -> Result<Status, Failure> {
     let (name, design) = find_design(&args.design)?;
+    // What cannot be written should be known before the search, not after it.
+    files::try_files([&args.json, &args.junit].into_iter().flatten())?;
+    files::try_folders(args.svg.iter().chain([&args.out]))?;
     for folder in args.svg.iter() {
         files::create_folder(folder)?;
     }

@@ -44,10 +44,11 @@ pub struct Checked {
     pub report: Report,
 }
 
-/// The table, and what it comes to.
+/// The table, and what it comes to. `left` are those that were not run, because of an interruption.
 pub fn tell(
     out: &mut impl Write,
     fates: &[(&Broken, Fate)],
+    left: &[Broken],
     seeds: u64,
     dialogues: u32,
     left_out: &[&str],
@@ -59,11 +60,23 @@ pub fn tell(
     };
     let count =
         |chosen: &dyn Fn(&Fate) -> bool| fates.iter().filter(|(_, fate)| chosen(fate)).count();
+    let run = match left {
+        [] => format!("{} mutants", fates.len()),
+        [first, ..] => {
+            let all = fates.len() + left.len();
+            writeln!(
+                out,
+                "interrupted: {} of {all} mutants were not run, from {} on",
+                left.len(),
+                first.name
+            )?;
+            format!("the {} that were run", fates.len())
+        }
+    };
     writeln!(
         out,
-        "{} of {} mutants are killed by the simulation within {seeds} seeds",
+        "{} of {run} are killed by the simulation within {seeds} seeds",
         count(&Fate::is_killed),
-        fates.len(),
     )?;
     writeln!(
         out,

@@ -264,6 +264,27 @@ mod bad_input {
     }
 
     #[test]
+    fn a_name_that_cannot_be_stored_is_refused_before_anything_is_sent() {
+        let folder = stream();
+        let long = "g".repeat(2049);
+        for (group, found) in [("", "is empty"), (&*long, "has 2049 bytes")] {
+            on(folder.path(), &["consume", "--group", group])
+                .assert()
+                .code(2)
+                .stderr(contains(format!("the name of a group {found}: it takes 1 to 2048")));
+        }
+        let long = "p".repeat(513);
+        for (producer, found) in [("", "is empty"), (&*long, "has 513 bytes")] {
+            on(folder.path(), &["append", "--producer", producer])
+                .write_stdin(EVENTS)
+                .assert()
+                .code(2)
+                .stderr(contains(format!("the name of a producer {found}: it takes 1 to 512")));
+        }
+        on(folder.path(), &["status", "--json"]).assert().code(0).stdout(contains("\"groups\":[]"));
+    }
+
+    #[test]
     fn a_partition_of_another_layout_is_refused() {
         let folder = stream();
         on(folder.path(), &["read", "--partition", "p001"])

@@ -161,6 +161,35 @@ fn a_counterexample_of_the_checker_is_played_against_the_adapter() {
     refused.stdout(contains("does not judge S4 yet"));
 }
 
+#[cfg(unix)]
+#[test]
+fn mutants_that_an_interruption_left_are_counted() {
+    use std::process::{Command, Stdio};
+    let folder = tempdir().expect("a folder");
+    let json = folder.path().join("mutants.json");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gapless"));
+    // The first is killed within seconds; what follows takes minutes.
+    command.args(["mutants", "--seeds", "1000", "--json"]).arg(&json);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(sent.is_ok_and(|status| status.success()));
+    let output = child.wait_with_output().expect("it ends");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    let written = std::fs::read_to_string(&json).expect("the results so far were written");
+    let results: Value = serde_json::from_str(&written).expect("it is JSON");
+    let count = |field: &str| results[field].as_array().expect("a list").len();
+    let (run, left) = (count("mutants"), count("not-run"));
+    assert!(run + left == 42 && left > 0, "{run} and {left}");
+    let first = results["not-run"][0].as_str().expect("a name");
+    assert!(
+        text.contains(&format!("{left} of 42 mutants were not run, from {first} on")),
+        "{text}"
+    );
+    assert!(text.contains(&format!("{run} of the {run} that were run are killed")), "{text}");
+}
+
 #[test]
 fn a_limit_that_ends_it_exits_3() {
     gapless().args(["sim", "--seeds", "100000", "--time-budget", "1s"]).assert().code(3);

@@ -15,7 +15,7 @@ use gapless_model::append::Identity;
 use super::single::{AppendError, PendingAppend, Receipt};
 use crate::stream::Stream;
 use crate::vocabulary::{Event, EventBatch, NoRandomness, Position, Token};
-use crate::wire::{MOST_ITEM, check_event, item_size, overhead};
+use crate::wire::{MOST_ITEM, check_event, check_partition, item_size, overhead};
 
 /// When a slot is full, and how long to wait for more events.
 ///
@@ -160,6 +160,7 @@ impl Appender {
     pub async fn append(&self, event: Event) -> Result<Receipt, GroupError> {
         check_event(&event).map_err(AppendError::from)?;
         let partition = self.stream.route(&event.key);
+        check_partition(&partition).map_err(AppendError::from)?;
         let queue = Arc::clone(lock(&self.queues).entry(partition.clone()).or_default());
         while lock(&queue.waiting).len() >= self.grouping.waiting {
             // Let in when the queue is shorter; until then it helps to shorten it.

@@ -12,7 +12,7 @@ use gapless_model::{Number, PartitionId};
 use super::single::{AppendError, PendingAppend, Receipt};
 use crate::stream::Stream;
 use crate::vocabulary::{Event, EventBatch, ProducerName, StoreError, Token};
-use crate::wire::{MOST_ITEM, check_event, item_size, overhead};
+use crate::wire::{MOST_ITEM, check_event, check_partition, check_producer, item_size, overhead};
 
 /// A producer that keeps its name across restarts, and numbers its input.
 ///
@@ -162,8 +162,10 @@ impl Producer {
         if number <= self.last {
             return Err(ProducerError::Order { number, last: self.last });
         }
+        check_producer(&self.name)?;
         check_event(&event)?;
         let partition = self.stream.route(&event.key);
+        check_partition(&partition)?;
         let most = self.most;
         let feed = self.claimed_feed(&partition).await?;
         let size = item_size(&event);

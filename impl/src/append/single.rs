@@ -8,7 +8,7 @@ use gapless_model::{PartitionId, Seq};
 use crate::observe::{Machine, Told};
 use crate::stream::{Shared, Stream};
 use crate::vocabulary::{Backoff, Event, EventBatch, Live, Position, StoreError, Token};
-use crate::wire::check_event;
+use crate::wire::{check_event, check_partition};
 
 /// The proof that events are in the log for good, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,8 +57,9 @@ pub enum AppendError {
     /// anything twice; a new append of the same events can append them twice.
     #[error("the append's outcome is unknown, and it can still be settled: {}", .0.why)]
     Unsettled(Box<Unsettled>),
-    /// The store refused a request for good. A batch that is too large was not sent, and
-    /// neither was one that has no token for want of random bytes.
+    /// The store refused a request for good. Not even sent was a batch that is too large, one
+    /// whose key makes too long an id of a partition, or one that has no token for want of random
+    /// bytes.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The batch is empty, or its events belong to different partitions. Nothing was sent.
@@ -177,6 +178,7 @@ impl Stream {
                 first.key, other.key
             )));
         }
+        check_partition(&partition)?;
         for event in &events {
             check_event(event)?;
         }

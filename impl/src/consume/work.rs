@@ -20,7 +20,7 @@ use super::turn::{Retries, Turn, TurnEnd, TurnError, TurnSetting};
 use crate::stream::Stream;
 use crate::trigger::Trigger;
 use crate::vocabulary::{Group, NoRandomness, Owner, StoreError, Timestamp, WorkerId};
-use crate::wire::Consistency;
+use crate::wire::{Consistency, check_group};
 
 /// What a worker works with.
 #[derive(Debug)]
@@ -82,6 +82,7 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
         setting: &'a WorkerSetting<H>,
         until: Until,
     ) -> Result<WorkLoop<'a, H>, WorkerError> {
+        check_group(&setting.group)?;
         let id = setting.id.as_ref().map_err(|error| StoreError::from(*error))?;
         Ok(WorkLoop {
             setting,

@@ -20,7 +20,7 @@ pub enum Layout {
         bits: u8,
     },
     /// A partition for each key, made by the key's first append. It needs a design with a
-    /// counter.
+    /// counter, and keys of at most 958 bytes.
     EachKey,
 }
 

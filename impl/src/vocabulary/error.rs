@@ -66,6 +66,17 @@ pub enum StoreError {
         /// The largest size in bytes.
         limit: usize,
     },
+    /// A name or an id cannot be stored, because it is empty or too long. Nothing was sent; choose
+    /// another name, or a shorter key.
+    #[error("{what} {}: it takes 1 to {limit}", bytes(*.size))]
+    Name {
+        /// What it names.
+        what: &'static str,
+        /// Its size in bytes.
+        size: usize,
+        /// The largest size in bytes.
+        limit: usize,
+    },
     /// The request has no name of its own, which others' requests would be told from. Nothing was
     /// sent.
     #[error(transparent)]
@@ -83,9 +94,14 @@ impl StoreError {
             StoreError::Refused { .. }
             | StoreError::Malformed { .. }
             | StoreError::TooLarge { .. }
+            | StoreError::Name { .. }
             | StoreError::Randomness(_) => false,
         }
     }
+}
+
+fn bytes(size: usize) -> String {
+    if size == 0 { "is empty".to_owned() } else { format!("has {size} bytes") }
 }
 
 /// Why a stream cannot be created or opened.

@@ -1,13 +1,24 @@
 //! DynamoDB's limits, checked before a request is sent. Sizes are in bytes, counted as
 //! DynamoDB counts them.
 
+use gapless_model::PartitionId;
 use gapless_model::store::Write;
 
 use super::names;
-use crate::vocabulary::{Event, Live, StoreError};
+use crate::vocabulary::{Event, Group, Live, ProducerName, StoreError};
 
 /// The largest size of an item in bytes: 400 KB.
 pub const MOST_ITEM: usize = 400 * 1024;
+
+/// The most bytes of a table's partition key. Consumers has a group's name there.
+const MOST_HASH_KEY: usize = 2048;
+
+/// The most bytes of a table's sort key. Consumers has a partition's id there.
+const MOST_SORT_KEY: usize = 1024;
+
+/// The most bytes of a producer's name. DynamoDB would store more; the kilobyte of names that
+/// [`check_event`] allows for would not do then.
+const MOST_PRODUCER: usize = 512;
 
 /// The bytes of a slot's item beside its events: names, keys, token and numbers.
 pub(crate) fn overhead(partition: &str, token: &str) -> usize {
@@ -53,4 +64,37 @@ pub fn check_event(event: &Event) -> Result<(), StoreError> {
         return Ok(());
     }
     Err(StoreError::TooLarge { what: "an event".to_owned(), size, limit: MOST_ITEM })
+}
+
+/// Checks that a group's name can be stored: it takes 1 to 2048 bytes.
+///
+/// A worker checks this before it sends anything.
+///
+/// # Errors
+/// Returns [`StoreError::Name`] if it is empty or longer.
+pub fn check_group(group: &Group) -> Result<(), StoreError> {
+    check_name("the name of a group", group.as_str(), MOST_HASH_KEY)
+}
+
+/// Checks that a producer's name can be stored: it takes 1 to 512 bytes.
+///
+/// A producer checks this before it sends anything.
+///
+/// # Errors
+/// Returns [`StoreError::Name`] if it is empty or longer.
+pub fn check_producer(producer: &ProducerName) -> Result<(), StoreError> {
+    check_name("the name of a producer", producer.as_str(), MOST_PRODUCER)
+}
+
+/// Checks that a partition can be consumed: where each key has its own, a long key makes a long id.
+pub(crate) fn check_partition(partition: &PartitionId) -> Result<(), StoreError> {
+    check_name("the id of a partition, with the key in it,", partition.as_str(), MOST_SORT_KEY)
+}
+
+fn check_name(what: &'static str, name: &str, limit: usize) -> Result<(), StoreError> {
+    let size = name.len();
+    if (1..=limit).contains(&size) {
+        return Ok(());
+    }
+    Err(StoreError::Name { what, size, limit })
 }

@@ -11,6 +11,7 @@ use super::attributes::{Item, text};
 use super::connection::Wire;
 use super::edit::reader;
 use super::failure::failure;
+use super::limits::check_group;
 use super::names;
 use crate::vocabulary::{Group, Live, StoreError};
 
@@ -120,6 +121,7 @@ impl Wire {
         &self,
         group: &Group,
     ) -> Result<BTreeMap<PartitionId, Standing>, StoreError> {
+        check_group(group)?;
         let table = &self.tables.consumers;
         let mut standings = BTreeMap::new();
         let mut from = None;

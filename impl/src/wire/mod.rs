@@ -23,7 +23,8 @@ mod table_names;
 
 pub use connection::Wire;
 pub(crate) use founding::FoundingItem;
-pub use limits::{MOST_ITEM, check_event};
+pub(crate) use limits::check_partition;
+pub use limits::{MOST_ITEM, check_event, check_group, check_producer};
 pub(crate) use limits::{item_size, overhead};
 pub(crate) use listing::Consistency;
 pub use listing::Standing;

@@ -5,6 +5,7 @@
 mod audit;
 mod faults;
 mod identities;
+mod names;
 mod stale_heads;
 mod streams;
 #[cfg(feature = "table-stream")]

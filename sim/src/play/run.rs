@@ -47,13 +47,17 @@ pub fn run_on(plan: &Plan, engine: EngineKind) -> RunReport {
 
 fn simulate(plan: &Plan, engine: EngineKind) -> RunReport {
     in_cluster(plan, engine, |mut stage| async move {
-        if stage.set_up().await {
-            stage.run_incidents().await;
-            stage.heal();
-            stage.await_progress().await;
-        }
+        play_out(&mut stage).await;
         stage.report()
     })
+}
+
+async fn play_out(stage: &mut Stage) {
+    if stage.set_up().await {
+        stage.run_incidents().await;
+        stage.heal();
+        stage.await_progress().await;
+    }
 }
 
 /// Runs a closure on a new thread, so that no thread-local state survives it.
@@ -89,4 +93,24 @@ pub(crate) fn in_cluster<F: Future>(
         let cluster = Arc::new(Cluster::new(plan));
         play(Stage::build(&cluster, &store)).await
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_has_ended_holds_no_memory() {
+        for (seed, profile) in (0..5).flat_map(|seed| Profile::ALL.map(|profile| (seed, profile))) {
+            let plan = profile.plan(seed, Design::RECOMMENDED);
+            let ended = on_a_thread_of_its_own("run", move || {
+                in_cluster(&plan, EngineKind::default(), |mut stage| async move {
+                    play_out(&mut stage).await;
+                    Arc::downgrade(stage.cluster())
+                })
+            });
+            let left = ended.expect("no panic").strong_count();
+            assert_eq!(left, 0, "so many still hold the cluster of seed {seed}, {profile}");
+        }
+    }
 }

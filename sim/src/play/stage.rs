@@ -30,6 +30,8 @@ pub(crate) struct Stage {
     cluster: Arc<Cluster>,
     handle: Handle,
     dynamo: NodeHandle,
+    queue: NodeId,
+    network: NodeId,
     operator: NodeHandle,
     nodes: Vec<NodeHandle>,
     recoveries: BinaryHeap<Reverse<(Millis, Recovery)>>,
@@ -53,13 +55,16 @@ impl Stage {
         let queue = builder
             .init(move || cluster::run_queue(Arc::clone(&shared.0), Arc::clone(&shared.1)))
             .build();
-        drop(queue);
-        cluster.set_network(handle.create_node().name(network.0).ip(network.1).build());
+        let late = handle.create_node().name(network.0).ip(network.1).build();
+        let (queue, network) = (queue.id(), late.id());
+        cluster.set_network(late);
         let operator = cluster.plan.operator();
         let operator = handle.create_node().name("operator").ip(cluster::address(operator)).build();
         Stage {
             cluster: Arc::clone(cluster),
             dynamo,
+            queue,
+            network,
             operator,
             nodes: Vec::new(),
             recoveries: BinaryHeap::new(),
@@ -347,6 +352,17 @@ impl Stage {
             marks: recorder.marks.union(&seen).copied().collect(),
             requests: recorder.requests,
             simulated,
+        }
+    }
+}
+
+/// Kills every process. Otherwise none of their tasks would ever be freed: a task that waits is held
+/// by what would wake it, and holds that in turn. The runtime drops the killed ones before it returns.
+impl Drop for Stage {
+    fn drop(&mut self) {
+        let services = [self.dynamo.id(), self.queue, self.network, self.operator.id()];
+        for node in services.into_iter().chain(self.nodes.iter().map(NodeHandle::id)) {
+            self.handle.kill(node);
         }
     }
 }
