@@ -106,7 +106,7 @@ pub struct CheckArgs {
     /// [default: no limit].
     #[arg(long, value_name = "SIZE", value_parser = memory)]
     pub max_memory: Option<usize>,
-    /// Move visited states to files in the folder DIR when they take a quarter of --max-memory. P1
+    /// Move visited states to files in the folder DIR when they take an eighth of --max-memory. P1
     /// is judged only if what it takes fits in memory.
     #[arg(long, value_name = "DIR", requires = "max_memory")]
     #[arg(conflicts_with_all = ["checkpoint", "replay"])]

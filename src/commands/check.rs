@@ -84,7 +84,11 @@ pub fn run(args: &CheckArgs) -> Result<Status, Failure> {
     } else {
         unsaved?;
     }
-    Ok(if args.all { declared_status(&reports, args) } else { status(&reports, args) })
+    Ok(if args.all {
+        declared_status(&reports, args.strict)
+    } else {
+        status(&reports, args.strict)
+    })
 }
 
 /// The file that keeps the search, if one is to be kept.
@@ -115,7 +119,7 @@ fn disk(args: &CheckArgs) -> Result<Option<OnDisk>, Failure> {
         });
     }
     files::try_folder(folder)?;
-    Ok(Some(OnDisk { folder: folder.clone(), beyond: most / 4 }))
+    Ok(Some(OnDisk { folder: folder.clone(), beyond: most / 8 }))
 }
 
 /// Searches on from a checkpoint file, or from the beginning if it is not there.
@@ -214,9 +218,9 @@ fn write(reports: &[Report], args: &CheckArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn status(reports: &[Report], args: &CheckArgs) -> Status {
+fn status(reports: &[Report], strict: bool) -> Status {
     let violated = reports.iter().any(|report| !report.violated().is_empty());
-    let unexercised = args.strict && reports.iter().any(|report| !report.missed_marks.is_empty());
+    let unexercised = strict && reports.iter().any(|report| !report.missed_marks.is_empty());
     if violated || unexercised {
         Status::Violated
     } else if reports.iter().all(Report::is_exhaustive) {
@@ -227,14 +231,14 @@ fn status(reports: &[Report], args: &CheckArgs) -> Status {
 }
 
 /// With `--all`: whether every verdict is the declared one.
-fn declared_status(reports: &[Report], args: &CheckArgs) -> Status {
+fn declared_status(reports: &[Report], strict: bool) -> Status {
     let confirmed: Vec<Option<bool>> = reports
         .iter()
         .map(|report| named(&report.task.name).and_then(|known| table::as_declared(report, known)))
         .collect();
     let contradicted = confirmed.contains(&Some(false));
     let as_declared = confirmed.iter().all(|confirmed| *confirmed == Some(true));
-    let unexercised = args.strict && reports.iter().any(|report| !report.missed_marks.is_empty());
+    let unexercised = strict && reports.iter().any(|report| !report.missed_marks.is_empty());
     if contradicted || unexercised {
         Status::Violated
     } else if as_declared && reports.len() == NAMED.len() {
@@ -269,5 +273,34 @@ fn replay_log(log: &Input, args: &CheckArgs) -> Result<Status, Failure> {
     } else {
         writeln!(out, "At the end {invariant} holds, although the log says that it is violated.")?;
         Ok(Status::Holds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gapless_model::check::{Bounds, Progress, Verdict};
+
+    use super::*;
+
+    #[test]
+    fn a_violation_without_its_counterexample_is_a_violation() {
+        let seed = named("seed").expect("a named design").design;
+        let bounds = Bounds { faults: 0, ..Bounds::TINY };
+        let task = Task::new("seed", seed, bounds, Clocks::Timely);
+        // As a limit does that is reached by then.
+        let report = check(&task, &mut |progress: Progress| !progress.shortening);
+        assert_eq!(report.verdicts[&Invariant::D3], Verdict::Unshown);
+        assert_eq!(status(std::slice::from_ref(&report), false), Status::Violated);
+        let shown = table::results(std::slice::from_ref(&report)).to_string();
+        assert!(shown.contains("x?"), "{shown}");
+        let notes = table::notes(&report, false).concat();
+        assert!(notes.contains("`x?` means that the invariant is violated"), "{notes}");
+        let reports = [report];
+        let results: serde_json::Value =
+            serde_json::from_str(&json::results(&reports)).expect("JSON");
+        assert_eq!(results["checks"][0]["properties"]["D3"]["verdict"], "violated");
+        let suites = junit::results(&reports).expect("a document");
+        let failure = "<failure message=\"violated; a limit ended the search";
+        assert!(suites.contains(failure), "{suites}");
     }
 }

@@ -34,6 +34,9 @@ struct Check<'a> {
     seconds: f64,
     peak_memory_bytes: usize,
     ended: Ended,
+    /// Why the disk could not be used, if that ended the search.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disk_failed: Option<&'a str>,
     exhaustive: bool,
     properties: BTreeMap<&'static str, Property<'a>>,
     exercised: usize,
@@ -85,6 +88,7 @@ fn check(report: &Report) -> Check<'_> {
         seconds: report.elapsed.as_secs_f64(),
         peak_memory_bytes: report.peak_memory,
         ended: report.ended,
+        disk_failed: report.disk_failed.as_deref(),
         exhaustive: report.is_exhaustive(),
         properties: report
             .verdicts

@@ -5,7 +5,7 @@ use std::io;
 use gapless_model::check::{Report, Verdict};
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
 
-use super::steps;
+use super::{steps, table};
 
 /// A suite for each design, a case for each invariant.
 pub fn results(reports: &[Report]) -> io::Result<String> {
@@ -18,7 +18,8 @@ pub fn results(reports: &[Report]) -> io::Result<String> {
                 Verdict::Holds => TestCaseStatus::success(),
                 Verdict::Unknown => {
                     let mut status = TestCaseStatus::skipped();
-                    status.set_message("a limit ended the search before it was exhaustive; no violation was found so far");
+                    let why = table::why_ended(report).unwrap_or_default();
+                    status.set_message(format!("{why}; no violation was found so far"));
                     status
                 }
                 Verdict::Unshown => {

@@ -165,30 +165,43 @@ fn engine(reports: &[Report]) -> String {
     text
 }
 
+/// What ended a check before it was exhaustive, if something did.
+pub fn why_ended(report: &Report) -> Option<String> {
+    let why = match report.ended {
+        Ended::Exhausted => return None,
+        Ended::Timeout => "the time limit ended the search",
+        Ended::Memory => "the memory limit ended the search",
+        Ended::Interrupted => "the search was interrupted",
+        Ended::Disk => match (&report.disk_failed, &report.task.disk) {
+            (Some(error), Some(disk)) => {
+                let folder = disk.folder.display();
+                return Some(format!(
+                    "states could not be written to {folder}, or read from there ({error})"
+                ));
+            }
+            _ => "the disk ended the search",
+        },
+        Ended::Outgrown => "a number grew beyond what the checker has room for",
+    };
+    Some(why.to_owned())
+}
+
 /// Remarks on a check: limits that ended it, and what it never exercised.
 pub fn notes(report: &Report, strict: bool) -> Vec<String> {
     let mut notes = Vec::new();
-    let ended = match report.ended {
-        Ended::Exhausted => None,
-        Ended::Timeout => Some("the time limit ended the search"),
-        Ended::Memory => Some("the memory limit ended the search"),
-        Ended::Interrupted => Some("the search was interrupted"),
-        Ended::Disk => Some("the disk ended the search"),
-        Ended::Outgrown => Some("a number grew beyond what the checker has room for"),
-    };
-    if let (Some(error), Some(disk)) = (&report.disk_failed, &report.task.disk) {
-        let folder = disk.folder.display();
-        notes.push(format!("states could not be written to {folder}, or read from there: {error}"));
-    }
     if report.on_disk > 0 {
         let states = HumanCount(report.on_disk as u64);
         notes.push(format!("{states} of the states went to disk"));
     }
-    if let Some(why) = ended {
-        notes.push(format!(
-            "not exhaustive: {why} after {} states; `?` means that no violation was found so far",
-            HumanCount(report.unique as u64),
-        ));
+    if let Some(why) = why_ended(report) {
+        let states = HumanCount(report.unique as u64);
+        notes.push(match report.reached_all {
+            true => format!("all {states} states were searched, but not judged for P1: {why}"),
+            false => format!(
+                "not exhaustive: {why} after {states} states; `?` means that no violation was found \
+                 so far"
+            ),
+        });
     }
     let unshown = |verdict: &Verdict| *verdict == Verdict::Unshown;
     if report.verdicts.values().any(unshown) {
@@ -215,4 +228,48 @@ pub fn notes(report: &Report, strict: bool) -> Vec<String> {
         ));
     }
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use gapless_model::check::{Bounds, Clocks, OnDisk, Progress, Task, check};
+    use gapless_model::design::Design;
+
+    use super::*;
+    use crate::report::{json, junit};
+
+    #[test]
+    fn why_the_disk_ended_a_search_is_in_every_kind_of_result() {
+        let bounds = Bounds { faults: 0, ..Bounds::TINY };
+        let mut task = Task::new("tested", Design::RECOMMENDED, bounds, Clocks::Timely);
+        let folder = std::env::temp_dir().join("gapless-nowhere");
+        task.disk = Some(OnDisk { folder, beyond: 0 });
+        let report = check(&task, &mut |_: Progress| true);
+        let why = report.disk_failed.clone().expect("there is no such folder");
+        let reports = [report];
+        assert!(notes(&reports[0], false).iter().any(|note| note.contains(&why)));
+        assert!(junit::results(&reports).expect("a document").contains(&why));
+        let results: serde_json::Value =
+            serde_json::from_str(&json::results(&reports)).expect("JSON");
+        assert_eq!(results["checks"][0]["disk-failed"], why);
+        assert_eq!(results["checks"][0]["ended"], "disk");
+    }
+
+    #[test]
+    fn a_limit_that_ends_only_the_judgement_of_p1_is_not_said_to_have_left_states_out() {
+        let mut task = Task::new("tested", Design::RECOMMENDED, Bounds::TINY, Clocks::Timely);
+        let whole = check(&task, &mut |_: Progress| true);
+        task.timeout = Some(Duration::ZERO);
+        let cut = check(&task, &mut |_: Progress| true);
+        let judged = Report { reached_all: true, ..cut.clone() };
+        let says = |report: &Report, what: &str| {
+            notes(report, false).iter().any(|note| note.contains(what))
+        };
+        assert!(says(&cut, "not exhaustive: the time limit ended the search"));
+        assert!(says(&judged, "states were searched, but not judged for P1"));
+        assert!(whole.reached_all && !cut.reached_all);
+        assert!(!says(&whole, "limit"));
+    }
 }

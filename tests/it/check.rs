@@ -50,22 +50,6 @@ fn a_design_that_is_violated_exits_with_1_and_tells_the_story() {
 }
 
 #[test]
-fn a_violation_without_room_for_its_counterexample_is_a_violation() {
-    let folder = folder();
-    let little = ["check", "seed", "--property", "D3", "--max-memory", "30MiB"];
-    gapless(folder.path())
-        .args([&little[..], &["--json", "r.json", "--junit", "r.xml"]].concat())
-        .assert()
-        .code(1)
-        .stdout(contains("x?").and(contains("`x?` means that the invariant is violated")));
-    let results = fs::read_to_string(folder.path().join("r.json")).expect("results");
-    let results: serde_json::Value = serde_json::from_str(&results).expect("JSON");
-    assert_eq!(results["checks"][0]["properties"]["D3"]["verdict"], "violated");
-    let suites = fs::read_to_string(folder.path().join("r.xml")).expect("results");
-    assert!(suites.contains("<failure message=\"violated; a limit ended the search"), "{suites}");
-}
-
-#[test]
 fn a_disk_that_cannot_be_used_is_known_before_the_search() {
     let folder = folder();
     let refused = |options: &[&str], why: &str| {

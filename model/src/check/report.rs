@@ -14,7 +14,8 @@ use crate::invariant::Invariant;
 pub struct Report {
     /// What was checked.
     pub task: Task,
-    /// The number of different states that were reached.
+    /// The number of different states that were reached. Where a search with states on disk was cut,
+    /// those of its last level are left out: they were not compared with those on disk.
     pub unique: usize,
     /// The number of states that were generated, including those reached again.
     pub generated: usize,
@@ -22,6 +23,9 @@ pub struct Report {
     pub depth: usize,
     /// The number of states without faults on which P1 was judged; 0 if it was not.
     pub outlooks: usize,
+    /// Whether every state within the bounds was reached. If a limit ended the check nevertheless, it
+    /// ended the judgement of P1.
+    pub reached_all: bool,
     /// The number of different states that are on disk at the end; see
     /// [`Task::disk`](super::Task::disk).
     pub on_disk: usize,

@@ -78,8 +78,7 @@ fn explored(
     keeper: &mut Option<Keeper<'_>>,
 ) -> Result<(Explored, Ended), CheckpointError> {
     let scope = Scope { which: Steps::All, reduced: task.reduced, symmetric: task.symmetric };
-    let caches = task.max_memory.map_or(usize::MAX, |most| most / 4);
-    let limits = Limits { threads: task.threads, caches, scope };
+    let limits = Limits { threads: task.threads, caches: remembered(task), scope };
     let mut kept = None;
     if let Some(keeper) = keeper {
         // A limit that is reached meanwhile ends the search that follows.
@@ -132,10 +131,10 @@ fn check_here(
     }
     let mut violated: Vec<Invariant> = explored.violated.keys().copied().collect();
     violated.retain(|invariant| task.checked.contains(invariant));
-    let fate = match &outlooks {
-        Some(outlooks) if ended == Ended::Exhausted => outlooks.worst(),
-        Some(_) | None => Fate::Certain,
-    };
+    let on_disk = explored.disk.as_ref().map_or(0, |disk| disk.len() as usize);
+    // The states that were reached have told all, and what follows needs their memory.
+    drop(explored);
+    let fate = outlooks.as_ref().map_or(Fate::Certain, Outlooks::worst);
     if fate != Fate::Certain && !violated.contains(&Invariant::P1) {
         violated.push(Invariant::P1);
     }
@@ -159,7 +158,8 @@ fn check_here(
         generated: tally.generated.load(Ordering::Relaxed),
         depth: tally.depth.load(Ordering::Relaxed),
         outlooks: outlooks.map_or(0, Outlooks::len),
-        on_disk: explored.disk.as_ref().map_or(0, |disk| disk.len() as usize),
+        reached_all: explored_all,
+        on_disk,
         disk_failed,
         elapsed: supervisor.elapsed(),
         peak_memory: supervisor.peak,
@@ -185,11 +185,18 @@ fn judged<'a>(
         explored.pieces().map_while(|piece| piece.map_err(|error| unread = Some(error)).ok());
     let judge = || Outlooks::of(space, task.symmetric, &mut from, &mut caches, &stop);
     let (found, limit) = supervisor.run(tally, false, judge);
-    match unread {
-        Some(error) => Err(error),
-        None if limit == Ended::Exhausted && found.is_none() => Ok((None, Ended::Outgrown)),
-        None => Ok((found, limit)),
+    match (unread, &found, limit) {
+        (Some(error), _, _) => Err(error),
+        // A limit that was reached just then has ended nothing.
+        (None, Some(_), _) => Ok((found, Ended::Exhausted)),
+        (None, None, Ended::Exhausted) => Ok((None, Ended::Outgrown)),
+        (None, None, _) => Ok((None, limit)),
     }
+}
+
+/// How much may be remembered so that it need not be computed again, in bytes.
+fn remembered(task: &Task) -> usize {
+    task.max_memory.map_or(usize::MAX, |most| most / 4)
 }
 
 /// The memory that the search for the shortest counterexample may take, in bytes.
@@ -220,18 +227,20 @@ fn shorten(
         let near = Space::new(&searched);
         let tally = Tally::default();
         let (paths, ended) = supervisor.run(&tally, true, || {
-            let cache = std::cell::RefCell::new(Cache::default());
+            let cache = || Cache::within(remembered(task) / 2);
+            let here = std::cell::RefCell::new(cache());
             let is_lost = |key: Key| {
                 fate != Fate::Certain
                     && outlooks.is_some_and(|outlooks| {
                         // This search numbers components its own way.
                         let (world, cache) =
-                            (near.world(key).after_faults(), &mut *cache.borrow_mut());
+                            (near.world(key).after_faults(), &mut *here.borrow_mut());
+                        cache.trim_maps();
                         let key = space.key(&world, false, cache);
                         key.is_some_and(|key| outlooks.fate(key, cache) == fate)
                     })
             };
-            nearest(&near, scope, &tally, &open, &is_lost)
+            nearest(&near, scope, &tally, &open, cache(), &is_lost)
         });
         supervisor.max_memory = given;
         for (invariant, path) in paths {
@@ -313,6 +322,7 @@ fn check_with_stateright(task: &Task, watch: &mut dyn Watch) -> Report {
         generated: checker.state_count(),
         depth: checker.max_depth(),
         outlooks: 0,
+        reached_all: ended == Ended::Exhausted,
         on_disk: 0,
         disk_failed: None,
         elapsed: supervisor.elapsed(),
@@ -330,4 +340,31 @@ fn check_with_stateright(task: &Task, watch: &mut dyn Watch) -> Report {
 /// If it cannot listen at the address.
 pub fn explore(task: &Task, address: std::net::SocketAddr) {
     drop(protocol(task, task.bounds, task.checked.clone()).checker().serve(address));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::bounds::Clocks;
+    use super::super::report::Progress;
+    use super::super::task::OnDisk;
+    use super::*;
+    use crate::design::Design;
+
+    #[test]
+    fn p1_is_not_judged_on_states_that_cannot_be_read() {
+        let bounds = Bounds { faults: 0, ..Bounds::TINY };
+        let mut task = Task::new("damaged", Design::RECOMMENDED, bounds, Clocks::Timely);
+        task.disk = Some(OnDisk { folder: std::env::temp_dir(), beyond: 0 });
+        let mut watch = |_: Progress| true;
+        let mut supervisor = Supervisor::new(&task, &mut watch);
+        let searched = protocol(&task, task.bounds, task.checked.clone());
+        let (space, tally) = (Space::new(&searched), Tally::default());
+        let found = explored(&task, &mut supervisor, &space, &tally, &mut None);
+        let (mut explored, ended) = found.expect("no file is read");
+        assert_eq!(ended, Ended::Exhausted);
+        let mut judge = || judged(&task, &mut supervisor, &space, &tally, &mut explored);
+        assert!(matches!(judge(), Ok((Some(_), Ended::Exhausted))));
+        explored.disk.as_ref().expect("it was given").damage();
+        assert!(judged(&task, &mut supervisor, &space, &tally, &mut explored).is_err());
+    }
 }

@@ -40,7 +40,8 @@ pub struct Task {
     pub timeout: Option<Duration>,
     /// The memory of the process, in bytes, beyond which the search ends early. Default: no limit.
     pub max_memory: Option<usize>,
-    /// Where visited states go that take too much memory. Default: nowhere.
+    /// Where visited states go that take too much memory. Stateright keeps all of its own in memory.
+    /// Default: nowhere.
     pub disk: Option<OnDisk>,
 }
 
@@ -49,7 +50,8 @@ pub struct Task {
 pub struct OnDisk {
     /// A folder in which files can be created. They have no name, and are gone with the process.
     pub folder: PathBuf,
-    /// The memory for visited states, in bytes, beyond which they go to disk.
+    /// The memory for visited states, in bytes, beyond which they go to disk. The file is replaced by
+    /// a larger one then, and both exist until that is written.
     pub beyond: usize,
 }
 

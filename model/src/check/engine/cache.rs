@@ -44,6 +44,13 @@ impl<T> Default for Table<T> {
     }
 }
 
+impl<T> Table<T> {
+    /// What it takes, in bytes.
+    fn bytes(&self) -> usize {
+        self.0.len() * size_of::<Option<T>>()
+    }
+}
+
 impl<T: Copy> Table<T> {
     fn get(&mut self, number: u32, compute: impl FnOnce() -> T) -> T {
         if let Some(known) = self.known(number) {
@@ -102,37 +109,57 @@ pub(super) struct Pair {
     pub(super) delivered: bool,
 }
 
-/// The most entries that a thread remembers. Tests forget more often.
+/// The most that a thread remembers, in bytes. Tests forget more often.
 #[derive(Clone, Copy)]
 struct Most(usize);
 
 impl Default for Most {
     fn default() -> Most {
-        Most(if cfg!(test) { 2_000 } else { 3_000_000 })
+        Most(if cfg!(test) { 256 << 10 } else { 384 << 20 })
     }
 }
 
 impl Cache {
-    /// What an entry takes, in bytes, or somewhat less.
+    /// What an entry of a map takes, in bytes, or somewhat less.
     const ENTRY: usize = 128;
 
-    /// An empty cache that forgets at the end of a level what takes more than so much memory, in
-    /// bytes. Tables by number are not counted.
-    pub(super) fn within(memory: usize) -> Cache {
+    /// An empty cache that forgets what takes more than so much memory, in bytes.
+    pub(in crate::check) fn within(memory: usize) -> Cache {
         let Most(most) = Most::default();
-        Cache { most: Most(most.min(memory / Cache::ENTRY)), ..Cache::default() }
+        Cache { most: Most(most.min(memory)), ..Cache::default() }
     }
 
-    /// Forgets everything if that has become much. States come in the order of their keys, so what
-    /// is needed next is soon known again.
+    /// Forgets everything if that has become much, tables by number included. These take their room
+    /// for as long as high numbers come, so it is of no use to forget them more often than once for
+    /// each level. States come in the order of their keys, so what is needed next is soon known again.
     pub(in crate::check) fn trim(&mut self) {
+        if self.maps() + self.tables() > self.most.0 {
+            *self = Cache { most: self.most, ..Cache::default() };
+        }
+    }
+
+    /// Forgets everything if the maps alone have become too large. It takes next to no time.
+    pub(in crate::check) fn trim_maps(&mut self) {
+        if self.maps() > self.most.0 {
+            *self = Cache { most: self.most, ..Cache::default() };
+        }
+    }
+
+    /// What the maps take, in bytes, or somewhat less.
+    fn maps(&self) -> usize {
         let parts = self.least.iter().chain(&self.plain).map(|map| map.len()).sum::<usize>();
         let pairs = [self.renamed.len(), self.pairs.len(), self.triggers.len(), self.faults.len()];
         let others = [self.stirred.len(), self.networks.len(), self.aged.len()];
         let maps = pairs.iter().chain(&others).sum::<usize>();
-        if self.memory.moves() + parts + maps > self.most.0 {
-            *self = Cache { most: self.most, ..Cache::default() };
-        }
+        (self.memory.moves() + parts + maps) * Cache::ENTRY
+    }
+
+    /// What the tables by number take, in bytes.
+    fn tables(&self) -> usize {
+        let after_faults = self.after_faults.iter().flatten().map(Table::bytes);
+        let workers = self.workers.iter().map(Table::bytes);
+        let others = [self.producers.bytes(), self.seats.bytes()];
+        after_faults.chain(workers).chain(others).sum()
     }
 
     pub(super) fn at_work(&mut self, space: &Space<'_>, worker: usize, number: u32) -> AtWork {

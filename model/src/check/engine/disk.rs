@@ -5,10 +5,10 @@
 //! state on disk that is reached again counts as new.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 
 use super::super::task::OnDisk;
-use super::bytes::{read_number, write_number};
+use super::bytes::{invalid, read_number, write_number};
 use super::visited::{Key, PARTS, Visited};
 
 /// How much is read or written at once, in bytes.
@@ -27,7 +27,12 @@ struct Run {
     file: File,
     /// Where each part begins, and where the last one ends, counted in states.
     begins: Vec<u64>,
+    /// The sum of each part's states, by which it is known again.
+    sums: Vec<u64>,
 }
+
+/// The order to end: a pass over the file takes long.
+pub(super) type Stop<'a> = &'a dyn Fn() -> bool;
 
 impl Disk {
     pub(in crate::check) fn new(place: OnDisk) -> Disk {
@@ -39,26 +44,33 @@ impl Disk {
         self.run.as_ref().map_or(0, |run| run.begins[PARTS])
     }
 
-    /// Moves the states in memory to disk if they take too much.
-    pub(super) fn relieve(&mut self, visited: &mut Visited) {
+    /// Moves the states in memory to disk if they take too much. Where it is stopped, some are lost.
+    pub(super) fn relieve(&mut self, visited: &mut Visited, stop: Stop<'_>) {
         if visited.bytes() > self.place.beyond {
-            match self.merged(visited) {
-                Ok(run) => self.run = Some(run),
+            match self.merged(visited, stop) {
+                Ok(None) => {}
+                Ok(run) => self.run = run,
                 Err(error) => self.failed = Some(error),
             }
         }
     }
 
     /// A file with the states of the one before and those in memory, which are taken out there.
-    fn merged(&self, visited: &mut Visited) -> io::Result<Run> {
+    /// `None` if it was stopped.
+    fn merged(&self, visited: &mut Visited, stop: Stop<'_>) -> io::Result<Option<Run>> {
         // It has no name, so that nothing stays behind however the process ends.
         let file = tempfile::tempfile_in(&self.place.folder)?;
         let mut out = BufWriter::with_capacity(BLOCK, &file);
-        let (mut begins, mut written) = (vec![0], 0);
+        let (mut begins, mut sums, mut written) = (vec![0], Vec::new(), 0);
         for part in 0..PARTS {
+            if stop() {
+                return Ok(None);
+            }
             let mut new = visited.take_part(part).into_iter().peekable();
+            let mut sum = 0_u64;
             let mut write = |key: Key| {
                 written += 1;
+                sum = sum.wrapping_add(key.spread());
                 write_number(key.bits(), &mut out)
             };
             self.each_of(part, &mut |old| {
@@ -69,15 +81,17 @@ impl Disk {
                 write(old)
             })?;
             new.try_for_each(&mut write)?;
+            sums.push(sum);
             begins.push(written);
         }
         out.flush()?;
         drop(out);
-        Ok(Run { file, begins })
+        Ok(Some(Run { file, begins, sums }))
     }
 
-    /// Takes those states out that are on disk. They come back in the order of their parts.
-    pub(super) fn subtract(&mut self, keys: &mut Vec<Key>) {
+    /// Takes those states out that are on disk. They come back in the order of their parts. Where it
+    /// is stopped, none are taken out.
+    pub(super) fn subtract(&mut self, keys: &mut Vec<Key>, stop: Stop<'_>) {
         if self.run.is_none() {
             return;
         }
@@ -88,6 +102,9 @@ impl Disk {
                 let mut keys = keys.iter().copied().peekable();
                 // A part without new states is not read.
                 let Some(part) = keys.peek().map(|key| key.part()) else { continue };
+                if stop() {
+                    return Ok(false);
+                }
                 self.each_of(part, &mut |old| {
                     while let Some(key) = keys.next_if(|&key| key < old) {
                         new.push(key);
@@ -97,10 +114,11 @@ impl Disk {
                 })?;
                 new.extend(keys);
             }
-            Ok(())
+            Ok(true)
         };
         match subtract() {
-            Ok(()) => *keys = new,
+            Ok(true) => *keys = new,
+            Ok(false) => {}
             Err(error) => self.failed = Some(error),
         }
     }
@@ -125,20 +143,89 @@ impl Disk {
         file.seek(SeekFrom::Start(begin * 8))?;
         let bytes = (end - begin) * 8;
         let mut from = BufReader::with_capacity(BLOCK.min(bytes as usize), file.take(bytes));
+        let mut sum = 0_u64;
         for _ in begin..end {
             let key = Key::from_bits(read_number(&mut from)?);
-            if key.part() != part {
-                return Err(io::Error::new(ErrorKind::InvalidData, "a state is none"));
-            }
+            sum = sum.wrapping_add(key.spread());
             found(key)?;
         }
+        if sum != run.sums[part] {
+            return Err(invalid("these are not the states that were written"));
+        }
         Ok(())
+    }
+
+    /// Damages the last state on disk.
+    #[cfg(test)]
+    pub(in crate::check) fn damage(&self) {
+        let run = self.run.as_ref().expect("states are on disk");
+        let mut file = &run.file;
+        file.seek(SeekFrom::End(-1)).expect("there are some");
+        let mut byte = [0];
+        file.read_exact(&mut byte).expect("it is read");
+        file.seek(SeekFrom::End(-1)).expect("there are some");
+        file.write_all(&[byte[0] ^ 1]).expect("it is written");
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::num::NonZeroUsize;
+    use std::sync::atomic::Ordering;
+    use std::time::Duration;
+
+    use super::super::super::bounds::{Bounds, Clocks};
+    use super::super::super::protocol::Protocol;
+    use super::super::super::steps::Steps;
+    use super::super::super::task::Task;
+    use super::super::{Explored, Limits, Pauses, Scope, Space, Tally, explore};
     use super::*;
+    use crate::design::Design;
+
+    /// A search that pauses every few states, until `cut` pauses have passed. `paused` hears of each.
+    fn search(
+        disk: Option<Disk>,
+        cut: usize,
+        paused: &mut (dyn FnMut(&Tally, &Explored) + Send),
+    ) -> usize {
+        let protocol = Protocol::new(
+            Design::RECOMMENDED,
+            Bounds { faults: 1, crashes: 1, ..Bounds::TINY.without_faults() },
+            Clocks::Timely,
+            Task::applicable(Clocks::Timely),
+        );
+        let (space, tally) = (Space::new(&protocol), Tally::default());
+        let scope = Scope { which: Steps::All, reduced: true, symmetric: true };
+        let mut begun = Explored::begin(&space, scope, &tally);
+        begun.disk = disk;
+        let limits = Limits { threads: NonZeroUsize::MIN, caches: usize::MAX, scope };
+        let mut pauses = 0;
+        let keep = &mut |explored: &Explored| {
+            pauses += 1;
+            tally.stop.store(pauses >= cut, Ordering::Relaxed);
+            paused(&tally, explored);
+        };
+        let pauses = Some(Pauses { every: Duration::ZERO, keep });
+        explore(&space, limits, &tally, begun, pauses);
+        tally.unique.load(Ordering::Relaxed)
+    }
+
+    #[test]
+    fn a_search_that_is_cut_counts_no_state_twice() {
+        let (mut complete, mut pauses) = (BTreeSet::from([1]), 0);
+        let all = search(None, usize::MAX, &mut |tally, explored| {
+            pauses += 1;
+            if explored.is_between_levels() {
+                complete.insert(tally.unique.load(Ordering::Relaxed));
+            }
+        });
+        assert!(complete.len() > 10 && pauses > 2 * complete.len(), "{all} states");
+        for cut in 1..pauses {
+            let counted = search(Some(disk()), cut, &mut |_, _| {});
+            assert!(complete.contains(&counted), "{counted} after {cut} pauses");
+        }
+    }
 
     fn disk() -> Disk {
         Disk::new(OnDisk { folder: std::env::temp_dir(), beyond: 0 })
@@ -159,7 +246,7 @@ mod tests {
         let mut disk = disk();
         for (numbers, len) in [(0..1_000, 1_000), (500..3_000, 3_000), (0..10, 3_000)] {
             let mut visited = visited(numbers);
-            disk.relieve(&mut visited);
+            disk.relieve(&mut visited, &|| false);
             assert_eq!((disk.len(), visited.keys()), (len, Vec::new()));
         }
     }
@@ -167,9 +254,9 @@ mod tests {
     #[test]
     fn only_states_that_are_not_on_disk_are_left() {
         let mut disk = disk();
-        disk.relieve(&mut visited(100..200));
+        disk.relieve(&mut visited(100..200), &|| false);
         let mut keys: Vec<Key> = (0..300).map(key).collect();
-        disk.subtract(&mut keys);
+        disk.subtract(&mut keys, &|| false);
         keys.sort_unstable();
         let mut left: Vec<Key> = (0..100).chain(200..300).map(key).collect();
         left.sort_unstable();
@@ -179,11 +266,32 @@ mod tests {
     #[test]
     fn a_file_that_is_cut_short_is_a_failure() {
         let mut disk = disk();
-        disk.relieve(&mut visited(0..3_000));
+        disk.relieve(&mut visited(0..3_000), &|| false);
         let run = disk.run.as_ref().expect("states are on disk");
         run.file.set_len(disk.len() * 8 - 8).expect("it is cut");
         assert!(disk.part(PARTS - 1, &Visited::new()).is_err());
-        disk.subtract(&mut (0..3_000).map(key).collect());
+        disk.subtract(&mut (0..3_000).map(key).collect(), &|| false);
         assert!(disk.failed.is_some());
+    }
+    #[test]
+    fn a_state_that_is_not_the_one_written_is_a_failure() {
+        let mut disk = disk();
+        disk.relieve(&mut visited(0..3_000), &|| false);
+        disk.damage();
+        assert!(disk.part(PARTS - 1, &Visited::new()).is_err());
+        assert!(disk.part(0, &Visited::new()).is_ok());
+        disk.subtract(&mut (0..3_000).map(key).collect(), &|| false);
+        assert!(disk.failed.is_some());
+    }
+
+    #[test]
+    fn a_pass_that_is_stopped_changes_nothing_on_disk() {
+        let mut disk = disk();
+        disk.relieve(&mut visited(0..100), &|| false);
+        let mut keys: Vec<Key> = (50..200).map(key).collect();
+        disk.subtract(&mut keys, &|| true);
+        disk.relieve(&mut visited(100..200), &|| true);
+        assert_eq!((keys.len(), disk.len()), (150, 100));
+        assert!(disk.failed.is_none());
     }
 }

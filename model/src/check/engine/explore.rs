@@ -55,6 +55,8 @@ pub(in crate::check) struct Explored {
     pub(super) next: Vec<Key>,
     /// Those that violate something, and so lead nowhere.
     ruined: Vec<Key>,
+    /// How many states had been reached when the last level was complete.
+    settled: usize,
     /// Where visited states go that take too much memory.
     pub(in crate::check) disk: Option<Disk>,
     /// What the threads remember, when the search is over.
@@ -92,6 +94,7 @@ impl Explored {
             level,
             next,
             ruined: Vec::new(),
+            settled: 0,
             disk: None,
             caches: Vec::new(),
         }
@@ -106,6 +109,12 @@ impl Explored {
         }
         tally.unique.fetch_add(explored.level.len(), Ordering::Relaxed);
         explored
+    }
+
+    /// Whether no state of the next level was reached so far.
+    #[cfg(test)]
+    pub(super) fn is_between_levels(&self) -> bool {
+        self.next.is_empty() && self.ruined.is_empty()
     }
 
     /// Whether every state was expanded.
@@ -145,18 +154,30 @@ impl Explored {
         self.level = std::mem::take(&mut self.next);
         let mut ruined = std::mem::take(&mut self.ruined);
         if let Some(disk) = &mut self.disk {
+            let stop = || tally.stop.load(Ordering::Relaxed);
             let reached = self.level.len() + ruined.len();
-            disk.subtract(&mut self.level);
-            disk.subtract(&mut ruined);
+            disk.subtract(&mut self.level, &stop);
+            disk.subtract(&mut ruined, &stop);
             let again = reached - self.level.len() - ruined.len();
             tally.unique.fetch_sub(again, Ordering::Relaxed);
             if reached > again {
-                disk.relieve(&mut self.visited);
+                disk.relieve(&mut self.visited, &stop);
+            }
+            if !stop() {
+                self.settled = tally.unique.load(Ordering::Relaxed);
             }
         }
         // States next to each other share components, and so most of what is remembered of them.
         self.level.sort_unstable();
         tally.depth.fetch_add(usize::from(!self.level.is_empty()), Ordering::Relaxed);
+    }
+
+    /// Leaves those states out of the count that may be on disk as well: where the search was cut, the
+    /// states of its last level were not compared with those there.
+    fn count_settled(&self, tally: &Tally) {
+        if self.disk.as_ref().is_some_and(|disk| disk.len() > 0) {
+            tally.unique.store(self.settled, Ordering::Relaxed);
+        }
     }
 
     /// Whether the disk could not be used, so that states are missing.
@@ -209,6 +230,7 @@ pub(in crate::check) fn explore(
         let scope = limits.scope;
         explored.advance(space, (scope, tally), &mut finders, &|| stopped() || is_due());
         if stopped() || explored.is_torn() {
+            explored.count_settled(tally);
             break;
         }
         if let Some(pauses) = pauses.as_mut().filter(|_| is_due()) {
@@ -258,6 +280,7 @@ impl Finder {
     /// Generates every state that follows one.
     fn expand(&mut self, space: &Space<'_>, key: Key, scope: Scope, visits: &Visits<'_>) {
         let Finder { cache, batch, found } = self;
+        cache.trim_maps();
         let mut generated = 0;
         space.successors(key, scope, cache, &mut |next| {
             generated += 1;
@@ -281,10 +304,10 @@ pub(in crate::check) fn nearest(
     scope: Scope,
     tally: &Tally,
     wanted: &[Invariant],
+    mut cache: Cache,
     is_lost: &dyn Fn(Key) -> bool,
 ) -> BTreeMap<Invariant, Vec<Key>> {
     let mut paths = BTreeMap::new();
-    let mut cache = Cache::default();
     let first = space.protocol.initial();
     let Some(start) = space.key(&first, scope.symmetric, &mut cache) else { return paths };
     let mut before: AHashMap<Key, Option<Key>> = AHashMap::from_iter([(start, None)]);
@@ -293,6 +316,7 @@ pub(in crate::check) fn nearest(
         cache.trim();
         let mut reached = Vec::new();
         for key in level {
+            cache.trim_maps();
             space.successors(key, scope, &mut cache, &mut |next| {
                 let Some(there) = next.key else { return };
                 tally.generated.fetch_add(1, Ordering::Relaxed);
