@@ -4,7 +4,6 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write, stdin};
 use std::path::{Path, PathBuf};
 
-use gapless_model::check::CheckpointFile;
 use tempfile::{Builder, NamedTempFile};
 
 use crate::failure::Failure;
@@ -103,7 +102,7 @@ impl Place {
 /// An empty file in the same folder, whose name says what it belongs to: one that a killed process
 /// leaves behind can be deleted. It has the permissions of the file that it will replace, or else
 /// those that the umask gives any new file.
-fn new_beside(path: &Path) -> io::Result<NamedTempFile> {
+pub fn new_beside(path: &Path) -> io::Result<NamedTempFile> {
     let mut prefix = path.file_name().unwrap_or_default().to_owned();
     prefix.push(".");
     let mut builder = Builder::new();
@@ -117,7 +116,8 @@ fn new_beside(path: &Path) -> io::Result<NamedTempFile> {
     Ok(file)
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// The folder that a file is in.
+pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -128,70 +128,4 @@ fn folder_of(path: &Path) -> &Path {
 pub fn try_folder(path: &Path) -> Result<(), Failure> {
     let tried = tempfile::tempfile_in(path).map(drop);
     tried.map_err(|source| Failure::Write { path: path.to_owned(), source })
-}
-
-/// The checkpoint file of a search.
-pub struct Checkpoint {
-    path: PathBuf,
-}
-
-impl Checkpoint {
-    /// A checkpoint file, which may not be there yet. Whether it can be written is tried at once.
-    pub fn at(path: &Path) -> Result<Checkpoint, Failure> {
-        let place = match fs::metadata(path) {
-            Ok(found) if found.is_file() => fs::canonicalize(path),
-            Ok(found) => {
-                let what = if found.is_dir() { "a folder" } else { "not a file" };
-                return Err(Failure::Usage {
-                    what: format!("{} is {what}, and --checkpoint needs a file", path.display()),
-                    help: "give the name of a file, which need not be there yet".to_owned(),
-                });
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(path.to_owned()),
-            Err(error) => Err(error),
-        };
-        // What a link leads to is replaced, and not the link.
-        let input = Input::File(path.to_owned());
-        let checkpoint =
-            Checkpoint { path: place.map_err(|source| Failure::Read { input, source })? };
-        let tried = new_beside(&checkpoint.path).map(drop);
-        tried.map_err(|source| Failure::Write { path: path.to_owned(), source })?;
-        Ok(checkpoint)
-    }
-
-    /// Removes it, if it is there.
-    pub fn remove(&self) -> Result<(), Failure> {
-        match fs::remove_file(&self.path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                Err(Failure::Remove { path: self.path.clone(), source })
-            }
-            Ok(()) | Err(_) => Ok(()),
-        }
-    }
-}
-
-impl CheckpointFile for Checkpoint {
-    fn open(&mut self) -> io::Result<Option<Box<dyn Read>>> {
-        match File::open(&self.path) {
-            Ok(file) => Ok(Some(Box::new(file))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn replace(
-        &mut self,
-        write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
-    ) -> io::Result<()> {
-        let mut file = new_beside(&self.path)?;
-        write(file.as_file_mut())?;
-        // After a power cut the name must not lead to a file whose bytes never reached the disk.
-        file.as_file().sync_all()?;
-        file.persist(&self.path).map_err(|error| error.error)?;
-        // Not every system can do this for a folder. Without it the older file may come back.
-        if let Ok(folder) = File::open(folder_of(&self.path)) {
-            let _ = folder.sync_all();
-        }
-        Ok(())
-    }
 }

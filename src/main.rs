@@ -1,5 +1,6 @@
 //! The command `gapless`: checks, simulates and runs ordered event streams on DynamoDB.
 
+mod checkpoint;
 mod cli;
 mod commands;
 mod failure;

@@ -13,9 +13,9 @@ use gapless_model::design::{Design, NAMED, named};
 use indicatif::HumanCount;
 
 use super::find_designs;
+use crate::checkpoint::Checkpoint;
 use crate::cli::CheckArgs;
 use crate::failure::Failure;
-use crate::files::Checkpoint;
 use crate::input::Input;
 use crate::progress::Bar;
 use crate::report::{diagram, json, junit, steps, story, svg, table};

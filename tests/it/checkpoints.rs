@@ -69,12 +69,16 @@ fn started(folder: &Path) -> Child {
     let mut command = gapless(folder);
     command.args(SEARCH).args(["--checkpoint", "kept", "--checkpoint-every", "50ms"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    await_checkpoint(folder);
+    child
+}
+
+fn await_checkpoint(folder: &Path) {
     let began = Instant::now();
     while !folder.join("kept").exists() {
         assert!(began.elapsed() < Duration::from_secs(60), "no checkpoint was written");
         std::thread::sleep(Duration::from_millis(2));
     }
-    child
 }
 
 fn signal(child: &Child, name: &str) {
@@ -218,4 +222,48 @@ fn one_file_keeps_one_search_of_the_engine_of_gapless() {
     let alone = ["check", "--checkpoint-every", "1s"];
     asserted(folder.path(), &alone).code(2).stderr(contains("--checkpoint <FILE>"));
     assert!(files(folder.path()).is_empty());
+}
+
+/// A search of a minute that is kept in a file.
+fn long(folder: &Path, every: &str) -> Child {
+    let mut command = gapless(folder);
+    let search = ["check", "recommended", "--bounds", "deep", "--property", "L2", "--threads", "1"];
+    command.args(search).args(["--checkpoint", "kept", "--checkpoint-every", every]);
+    command.args(["--timeout", "60s"]);
+    command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts")
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_another_search_is_at_work_on_is_refused() {
+    let folder = folder();
+    let mut first = long(folder.path(), "50ms");
+    await_checkpoint(folder.path());
+    let same = ["check", "recommended", "--bounds", "deep", "--property", "L2"];
+    let same = [&same[..], &["--checkpoint", "kept", "--timeout", "1s"]].concat();
+    for _ in 0..20 {
+        // The file is replaced all the time.
+        asserted(folder.path(), &same)
+            .code(2)
+            .stderr(contains("another search is at work on kept").and(contains("another file")));
+    }
+    first.kill().and_then(|()| first.wait()).expect("it is killed");
+    asserted(folder.path(), &same).code(3).stdout(contains("went on from kept"));
+}
+
+#[cfg(unix)]
+#[test]
+fn of_two_searches_that_begin_at_once_only_one_writes_the_file() {
+    let folder = folder();
+    let second = long(folder.path(), "1h");
+    // It has looked for the file when it searches, which its checkpoint at the end shows.
+    std::thread::sleep(Duration::from_secs(1));
+    let mut first = long(folder.path(), "50ms");
+    await_checkpoint(folder.path());
+    signal(&second, "-INT");
+    let second = second.wait_with_output().expect("it ends");
+    let told = String::from_utf8_lossy(&second.stderr);
+    assert_eq!(second.status.code(), Some(2), "{told}");
+    assert!(told.contains("another search has written it meanwhile"), "{told}");
+    first.kill().and_then(|()| first.wait()).expect("it is killed");
 }

@@ -81,6 +81,7 @@ pub const PLANS: [Plan; 4] = [
             "cli",
             "progress",
             "interrupt",
+            "checkpoint",
             "files",
             "failure",
             "input",
