@@ -1,5 +1,6 @@
 //! The command `gapless`: checks, simulates and runs ordered event streams on DynamoDB.
 
+mod calls;
 mod checkpoint;
 mod cli;
 mod commands;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Some(Command::Tail(args)) => commands::stream::read::run(args, Follow::Yes),
         Some(Command::Status(args)) => commands::stream::status::run(args),
         Some(Command::Audit(args)) => commands::stream::audit::run(args),
+        Some(Command::Validate(args)) => commands::validate::run(args),
         Some(Command::Serve(args)) => commands::stream::serve::run(args),
         Some(Command::Bench(args)) => commands::stream::bench::run(args),
     };

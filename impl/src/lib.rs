@@ -31,7 +31,7 @@ pub use append::{
     AppendError, Appender, GroupError, Grouping, Producer, ProducerError, Receipt, Unsettled,
 };
 pub use consume::{Delivery, Fence, Handler, HandlerError, Stop, Summary, Worker, WorkerError};
-pub use observe::{Decision, DecisionLog, Machine, Observer, Told};
+pub use observe::{Asked, Decision, DecisionLog, LogLine, Machine, Observer, Told};
 pub use operate::{Audit, Finding, PartitionStatus};
 pub use read::{Reader, Target};
 pub use stream::{Config, Layout, NoLayout, Stream};

@@ -11,6 +11,7 @@
 //! | [`store`] | the typed requests and replies, and [`apply`](store::apply), which specifies them |
 //! | [`append`] | the machines of a producer: [`Append`](append::Append) and [`Claim`](append::Claim) |
 //! | [`consume`] | the machine of a worker's turn: [`Consume`](consume::Consume) |
+//! | [`history`] | whether some order of the calls of several processes explains their answers |
 //! | [`log`] | the format that counterexamples, simulated runs and production traces share |
 //!
 //! # The contract of a machine
@@ -130,6 +131,7 @@ pub mod check;
 pub mod consume;
 pub mod design;
 pub mod explanation;
+pub mod history;
 mod ids;
 mod invariant;
 pub mod log;

@@ -2,7 +2,8 @@
 //! production traces share.
 //!
 //! A log is NDJSON. The first line is a header with [`FORMAT`] and [`VERSION`]; every other line
-//! is a decision, and has the fields of [`Line`].
+//! is a decision, and has the fields of [`Line`]. The logs of production have [`CALLS_VERSION`] and
+//! lines of their own.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,10 @@ pub const FORMAT: &str = "gapless-decisions";
 /// Replaying a log compares its words, so a release that rewords decisions raises the version. In
 /// version 3, the owner of a lease is a turn, not a worker, and a turn can be dropped at any moment.
 pub const VERSION: u32 = 3;
+
+/// The version in the header of a production log, whose lines are other ones: each request before it
+/// is sent, and what came of it.
+pub const CALLS_VERSION: u32 = 4;
 
 /// The fields that every line after the header has, whatever its source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -61,12 +61,40 @@ pub enum Command {
     Status(LookArgs),
     /// Check the tables against what the protocol promises.
     Audit(LookArgs),
+    /// Look whether the decision logs of several processes fit together.
+    #[command(after_help = EXIT_STATUS)]
+    Validate(ValidateArgs),
     /// Serve a local DynamoDB.
     Serve(ServeArgs),
     /// Measure appends and takeovers, beside bare calls of the SDK.
     ///
     /// Without --endpoint-url, --profile or --embedded, the tables are in this process's memory.
     Bench(BenchArgs),
+}
+
+/// `gapless validate`
+///
+/// The logs are those of `--decisions`. They have to be whole: of every process that wrote to the
+/// stream, from its creation on. Some order of their requests must exist in which the store, as it is
+/// specified, gives exactly these answers, each between the request and the answer.
+#[derive(Debug, Args)]
+pub struct ValidateArgs {
+    /// Decision logs, one of each process.
+    #[arg(required = true, value_name = "LOG")]
+    pub logs: Vec<Input>,
+    /// By how much the clocks of two processes may differ.
+    #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = humantime::parse_duration)]
+    pub skew: Duration,
+    /// The processes' SDK never sends a request again by itself. What it sent twice may have been
+    /// applied twice, so without this an answer can be explained by a request's hidden double.
+    #[arg(long)]
+    pub no_hidden_retries: bool,
+    /// Give up after so many steps in a partition.
+    #[arg(long, value_name = "N", default_value_t = 10_000_000)]
+    pub most_steps: u64,
+    /// Write the result to FILE as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
 }
 
 /// `gapless check`

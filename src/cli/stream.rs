@@ -32,10 +32,13 @@ pub struct Place {
     /// How long to keep trying while DynamoDB does not answer, before the command fails.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
     pub patience: Duration,
-    /// Write requests and their answers to FILE as a decision log (NDJSON), without sweeps and
-    /// status [default: none].
+    /// Write requests and their answers to FILE as a decision log (NDJSON) for `gapless validate`,
+    /// without sweeps and status, and with digests in place of events [default: none].
     #[arg(long, value_name = "FILE")]
     pub decisions: Option<PathBuf>,
+    /// Write keys and data of events to the decision log, too.
+    #[arg(long, requires = "decisions")]
+    pub payloads: bool,
     /// Print results as JSON.
     #[arg(long)]
     pub json: bool,

@@ -16,6 +16,7 @@ pub mod simulation;
 #[path = "without_simulation.rs"]
 pub mod simulation;
 pub mod stream;
+pub mod validate;
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -13,3 +13,4 @@ mod pipes;
 mod processes;
 #[cfg(madsim)]
 mod simulation;
+mod validate;

@@ -78,7 +78,7 @@ mod closed_output {
         assert!(!held, "the lease is released");
         let log = fs::read_to_string(path.join("log.ndjson")).expect("a log");
         let last: Value = serde_json::from_str(log.lines().last().expect("a line")).expect("JSON");
-        assert!(!last["request"]["Release"].is_null() && last["reply"] == "Released", "{last}");
+        assert_eq!(last["heard"]["reply"], "Released", "{last}");
         assert!(checkpoint < 300, "what was not printed is not checkpointed");
         let rest = on(path, &["consume", "--group", "g"]).assert().code(0);
         let rest = positions(&rest.get_output().stdout);

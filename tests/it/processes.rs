@@ -70,6 +70,7 @@ impl Cluster {
         let out = File::create(self.folder.path().join(format!("{name}.{run}.out")));
         let errors = File::create(self.folder.path().join(format!("{name}.{run}.err")));
         let kind = name.split('-').next().unwrap_or_default();
+        let decisions = format!("{name}.{run}.ndjson");
         let mut command = match kind {
             "server" => self.gapless(&["serve", "stream.db", "--port", &self.port.to_string()]),
             "producer" => {
@@ -83,11 +84,14 @@ impl Cluster {
                     name,
                     "--batch",
                     "1",
+                    "--decisions",
+                    &decisions,
                 ])
             }
             _ => {
                 let group = name.rsplit_once('@').expect("a worker's name ends with its group").1;
-                self.on_stream(&["consume", "--group", group, "--follow", "--sweep-every", "100ms"])
+                let follow = ["consume", "--group", group, "--follow", "--sweep-every", "100ms"];
+                self.on_stream(&[&follow[..], &["--decisions", &decisions]].concat())
             }
         };
         command.stdin(Stdio::null()).stdout(out.expect("a file")).stderr(errors.expect("a file"));
@@ -181,7 +185,9 @@ impl Cluster {
         workers.iter().for_each(|name| self.stop(name));
         for group in GROUPS {
             let out = self.path(&format!("last-0@{group}.1.out"));
-            let mut last = self.on_stream(&["consume", "--group", group]);
+            let decisions = format!("last-0@{group}.1.ndjson");
+            let mut last =
+                self.on_stream(&["consume", "--group", group, "--decisions", &decisions]);
             let status = last.stdout(File::create(out).expect("a file")).status().expect("it runs");
             assert!(status.success(), "{group}: {status}");
         }
@@ -189,6 +195,26 @@ impl Cluster {
         assert!(audit.status.success(), "{}", String::from_utf8_lossy(&audit.stdout));
         println!("audit: {}", String::from_utf8_lossy(&audit.stdout).trim());
         self.stop("server");
+        self.validate();
+    }
+
+    /// What each process asked, and what it heard, fits together.
+    fn validate(&self) {
+        let entries = fs::read_dir(self.folder.path()).expect("a folder");
+        let names = entries.map(|entry| entry.expect("an entry").file_name());
+        let names = names.map(|name| name.to_string_lossy().into_owned());
+        let is_log = |name: &String| name.ends_with(".ndjson") && !name.starts_with("input-");
+        let logs: Vec<String> = names.filter(is_log).collect();
+        let mut command = self.gapless(&["validate", "--json", "validated.json"]);
+        let output = command.args(&logs).output().expect("it runs");
+        let (said, failed) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{said}{failed}");
+        println!("validated: {}", said.trim().replace('\n', "; "));
+        let found = fs::read_to_string(self.path("validated.json")).expect("results");
+        let found: Value = serde_json::from_str(&found).expect("JSON");
+        assert_eq!(found["verdict"], "explained");
+        assert!(found["calls"].as_u64().is_some_and(|calls| calls > 1_000), "{found}");
     }
 
     /// What each run of each worker of a group printed. A line that a kill cut short is none.

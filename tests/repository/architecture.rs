@@ -34,6 +34,7 @@ pub const PLANS: [Plan; 4] = [
         src: "model/src",
         rooms: &[
             "check",
+            "history",
             "log",
             "append",
             "consume",
@@ -81,6 +82,7 @@ pub const PLANS: [Plan; 4] = [
             "cli",
             "progress",
             "interrupt",
+            "calls",
             "checkpoint",
             "files",
             "failure",

@@ -2,6 +2,7 @@
 //! answers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -10,9 +11,12 @@ use gapless_model::store::{Reply, Request};
 
 use super::layout::Layout;
 use crate::notices::Notices;
-use crate::observe::{Decision, Machine, Observer, Told};
+use crate::observe::{Asked, Decision, Machine, Observer, Told};
 use crate::vocabulary::{Backoff, Clock, Live, StoreError};
 use crate::wire::Wire;
+
+/// The number of the next call. Streams may share an observer, so it is one for the process.
+static NEXT_CALL: AtomicU64 = AtomicU64::new(1);
 
 /// What a stream's clones share.
 #[derive(Debug)]
@@ -50,6 +54,10 @@ impl Shared {
         most: Duration,
     ) -> Result<Reply<Live>, StoreError> {
         let sent_at = self.clock.now();
+        let call = NEXT_CALL.fetch_add(1, Ordering::Relaxed);
+        if let Some(observer) = &self.observer {
+            observer.on_request(&Asked { call, sent_at, who, request });
+        }
         let sent = std::pin::pin!(self.wire.send(request));
         let limit = std::pin::pin!(self.clock.sleep(most));
         let answer = match select(sent, limit).await {
@@ -62,7 +70,7 @@ impl Shared {
         if let Some(observer) = &self.observer {
             let answered_at = self.clock.now();
             let answer = &answer;
-            observer.on_decision(&Decision { sent_at, answered_at, who, request, answer });
+            observer.on_decision(&Decision { call, sent_at, answered_at, who, request, answer });
         }
         if let Err(error) = &answer
             && error.is_transient()

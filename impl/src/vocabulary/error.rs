@@ -98,6 +98,19 @@ impl StoreError {
             | StoreError::Randomness(_) => false,
         }
     }
+
+    /// Whether the request may have been applied although there is no reply, or be applied later.
+    #[must_use]
+    pub fn may_have_been_applied(&self) -> bool {
+        match self {
+            StoreError::Unknown { .. } | StoreError::Malformed { .. } => true,
+            StoreError::Busy { .. }
+            | StoreError::Refused { .. }
+            | StoreError::TooLarge { .. }
+            | StoreError::Name { .. }
+            | StoreError::Randomness(_) => false,
+        }
+    }
 }
 
 fn bytes(size: usize) -> String {

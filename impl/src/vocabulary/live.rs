@@ -1,6 +1,6 @@
 //! The machines' vocabulary as production fills it.
 
-use gapless_model::store::{FromSlots, Slot, Spoken};
+use gapless_model::store::{FromSlots, Slot, Spoken, ToSlots};
 use gapless_model::{PartitionId, Seq, Vocabulary};
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,18 @@ impl FromSlots<Live> for Slots {
             Slot::Events { token, batch } => Some((seq, Filled::Events { token, batch })),
         });
         filled.take(Slots::LIMIT).collect()
+    }
+}
+
+impl ToSlots<Live> for Slots {
+    fn to_slots(&self) -> Vec<(Seq, Slot<Live>)> {
+        let slot = |filled: &Filled| match filled {
+            Filled::Void => Slot::Void,
+            Filled::Events { token, batch } => {
+                Slot::Events { token: token.clone(), batch: batch.clone() }
+            }
+        };
+        self.shown().iter().map(|(seq, filled)| (*seq, slot(filled))).collect()
     }
 }
 

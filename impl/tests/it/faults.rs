@@ -56,7 +56,7 @@ const FAULTS: [Fault; 8] = [
 
 /// An engine whose network strikes one request with a fault.
 #[derive(Clone)]
-struct Network {
+pub struct Network {
     engine: SharedHttpClient,
     sent: Arc<AtomicUsize>,
     strike: Arc<Mutex<Option<(usize, Fault)>>>,
@@ -70,13 +70,13 @@ impl std::fmt::Debug for Network {
 }
 
 impl Network {
-    fn new() -> Network {
+    pub fn new() -> Network {
         let engine = Engine::memory().expect("an engine").http_client();
         Network { engine, sent: Arc::default(), strike: Arc::default(), struck: Arc::default() }
     }
 
     /// A client over it. With a retry of its own, the SDK hides most faults.
-    fn client(&self, attempts: u32) -> Client {
+    pub fn client(&self, attempts: u32) -> Client {
         let base = Engine::memory().expect("an engine").client();
         let config = base.config().to_builder().http_client(self.clone());
         let retry = RetryConfig::standard()

@@ -6,6 +6,7 @@ mod audit;
 mod faults;
 mod identities;
 mod names;
+mod observing;
 mod stale_heads;
 mod streams;
 #[cfg(feature = "table-stream")]

@@ -24,6 +24,7 @@ use crate::invariant::Invariant;
 use crate::log::Line;
 use crate::mutant::Mutant;
 
+use crate::log::CALLS_VERSION;
 pub use crate::log::{FORMAT, VERSION};
 
 /// A path from the initial state, and the invariant that does not hold at its end.
@@ -110,6 +111,11 @@ pub enum ReplayError {
         /// The format that it names.
         found: String,
     },
+    /// The log is one of production.
+    #[error(
+        "line 1: the log is one of production, and no counterexample: `gapless validate` judges it"
+    )]
+    Production,
     /// The log has another version of the format.
     #[error(
         "line 1: the log has version {found} of the format, and this reads version {VERSION}; \
@@ -259,6 +265,9 @@ pub fn replay(text: &str) -> Result<Replayed, ReplayError> {
     let Kind { format, version } = parse(1, first)?;
     if format != FORMAT {
         return Err(ReplayError::Format { found: format });
+    }
+    if version == CALLS_VERSION {
+        return Err(ReplayError::Production);
     }
     if version != VERSION {
         return Err(ReplayError::Version { found: version });

@@ -15,5 +15,5 @@ pub use apply::{View, apply};
 pub use item::{Lease, Raiser, Record, Slot};
 pub use reply::{Head, Reply};
 pub use request::{Extend, Free, Guard, Keep, Raise, Request, Write};
-pub use tables::{FromSlots, MemoryTables, Tables};
+pub use tables::{FromSlots, MemoryTables, Tables, ToSlots};
 pub use words::{Spoken, lease_words, record_words, reply_words, request_words, slot_words};

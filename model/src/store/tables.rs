@@ -94,6 +94,12 @@ pub trait FromSlots<V: Vocabulary> {
     fn from_slots(after: Seq, slots: impl Iterator<Item = (Seq, Slot<V>)>) -> Self;
 }
 
+/// A page whose slots can be looked at.
+pub trait ToSlots<V: Vocabulary> {
+    /// Returns the slots that the page shows, in order. None of them is empty.
+    fn to_slots(&self) -> Vec<(Seq, Slot<V>)>;
+}
+
 impl<V: Vocabulary> MemoryTables<V>
 where
     V::Partition: Ord,

@@ -7,6 +7,7 @@ mod common;
 mod consume;
 mod disk;
 mod explanations;
+mod history;
 mod invariants;
 mod outcome;
 mod random_schedules;

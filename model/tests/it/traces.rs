@@ -62,8 +62,10 @@ fn another_format_and_another_version_are_refused() {
     let log = skipped().to_ndjson();
     let other = log.replacen("gapless-decisions", "diary", 1);
     assert!(matches!(replay(&other), Err(ReplayError::Format { .. })));
-    let newer = log.replacen("\"version\":3", "\"version\":4", 1);
-    assert!(matches!(replay(&newer), Err(ReplayError::Version { found: 4 })));
+    let newer = log.replacen("\"version\":3", "\"version\":5", 1);
+    assert!(matches!(replay(&newer), Err(ReplayError::Version { found: 5 })));
+    let production = log.replacen("\"version\":3", "\"version\":4", 1);
+    assert!(matches!(replay(&production), Err(ReplayError::Production)));
     // The bounds of version 1 had other names. What is wrong is the version, not one of its fields.
     let older = log.replacen("\"version\":3", "\"version\":1", 1);
     let older = older.replacen("\"slow\"", "\"renewals\"", 1);

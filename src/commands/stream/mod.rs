@@ -64,6 +64,7 @@ fn log_decisions(stream: Stream, place: &Place) -> Result<Stream, Failure> {
     let unwritable = |source| Failure::Write { path: path.clone(), source };
     let file = File::create(path).map_err(unwritable)?;
     let log = DecisionLog::new(LineWriter::new(file)).map_err(unwritable)?;
+    let log = if place.payloads { log.with_payloads() } else { log };
     Ok(stream.observed(Arc::new(log)))
 }
 

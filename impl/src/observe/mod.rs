@@ -1,21 +1,38 @@
 //! The decision log: requests with their answers, and everything that a machine is told.
 
+mod decision_log;
+mod veil;
+
 use std::fmt;
-use std::io::Write;
-use std::sync::Mutex;
 
 use gapless_model::PartitionId;
 use gapless_model::append::Append;
 use gapless_model::consume::{Consume, News};
 use gapless_model::store::{Reply, Request};
-use serde::Serialize;
 
+pub use self::decision_log::{DecisionLog, LogLine};
 use crate::vocabulary::{Group, Live, Owner, StoreError, Timestamp, Token};
+
+/// One request, before it is sent.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Asked<'a> {
+    /// The number of the call in this process.
+    pub call: u64,
+    /// When it is sent, by the sender's clock.
+    pub sent_at: Timestamp,
+    /// The sender; see [`Decision::who`].
+    pub who: &'a str,
+    /// The request.
+    pub request: &'a Request<Live>,
+}
 
 /// One request, and what the store answered.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Decision<'a> {
+    /// The number of the call in this process, as in [`Asked`].
+    pub call: u64,
     /// When the request was sent, by the sender's clock.
     pub sent_at: Timestamp,
     /// When its answer arrived, or was given up on.
@@ -79,6 +96,12 @@ pub enum Told<'a> {
 /// that is told the same must want every request of that machine that
 /// [`Observer::on_decision`] shows.
 pub trait Observer: fmt::Debug + Send + Sync {
+    /// Called before a request is sent. If its sender is dropped or dies before the answer, no
+    /// decision follows, and the request may have been applied all the same.
+    fn on_request(&self, asked: &Asked<'_>) {
+        let _ = asked;
+    }
+
     /// Called when a request was answered, or its answer was given up on.
     fn on_decision(&self, decision: &Decision<'_>);
 
@@ -90,69 +113,5 @@ pub trait Observer: fmt::Debug + Send + Sync {
     /// Called just before `machine` is told `told`.
     fn on_tell(&self, machine: Machine<'_>, told: Told<'_>) {
         let _ = (machine, told);
-    }
-}
-
-/// Writes decisions as NDJSON: a header, then a line for each decision.
-///
-/// A line that cannot be written is reported as a warning in the log, and lost; the
-/// stream goes on.
-pub struct DecisionLog<W>(Mutex<W>);
-
-impl<W> fmt::Debug for DecisionLog<W> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DecisionLog")
-    }
-}
-
-/// A decision as a line of the log.
-#[derive(Serialize)]
-struct LoggedDecision<'a> {
-    at: Timestamp,
-    heard_at: Timestamp,
-    who: &'a str,
-    request: &'a Request<Live>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reply: Option<&'a Reply<Live>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fault: Option<String>,
-}
-
-impl<W: Write + Send> DecisionLog<W> {
-    /// Creates a log, and writes its header to `to`.
-    ///
-    /// Each line is one call of `write_all`, so that a reader never sees half of one.
-    /// Nothing is flushed: give it a writer that flushes lines by itself.
-    ///
-    /// # Errors
-    /// Returns the writer's error if the header cannot be written.
-    pub fn new(mut to: W) -> std::io::Result<Self> {
-        let (format, version) = (gapless_model::log::FORMAT, gapless_model::log::VERSION);
-        writeln!(to, r#"{{"format":"{format}","version":{version},"source":"production"}}"#)?;
-        Ok(DecisionLog(Mutex::new(to)))
-    }
-}
-
-impl<W: Write + Send> Observer for DecisionLog<W> {
-    fn on_decision(&self, decision: &Decision<'_>) {
-        let Decision { sent_at, answered_at, who, request, answer } = *decision;
-        let (reply, fault) = match answer {
-            Ok(reply) => (Some(reply), None),
-            Err(error) => (None, Some(error.to_string())),
-        };
-        let line =
-            LoggedDecision { at: sent_at, heard_at: answered_at, who, request, reply, fault };
-        let mut to = match self.0.lock() {
-            Ok(to) => to,
-            Err(poisoned) => poisoned.into_inner(),
-        };
-        let written =
-            serde_json::to_vec(&line).map_err(std::io::Error::from).and_then(|mut line| {
-                line.push(b'\n');
-                to.write_all(&line)
-            });
-        if let Err(error) = written {
-            tracing::warn!(%error, "a line of the decision log could not be written");
-        }
     }
 }

@@ -1,0 +1,436 @@
+//! Histories of several processes are explained by an order of their calls, or the first answer that
+//! no order gives is named.
+
+use gapless_model::history::{Call, Doubts, Heard, Unexplained, explain};
+use gapless_model::store::{
+    Extend, Free, FromSlots, Guard, MemoryTables, Raise, Reply, Request, Slot, ToSlots, View,
+    Write, apply,
+};
+use gapless_model::{Batch, Epoch, Page, Seen, Seq, Time, Vocabulary};
+use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// The vocabulary of these tests.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Words;
+
+impl Vocabulary for Words {
+    type Partition = String;
+    type Group = String;
+    type Owner = String;
+    type Name = String;
+    type Token = String;
+    type Time = Millis;
+    type Batch = Text;
+    type Page = Shown;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Millis(u64);
+
+impl Time for Millis {
+    type Span = u64;
+
+    fn plus(self, span: u64) -> Millis {
+        Millis(self.0 + span)
+    }
+
+    fn minus(self, span: u64) -> Millis {
+        Millis(self.0.saturating_sub(span))
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Text(String);
+
+impl Batch for Text {
+    fn events(&self) -> u64 {
+        1
+    }
+}
+
+/// A page of two slots.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Shown(Vec<(Seq, Slot<Words>)>);
+
+impl Page for Shown {
+    fn seen(&self, slot: Seq) -> Seen {
+        match self.0.iter().find(|(seq, _)| *seq == slot) {
+            None | Some((_, Slot::Empty)) => Seen::Nothing,
+            Some((_, Slot::Void)) => Seen::Void,
+            Some((_, Slot::Events { .. })) => Seen::Events,
+        }
+    }
+
+    fn last(&self) -> Option<Seq> {
+        self.0.last().map(|(seq, _)| *seq)
+    }
+}
+
+impl FromSlots<Words> for Shown {
+    fn from_slots(_: Seq, slots: impl Iterator<Item = (Seq, Slot<Words>)>) -> Shown {
+        Shown(slots.take(2).collect())
+    }
+}
+
+impl ToSlots<Words> for Shown {
+    fn to_slots(&self) -> Vec<(Seq, Slot<Words>)> {
+        self.0.clone()
+    }
+}
+
+const MOST: u64 = 1_000_000;
+
+fn p() -> String {
+    "p".to_owned()
+}
+
+fn raise() -> Request<Words> {
+    Request::Raise(Raise { partition: p(), head: None, token: None, record: None })
+}
+
+fn write(slot: u64, token: &str) -> Request<Words> {
+    let (token, batch) = (token.to_owned(), Text(token.to_owned()));
+    Request::Write(Write { partition: p(), slot: Seq(slot), token, batch, if_absent: true })
+}
+
+fn events(token: &str) -> Slot<Words> {
+    Slot::Events { token: token.to_owned(), batch: Text(token.to_owned()) }
+}
+
+fn void(slot: u64) -> Request<Words> {
+    Request::Void { partition: p(), slot: Seq(slot) }
+}
+
+fn read(after: u64, consistent: bool) -> Request<Words> {
+    Request::ReadEvents { partition: p(), after: Seq(after), consistent }
+}
+
+fn page(slots: &[(u64, Slot<Words>)]) -> Reply<Words> {
+    Reply::Page(Shown(slots.iter().map(|(seq, slot)| (Seq(*seq), slot.clone())).collect()))
+}
+
+fn acquire(owner: &str) -> Request<Words> {
+    Request::Acquire {
+        group: "g".to_owned(),
+        partition: p(),
+        owner: owner.to_owned(),
+        until: Millis(1_000),
+        free: Free::Inactive,
+    }
+}
+
+/// A call that a process made at one time, and that was answered at another.
+fn call(
+    process: usize,
+    times: (u64, u64),
+    request: Request<Words>,
+    reply: Reply<Words>,
+) -> Call<Words> {
+    let (sent, heard) = times;
+    Call { process, sent: Millis(sent), request, heard: Heard::Reply(Millis(heard), reply) }
+}
+
+fn unheard(process: usize, sent: u64, request: Request<Words>) -> Call<Words> {
+    Call { process, sent: Millis(sent), request, heard: Heard::Nothing }
+}
+
+fn explained(calls: &[Call<Words>]) -> Result<(), Unexplained<Words>> {
+    explain(calls, &Doubts { skew: 0, hidden_retries: false }, MOST)
+}
+
+/// The call that no order explains.
+fn blamed(calls: &[Call<Words>]) -> usize {
+    match explained(calls) {
+        Err(Unexplained::Answer { call, .. }) => call,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn calls_one_after_the_other_have_the_answers_of_the_specification() {
+    let mut calls = vec![
+        call(0, (1, 2), raise(), Reply::Raised(Seq(1))),
+        call(1, (3, 4), raise(), Reply::Raised(Seq(2))),
+        call(0, (5, 6), write(1, "a"), Reply::Written),
+        call(1, (7, 8), void(1), Reply::Taken(events("a"))),
+    ];
+    assert_eq!(explained(&calls), Ok(()));
+    calls[1].heard = Heard::Reply(Millis(4), Reply::Raised(Seq(1)));
+    let given = Unexplained::Answer { call: 1, instead: Box::new(Reply::Raised(Seq(2))) };
+    assert_eq!(explained(&calls), Err(given), "a number is given out once");
+}
+
+#[test]
+fn calls_that_overlap_may_have_taken_effect_in_any_order() {
+    let overlapping = |second: (u64, u64)| {
+        [
+            call(0, (1, 9), raise(), Reply::Raised(Seq(2))),
+            call(1, second, raise(), Reply::Raised(Seq(1))),
+        ]
+    };
+    assert_eq!(explained(&overlapping((2, 10))), Ok(()));
+    assert_eq!(blamed(&overlapping((10, 11))), 0, "the second began when the first was over");
+}
+
+#[test]
+fn an_acknowledged_write_is_seen_by_every_consistent_read_after_it() {
+    let reads = |at: u64, consistent: bool| {
+        [
+            call(0, (1, 4), write(1, "a"), Reply::Written),
+            call(1, (at, at + 1), read(0, consistent), page(&[])),
+        ]
+    };
+    assert_eq!(explained(&reads(3, true)), Ok(()), "it overlaps the write");
+    assert_eq!(blamed(&reads(5, true)), 1);
+    assert_eq!(explained(&reads(5, false)), Ok(()), "an eventual read may miss it");
+}
+
+#[test]
+fn a_page_says_what_each_of_its_slots_was_and_that_those_between_were_empty() {
+    let second = || call(0, (1, 2), write(2, "b"), Reply::Written);
+    let shows =
+        |page: Reply<Words>, consistent| [second(), call(1, (3, 4), read(0, consistent), page)];
+    assert_eq!(explained(&shows(page(&[(2, events("b"))]), true)), Ok(()));
+    for consistent in [true, false] {
+        assert_eq!(blamed(&shows(page(&[(2, events("c"))]), consistent)), 1);
+        assert_eq!(blamed(&shows(page(&[(1, Slot::Void), (2, events("b"))]), consistent)), 1);
+    }
+    let skipped = [
+        call(0, (1, 2), write(1, "a"), Reply::Written),
+        second(),
+        call(1, (3, 4), read(0, true), page(&[(2, events("b"))])),
+    ];
+    assert_eq!(blamed(&skipped), 2, "slot 1 was not empty");
+}
+
+#[test]
+fn a_query_is_no_snapshot() {
+    // Slot 1 is looked at before it is written, and slot 2 after.
+    let calls = [
+        call(0, (2, 3), write(1, "a"), Reply::Written),
+        call(0, (4, 5), write(2, "b"), Reply::Written),
+        call(1, (1, 6), read(0, true), page(&[(2, events("b"))])),
+    ];
+    assert_eq!(explained(&calls), Ok(()));
+}
+
+#[test]
+fn a_call_that_nobody_heard_of_may_take_effect_at_any_later_time_and_once() {
+    let refused = |at: u64| call(1, (at, at + 1), void(1), Reply::Taken(events("a")));
+    let empty = |at: u64| call(1, (at, at + 1), read(0, true), page(&[]));
+    let unheard_write = || unheard(0, 5, write(1, "a"));
+    assert_eq!(explained(&[unheard_write(), empty(7), refused(90)]), Ok(()));
+    assert_eq!(explained(&[unheard_write(), empty(90)]), Ok(()), "or never");
+    assert_eq!(blamed(&[unheard_write(), refused(1)]), 1, "not before it was asked");
+    assert_eq!(blamed(&[unheard_write(), refused(7), empty(90)]), 2, "and not undone");
+    let raised = |at, number| call(1, (at, at + 1), raise(), Reply::Raised(Seq(number)));
+    assert_eq!(explained(&[unheard(0, 1, raise()), raised(5, 2), raised(7, 3)]), Ok(()));
+    assert_eq!(blamed(&[unheard(0, 1, raise()), raised(5, 2), raised(7, 4)]), 2, "not twice");
+}
+
+#[test]
+fn a_client_that_repeats_requests_by_itself_may_have_one_effect_twice() {
+    let doubts = |hidden_retries| Doubts { skew: 0, hidden_retries };
+    let calls = [
+        call(0, (1, 5), raise(), Reply::Raised(Seq(2))),
+        call(1, (6, 7), raise(), Reply::Raised(Seq(3))),
+    ];
+    assert!(explain(&calls, &doubts(false), MOST).is_err());
+    assert_eq!(explain(&calls, &doubts(true), MOST), Ok(()));
+    let later = |number| {
+        [
+            call(0, (1, 5), raise(), Reply::Raised(Seq(1))),
+            call(1, (8, 9), raise(), Reply::Raised(Seq(number))),
+        ]
+    };
+    assert_eq!(explain(&later(4), &doubts(true), MOST), Ok(()), "each had another effect");
+    assert!(explain(&later(5), &doubts(true), MOST).is_err());
+}
+
+#[test]
+fn what_was_surely_refused_has_no_effect() {
+    let refused = Call { process: 0, sent: Millis(1), request: raise(), heard: Heard::Refusal };
+    let raised = |number| call(0, (2, 3), raise(), Reply::Raised(Seq(number)));
+    assert_eq!(explained(&[refused.clone(), raised(1)]), Ok(()));
+    assert_eq!(blamed(&[refused, raised(2)]), 1);
+}
+
+#[test]
+fn clocks_of_two_processes_may_differ_and_one_clock_does_not() {
+    let calls = |process: usize| {
+        [
+            call(0, (10, 11), raise(), Reply::Raised(Seq(2))),
+            call(process, (14, 15), raise(), Reply::Raised(Seq(1))),
+        ]
+    };
+    let with =
+        |process, skew| explain(&calls(process), &Doubts { skew, hidden_retries: false }, MOST);
+    assert!(with(1, 2).is_err());
+    assert_eq!(with(1, 3), Ok(()));
+    assert!(with(0, 3).is_err());
+}
+
+#[test]
+fn two_owners_of_one_lease_are_not_explained() {
+    let leased = |owner: &str, epoch| {
+        let tables = &mut MemoryTables::default();
+        let reply = apply(tables, &acquire(owner), View::Latest);
+        match reply {
+            Reply::Leased(lease) => {
+                Reply::Leased(gapless_model::store::Lease { epoch: Epoch(epoch), ..lease })
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let release = Request::Release {
+        group: "g".to_owned(),
+        partition: p(),
+        fence: Some(Epoch(1)),
+        guard: Guard::Empty(Seq(1)),
+    };
+    let handed = |released: Reply<Words>, epoch| {
+        [
+            call(0, (1, 2), acquire("a"), leased("a", 1)),
+            call(0, (3, 4), release.clone(), released),
+            call(1, (5, 6), acquire("b"), leased("b", epoch)),
+        ]
+    };
+    assert_eq!(explained(&handed(Reply::Released, 2)), Ok(()));
+    assert_eq!(blamed(&handed(Reply::Released, 1)), 2, "an epoch has one owner");
+    let refused = Reply::Refused { lease: None, taken: true };
+    assert_eq!(blamed(&handed(refused, 2)), 1, "the slot is empty");
+}
+
+#[test]
+fn partitions_are_explained_one_by_one() {
+    let elsewhere =
+        Request::Raise(Raise { partition: "q".to_owned(), head: None, token: None, record: None });
+    let calls = |number| {
+        [
+            call(0, (1, 2), raise(), Reply::Raised(Seq(1))),
+            call(0, (3, 4), elsewhere.clone(), Reply::Raised(Seq(number))),
+        ]
+    };
+    assert_eq!(explained(&calls(1)), Ok(()));
+    assert_eq!(blamed(&calls(2)), 1);
+}
+
+#[test]
+fn a_search_without_an_end_is_given_up() {
+    let mut calls: Vec<Call<Words>> = (0..40).map(|process| unheard(process, 1, raise())).collect();
+    calls.push(call(50, (2, 3), raise(), Reply::Raised(Seq(100))));
+    let doubts = Doubts { skew: 0, hidden_retries: false };
+    assert_eq!(explain(&calls, &doubts, 1_000), Err(Unexplained::GivenUp { call: 40 }));
+}
+
+/// One step of a cluster of processes.
+#[derive(Clone, Debug)]
+enum Step {
+    /// A process that waits for nothing asks.
+    Ask(usize, Box<Request<Words>>),
+    /// A request that is under way is applied.
+    Apply(usize),
+    /// A process hears its answer.
+    Hear(usize),
+    /// A process dies; what it had asked may still be applied.
+    Die(usize),
+}
+
+fn request() -> impl Strategy<Value = Request<Words>> {
+    let extend = Extend { until: Millis(2_000), beat: true };
+    let renew =
+        Request::Renew { group: "g".to_owned(), partition: p(), fence: Some(Epoch(1)), extend };
+    let token = prop::sample::select(vec!["a", "b", "c"]);
+    prop_oneof![
+        3 => Just(raise()),
+        3 => (1_u64..5, token).prop_map(|(slot, token)| write(slot, token)),
+        1 => (1_u64..5).prop_map(void),
+        2 => (0_u64..3, any::<bool>()).prop_map(|(after, consistent)| read(after, consistent)),
+        1 => Just(Request::ReadTail { partition: p() }),
+        2 => prop::sample::select(vec!["x", "y"]).prop_map(acquire),
+        1 => Just(renew),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0_usize..4, request()).prop_map(|(process, request)| Step::Ask(process, Box::new(request))),
+        8 => (0_usize..4).prop_map(Step::Apply),
+        8 => (0_usize..4).prop_map(Step::Hear),
+        1 => (0_usize..4).prop_map(Step::Die),
+    ]
+}
+
+/// What a cluster does in these steps, by the specification.
+fn history(steps: &[Step]) -> Vec<Call<Words>> {
+    let mut tables = MemoryTables::default();
+    let mut calls: Vec<Call<Words>> = Vec::new();
+    // For each process its call, and the answer on its way.
+    let mut open: [Option<(usize, Option<Reply<Words>>)>; 4] = Default::default();
+    let mut run = [0, 1, 2, 3];
+    let mut late: Vec<usize> = Vec::new();
+    for (step, now) in steps.iter().zip(1_u64..) {
+        match step {
+            Step::Ask(process, request) if open[*process].is_none() => {
+                open[*process] = Some((calls.len(), None));
+                calls.push(unheard(run[*process], now, (**request).clone()));
+            }
+            Step::Apply(process) => match &mut open[*process] {
+                Some((index, answer @ None)) => {
+                    *answer = Some(apply(&mut tables, &calls[*index].request, View::Latest));
+                }
+                // A request of a process that died arrives late.
+                None if !late.is_empty() => {
+                    let index = late.swap_remove(process % late.len());
+                    drop(apply(&mut tables, &calls[index].request, View::Latest));
+                }
+                Some((_, Some(_))) | None => {}
+            },
+            Step::Hear(process) => {
+                if let Some((index, Some(answer))) = open[*process].take_if(|call| call.1.is_some())
+                {
+                    calls[index].heard = Heard::Reply(Millis(now), answer);
+                }
+            }
+            Step::Die(process) => {
+                if let Some((index, None)) = open[*process].take() {
+                    late.push(index);
+                }
+                run[*process] += 4;
+            }
+            Step::Ask(..) => {}
+        }
+    }
+    calls
+}
+
+proptest! {
+    #[test]
+    fn what_the_specification_answers_is_explained(steps in prop::collection::vec(step(), 1..120)) {
+        let calls = history(&steps);
+        prop_assert_eq!(explained(&calls), Ok(()));
+        let doubts = Doubts { skew: 5, hidden_retries: true };
+        prop_assert_eq!(explain(&calls, &doubts, MOST), Ok(()), "doubts forbid nothing");
+    }
+
+    /// The last number that was given out is given out once more, or one before it is.
+    #[test]
+    fn a_number_that_is_given_out_twice_is_not_explained(
+        steps in prop::collection::vec(step(), 1..120),
+        back in 1_u64..3,
+    ) {
+        let mut calls = history(&steps);
+        let now = steps.len() as u64 + 1;
+        let given = |call: &Call<Words>| match call.heard {
+            Heard::Reply(_, Reply::Raised(number)) => Some(number),
+            _ => None,
+        };
+        let last = calls.iter().filter_map(given).max();
+        let Some(last) = last.filter(|last| last.0 >= back) else { return Ok(()) };
+        let again = Reply::Raised(Seq(last.0 + 1 - back));
+        calls.push(call(99, (now, now + 1), raise(), again));
+        let found = explained(&calls);
+        prop_assert!(found.is_err(), "{:?}", calls);
+    }
+}
