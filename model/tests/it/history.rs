@@ -187,6 +187,61 @@ fn an_acknowledged_write_is_seen_by_every_consistent_read_after_it() {
 }
 
 #[test]
+fn of_two_reads_that_found_nothing_the_later_one_counts() {
+    let empty = |at: u64, after: u64| call(1, (at, at + 1), read(after, true), page(&[]));
+    let written = call(0, (3, 4), write(1, "a"), Reply::Written);
+    assert_eq!(blamed(&[empty(1, 0), written.clone(), empty(7, 0)]), 2);
+    assert_eq!(blamed(&[empty(7, 0), written.clone(), empty(1, 0)]), 0);
+    assert_eq!(explained(&[empty(1, 0), written, empty(7, 1)]), Ok(()), "it looked behind it");
+}
+
+#[test]
+fn a_tail_says_that_its_slot_is_the_last_one() {
+    let tail = |at: u64, last: u64| {
+        let request = Request::ReadTail { partition: p() };
+        call(1, (at, at + 1), request, Reply::Tail(Seq(last)))
+    };
+    let writes = [
+        call(0, (1, 2), write(1, "a"), Reply::Written),
+        call(0, (5, 6), write(3, "b"), Reply::Written),
+    ];
+    let with = |tail| [&writes[..], &[tail]].concat();
+    for (at, last) in [(3, 1), (5, 1), (5, 3), (7, 3)] {
+        assert_eq!(explained(&with(tail(at, last))), Ok(()), "{last} at {at}");
+    }
+    for (at, last) in [(3, 0), (3, 3), (7, 1), (7, 2), (7, 4)] {
+        assert_eq!(blamed(&with(tail(at, last))), 2, "{last} at {at}");
+    }
+}
+
+#[test]
+fn a_transaction_changes_both_of_its_items() {
+    let (raise, write) = match (raise(), write(1, "a")) {
+        (Request::Raise(raise), Request::Write(write)) => (raise, write),
+        other => panic!("{other:?}"),
+    };
+    let transaction = || Request::RaiseAndWrite { raise: raise.clone(), write: write.clone() };
+    let after = |request, reply| {
+        let appended = call(0, (1, 2), transaction(), Reply::Appended(Seq(1)));
+        [appended, call(1, (3, 4), request, reply)]
+    };
+    let shown = page(&[(1, events("a"))]);
+    assert_eq!(explained(&after(read(0, true), shown)), Ok(()));
+    assert_eq!(blamed(&after(read(0, true), page(&[]))), 1);
+    assert_eq!(explained(&after(self::raise(), Reply::Raised(Seq(2)))), Ok(()));
+    assert_eq!(blamed(&after(self::raise(), Reply::Raised(Seq(1)))), 1);
+    let refused = |slot: Slot<Words>| Reply::NotAppended { head: None, slot: Some(slot) };
+    assert_eq!(explained(&after(transaction(), refused(events("a")))), Ok(()));
+    assert_eq!(blamed(&after(transaction(), refused(events("b")))), 1);
+    let lost = [
+        unheard(0, 1, transaction()),
+        call(1, (3, 4), read(0, true), page(&[(1, events("a"))])),
+        call(1, (5, 6), self::raise(), Reply::Raised(Seq(2))),
+    ];
+    assert_eq!(explained(&lost), Ok(()), "it was applied unheard");
+}
+
+#[test]
 fn a_page_says_what_each_of_its_slots_was_and_that_those_between_were_empty() {
     let second = || call(0, (1, 2), write(2, "b"), Reply::Written);
     let shows =
@@ -223,6 +278,10 @@ fn a_call_that_nobody_heard_of_may_take_effect_at_any_later_time_and_once() {
     assert_eq!(explained(&[unheard_write(), empty(7), refused(90)]), Ok(()));
     assert_eq!(explained(&[unheard_write(), empty(90)]), Ok(()), "or never");
     assert_eq!(blamed(&[unheard_write(), refused(1)]), 1, "not before it was asked");
+    let own = call(0, (3, 4), void(1), Reply::Taken(events("a")));
+    let with_skew = Doubts { skew: 100, hidden_retries: false };
+    let found = explain(&[own, unheard_write()], &with_skew, MOST);
+    assert!(matches!(found, Err(Unexplained::Answer { call: 0, .. })), "nor by its own clock");
     assert_eq!(blamed(&[unheard_write(), refused(7), empty(90)]), 2, "and not undone");
     let raised = |at, number| call(1, (at, at + 1), raise(), Reply::Raised(Seq(number)));
     assert_eq!(explained(&[unheard(0, 1, raise()), raised(5, 2), raised(7, 3)]), Ok(()));
@@ -298,8 +357,15 @@ fn two_owners_of_one_lease_are_not_explained() {
     };
     assert_eq!(explained(&handed(Reply::Released, 2)), Ok(()));
     assert_eq!(blamed(&handed(Reply::Released, 1)), 2, "an epoch has one owner");
-    let refused = Reply::Refused { lease: None, taken: true };
-    assert_eq!(blamed(&handed(refused, 2)), 1, "the slot is empty");
+    let refused = |lease| Reply::Refused { lease, taken: true };
+    assert_eq!(blamed(&handed(refused(None), 2)), 1, "the slot is empty");
+
+    let written = call(2, (1, 2), write(1, "x"), Reply::Written);
+    let behind = |released| [&handed(released, 2)[..2], std::slice::from_ref(&written)].concat();
+    assert_eq!(explained(&behind(refused(None))), Ok(()));
+    assert_eq!(blamed(&behind(Reply::Released)), 1, "the slot is not empty");
+    let Reply::Leased(held) = leased("c", 7) else { panic!("it is free") };
+    assert_eq!(blamed(&behind(refused(Some(held)))), 1, "that lease was never there");
 }
 
 #[test]
@@ -322,6 +388,9 @@ fn a_search_without_an_end_is_given_up() {
     calls.push(call(50, (2, 3), raise(), Reply::Raised(Seq(100))));
     let doubts = Doubts { skew: 0, hidden_retries: false };
     assert_eq!(explain(&calls, &doubts, 1_000), Err(Unexplained::GivenUp { call: 40 }));
+    // Ten can be taken in more than three million orders, which lead to 1,024 configurations.
+    let found = explain(&calls[30..], &doubts, 20_000);
+    assert!(matches!(found, Err(Unexplained::Answer { call: 10, .. })), "{found:?}");
 }
 
 /// One step of a cluster of processes.
