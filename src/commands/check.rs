@@ -1,6 +1,6 @@
 //! `gapless check`: verdicts, and a counterexample for each that is bad.
 
-use std::io::{Write as _, stdout};
+use std::io::Write as _;
 use std::path::Path;
 
 use gapless_model::Invariant;
@@ -20,7 +20,7 @@ use crate::input::Input;
 use crate::progress::Bar;
 use crate::report::{diagram, json, junit, steps, story, svg, table};
 use crate::status::Status;
-use crate::{files, interrupt};
+use crate::{files, interrupt, output};
 
 /// Checks designs, every named design, or replays a trace.
 pub fn run(args: &CheckArgs) -> Result<Status, Failure> {
@@ -173,7 +173,7 @@ fn checked(args: &CheckArgs, clocks: Clocks) -> Result<Vec<Invariant>, Failure> 
 }
 
 fn print(reports: &[Report], kept: &[String], args: &CheckArgs) -> Result<(), Failure> {
-    let mut out = stdout().lock();
+    let mut out = output::verdict();
     let results = if args.all { table::ablation(reports) } else { table::results(reports) };
     writeln!(out, "{results}\n\n{}", table::legend(reports))?;
     for report in reports {
@@ -263,7 +263,7 @@ fn replay_log(log: &Input, args: &CheckArgs) -> Result<Status, Failure> {
         };
         files::write(&folder.join(format!("{}-{invariant}.svg", header.name)), &drawing)?;
     }
-    let mut out = stdout().lock();
+    let mut out = output::verdict();
     writeln!(out, "{} under {} clocks\n", header.name, header.clocks.name())?;
     let story = tell(told, explanation);
     writeln!(out, "{story}\n{}\n{}", diagram::text(&steps), glossary(&story))?;

@@ -1,6 +1,5 @@
 //! `gapless mutants`: breaks the traffic or the protocol on purpose, and reports what notices.
 
-use std::io::stdout;
 use std::time::Duration;
 
 use gapless_model::Mutant;
@@ -16,7 +15,7 @@ use crate::failure::Failure;
 use crate::progress::Bar;
 use crate::report::mutants::{Broken, Checked, Fate, row, tell};
 use crate::status::Status;
-use crate::{files, interrupt};
+use crate::{files, interrupt, output};
 
 /// The design in which a mutant's fault can show.
 fn design_for(mutant: Mutant) -> Design {
@@ -93,7 +92,8 @@ pub fn run(args: &MutantsArgs) -> Result<Status, Failure> {
         let text = serde_json::to_string_pretty(&document).unwrap_or_default();
         files::write(path, &(text + "\n"))
     });
-    let told = tell(&mut stdout().lock(), &fates, left, args.seeds, DIALOGUES, &RESCUED_BY_SWEEPS);
+    let told =
+        tell(&mut output::verdict(), &fates, left, args.seeds, DIALOGUES, &RESCUED_BY_SWEEPS);
     written.and(told.map_err(Failure::from))?;
     let survives = |(_, fate): &(_, Fate)| fate.simulated.failures.is_empty();
     Ok(match (fates.iter().any(survives), left.is_empty()) {

@@ -1,6 +1,6 @@
 //! `gapless replay`: repeats a simulated run, or plays a counterexample of the checker.
 
-use std::io::{Write as _, stdout};
+use std::io::Write as _;
 
 use gapless_model::check::{Action, Clocks, Decision};
 use gapless_sim::{CheckedFault, Counterexample, Plan, RunReport, is_judged, shrink};
@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::input::Input;
 use crate::report::{diagram, run_text, simulation, story};
 use crate::status::Status;
-use crate::{files, interrupt};
+use crate::{files, interrupt, output};
 
 /// Repeats a run.
 pub fn run(args: &ReplayArgs) -> Result<Status, Failure> {
@@ -23,7 +23,7 @@ pub fn run(args: &ReplayArgs) -> Result<Status, Failure> {
     }
     let plan = plan_of(&args.input, &text)?;
     let outcome = gapless_sim::run(&plan);
-    let mut out = stdout().lock();
+    let mut out = output::verdict();
     let who = if is_drawn(&plan) {
         format!("seed {}, profile {},", plan.seed, plan.profile)
     } else {
@@ -75,7 +75,7 @@ fn play(log: &Input, text: &str, args: &ReplayArgs) -> Result<Status, Failure> {
         gapless_model::check::replay(text).map_err(|error| Failure::replay(log, &error))?;
     let header = &replayed.header;
     let (name, invariant) = (&header.name, header.violates);
-    let mut out = stdout().lock();
+    let mut out = output::verdict();
     if !is_judged(invariant) {
         writeln!(
             out,

@@ -1,6 +1,6 @@
 //! `gapless sim`: runs many seeds, and shrinks and explains the first failure.
 
-use std::io::{Write, stdout};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use gapless_sim::{
@@ -13,7 +13,7 @@ use crate::cli::sim::SimArgs;
 use crate::failure::Failure;
 use crate::report::{run_text, simulation};
 use crate::status::Status;
-use crate::{files, interrupt};
+use crate::{files, interrupt, output};
 
 /// Runs the seeds.
 pub fn run(args: &SimArgs) -> Result<Status, Failure> {
@@ -45,7 +45,7 @@ pub fn run(args: &SimArgs) -> Result<Status, Failure> {
     // The files come first: the reader of the output may close it early, as `head` does. And
     // a file that cannot be written must not cost the results.
     let written = ran.write();
-    let printed = ran.print(&mut stdout().lock(), written.is_ok());
+    let printed = ran.print(&mut output::verdict(), written.is_ok());
     written.and(printed)?;
     Ok(status(args, &summary))
 }

@@ -1,6 +1,6 @@
 //! `gapless validate`: whether the decision logs of several processes fit together.
 
-use std::io::{Write as _, stdout};
+use std::io::Write as _;
 use std::time::Duration;
 
 use comfy_table::Table;
@@ -14,6 +14,7 @@ use crate::calls::{Calls, Place};
 use crate::cli::ValidateArgs;
 use crate::failure::Failure;
 use crate::files;
+use crate::output;
 use crate::report::table::plain;
 use crate::status::Status;
 
@@ -66,7 +67,7 @@ struct Findings<'a> {
 
 impl Findings<'_> {
     fn tell(&self) -> Result<(), Failure> {
-        let mut out = stdout().lock();
+        let mut out = output::verdict();
         let (logs, calls) = (self.args.logs.len(), self.read.calls.len());
         writeln!(
             out,

@@ -84,6 +84,7 @@ pub const PLANS: [Plan; 4] = [
             "interrupt",
             "calls",
             "checkpoint",
+            "output",
             "files",
             "failure",
             "input",

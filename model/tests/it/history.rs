@@ -3,81 +3,12 @@
 
 use gapless_model::history::{Call, Doubts, Heard, Unexplained, explain};
 use gapless_model::store::{
-    Extend, Free, FromSlots, Guard, MemoryTables, Raise, Reply, Request, Slot, ToSlots, View,
-    Write, apply,
+    Extend, Free, Guard, MemoryTables, Raise, Reply, Request, Slot, View, Write, apply,
 };
-use gapless_model::{Batch, Epoch, Page, Seen, Seq, Time, Vocabulary};
+use gapless_model::{Epoch, Seq};
 use proptest::prelude::*;
-use serde::{Deserialize, Serialize};
 
-/// The vocabulary of these tests.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Words;
-
-impl Vocabulary for Words {
-    type Partition = String;
-    type Group = String;
-    type Owner = String;
-    type Name = String;
-    type Token = String;
-    type Time = Millis;
-    type Batch = Text;
-    type Page = Shown;
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-struct Millis(u64);
-
-impl Time for Millis {
-    type Span = u64;
-
-    fn plus(self, span: u64) -> Millis {
-        Millis(self.0 + span)
-    }
-
-    fn minus(self, span: u64) -> Millis {
-        Millis(self.0.saturating_sub(span))
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-struct Text(String);
-
-impl Batch for Text {
-    fn events(&self) -> u64 {
-        1
-    }
-}
-
-/// A page of two slots.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-struct Shown(Vec<(Seq, Slot<Words>)>);
-
-impl Page for Shown {
-    fn seen(&self, slot: Seq) -> Seen {
-        match self.0.iter().find(|(seq, _)| *seq == slot) {
-            None | Some((_, Slot::Empty)) => Seen::Nothing,
-            Some((_, Slot::Void)) => Seen::Void,
-            Some((_, Slot::Events { .. })) => Seen::Events,
-        }
-    }
-
-    fn last(&self) -> Option<Seq> {
-        self.0.last().map(|(seq, _)| *seq)
-    }
-}
-
-impl FromSlots<Words> for Shown {
-    fn from_slots(_: Seq, slots: impl Iterator<Item = (Seq, Slot<Words>)>) -> Shown {
-        Shown(slots.take(2).collect())
-    }
-}
-
-impl ToSlots<Words> for Shown {
-    fn to_slots(&self) -> Vec<(Seq, Slot<Words>)> {
-        self.0.clone()
-    }
-}
+use crate::words::{Millis, Shown, Text, Words};
 
 const MOST: u64 = 1_000_000;
 

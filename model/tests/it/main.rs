@@ -17,3 +17,4 @@ mod specification;
 mod store;
 mod traces;
 mod verdicts;
+mod words;

@@ -1,6 +1,6 @@
 //! `gapless audit`: holds the tables against the protocol's promises.
 
-use std::io::{Write as _, stdout};
+use std::io::Write as _;
 
 use gapless::Audit;
 use indicatif::ProgressBar;
@@ -10,6 +10,7 @@ use super::counted::counted;
 use super::{READ_ONLY, block_on, open, use_failure};
 use crate::cli::stream::LookArgs;
 use crate::failure::Failure;
+use crate::output;
 use crate::status::Status;
 
 /// Reads all tables, and exits with 1 if they hold what the protocol never leaves behind.
@@ -25,7 +26,7 @@ pub fn run(args: &LookArgs) -> Result<Status, Failure> {
         bar.finish_and_clear();
         let audit = audited
             .map_err(|error| use_failure("the tables cannot be audited", &error, READ_ONLY))?;
-        let mut out = stdout().lock();
+        let mut out = output::verdict();
         if args.place.json {
             writeln!(out, "{}", json!(audit))?;
         } else {
