@@ -18,6 +18,7 @@ use super::addresses::{address, dynamo_address};
 use super::attempt::{Attempt, HttpReply, call_kind};
 use super::bend::Bend as _;
 use super::shared::Cluster;
+use crate::judge::Step;
 use crate::moment::now;
 use crate::plan::{Dice, Fault, Millis, Node, PREFIX};
 
@@ -91,6 +92,7 @@ impl Connector {
 
     /// Numbers an attempt, and draws the fault that strikes it.
     fn begin_attempt(&self, operation: String, body: Vec<u8>) -> Attempt {
+        self.cluster.pace.step(self.node, Step::Call);
         let number = self.cluster.injector.next_attempt(self.node);
         // How many random numbers a call has drawn so far depends on the SDK's features, and so
         // on the rest of the build. From here on that makes no difference.

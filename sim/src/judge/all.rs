@@ -13,6 +13,7 @@ use super::judgement::{Breach, Finding, Judgement, broken};
 use super::leases::Leases;
 use super::machines::{Doubt, Machines};
 use super::order::Order;
+use super::pace::Overrun;
 use super::progress;
 use super::refinement::Refinement;
 use super::slots::SlotContents;
@@ -142,6 +143,23 @@ impl Judge {
         let Err(did) = doubt else { return Ok(()) };
         let sentence = format!("{} {did}, at {}.", self.chronicle.name(node), seconds(at));
         Err((Breach::Machine, self.finding_on(node, sentence)))
+    }
+
+    /// The judgement that a process does not come to rest.
+    pub(crate) fn judge_overrun(&self, node: Node, overrun: Overrun) -> Judgement {
+        let sentence = format!("{} {overrun}.", self.chronicle.name(node));
+        Err((Breach::Pace, self.finding_on(node, sentence)))
+    }
+
+    /// The judgement that a process computes without an end.
+    pub(crate) fn judge_stall(&self, at: Millis, node: Option<Node>, stall: &str) -> Judgement {
+        let who = node.map_or("the run", |node| self.chronicle.name(node));
+        let sentence = format!("{who} {stall}, since {} of simulated time.", seconds(at));
+        let finding = match node {
+            Some(node) => self.finding_on(node, sentence),
+            None => Finding::new(sentence),
+        };
+        Err((Breach::Pace, finding))
     }
 
     /// The judgement that P1 is broken, because the patience of a run is over.
