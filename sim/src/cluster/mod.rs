@@ -18,6 +18,7 @@ mod process;
 mod producer;
 mod queue;
 mod recorder;
+mod replica;
 mod shared;
 mod store;
 mod stream;

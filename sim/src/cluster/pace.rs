@@ -7,8 +7,8 @@
 //! call. A loop that does none of these shows only from outside, in [`Pace::progress`].
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::Poll;
 
 use crate::judge::{Overrun, Step, StepCounts};
@@ -99,7 +99,11 @@ impl Pace {
     ///
     /// # Errors
     /// Why it may not be polled again.
-    pub(super) fn poll<T>(&self, node: Node, poll: impl FnOnce() -> Poll<T>) -> Result<Poll<T>, Ended> {
+    pub(super) fn poll<T>(
+        &self,
+        node: Node,
+        poll: impl FnOnce() -> Poll<T>,
+    ) -> Result<Poll<T>, Ended> {
         self.count(node, Step::Poll)?;
         self.polled.store(u32::from(node.0) + 1, Ordering::Relaxed);
         let polled = catch_unwind(AssertUnwindSafe(poll));

@@ -12,6 +12,7 @@ use super::clock::ClockOffsets;
 use super::injector::Injector;
 use super::pace::Pace;
 use super::recorder::Recorder;
+use crate::decode::Read;
 use crate::judge::{Breach, Judgement};
 use crate::moment::{lock, now};
 use crate::plan::{CallKind, Fault, Incident, Millis, Node, Plan, Strike};
@@ -105,8 +106,14 @@ impl Cluster {
     }
 
     /// Draws the fault that strikes an attempt, and records it.
-    pub(super) fn draw_fault(&self, node: Node, attempt: u32, kind: CallKind) -> Option<Fault> {
-        let fault = self.injector.fault_for(node, attempt, kind)?;
+    pub(super) fn draw_fault(
+        &self,
+        node: Node,
+        attempt: u32,
+        kind: CallKind,
+        read: Option<Read>,
+    ) -> Option<Fault> {
+        let fault = self.injector.fault_for(node, attempt, kind, read)?;
         self.recorder().record_strike(Strike { node, attempt, fault });
         Some(fault)
     }

@@ -3,6 +3,7 @@
 
 mod activity;
 mod all;
+mod caught_up;
 mod chronicle;
 mod deliveries;
 mod evidence;
@@ -13,6 +14,7 @@ mod missed;
 mod order;
 mod pace;
 mod progress;
+mod reads;
 mod refinement;
 mod slots;
 mod state;
