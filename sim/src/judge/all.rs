@@ -10,9 +10,9 @@ use super::caught_up::{Begun, judge_caught_up};
 use super::chronicle::Chronicle;
 use super::deliveries::{Deliveries, Sight};
 use super::evidence::{AppliedCall, ObservedDelivery};
-use super::judgement::{Breach, Finding, Judgement, broken};
+use super::judgement::{Breach, Doubt, Finding, Judgement, broken};
 use super::leases::Leases;
-use super::machines::{Doubt, Machines};
+use super::machines::Machines;
 use super::order::Order;
 use super::pace::Overrun;
 use super::progress;
@@ -63,14 +63,19 @@ impl Judge {
             return Ok(());
         }
         let specified = self.refinement.judge_reply(applied, chronicle)?;
-        self.machines.note_reply(applied.node, applied.request, &specified);
+        // A reply that is lost on its way can be told to no machine.
+        if !applied.heard {
+            return Ok(());
+        }
+        let (at, node) = (applied.at, applied.node);
+        self.machines.note_reply(at, node, applied.request, &specified);
         // The call that reads a head doesn't say whose record is wanted.
         if let Request::ReadHead { partition, .. } = applied.request {
             for name in applied.producers {
                 let request =
                     Request::ReadHead { partition: partition.clone(), name: Some(name.clone()) };
                 let reply = self.refinement.read(&request);
-                self.machines.note_reply(applied.node, &request, &reply);
+                self.machines.note_reply(at, node, &request, &reply);
             }
         }
         Ok(())

@@ -123,3 +123,10 @@ pub(crate) type Judgement<T = ()> = Result<T, (Breach, Finding)>;
 pub(crate) fn broken<T>(invariant: Invariant, finding: Finding) -> Judgement<T> {
     Err((Breach::Invariant(invariant), finding))
 }
+
+/// What is wrong with what a node did, as what follows its name in a sentence; or nothing.
+pub(crate) type Doubt = Result<(), String>;
+
+pub(super) fn doubt(did: String) -> Doubt {
+    Err(did)
+}
