@@ -126,6 +126,12 @@ mutants! {
     RecordForgotten = "record-forgotten", Both;
     /// Reads of events are never consistent. The model has an axis of the design for it.
     StaleReads = "stale-reads", Traffic, scenario 1;
+    /// Reads of single items are not consistent: heads, slots and leases.
+    EventualItems = "eventual-items", Traffic;
+    /// Reads of a group's leases and checkpoints are not consistent.
+    EventualStandings = "eventual-standings", Traffic;
+    /// Reads of many heads at once are not consistent, even where a worker says that it has caught up.
+    EventualHeads = "eventual-heads", Traffic;
     /// The recovery read of a slot says that the slot is empty.
     StaleRecovery = "stale-recovery", Both, scenario 2;
     /// A page leaves out an event that has others behind it.

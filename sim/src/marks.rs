@@ -2,7 +2,7 @@
 //! what they seem to test.
 
 /// All marks. `gapless sim` reports those that no run reached, and fails if `--strict` is given.
-pub const MARKS: [&str; 24] = [
+pub const MARKS: [&str; 25] = [
     // Reached by machines (`judge/machines.rs`).
     "a writer finds its own write",
     "a writer finds its slot voided",
@@ -27,6 +27,7 @@ pub const MARKS: [&str; 24] = [
     "a short-lived worker hands over before its deadline",
     "a handler fails for good",
     "a worker's patience runs out",
+    "a read shows what has changed since",
     "an iterator of the table's stream expires",
     "a shard of the table's stream is read to its end",
 ];

@@ -6,7 +6,7 @@ use madsim::net::rpc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::decode;
+use crate::decode::{self, Read};
 use crate::plan::{CallKind, Fault, Node};
 
 /// One attempt at one call.
@@ -73,14 +73,13 @@ impl HttpReply {
 }
 
 /// The kind of a call.
-pub(super) fn call_kind(operation: &str, body: &[u8]) -> CallKind {
-    let consistent = || contains(body, "\"ConsistentRead\":true");
-    match operation {
-        "PutItem" | "UpdateItem" | "TransactWriteItems" => CallKind::Write,
-        "BatchGetItem" if consistent() => CallKind::Batch,
-        "BatchGetItem" => CallKind::EventualBatch,
-        "GetItem" | "Query" | "Scan" if consistent() => CallKind::Read,
-        "GetItem" | "Query" | "Scan" => CallKind::EventualRead,
+pub(super) fn call_kind(operation: &str, read: Option<Read>) -> CallKind {
+    match (operation, read.is_some_and(|read| read.consistent)) {
+        ("PutItem" | "UpdateItem" | "TransactWriteItems", _) => CallKind::Write,
+        ("BatchGetItem", true) => CallKind::Batch,
+        ("BatchGetItem", false) => CallKind::EventualBatch,
+        ("GetItem" | "Query" | "Scan", true) => CallKind::Read,
+        ("GetItem" | "Query" | "Scan", false) => CallKind::EventualRead,
         _ => CallKind::Other,
     }
 }

@@ -12,6 +12,10 @@ pub(super) trait Bend {
     /// Whether a write that never arrives is reported as applied.
     fn fakes_success(self) -> bool;
 
+    /// Takes the demand for a consistent answer out of a read, before it is sent. Returns whether it
+    /// did.
+    fn weaken_read(self, operation: &str, call: &mut Value) -> bool;
+
     /// Bends a call before the engine sees it.
     fn bend_request(self, operation: &str, call: &mut Value) -> Bent;
 
@@ -26,6 +30,23 @@ impl Bend for Mutant {
 
     fn fakes_success(self) -> bool {
         self == Mutant::UnknownAsDone
+    }
+
+    fn weaken_read(self, operation: &str, call: &mut Value) -> bool {
+        let weakened = match (self, operation) {
+            (Mutant::EventualItems, "GetItem") => Some(call),
+            (Mutant::EventualStandings, "Query" | "Scan") => {
+                let consumers =
+                    call["TableName"].as_str().is_some_and(|name| name.ends_with("consumers"));
+                consumers.then_some(call)
+            }
+            (Mutant::EventualHeads, "BatchGetItem") => {
+                call["RequestItems"].as_object_mut().and_then(|tables| tables.values_mut().next())
+            }
+            _ => None,
+        };
+        let parts = weakened.and_then(Value::as_object_mut);
+        parts.is_some_and(|parts| parts.remove("ConsistentRead") == Some(true.into()))
     }
 
     fn bend_request(self, operation: &str, call: &mut Value) -> Bent {

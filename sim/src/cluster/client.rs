@@ -22,7 +22,11 @@ use crate::plan::Node;
 macro_rules! settings {
     ($sdk:ident, $cluster:expr, $node:expr) => {{
         let (cluster, node): (&Arc<Cluster>, Node) = ($cluster, $node);
-        let clock = NodeClock { offsets: Arc::clone(&cluster.offsets), node };
+        let clock = NodeClock {
+            offsets: Arc::clone(&cluster.offsets),
+            pace: Arc::clone(&cluster.pace),
+            node,
+        };
         let connector = Connector::new(Arc::clone(cluster), node).await;
         let attempts = if cluster.plan.sdk_retries { 3 } else { 1 };
         let retries = RetryConfig::standard()

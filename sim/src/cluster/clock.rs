@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_smithy_async::rt::sleep::{AsyncSleep, Sleep};
 use aws_smithy_async::time::TimeSource;
 
+use super::pace::Pace;
+use crate::judge::Step;
 use crate::moment::{BEGINNING, lock, now};
 use crate::plan::{ClockPlan, Millis, Node};
 
@@ -48,6 +50,7 @@ impl ClockOffsets {
 #[derive(Clone)]
 pub(super) struct NodeClock {
     pub(super) offsets: Arc<ClockOffsets>,
+    pub(super) pace: Arc<Pace>,
     pub(super) node: Node,
 }
 
@@ -59,6 +62,7 @@ impl std::fmt::Debug for NodeClock {
 
 impl TimeSource for NodeClock {
     fn now(&self) -> SystemTime {
+        self.pace.step(self.node, Step::Clock);
         let millis = BEGINNING.as_millis() as i64 + now().0 as i64;
         let shown = (millis + self.offsets.read(self.node)).max(0) as u64;
         UNIX_EPOCH + Duration::from_millis(shown)

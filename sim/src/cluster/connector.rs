@@ -13,11 +13,14 @@ use gapless::TableNames;
 use gapless::embedded::{http_response, operation_and_body};
 use madsim::net::Endpoint;
 use madsim::time::{sleep, timeout};
+use serde_json::Value;
 
 use super::addresses::{address, dynamo_address};
 use super::attempt::{Attempt, HttpReply, call_kind};
 use super::bend::Bend as _;
 use super::shared::Cluster;
+use crate::decode::{self, Read};
+use crate::judge::Step;
 use crate::moment::now;
 use crate::plan::{Dice, Fault, Millis, Node, PREFIX};
 
@@ -27,6 +30,7 @@ pub(super) struct Connector {
     cluster: Arc<Cluster>,
     node: Node,
     endpoint: Arc<Endpoint>,
+    tables: Arc<TableNames>,
 }
 
 impl std::fmt::Debug for Connector {
@@ -39,7 +43,8 @@ impl Connector {
     pub(super) async fn new(cluster: Arc<Cluster>, node: Node) -> Connector {
         let endpoint = Endpoint::bind((address(node), 0)).await;
         let endpoint = Arc::new(endpoint.expect("a port of its own is free on every node"));
-        Connector { cluster, node, endpoint }
+        let tables = Arc::new(TableNames::prefixed(PREFIX));
+        Connector { cluster, node, endpoint, tables }
     }
 
     /// Sends a call, subject to the fault that strikes it.
@@ -91,19 +96,33 @@ impl Connector {
 
     /// Numbers an attempt, and draws the fault that strikes it.
     fn begin_attempt(&self, operation: String, body: Vec<u8>) -> Attempt {
+        self.cluster.pace.step(self.node, Step::Call);
         let number = self.cluster.injector.next_attempt(self.node);
+        let (read, body) = self.read_of(&operation, body);
         // How many random numbers a call has drawn so far depends on the SDK's features, and so
         // on the rest of the build. From here on that makes no difference.
         let path = [6, u64::from(self.node.0), u64::from(number)];
         fastrand::seed(Dice::at(self.cluster.plan.seed, &path).draw());
-        let kind = call_kind(&operation, &body);
-        let fault = self.cluster.draw_fault(self.node, number, kind);
+        let kind = call_kind(&operation, read);
+        let fault = self.cluster.draw_fault(self.node, number, kind, read);
         Attempt { node: self.node, number, operation, body, fault, copy: false }
+    }
+
+    /// The read that a call is, and its body as a mutant leaves it.
+    fn read_of(&self, operation: &str, body: Vec<u8>) -> (Option<Read>, Vec<u8>) {
+        if !decode::is_read(operation) {
+            return (None, body);
+        }
+        let mut call: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let weakened =
+            self.cluster.plan.mutant.is_some_and(|it| it.weaken_read(operation, &mut call));
+        let body = if weakened { call.to_string().into_bytes() } else { body };
+        (decode::read(&self.tables, operation, &call), body)
     }
 
     /// Records a call that never arrives, and returns the answer that a mutant fakes for it.
     fn lose(&self, call: &Attempt) -> Option<HttpReply> {
-        let did = call.describe(&TableNames::prefixed(PREFIX));
+        let did = call.describe(&self.tables);
         let name = self.cluster.plan.name(self.node);
         self.cluster.recorder().note_lost(now(), &name, did, "lose-request");
         let made_up = self.cluster.plan.mutant.is_some_and(|mutant| mutant.fakes_success());

@@ -54,7 +54,7 @@ async fn handle(cluster: &Cluster, store: &Store, call: Attempt) -> HttpReply {
         _ => {}
     }
     if cluster.injector.is_stormy()
-        && call_kind(&call.operation, &call.body) != CallKind::Other
+        && call_kind(&call.operation, None) != CallKind::Other
         && dice.percent(80)
     {
         return refuse("storm", throttled());

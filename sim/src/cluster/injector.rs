@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use crate::decode::Read;
 use crate::moment::{lock, now};
 use crate::plan::{CallKind, Fault, Millis, Node, Plan, Trouble};
 
@@ -50,14 +51,26 @@ impl Injector {
     }
 
     /// The fault that strikes an attempt; none after the run is healed.
-    pub(super) fn fault_for(&self, node: Node, attempt: u32, kind: CallKind) -> Option<Fault> {
+    pub(super) fn fault_for(
+        &self,
+        node: Node,
+        attempt: u32,
+        kind: CallKind,
+        read: Option<Read>,
+    ) -> Option<Fault> {
         if self.is_healed() {
             return None;
         }
-        match &self.listed {
-            Some(listed) => lock(listed).get(&(node, attempt)).copied(),
-            None => self.trouble.fault_for(self.seed, node, attempt, kind),
+        if let Some(listed) = &self.listed {
+            return lock(listed).get(&(node, attempt)).copied();
         }
+        let eventual = read.filter(|read| !read.consistent);
+        let stale = |read: Read| {
+            let source = read.source as u64;
+            self.trouble.stale_for(self.seed, (node, attempt), source, now())
+        };
+        let fault = self.trouble.fault_for(self.seed, node, attempt, kind);
+        fault.or_else(|| eventual.and_then(stale))
     }
 
     /// Lists a fault for the next attempt of a node. Without effect if faults are random.

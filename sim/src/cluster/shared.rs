@@ -10,7 +10,9 @@ use madsim::runtime::NodeHandle;
 
 use super::clock::ClockOffsets;
 use super::injector::Injector;
+use super::pace::Pace;
 use super::recorder::Recorder;
+use crate::decode::Read;
 use crate::judge::{Breach, Judgement};
 use crate::moment::{lock, now};
 use crate::plan::{CallKind, Fault, Incident, Millis, Node, Plan, Strike};
@@ -20,6 +22,7 @@ pub(crate) struct Cluster {
     pub(crate) plan: Plan,
     pub(super) producers: Vec<ProducerName>,
     pub(crate) injector: Injector,
+    pub(crate) pace: Arc<Pace>,
     pub(super) offsets: Arc<ClockOffsets>,
     lives: Vec<AtomicU32>,
     /// How many events of each producer's input are appended. It survives a crash, as an
@@ -41,6 +44,7 @@ impl Cluster {
         Cluster {
             producers: (0..plan.producers.len()).map(producer_name).collect(),
             injector: Injector::new(plan),
+            pace: Arc::new(Pace::new(plan.nodes())),
             offsets: Arc::new(ClockOffsets::new(&plan.clocks)),
             lives: counters(),
             appended: counters(),
@@ -55,6 +59,11 @@ impl Cluster {
 
     pub(crate) fn recorder(&self) -> MutexGuard<'_, Recorder> {
         lock(&self.recorder)
+    }
+
+    /// The recorder, unless somebody is using it. For a thread outside of the run.
+    pub(crate) fn recorder_if_free(&self) -> Option<MutexGuard<'_, Recorder>> {
+        self.recorder.try_lock().ok()
     }
 
     pub(super) fn group(&self, index: u8) -> Group {
@@ -97,8 +106,14 @@ impl Cluster {
     }
 
     /// Draws the fault that strikes an attempt, and records it.
-    pub(super) fn draw_fault(&self, node: Node, attempt: u32, kind: CallKind) -> Option<Fault> {
-        let fault = self.injector.fault_for(node, attempt, kind)?;
+    pub(super) fn draw_fault(
+        &self,
+        node: Node,
+        attempt: u32,
+        kind: CallKind,
+        read: Option<Read>,
+    ) -> Option<Fault> {
+        let fault = self.injector.fault_for(node, attempt, kind, read)?;
         self.recorder().record_strike(Strike { node, attempt, fault });
         Some(fault)
     }

@@ -1,21 +1,24 @@
 //! The store behind its node: applies calls to the engine one after another, shows each to
 //! the judges, and makes reads stale and batches incomplete, which no engine does by itself.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use gapless::{Group, Live, TableNames};
 use gapless_model::log::Line;
-use gapless_model::store::{Reply, Request, View, reply_words};
+use gapless_model::store::{Reply, Request, reply_words};
 use gapless_model::{PartitionId, Seq};
 use serde_json::{Value, json};
 
-use super::attempt::{Attempt, HttpReply, contains, describe_request, table_name};
+use super::attempt::{Attempt, HttpReply, describe_request, table_name};
 use super::bend::{Bend as _, Bent};
-use super::history::{History, shows};
+use super::history::{History, written};
 use super::recorder::Entry;
+use super::replica::{self, Lag, Replica};
 use super::shared::Cluster;
 use super::stream::EventsStream;
-use crate::decode;
+use crate::decode::{self, Read, Source};
 use crate::engine::{EngineKind, StorageEngine};
 use crate::judge::{AppliedCall, Breach, Finding};
 use crate::moment::{lock, now};
@@ -51,30 +54,31 @@ impl Store {
         let operation = call.operation.as_str();
         let json: Value = serde_json::from_slice(&call.body).unwrap_or_default();
         let request = decode::request(&self.names, operation, &json);
-        let view = self.view_of(cluster, call, request.as_ref());
+        let read = decode::read(&self.names, operation, &json);
+        let lag = lag_of(cluster, call, read, request.as_ref());
         let mutant = cluster.plan.mutant;
 
-        let (mut status, mut answer) = match mutant {
-            None => self.call_engine(cluster, operation, &json),
-            Some(mutant) => {
-                let mut sent = json.clone();
-                let bent = mutant.bend_request(operation, &mut sent);
-                self.call_engine_bent(cluster, operation, &sent, bent)
-            }
-        };
-        self.degrade(call, view, &mut answer, dice);
+        let mut sent = if lag.is_some() { replica::asked(&json) } else { Cow::Borrowed(&json) };
+        let bent = mutant
+            .map_or(Bent::Sent, |mutant| mutant.bend_request(operation, Cow::to_mut(&mut sent)));
+        let (mut status, mut answer) = self.call_engine_bent(cluster, operation, &sent, bent);
+        self.record_versions(operation, &sent);
+        let missed = self.degrade(cluster, call, (&json, read, lag), &mut answer);
+        if call.fault == Some(Fault::Unprocessed) && operation == "BatchGetItem" {
+            self.leave_undone(&mut answer, dice);
+        }
         cluster.recorder().requests += 1;
 
         if let Some(request) = &request {
-            let touched = self.read_touched(request);
-            self.record_write(request, status, &answer);
+            let touched = self.touched(request);
+            self.record_write(request, status);
             let reply = decode::reply(request, status, &answer);
             let applied = AppliedCall {
                 at: now(),
                 node: call.node,
                 request,
                 heard: is_heard(call),
-                view,
+                missed: &missed,
                 token: json["ClientRequestToken"].as_str(),
                 producers: &cluster.producers,
                 reply: reply.as_ref(),
@@ -89,9 +93,11 @@ impl Store {
         } else {
             let did = format!("{operation} {}", table_name(&json));
             self.log_unmodelled(cluster, call, did, status);
-            if operation == "UpdateItem" && table_name(&json) == self.names.partitions {
-                self.record_partition(&json["Key"]);
-            }
+        }
+        if let Some(read) = read {
+            let judgement =
+                cluster.recorder().judge.judge_read(now(), call.node, read, request.as_ref());
+            cluster.record_judgement(judgement);
         }
         if let Some(mutant) = mutant {
             mutant.bend_answer(operation, &json, &mut status, &mut answer);
@@ -99,48 +105,46 @@ impl Store {
         HttpReply { status, body: serde_json::to_vec(&answer).unwrap_or_default() }
     }
 
-    /// Which writes a read can see.
-    fn view_of(&self, cluster: &Cluster, call: &Attempt, request: Option<&Request<Live>>) -> View {
-        let Some(Request::ReadEvents { partition, after, consistent }) = request else {
-            return View::Latest;
+    /// Changes the answer to an eventually consistent read into that of a replica or an index that
+    /// is behind, and returns the slots that it misses.
+    fn degrade(
+        &self,
+        cluster: &Cluster,
+        call: &Attempt,
+        (json, read, lag): (&Value, Option<Read>, Option<Lag>),
+        answer: &mut Value,
+    ) -> BTreeSet<Seq> {
+        let (Some(read), Some(lag)) = (read, lag) else { return BTreeSet::new() };
+        let slots = |answer: &Value| -> BTreeSet<Seq> {
+            let items = answer["Items"].as_array().into_iter().flatten();
+            items.filter_map(|item| Some(decode::slot_key(item)?.1)).collect()
         };
-        let staggered = cluster.plan.mutant.is_some_and(|mutant| mutant.makes_reads_stale());
-        let (by, one) = match call.fault {
-            Some(Fault::Stale { by, one }) if !consistent => (by, one),
-            _ if staggered => (Millis(500), false),
-            _ => return View::Latest,
+        let (all, latest) = (slots(answer), answer.clone());
+        let path = [15, u64::from(call.node.0), u64::from(call.number), u64::from(call.copy)];
+        let replica = Replica {
+            history: &lock(&self.history),
+            source: read.source,
+            lag,
+            now: now(),
+            dice: Dice::at(cluster.plan.seed, &path),
         };
-        let since = now().minus(by);
-        lock(&self.history).view_since(partition, *after, since, one)
+        replica.answer(&call.operation, json, answer);
+        if *answer != latest {
+            cluster.recorder().mark("a read shows what has changed since");
+        }
+        &all - &slots(answer)
     }
 
-    /// Changes an answer into that of a replica or index that is behind, or leaves a batch
-    /// incomplete.
-    fn degrade(&self, call: &Attempt, view: View, answer: &mut Value, dice: &mut Dice) {
-        if view != View::Latest
-            && let Some(items) = answer["Items"].as_array_mut()
-        {
-            items.retain(|item| decode::slot_key(item).is_none_or(|(_, slot)| shows(view, slot)));
-        }
-        match (call.operation.as_str(), call.fault) {
-            ("BatchGetItem", Some(Fault::Stale { by, .. })) => {
-                let then = now().minus(by);
-                if let Some(items) = answer["Responses"][&self.names.partitions].as_array_mut() {
-                    lock(&self.history).backdate(items, then);
-                }
-            }
-            ("Query", Some(Fault::Stale { by, .. })) if contains(&call.body, "\"IndexName\"") => {
-                let then = now().minus(by);
-                if let Some(items) = answer["Items"].as_array_mut() {
-                    // An index that lags doesn't show the newest partitions.
-                    let history = lock(&self.history);
-                    items.retain(|item| history.was_there(item, then));
-                }
-            }
-            ("BatchGetItem", Some(Fault::Unprocessed)) => {
-                self.leave_undone(answer, dice);
-            }
-            _ => {}
+    /// Records what a call made of the items that it may have written.
+    fn record_versions(&self, operation: &str, sent: &Value) {
+        for (source, key) in written(&self.names, operation, sent) {
+            let table = match source {
+                Source::Partitions | Source::Index => &self.names.partitions,
+                Source::Events => &self.names.events,
+                Source::Consumers => &self.names.consumers,
+            };
+            let item = self.read_item(table, key.clone());
+            lock(&self.history).record(source, &key, item, now());
         }
     }
 
@@ -213,51 +217,35 @@ impl Store {
         answer.get_mut("Item").map(Value::take)
     }
 
-    /// Reads the items that a write may have changed.
-    fn read_touched(&self, request: &Request<Live>) -> TouchedItems {
-        let mut touched = TouchedItems { slot: None, lease: None };
-        if let Some(slot) = request.slot() {
-            let id = request.partition();
-            let key = json!({ "partitionId": { "S": id.as_str() }, "sequenceNumber": { "N": slot.to_string() } });
-            let item = self.read_item(&self.names.events, key);
-            touched.slot = item.map(|item| ((id.clone(), slot), item));
-        }
-        if let Some(group) = request.group() {
-            let id = request.partition();
-            let key = json!({ "consumerId": { "S": group.as_str() }, "partitionId": { "S": id.as_str() } });
-            let item = self.read_item(&self.names.consumers, key);
-            touched.lease = item.map(|item| ((group.clone(), id.clone()), item));
-        }
-        touched
+    /// The items that a write may have changed, as they are now.
+    fn touched(&self, request: &Request<Live>) -> TouchedItems {
+        let history = lock(&self.history);
+        let id = request.partition();
+        let slot = request.slot().and_then(|slot| {
+            let key = json!({
+                "partitionId": { "S": id.as_str() },
+                "sequenceNumber": { "N": slot.to_string() },
+            });
+            let item = history.latest(Source::Events, &key)?;
+            Some(((id.clone(), slot), item.clone()))
+        });
+        let lease = request.group().and_then(|group| {
+            let key = json!({
+                "consumerId": { "S": group.as_str() },
+                "partitionId": { "S": id.as_str() },
+            });
+            let item = history.latest(Source::Consumers, &key)?;
+            Some(((group.clone(), id.clone()), item.clone()))
+        });
+        TouchedItems { slot, lease }
     }
 
-    /// Records what was written, for stale reads and for the stream.
-    fn record_write(&self, request: &Request<Live>, status: u16, answer: &Value) {
-        if status != 200 {
-            return;
-        }
-        let (id, at) = (request.partition(), now());
-        if let Some(slot) = request.slot() {
-            lock(&self.history).record_slot((id.clone(), slot), at);
-            self.stream.record(id, slot, at);
-        }
-        match request {
-            Request::Raise(_) | Request::Claim { .. } => {
-                if let Some(item) = answer.get("Attributes") {
-                    lock(&self.history).record_partition(id.as_str(), item.clone(), at);
-                }
-            }
-            Request::RaiseAndWrite { .. } => {
-                self.record_partition(&json!({ "partitionId": { "S": id.as_str() } }));
-            }
-            _ => {}
-        }
-    }
-
-    fn record_partition(&self, key: &Value) {
-        let Some(id) = decode::text(key, "partitionId") else { return };
-        if let Some(item) = self.read_item(&self.names.partitions, key.clone()) {
-            lock(&self.history).record_partition(id, item, now());
+    /// Records what was written, for the table's stream.
+    fn record_write(&self, request: &Request<Live>, status: u16) {
+        if status == 200
+            && let Some(slot) = request.slot()
+        {
+            self.stream.record(request.partition(), slot, now());
         }
     }
 
@@ -288,6 +276,23 @@ impl Store {
             fault: fault.map(str::to_owned),
         };
         cluster.recorder().write(Entry { line, at: now(), looks });
+    }
+}
+
+/// How far the answer to a read is behind the table, if it is.
+fn lag_of(
+    cluster: &Cluster,
+    call: &Attempt,
+    read: Option<Read>,
+    request: Option<&Request<Live>>,
+) -> Option<Lag> {
+    let staggered = cluster.plan.mutant.is_some_and(|mutant| mutant.makes_reads_stale());
+    match (call.fault, request) {
+        (Some(Fault::Stale { by, one }), _) if !read?.consistent => Some(Lag { by, each: one }),
+        (_, Some(Request::ReadEvents { .. })) if staggered => {
+            Some(Lag { by: Millis(500), each: false })
+        }
+        _ => None,
     }
 }
 

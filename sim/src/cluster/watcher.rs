@@ -51,13 +51,13 @@ impl Observer for Watcher {
 
     fn on_start(&self, machine: Machine<'_>) {
         if self.is_enabled() {
-            self.judge(|machines| machines.judge_start(self.node, self.life, machine));
+            self.judge(|machines| machines.judge_start(now(), self.node, self.life, machine));
         }
     }
 
     fn on_tell(&self, machine: Machine<'_>, news: Told<'_>) {
         if self.is_enabled() {
-            self.judge(|machines| machines.judge_news(self.node, self.life, machine, news));
+            self.judge(|machines| machines.judge_news(now(), self.node, self.life, machine, news));
         }
     }
 }

@@ -124,6 +124,7 @@ impl WorkerLife {
             let worker = self.worker().deadline(deadline, before);
             let worker = worker.trigger(Arc::new(invocation.clone()));
             self.cluster.register_stop(self.node, worker.stopper());
+            let begun = self.cluster.recorder().judge.begun(now(), &self.group);
             // An invocation is aborted at its limit, wherever it is.
             let working = self.rerun(|| worker.until_caught_up());
             match timeout(limit + Duration::from_millis(200), working).await {
@@ -135,7 +136,14 @@ impl WorkerLife {
                         .recorder()
                         .mark("a short-lived worker hands over before its deadline");
                 }
-                Ok(Ok(_)) => {}
+                // The list of keys' own partitions comes from the index, which may lag: there it
+                // promises less.
+                Ok(Ok(_)) if self.cluster.plan.partition_bits.is_none() => {}
+                Ok(Ok(_)) => {
+                    let judgement =
+                        self.cluster.recorder().judge.judge_caught_up(now(), self.node, &begun);
+                    self.cluster.record_judgement(judgement);
+                }
             }
             // P1: only what a turn has caught up with is deleted; the other triggers come back.
             let receipts = invocation.take_finished();

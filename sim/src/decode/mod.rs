@@ -7,8 +7,10 @@
 
 mod answers;
 mod items;
+mod reads;
 mod requests;
 
 pub(crate) use answers::reply;
-pub(crate) use items::{lease, slot_key, text};
+pub(crate) use items::{lease, slot_key};
+pub(crate) use reads::{Read, Source, is_read, read};
 pub(crate) use requests::request;

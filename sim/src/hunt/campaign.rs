@@ -14,7 +14,7 @@ use crate::judge::{Breach, Violation};
 use crate::marks::MARKS;
 use crate::moment::lock;
 use crate::plan::{FAULTS, HAPPENINGS, Millis, Plan, Profile};
-use crate::play::{RunReport, run_on, warm_up};
+use crate::play::{RunReport, run_while, warm_up};
 
 /// Which seeds to run, and how.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ pub struct Campaign {
     pub shard: u64,
     /// How many seeds run at a time. Default: the number of cores.
     pub jobs: usize,
-    /// After how long to start no further seed. Default: no limit.
+    /// After how long to end, in the middle of a seed too. Default: no limit.
     pub time_budget: Option<Duration>,
     /// A defect planted into the traffic. Default: none.
     pub mutant: Option<Mutant>,
@@ -74,52 +74,82 @@ impl Campaign {
         plan
     }
 
-    /// Runs the campaign. `watch` is called before each seed, from several threads, and stops
-    /// the campaign by returning false.
+    /// Runs the campaign. `watch` is called before each seed and from time to time in it, from several
+    /// threads, and stops the campaign by returning false.
     pub fn run(&self, watch: &(dyn Fn(&CampaignProgress) -> bool + Sync)) -> CampaignReport {
         warm_up();
-        let began = Instant::now();
-        let next = AtomicU64::new(self.shard);
-        let stopped = AtomicBool::new(false);
-        let summary = Mutex::new(CampaignReport::default());
+        let running = Running {
+            campaign: self,
+            watch,
+            began: Instant::now(),
+            next: AtomicU64::new(self.shard),
+            stopped: AtomicBool::new(false),
+            summary: Mutex::default(),
+        };
         std::thread::scope(|scope| {
             for _ in 0..self.jobs.max(1) {
-                scope.spawn(|| {
-                    loop {
-                        let index = next.fetch_add(self.shards.max(1), Ordering::Relaxed);
-                        let late = self.time_budget.is_some_and(|budget| began.elapsed() >= budget);
-                        if index >= self.seeds || stopped.load(Ordering::Relaxed) {
-                            return;
-                        }
-                        let mut progress = {
-                            let mut summary = lock(&summary);
-                            if late {
-                                summary.out_of_time = true;
-                                return;
-                            }
-                            summary.progress()
-                        };
-                        progress.elapsed = began.elapsed();
-                        if !watch(&progress) {
-                            lock(&summary).interrupted = true;
-                            stopped.store(true, Ordering::Relaxed);
-                            return;
-                        }
-                        let seed = self.from + index;
-                        let report = run_on(&self.plan(seed), self.engine);
-                        let failed = report.violation.is_some();
-                        lock(&summary).add(seed, report);
-                        if failed && !self.keep_going {
-                            stopped.store(true, Ordering::Relaxed);
-                        }
-                    }
-                });
+                scope.spawn(|| while running.run_next() {});
             }
         });
+        let Running { began, summary, .. } = running;
         let mut summary = summary.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         summary.elapsed = began.elapsed();
         summary.failures.sort_by_key(|failure| failure.seed);
         summary
+    }
+}
+
+/// A campaign under way.
+struct Running<'a> {
+    campaign: &'a Campaign,
+    watch: &'a (dyn Fn(&CampaignProgress) -> bool + Sync),
+    began: Instant,
+    /// The index of the next seed.
+    next: AtomicU64,
+    stopped: AtomicBool,
+    summary: Mutex<CampaignReport>,
+}
+
+impl Running<'_> {
+    fn is_late(&self) -> bool {
+        self.campaign.time_budget.is_some_and(|budget| self.began.elapsed() >= budget)
+    }
+
+    /// Whether there is time, and the caller wants more.
+    fn goes_on(&self) -> bool {
+        if self.is_late() {
+            lock(&self.summary).out_of_time = true;
+            return false;
+        }
+        let progress = lock(&self.summary).progress();
+        if (self.watch)(&CampaignProgress { elapsed: self.began.elapsed(), ..progress }) {
+            return true;
+        }
+        lock(&self.summary).interrupted = true;
+        self.stop();
+        false
+    }
+
+    fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// Runs the next seed, and returns whether another one may follow.
+    fn run_next(&self) -> bool {
+        let Campaign { shards, seeds, from, engine, keep_going, .. } = *self.campaign;
+        let index = self.next.fetch_add(shards.max(1), Ordering::Relaxed);
+        if index >= seeds || self.stopped.load(Ordering::Relaxed) || !self.goes_on() {
+            return false;
+        }
+        let seed = from + index;
+        let Some(report) = run_while(&self.campaign.plan(seed), engine, || self.goes_on()) else {
+            return false;
+        };
+        if report.given_up || report.violation.is_some() && !keep_going {
+            self.stop();
+        }
+        lock(&self.summary).add(seed, report);
+        true
     }
 }
 

@@ -18,14 +18,15 @@ pub struct Shrunk {
 
 /// Shrinks a failing plan in at most `most` runs. `go_on` is called before each pass with
 /// the number of runs so far, and ends the search by returning false. Returns nothing if
-/// the plan doesn't fail.
+/// the plan doesn't fail, or if its run was given up.
 pub fn shrink(
     plan: &Plan,
     failed: &RunReport,
     most: usize,
     mut go_on: impl FnMut(usize) -> bool,
 ) -> Option<Shrunk> {
-    let breach = failed.violation.as_ref()?.breach;
+    // A run that stood still would have to be waited for each time, and would leave a thread behind.
+    let breach = failed.violation.as_ref().filter(|_| !failed.given_up)?.breach;
     // From here on the faults that struck are listed, and none is drawn.
     let listed = Plan { strikes: Some(failed.strikes.clone()), ..plan.clone() };
     let best = (plan.clone(), failed.clone());

@@ -1,23 +1,27 @@
 //! The judges of one run together, and what each of them is shown.
 
-use gapless::Group;
+use gapless::{Group, Live};
 use gapless_model::explanation::capital;
 use gapless_model::store::Request;
 use gapless_model::{Invariant, Seq};
 
 use super::activity::Activity;
+use super::caught_up::{Begun, judge_caught_up};
 use super::chronicle::Chronicle;
 use super::deliveries::{Deliveries, Sight};
 use super::evidence::{AppliedCall, ObservedDelivery};
-use super::judgement::{Breach, Finding, Judgement, broken};
+use super::judgement::{Breach, Doubt, Finding, Judgement, broken};
 use super::leases::Leases;
-use super::machines::{Doubt, Machines};
+use super::machines::Machines;
 use super::order::Order;
+use super::pace::Overrun;
 use super::progress;
+use super::reads::may_be_eventual;
 use super::refinement::Refinement;
 use super::slots::SlotContents;
 use super::stuck::{Lack, stuck};
-use super::words::{seconds, slot_name};
+use super::words::{self, seconds, slot_name};
+use crate::decode::Read;
 use crate::plan::{Millis, Node};
 
 /// All judges of one run.
@@ -59,17 +63,43 @@ impl Judge {
             return Ok(());
         }
         let specified = self.refinement.judge_reply(applied, chronicle)?;
-        self.machines.note_reply(applied.node, applied.request, &specified);
+        // A reply that is lost on its way can be told to no machine.
+        if !applied.heard {
+            return Ok(());
+        }
+        let (at, node) = (applied.at, applied.node);
+        self.machines.note_reply(at, node, applied.request, &specified);
         // The call that reads a head doesn't say whose record is wanted.
         if let Request::ReadHead { partition, .. } = applied.request {
             for name in applied.producers {
                 let request =
                     Request::ReadHead { partition: partition.clone(), name: Some(name.clone()) };
                 let reply = self.refinement.read(&request);
-                self.machines.note_reply(applied.node, &request, &reply);
+                self.machines.note_reply(at, node, &request, &reply);
             }
         }
         Ok(())
+    }
+
+    /// Judges whether a read asks for as much as the protocol counts on.
+    pub(crate) fn judge_read(
+        &self,
+        at: Millis,
+        node: Node,
+        read: Read,
+        request: Option<&Request<Live>>,
+    ) -> Judgement {
+        if self.invariants_only || read.consistent || may_be_eventual(read, request) {
+            return Ok(());
+        }
+        let what = request.map_or_else(|| read.source.name().to_owned(), words::request);
+        let sentence = format!(
+            "{} sent an eventually consistent read at {}, where the protocol counts on a consistent \
+             one: {what}.",
+            self.chronicle.name(node),
+            seconds(at),
+        );
+        Err((Breach::Machine, self.finding_on(node, sentence)))
     }
 
     /// Drops the judgement on an invariant that is not watched: where a single invariant is
@@ -144,6 +174,23 @@ impl Judge {
         Err((Breach::Machine, self.finding_on(node, sentence)))
     }
 
+    /// The judgement that a process does not come to rest.
+    pub(crate) fn judge_overrun(&self, node: Node, overrun: Overrun) -> Judgement {
+        let sentence = format!("{} {overrun}.", self.chronicle.name(node));
+        Err((Breach::Pace, self.finding_on(node, sentence)))
+    }
+
+    /// The judgement that a process computes without an end.
+    pub(crate) fn judge_stall(&self, at: Millis, node: Option<Node>, stall: &str) -> Judgement {
+        let who = node.map_or("the run", |node| self.chronicle.name(node));
+        let sentence = format!("{who} {stall}, since {} of simulated time.", seconds(at));
+        let finding = match node {
+            Some(node) => self.finding_on(node, sentence),
+            None => Finding::new(sentence),
+        };
+        Err((Breach::Pace, finding))
+    }
+
     /// The judgement that P1 is broken, because the patience of a run is over.
     pub(crate) fn judge_patience(
         &self,
@@ -165,6 +212,17 @@ impl Judge {
         let sight = Sight { at, slots: &self.slots, chronicle: &self.chronicle };
         self.deliveries.judge_start(delivery, sight)?;
         self.activity.judge_start(at, delivery, timely, &self.chronicle)
+    }
+
+    /// What a worker of a group has before it when it begins now.
+    pub(crate) fn begun(&self, at: Millis, group: &Group) -> Begun {
+        let due = self.undelivered(std::slice::from_ref(group));
+        Begun { at, group: group.clone(), due: due.into_iter().map(|(event, _)| event).collect() }
+    }
+
+    /// Judges what a worker says that has caught up.
+    pub(crate) fn judge_caught_up(&self, at: Millis, node: Node, begun: &Begun) -> Judgement {
+        judge_caught_up((at, node), begun, &self.deliveries, &self.slots, &self.chronicle)
     }
 
     /// The acknowledged events that are not delivered yet, with their groups.

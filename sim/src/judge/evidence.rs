@@ -1,7 +1,9 @@
 //! What the judges are shown: calls that reached the engine, and deliveries.
 
+use std::collections::BTreeSet;
+
 use gapless::{Group, Live, ProducerName};
-use gapless_model::store::{Reply, Request, View};
+use gapless_model::store::{Reply, Request};
 use gapless_model::{Epoch, PartitionId, Seq};
 use serde_json::Value;
 
@@ -20,8 +22,8 @@ pub(crate) struct AppliedCall<'a> {
     pub(crate) request: &'a Request<Live>,
     /// Whether the reply reaches the sender.
     pub(crate) heard: bool,
-    /// Which writes the read could see.
-    pub(crate) view: View,
+    /// The slots that an eventually consistent read misses, although they are written.
+    pub(crate) missed: &'a BTreeSet<Seq>,
     /// The idempotency token of a transaction.
     pub(crate) token: Option<&'a str>,
     /// The names of all named producers.

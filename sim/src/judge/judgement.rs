@@ -42,6 +42,8 @@ pub enum Breach {
     Audit,
     /// A node met an error that no fault explains.
     Error,
+    /// A process took more steps than it can have a reason for, or took none and did not wait.
+    Pace,
 }
 
 impl fmt::Display for Breach {
@@ -52,6 +54,7 @@ impl fmt::Display for Breach {
             Breach::Machine => f.pad("machine"),
             Breach::Audit => f.pad("audit"),
             Breach::Error => f.pad("error"),
+            Breach::Pace => f.pad("pace"),
         }
     }
 }
@@ -66,6 +69,7 @@ impl Breach {
             Breach::Machine => "each node does what its machine wants",
             Breach::Audit => "an audit finds nothing wrong",
             Breach::Error => "every error comes from a fault",
+            Breach::Pace => "every process waits before long",
         }
     }
 }
@@ -118,4 +122,11 @@ pub(crate) type Judgement<T = ()> = Result<T, (Breach, Finding)>;
 /// The judgement that an invariant is broken.
 pub(crate) fn broken<T>(invariant: Invariant, finding: Finding) -> Judgement<T> {
     Err((Breach::Invariant(invariant), finding))
+}
+
+/// What is wrong with what a node did, as what follows its name in a sentence; or nothing.
+pub(crate) type Doubt = Result<(), String>;
+
+pub(super) fn doubt(did: String) -> Doubt {
+    Err(did)
 }

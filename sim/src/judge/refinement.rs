@@ -2,9 +2,10 @@
 //! store as well, and the replies must agree. So the engine does in a run what was
 //! model-checked.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use gapless::Live;
+use gapless_model::Seq;
 use gapless_model::store::{MemoryTables, Reply, Request, View, apply, reply_words};
 
 use super::chronicle::Chronicle;
@@ -39,9 +40,12 @@ impl Refinement {
         applied: &AppliedCall<'_>,
         chronicle: &Chronicle,
     ) -> Judgement<Reply<Live>> {
-        let AppliedCall { request, view, reply, status, answer, token, .. } = applied;
+        let AppliedCall { request, missed, reply, status, answer, token, .. } = applied;
         let done = token.and_then(|token| self.transactions.get(token)).cloned();
-        let specified = done.unwrap_or_else(|| apply(&mut self.tables, request, *view));
+        let specified = done.unwrap_or_else(|| {
+            let latest = apply(&mut self.tables, request, View::Latest);
+            without(latest, missed)
+        });
         if let (Some(token), 200) = (token, status) {
             self.transactions.insert((*token).to_owned(), specified.clone());
         }
@@ -65,5 +69,16 @@ impl Refinement {
         );
         let finding = Finding::new(sentence).at(request.partition(), request.slot());
         Err((Breach::Refinement, finding))
+    }
+}
+
+/// The reply to a read that misses slots: its page without them. Any other reply is as it is.
+fn without(reply: Reply<Live>, missed: &BTreeSet<Seq>) -> Reply<Live> {
+    match reply {
+        Reply::Page(page) if !missed.is_empty() => {
+            let shown = page.shown().iter().filter(|(slot, _)| !missed.contains(slot));
+            Reply::Page(shown.cloned().collect())
+        }
+        other => other,
     }
 }

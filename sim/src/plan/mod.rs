@@ -7,6 +7,7 @@ mod dice;
 mod draw;
 mod fault;
 mod incident;
+mod lag;
 mod participants;
 mod profile;
 mod units;

@@ -1,10 +1,13 @@
 //! One run of a plan, from building its nodes to the report on it.
 
+#[cfg(test)]
+mod loops;
 mod report;
 mod run;
 mod stage;
+mod watch;
 
 pub use report::RunReport;
-pub(crate) use run::{in_cluster, on_a_thread_of_its_own, warm_up};
+pub(crate) use run::{in_cluster, on_a_thread_of_its_own, run_while, warm_up};
 pub use run::{run, run_on};
 pub(crate) use stage::Stage;

@@ -1,9 +1,12 @@
 //! The report on one run.
 
-use gapless_model::explanation::Explanation;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use crate::judge::{Breach, Violation};
+use gapless_model::explanation::{Explanation, capital};
+
+use crate::cluster::{Cluster, Progress, Recorder};
+use crate::judge::{Breach, Finding, Violation};
 use crate::plan::{FAULTS, HAPPENINGS, Millis, Plan, Strike};
 
 /// The report on one run.
@@ -25,6 +28,9 @@ pub struct RunReport {
     pub requests: u64,
     /// The length of the run in simulated time.
     pub simulated: Millis,
+    /// Whether the run was given up because it stood still. Its thread goes on until the program
+    /// ends, so nothing more should be run.
+    pub given_up: bool,
 }
 
 impl RunReport {
@@ -37,15 +43,55 @@ impl RunReport {
         })
     }
 
-    /// The report on a run that panicked.
-    pub(super) fn panicked(plan: &Plan, panic: &str) -> RunReport {
-        let explanation = Explanation {
-            sentence: format!("The run panicked: {panic}."),
-            end: Vec::new(),
-            why: None,
-        };
+    /// The report on a run that has come to its end, or that failed in the middle of it.
+    pub(super) fn of(recorder: &mut Recorder, at: Millis) -> RunReport {
+        let standing = recorder.judge.describe_tables();
+        recorder.note(at, "world", format!("the end: {standing}"), None);
+        let seen = recorder.judge.machines.marks();
         RunReport {
-            violation: Some(Violation { breach: Breach::Error, at: Millis(0), explanation }),
+            violation: recorder.violation.clone(),
+            log: recorder.log(),
+            strikes: recorder.strikes.clone(),
+            faults: recorder.faults,
+            happenings: recorder.happenings,
+            marks: recorder.marks.union(seen).copied().collect(),
+            requests: recorder.requests,
+            simulated: at,
+            given_up: false,
+        }
+    }
+
+    /// The report on a run that failed by itself, with what it had recorded by then.
+    pub(super) fn failed(plan: &Plan, cluster: Option<&Arc<Cluster>>, why: &str) -> RunReport {
+        let Some(cluster) = cluster else {
+            return RunReport::without_cluster(plan, Breach::Error, why);
+        };
+        let at = cluster.pace.progress().at;
+        let mut recorder = cluster.recorder();
+        recorder.record_violation(at, Breach::Error, Finding::new(format!("{why}.")));
+        RunReport::of(&mut recorder, at)
+    }
+
+    /// The report on a run that stands still, whose thread cannot be ended.
+    pub(super) fn given_up(plan: &Plan, cluster: &Cluster, stall: &str) -> RunReport {
+        let Progress { at, polled, .. } = cluster.pace.progress();
+        // The thread that stands still may hold the recorder.
+        let Some(mut recorder) = cluster.recorder_if_free() else {
+            let why = format!("the run {stall}, since {at} of simulated time");
+            let report = RunReport::without_cluster(plan, Breach::Pace, &why);
+            return RunReport { given_up: true, ..report };
+        };
+        if let Err((breach, finding)) = recorder.judge.judge_stall(at, polled, stall) {
+            recorder.record_violation(at, breach, finding);
+        }
+        RunReport { given_up: true, ..RunReport::of(&mut recorder, at) }
+    }
+
+    fn without_cluster(plan: &Plan, breach: Breach, why: &str) -> RunReport {
+        let sentence = capital(&format!("{why}."));
+        let explanation = Explanation { sentence, end: Vec::new(), why: None };
+        RunReport {
+            violation: Some(Violation { breach, at: Millis(0), explanation }),
             log: plan.to_json(),
             strikes: Vec::new(),
             faults: [0; FAULTS.len()],
@@ -53,6 +99,7 @@ impl RunReport {
             marks: BTreeSet::new(),
             requests: 0,
             simulated: Millis(0),
+            given_up: false,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use madsim::net::NetSim;
 use madsim::runtime::{Handle, NodeHandle};
-use madsim::task::NodeId;
+use madsim::task::{JoinHandle, NodeId};
 use madsim::time::sleep;
 
 use super::report::RunReport;
@@ -82,12 +82,22 @@ impl Stage {
     /// Runs a future on the operator's node.
     ///
     /// # Errors
-    /// The message that it panicked with.
+    /// The message that it panicked with, or that it was ended.
     pub(crate) async fn as_operator<T: Send + 'static>(
         &self,
         run: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, String> {
-        self.operator.spawn(run).await.map_err(|panic| panic.to_string())
+        let output = self.spawn_on_operator(run).await.map_err(|panic| panic.to_string())?;
+        output.ok_or_else(|| "it was ended from outside".to_owned())
+    }
+
+    fn spawn_on_operator<T: Send + 'static>(
+        &self,
+        run: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<Option<T>> {
+        let cluster = Arc::clone(&self.cluster);
+        let node = cluster.plan.operator();
+        self.operator.spawn(cluster::paced(cluster, node, run))
     }
 
     /// Creates the stream, then starts the producers and workers. Returns false if the stream
@@ -97,7 +107,7 @@ impl Stage {
         sleep(Duration::from_millis(1)).await;
         let cluster = Arc::clone(&self.cluster);
         let created = self.as_operator(async move { cluster::create(&cluster).await }).await;
-        if !created.unwrap_or(false) || self.has_violation() {
+        if !created.unwrap_or(false) || self.is_over() {
             return false;
         }
         for index in 0..self.cluster.plan.producers.len() {
@@ -119,24 +129,27 @@ impl Stage {
     {
         let name = self.cluster.plan.name(node);
         let builder = self.handle.create_node().name(name).ip(cluster::address(node));
-        self.nodes.push(builder.init(run).build());
+        let cluster = Arc::clone(&self.cluster);
+        let init = move || cluster::paced(Arc::clone(&cluster), node, run());
+        self.nodes.push(builder.init(init).build());
     }
 
-    fn has_violation(&self) -> bool {
-        self.cluster.recorder().violation.is_some()
+    /// Whether nothing more is to be seen: something is broken, or the run is cut off.
+    fn is_over(&self) -> bool {
+        self.cluster.recorder().violation.is_some() || self.cluster.pace.is_cut_off()
     }
 
-    /// Sleeps until `then`, or returns false at the first violation.
+    /// Sleeps until `then`, or returns false as soon as the run is over.
     async fn sleep_until(&self, then: Millis) -> bool {
         const LOOK: Millis = Millis(40);
         while now() < then {
-            if self.has_violation() {
+            if self.is_over() {
                 return false;
             }
             let left = Millis(then.0 - now().0);
             sleep(left.min(LOOK).duration()).await;
         }
-        !self.has_violation()
+        !self.is_over()
     }
 
     /// Applies the incidents of the plan until it heals, or until everything is delivered and
@@ -207,7 +220,7 @@ impl Stage {
                 self.schedule(down, Recovery::RestartEngine);
             }
             Happening::Operate { act } => {
-                drop(self.operator.spawn(async move {
+                drop(self.spawn_on_operator(async move {
                     match act {
                         OperatorAction::Audit => cluster::audit(&cluster).await,
                         OperatorAction::Create => drop(cluster::create(&cluster).await),
@@ -338,21 +351,7 @@ impl Stage {
     }
 
     pub(crate) fn report(&self) -> RunReport {
-        let simulated = now();
-        let mut recorder = self.cluster.recorder();
-        let standing = recorder.judge.describe_tables();
-        recorder.note(simulated, "world", format!("the end: {standing}"), None);
-        let seen = recorder.judge.machines.marks().clone();
-        RunReport {
-            violation: recorder.violation.clone(),
-            log: recorder.log(),
-            strikes: recorder.strikes.clone(),
-            faults: recorder.faults,
-            happenings: recorder.happenings,
-            marks: recorder.marks.union(&seen).copied().collect(),
-            requests: recorder.requests,
-            simulated,
-        }
+        RunReport::of(&mut self.cluster.recorder(), now())
     }
 }
 

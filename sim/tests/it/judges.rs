@@ -196,6 +196,36 @@ fn a_process_that_is_told_something_else_is_noticed() {
 }
 
 #[test]
+fn reads_that_should_be_consistent_are_noticed() {
+    for mutant in [Mutant::EventualItems, Mutant::EventualStandings] {
+        let facts = [" sent an eventually consistent read at ", "counts on a consistent one: "];
+        noticed(Breach::Machine, mutant, false, &facts);
+    }
+}
+
+/// What they are shown makes a difference, whatever they are judged by.
+#[test]
+fn single_items_that_lag_lead_to_errors() {
+    let found: Vec<_> =
+        failures(Mutant::EventualItems, true).iter().map(|it| it.violation.breach).collect();
+    assert!(found.contains(&Breach::Error), "{found:?}");
+}
+
+#[test]
+fn a_worker_that_has_not_caught_up_and_says_so_is_noticed() {
+    invariant(
+        Invariant::P1,
+        Mutant::EventualHeads,
+        &[
+            "Worker ",
+            " said at ",
+            " that it had caught up for group-",
+            " was not delivered to group-",
+        ],
+    );
+}
+
+#[test]
 fn what_an_audit_finds_beside_live_traffic_is_noticed() {
     let failures = failures(Mutant::EventHidden, true);
     explained(
