@@ -54,8 +54,11 @@ impl Checkpoint {
         Ok(Checkpoint { path: place, hold })
     }
 
-    /// Removes it, if it is there.
+    /// Removes it, if it is there. One that appeared meanwhile is another search's.
     pub fn remove(&self) -> Result<(), Failure> {
+        if let Hold::Absent = self.hold {
+            return Ok(());
+        }
         match fs::remove_file(&self.path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
                 Err(Failure::Remove { path: self.path.clone(), source })

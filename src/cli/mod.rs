@@ -79,17 +79,17 @@ pub enum Command {
 /// specified, gives exactly these answers, each between the request and the answer.
 #[derive(Debug, Args)]
 pub struct ValidateArgs {
-    /// Decision logs, one of each process.
+    /// Decision logs. A file can have those of several runs, one after the other.
     #[arg(required = true, value_name = "LOG")]
     pub logs: Vec<Input>,
     /// By how much the clocks of two processes may differ.
     #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = humantime::parse_duration)]
     pub skew: Duration,
-    /// The processes' SDK never sends a request again by itself. What it sent twice may have been
-    /// applied twice, so without this an answer can be explained by a request's hidden double.
+    /// The processes' SDK never sends a request again by itself. Without this, an answer can be
+    /// explained by the effects of attempts that nobody heard of.
     #[arg(long)]
     pub no_hidden_retries: bool,
-    /// Give up after so many steps in a partition.
+    /// Give up an item (a head, a slot or a lease) after so many steps.
     #[arg(long, value_name = "N", default_value_t = 10_000_000)]
     pub most_steps: u64,
     /// Write the result to FILE as JSON.

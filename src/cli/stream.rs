@@ -32,7 +32,7 @@ pub struct Place {
     /// How long to keep trying while DynamoDB does not answer, before the command fails.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
     pub patience: Duration,
-    /// Write requests and their answers to FILE as a decision log (NDJSON) for `gapless validate`,
+    /// Add requests and their answers to FILE as a decision log (NDJSON) for `gapless validate`,
     /// without sweeps and status, and with digests in place of events [default: none].
     #[arg(long, value_name = "FILE")]
     pub decisions: Option<PathBuf>,

@@ -30,6 +30,7 @@ pub fn run(args: &ValidateArgs) -> Result<Status, Failure> {
         bar.set_message(format!("reading {input}"));
         read.read(log, input)?;
     }
+    read.are_alike(&args.logs)?;
     bar.set_message(format!("{} calls", HumanCount(read.calls.len() as u64)));
     let doubts = Doubts { skew: args.skew, hidden_retries: !args.no_hidden_retries };
     let found = explain(&read.calls, &doubts, args.most_steps);
@@ -129,7 +130,10 @@ impl Findings<'_> {
 
     fn json(&self) -> Value {
         let unexplained = match self.found {
-            Ok(()) | Err(Unexplained::GivenUp { .. }) => Value::Null,
+            Ok(()) => Value::Null,
+            Err(Unexplained::GivenUp { call }) => {
+                json!({ "log": self.log(*call), "line": self.at(*call).line })
+            }
             Err(Unexplained::Answer { call, instead }) => json!({
                 "log": self.log(*call),
                 "line": self.at(*call).line,

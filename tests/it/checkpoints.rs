@@ -267,3 +267,20 @@ fn of_two_searches_that_begin_at_once_only_one_writes_the_file() {
     assert!(told.contains("another search has written it meanwhile"), "{told}");
     first.kill().and_then(|()| first.wait()).expect("it is killed");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_search_that_ends_leaves_another_ones_file_alone() {
+    let folder = folder();
+    let mut command = gapless(folder.path());
+    command.args(SEARCH).args(["--checkpoint", "kept", "--checkpoint-every", "1h"]);
+    let second = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
+    std::thread::sleep(Duration::from_millis(300));
+    let mut first = long(folder.path(), "50ms");
+    await_checkpoint(folder.path());
+    let second = second.wait_with_output().expect("it ends");
+    let told = String::from_utf8_lossy(&second.stderr);
+    assert_ne!(second.status.code(), Some(3), "{told}");
+    assert!(folder.path().join("kept").exists(), "it is the other one's");
+    first.kill().and_then(|()| first.wait()).expect("it is killed");
+}

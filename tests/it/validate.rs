@@ -109,8 +109,41 @@ fn events_are_in_a_log_only_if_asked_for() {
         ["consume", "--group", "h", "--embedded", "s.db", "--decisions", "all", "--payloads"];
     gapless(folder.path(), &consume).assert().code(0);
     assert!(log("all").contains(&secret));
+    validate(folder.path(), &[&LOGS[..], &["all"]].concat())
+        .code(2)
+        .stderr(contains("all has the events and append-1.ndjson their digests"));
     let alone = ["consume", "--group", "h", "--embedded", "s.db", "--payloads"];
     gapless(folder.path(), &alone).assert().code(2).stderr(contains("--decisions"));
+}
+
+#[test]
+fn runs_add_their_logs_to_one_file_and_half_a_line_is_one_that_was_killed() {
+    let folder = logs();
+    let path = folder.path();
+    let append = |n: u32| {
+        let append = ["append", "--producer", "p", "--embedded", "s.db", "--decisions", "p.ndjson"];
+        gapless(path, &append).write_stdin(format!("{n}\n")).assert().code(0);
+    };
+    append(1);
+    let log = path.join("p.ndjson");
+    let mut text = fs::read_to_string(&log).expect("a log");
+    text.push_str("{\"asked\":{\"call\":9,\"at\"");
+    fs::write(&log, &text).expect("a log");
+    append(2);
+    assert!(fs::read_to_string(&log).expect("a log").starts_with(&text), "nothing is lost");
+    let all = [&LOGS[..], &["p.ndjson"]].concat();
+    validate(path, &all).code(0).stdout(contains("explained"));
+    // Half a line that no other run follows is none.
+    tamper(&log, "{\"format\"", "{\"asked\"");
+    validate(path, &["p.ndjson"]).code(2).stderr(contains("p.ndjson: line 1: this is no header"));
+    fs::write(path.join("p.ndjson"), "mine\n").expect("a file");
+    let append = ["append", "--embedded", "s.db", "--decisions", "p.ndjson"];
+    gapless(path, &append)
+        .write_stdin("3\n")
+        .assert()
+        .code(2)
+        .stderr(contains("p.ndjson is there, and no log can be added to it"));
+    assert_eq!(fs::read_to_string(&log).expect("it is there"), "mine\n");
 }
 
 #[test]
@@ -126,6 +159,15 @@ fn a_file_that_is_no_log_says_what_it_is() {
     for (text, says) in [
         ("", "bad: line 1: the log is empty"),
         ("hello\n", "bad: line 1: this is no header"),
+        ("hello", "bad: line 1: this is no header"),
+        (&format!("{header}\nhello\n{asked}\n"), "bad: line 2: it is no line of such a log"),
+        (
+            &format!(
+                "{header}\n{}\n",
+                asked.replace("\"call\":1", "\"call\":18446744073709551615")
+            ),
+            "bad: line 2: a number in it is larger",
+        ),
         ("{\"format\":\"x\",\"version\":4}\n", "the format is \"x\""),
         (&format!("{}\n", header.replace('4', "9")), "version 9, and this build reads 4"),
         (&format!("{}\n", header.replace("production", "check")), "gapless check --replay"),

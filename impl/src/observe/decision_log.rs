@@ -74,24 +74,33 @@ impl<W> fmt::Debug for DecisionLog<W> {
 }
 
 impl<W: Write + Send> DecisionLog<W> {
-    /// Creates a log, and writes its header to `to`.
+    /// Creates a log with digests in place of events, and writes its header to `to`.
     ///
     /// Each line is one call of `write_all`, so that a reader never sees half of one.
     /// Nothing is flushed: give it a writer that flushes lines by itself, or else the last lines
-    /// before a crash are missing.
+    /// before a crash are missing. Another run can add its log to the same file, header included.
     ///
     /// # Errors
     /// Returns the writer's error if the header cannot be written.
-    pub fn new(mut to: W) -> std::io::Result<Self> {
-        let (format, version) = (gapless_model::log::FORMAT, gapless_model::log::CALLS_VERSION);
-        writeln!(to, r#"{{"format":"{format}","version":{version},"source":"production"}}"#)?;
-        Ok(DecisionLog { to: Mutex::new(to), payloads: false })
+    pub fn new(to: W) -> std::io::Result<Self> {
+        DecisionLog::begin(to, false)
     }
 
-    /// Writes the keys and the data of events, too. They can be secret.
-    #[must_use]
-    pub fn with_payloads(self) -> Self {
-        DecisionLog { payloads: true, ..self }
+    /// Creates a log with the keys and the data of events, which can be secret.
+    ///
+    /// # Errors
+    /// As [`DecisionLog::new`].
+    pub fn with_payloads(to: W) -> std::io::Result<Self> {
+        DecisionLog::begin(to, true)
+    }
+
+    fn begin(mut to: W, payloads: bool) -> std::io::Result<Self> {
+        let (format, version) = (gapless_model::log::FORMAT, gapless_model::log::CALLS_VERSION);
+        writeln!(
+            to,
+            r#"{{"format":"{format}","version":{version},"source":"production","payloads":{payloads}}}"#
+        )?;
+        Ok(DecisionLog { to: Mutex::new(to), payloads })
     }
 
     fn write(&self, line: &LogLine<'_>) {

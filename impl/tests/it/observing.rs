@@ -77,8 +77,8 @@ async fn digests_stand_for_events_unless_payloads_are_asked_for() {
     let data = serde_json::to_string(b"confidential").expect("JSON");
     for (payloads, appended) in [(false, "d"), (true, "e")] {
         let log = Shared::default();
-        let to = DecisionLog::new(log.clone()).expect("a header");
-        let to = if payloads { to.with_payloads() } else { to };
+        let begin = if payloads { DecisionLog::with_payloads } else { DecisionLog::new };
+        let to = begin(log.clone()).expect("a header");
         let client = Engine::memory().expect("an engine").client();
         let stream = stream(client, to).await;
         stream.append(event()).await.expect(appended);

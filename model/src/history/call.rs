@@ -32,8 +32,8 @@ pub enum Heard<V: Vocabulary> {
 pub struct Doubts<V: Vocabulary> {
     /// By how much the clocks of two processes may differ.
     pub skew: SpanOf<V>,
-    /// Whether clients repeat requests by themselves, so that a call may have had its effect twice: once
-    /// by the attempt that was answered, and once by another at any time after it was asked.
+    /// Whether clients repeat requests by themselves, so that a call may have had other effects than that
+    /// of the attempt that was answered, at any time after it was asked.
     pub hidden_retries: bool,
 }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::call::{Call, Doubts, Unexplained};
-use super::pieces;
-use super::search::Search;
-use crate::store::{FromSlots, ToSlots};
-use crate::vocabulary::Vocabulary;
+use super::partition::Partition;
+use super::pieces::{self, Piece, Pieces, Says};
+use super::search::{Found, Search};
+use crate::store::{FromSlots, Reply, Slot, ToSlots, View, apply};
+use crate::vocabulary::{SpanOf, Vocabulary};
 
 /// Looks for an order of calls that explains every answer.
 ///
@@ -33,7 +34,7 @@ where
     let items = partitions
         .into_values()
         .flat_map(|indices| pieces::of(calls, &indices, doubts.hidden_retries).into_values());
-    let searched = items.filter_map(|pieces| Search::of(&pieces, doubts.skew, most).run());
+    let searched = items.filter_map(|pieces| first_unexplained(&pieces, doubts.skew, most));
     // What is certain comes before what was given up.
     let order = |(heard, found): &(V::Time, Unexplained<V>)| {
         (matches!(found, Unexplained::GivenUp { .. }), *heard)
@@ -42,4 +43,47 @@ where
         None => Ok(()),
         Some((_, unexplained)) => Err(unexplained),
     }
+}
+
+/// The first answer of an item that no order gives, with the time at which it was heard.
+fn first_unexplained<V: Vocabulary>(
+    pieces: &Pieces<V>,
+    skew: SpanOf<V>,
+    most: u64,
+) -> Option<(V::Time, Unexplained<V>)>
+where
+    V::Group: Ord,
+    V::Name: Ord,
+    V::Page: FromSlots<V>,
+{
+    match Search::of(pieces, skew, most).run() {
+        Found::Order(_) => return None,
+        Found::GivenUp(piece) => {
+            let Piece { heard, call, .. } = pieces.heard[piece];
+            return Some((heard, Unexplained::GivenUp { call }));
+        }
+        Found::None => {}
+    }
+    let mut times: Vec<V::Time> = pieces.heard.iter().map(|piece| piece.heard).collect();
+    times.sort_unstable();
+    times.dedup();
+    let order_until = |time| match Search::of(&pieces.until(time), skew, most).run() {
+        Found::Order(items) => Some(items),
+        Found::None | Found::GivenUp(_) => None,
+    };
+    // What has no order has none with more answers either.
+    let place = times.partition_point(|&time| order_until(time).is_some());
+    let time = *times.get(place)?;
+    let culprit = pieces.heard.iter().find(|piece| piece.heard == time)?;
+    let before = place.checked_sub(1).and_then(|place| order_until(times[place]));
+    let mut items = before.unwrap_or_else(Partition::new);
+    let instead = match &culprit.says {
+        Says::Answer(request, _) | Says::Releasable(request) => {
+            apply(&mut items, request, View::Latest)
+        }
+        Says::Slot(seq, _) | Says::Filled(seq) => Reply::Slot(items.content(*seq)),
+        Says::Never => Reply::Slot(Slot::Empty),
+    };
+    let answer = Unexplained::Answer { call: culprit.call, instead: Box::new(instead) };
+    Some((time, answer))
 }

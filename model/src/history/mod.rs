@@ -10,8 +10,9 @@
 //!
 //! - **The history is whole.** It begins with the stream, and every process that writes to it is in
 //!   it.
-//! - **A call without an answer** may have had its effect once, at any time after it was asked, or
-//!   never.
+//! - **A call without an answer** may have had its effect at any time after it was asked, or never.
+//!   Where clients repeat requests by themselves, any call may have had more effects than its answer
+//!   tells of, up to eight.
 //! - **A transaction is judged on each of its items**, and not on whether both changed at once.
 //! - **A query is no snapshot.** Each slot on a page is read for itself. A page without a slot says
 //!   that there was none; one with slots says nothing of those after its last one, since DynamoDB may
@@ -20,6 +21,7 @@
 //! - **Clocks that differ join calls of two processes, not of one.** Where they do, orders of two items
 //!   that fit the calls one by one need not fit them together.
 
+mod bounds;
 mod call;
 mod explain;
 mod partition;

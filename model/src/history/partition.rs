@@ -67,6 +67,13 @@ where
         }
     }
 
+    /// How far the item has come: the head, or the epoch of the lease. Only one of them is there, since
+    /// each item is searched by itself.
+    pub(super) fn clock(&self) -> u64 {
+        let epochs = self.leases.values().map(|lease| lease.epoch.0);
+        epochs.fold(self.head.0, u64::max)
+    }
+
     /// What a slot holds.
     pub(super) fn content(&self, slot: Seq) -> Slot<V> {
         self.slots.get(&slot).cloned().unwrap_or(Slot::Empty)

@@ -1,6 +1,6 @@
 //! What is to be explained of each item, one moment each.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::call::{Call, Heard};
 use crate::ids::Seq;
@@ -24,9 +24,12 @@ pub(super) struct Pieces<V: Vocabulary> {
     pub(super) heard: Vec<Piece<V>>,
     /// What may have had an effect that nobody heard of.
     pub(super) unheard: Vec<Unheard<V>>,
+    /// How many such effects one call may have had.
+    pub(super) most_effects: u8,
 }
 
 /// Something that was so at a moment between an ask and its answer.
+#[derive(Clone)]
 pub(super) struct Piece<V: Vocabulary> {
     /// The call that it belongs to.
     pub(super) call: usize,
@@ -45,14 +48,22 @@ pub(super) enum Says<V: Vocabulary> {
     Slot(Seq, Slot<V>),
     /// That a slot was not empty.
     Filled(Seq),
+    /// That this release would have been granted.
+    Releasable(Request<V>),
+    /// What no store says.
+    Never,
 }
 
-/// An effect that nobody heard of: it happened once, at any time after the ask, or never.
+/// An effect that nobody heard of: it happened at any time after the ask, or never.
+#[derive(Clone)]
 pub(super) struct Unheard<V: Vocabulary> {
     pub(super) process: usize,
     pub(super) sent: V::Time,
     pub(super) request: Request<V>,
 }
+
+/// How many effects a call may have had where clients repeat it: more than an SDK tries.
+const MOST_EFFECTS: u8 = 8;
 
 /// The pieces of a partition's items.
 pub(super) type Items<V> = BTreeMap<Item<<V as Vocabulary>::Group>, Pieces<V>>;
@@ -68,7 +79,7 @@ where
     V::Page: ToSlots<V>,
 {
     let mut items = Items::<V>::new();
-    let mut empty = EmptyAfter::<V>(BTreeMap::new());
+    let mut looks = Vec::new();
     for &index in indices {
         let Call { process, sent, request, heard } = &calls[index];
         let (process, sent) = (*process, *sent);
@@ -83,20 +94,21 @@ where
         match heard {
             Heard::Refusal | Heard::Nothing => {}
             Heard::Reply(heard, reply) => {
-                let heard = *heard;
+                // A clock that was set back meanwhile would say that the answer came first.
+                let heard = sent.max(*heard);
                 let said = said(request, reply);
                 for (item, says) in said.pieces {
                     let piece = Piece { call: index, process, sent, heard, says };
                     pieces(&mut items, item).heard.push(piece);
                 }
-                if let Some(after) = said.empty_after {
-                    empty.add(process, after, Look { call: index, sent, heard });
-                }
+                let look = |empty| Look { call: index, process, sent, heard, empty };
+                looks.extend(said.empty.into_iter().map(look));
             }
         }
     }
-    empty.tell(&mut items);
+    tell(&mut items, looks);
     for pieces in items.values_mut() {
+        pieces.most_effects = if hidden_retries { MOST_EFFECTS } else { 1 };
         pieces.heard.sort_by_key(|piece| piece.sent);
         pieces.unheard.sort_by_key(|unheard| unheard.sent);
     }
@@ -107,52 +119,107 @@ fn pieces<V: Vocabulary>(items: &mut Items<V>, item: Item<V::Group>) -> &mut Pie
 where
     V::Group: Ord,
 {
-    items.entry(item).or_insert_with(|| Pieces { heard: Vec::new(), unheard: Vec::new() })
+    items.entry(item).or_insert_with(|| Pieces {
+        heard: Vec::new(),
+        unheard: Vec::new(),
+        most_effects: 1,
+    })
 }
 
-/// A read that found every slot after some slot empty.
+/// Slots in a row that a read found empty: those after the first number, and before the second if there
+/// is one.
+type Row = (Seq, Option<Seq>);
+
+/// A read that found slots empty.
 struct Look<V: Vocabulary> {
     call: usize,
+    process: usize,
     sent: V::Time,
     heard: V::Time,
+    empty: Row,
 }
 
-/// Reads that found every slot after some slot empty, by process and by that slot.
-struct EmptyAfter<V: Vocabulary>(BTreeMap<usize, Vec<(Seq, Look<V>)>>);
+impl<V: Vocabulary> Look<V> {
+    fn at(&self, seq: Seq) -> Piece<V> {
+        let Look { call, process, sent, heard, .. } = *self;
+        Piece { call, process, sent, heard, says: Says::Slot(seq, Slot::Empty) }
+    }
+}
 
-impl<V: Vocabulary> EmptyAfter<V>
+/// Tells each slot when it was found empty.
+fn tell<V: Vocabulary>(items: &mut Items<V>, looks: Vec<Look<V>>)
 where
     V::Group: Ord,
 {
-    fn add(&mut self, process: usize, after: Seq, look: Look<V>) {
-        self.0.entry(process).or_default().push((after, look));
-    }
-
-    /// Tells each slot when it was found empty. Of one process's looks the one that was asked last says
-    /// it all: what was empty then was empty before.
-    fn tell(mut self, items: &mut Items<V>) {
-        let slot = |item: &Item<V::Group>| match item {
-            Item::Slot(seq) => Some(*seq),
-            Item::Head | Item::Lease(_) => None,
-        };
-        let slots: BTreeSet<Seq> = items.keys().filter_map(slot).collect();
-        for (process, looks) in &mut self.0 {
-            looks.sort_by_key(|(after, look)| (*after, look.sent));
-            let mut last: Option<&Look<V>> = None;
-            let mut looks = looks.iter().peekable();
-            for &seq in &slots {
-                while let Some((_, look)) = looks.next_if(|(after, _)| *after < seq) {
-                    if last.is_none_or(|last| last.sent <= look.sent) {
-                        last = Some(look);
+    let mut without_end: BTreeMap<usize, Vec<Look<V>>> = BTreeMap::new();
+    for look in looks {
+        match look.empty {
+            (_, None) => without_end.entry(look.process).or_default().push(look),
+            (after, Some(before)) => {
+                let row = Item::Slot(Seq(after.0.saturating_add(1)))..Item::Slot(before);
+                for (item, pieces) in items.range_mut(row) {
+                    if let Item::Slot(seq) = item {
+                        pieces.heard.push(look.at(*seq));
                     }
-                }
-                if let Some(&Look { call, sent, heard }) = last {
-                    let says = Says::Slot(seq, Slot::Empty);
-                    let piece = Piece { call, process: *process, sent, heard, says };
-                    pieces(items, Item::Slot(seq)).heard.push(piece);
                 }
             }
         }
+    }
+    for looks in without_end.values_mut() {
+        looks.sort_by_key(|look| (look.empty.0, look.sent));
+        tell_of_one(items, looks);
+    }
+}
+
+/// Tells each slot when one process found it and all after it empty. The look that was asked last says
+/// it all: what was empty then was empty before.
+fn tell_of_one<V: Vocabulary>(items: &mut Items<V>, looks: &[Look<V>])
+where
+    V::Group: Ord,
+{
+    let mut last: Option<&Look<V>> = None;
+    let mut looks = looks.iter().peekable();
+    for (item, pieces) in items.iter_mut() {
+        let Item::Slot(seq) = item else { continue };
+        while let Some(look) = looks.next_if(|look| look.empty.0 < *seq) {
+            if last.is_none_or(|last| last.sent <= look.sent) {
+                last = Some(look);
+            }
+        }
+        // Before anybody asked to fill it, it was empty anyway.
+        let filling = pieces.first_change();
+        let last = last.filter(|last| filling.is_some_and(|filling| filling <= last.heard));
+        pieces.heard.extend(last.map(|last| last.at(*seq)));
+    }
+}
+
+impl<V: Vocabulary> Pieces<V> {
+    /// What was known at a time: of a request whose answer was heard later, only that it was sent.
+    pub(super) fn until(&self, time: V::Time) -> Pieces<V> {
+        let (heard, later): (Vec<_>, Vec<_>) =
+            self.heard.iter().cloned().partition(|piece| piece.heard <= time);
+        let sent = later.into_iter().filter(|piece| piece.sent <= time);
+        let effect = |piece: Piece<V>| match piece.says {
+            Says::Answer(request, _) if request.writes() => {
+                Some(Unheard { process: piece.process, sent: piece.sent, request })
+            }
+            _ => None,
+        };
+        let mut unheard = self.unheard.clone();
+        unheard.retain(|unheard| unheard.sent <= time);
+        unheard.extend(sent.filter_map(effect));
+        unheard.sort_by_key(|unheard| unheard.sent);
+        Pieces { heard, unheard, most_effects: self.most_effects }
+    }
+
+    /// When the first change that may have happened was asked for.
+    fn first_change(&self) -> Option<V::Time> {
+        let written = self.heard.iter().filter(|piece| match &piece.says {
+            Says::Answer(request, _) => request.writes(),
+            Says::Slot(..) | Says::Filled(_) | Says::Releasable(_) | Says::Never => false,
+        });
+        let heard = written.map(|piece| piece.sent);
+        heard.chain(self.unheard.iter().map(|unheard| unheard.sent)).min()
     }
 }
 
@@ -194,8 +261,7 @@ fn without_slot<V: Vocabulary>(request: &Request<V>) -> Request<V> {
 /// What an answer says of items.
 struct Said<V: Vocabulary> {
     pieces: Vec<(Item<V::Group>, Says<V>)>,
-    /// The slot after which every slot was empty.
-    empty_after: Option<Seq>,
+    empty: Vec<Row>,
 }
 
 fn said<V: Vocabulary>(request: &Request<V>, reply: &Reply<V>) -> Said<V>
@@ -218,7 +284,7 @@ where
         Request::ReadTail { .. } => return of_tail(request, reply),
         Request::ReadEvents { .. } => return of_page(request, reply),
     };
-    Said { pieces, empty_after: None }
+    Said { pieces, empty: Vec::new() }
 }
 
 /// A transaction's conditions that were met say nothing if it was refused as a whole.
@@ -235,6 +301,10 @@ fn of_transaction<V: Vocabulary>(
         // No transaction is answered so, and the specification will say that.
         other => (Some(other.clone()), None),
     };
+    if raised.is_none() && written.is_none() {
+        // It was refused, and for nothing.
+        return vec![(Item::Head, Says::Never)];
+    }
     let raise = raised.map(|reply| Says::Answer(Request::Raise(raise.clone()), reply));
     let slot = Item::Slot(write.slot);
     let write = written.map(|reply| Says::Answer(Request::Write(write.clone()), reply));
@@ -257,27 +327,24 @@ fn of_release<V: Vocabulary>(
     };
     let lease = match reply {
         // Only the slot refused it.
-        Reply::Refused { lease: None, taken: true } => None,
-        Reply::Refused { lease: old, .. } => {
-            Some(lease(Reply::Refused { lease: old.clone(), taken: false }))
+        Reply::Refused { lease: None, taken: true } => {
+            (Item::Lease(group.clone()), Says::Releasable(without_slot(request)))
         }
-        other => Some(lease(other.clone())),
+        Reply::Refused { lease: old, .. } => {
+            lease(Reply::Refused { lease: old.clone(), taken: false })
+        }
+        other => lease(other.clone()),
     };
-    lease.into_iter().chain(slot.map(|(slot, says)| (Item::Slot(slot), says))).collect()
+    [lease].into_iter().chain(slot.map(|(slot, says)| (Item::Slot(slot), says))).collect()
 }
 
 fn of_tail<V: Vocabulary>(request: &Request<V>, reply: &Reply<V>) -> Said<V> {
-    match reply {
-        Reply::Tail(Seq::ZERO) => Said { pieces: Vec::new(), empty_after: Some(Seq::ZERO) },
-        Reply::Tail(last) => Said {
-            pieces: vec![(Item::Slot(*last), Says::Filled(*last))],
-            empty_after: Some(*last),
-        },
-        other => Said {
-            pieces: vec![(Item::Head, Says::Answer(request.clone(), other.clone()))],
-            empty_after: None,
-        },
-    }
+    let (pieces, empty) = match reply {
+        Reply::Tail(Seq::ZERO) => (Vec::new(), vec![(Seq::ZERO, None)]),
+        Reply::Tail(last) => (vec![(Item::Slot(*last), Says::Filled(*last))], vec![(*last, None)]),
+        other => (vec![(Item::Head, Says::Answer(request.clone(), other.clone()))], Vec::new()),
+    };
+    Said { pieces, empty }
 }
 
 /// A page says something of each slot that it shows, and of those that it leaves out between them.
@@ -288,19 +355,24 @@ where
     let (Request::ReadEvents { after, consistent, .. }, Reply::Page(page)) = (request, reply)
     else {
         let pieces = vec![(Item::Head, Says::Answer(request.clone(), reply.clone()))];
-        return Said { pieces, empty_after: None };
+        return Said { pieces, empty: Vec::new() };
     };
     let shown = page.to_slots();
-    let empty_after = (shown.is_empty() && *consistent).then_some(*after);
-    let mut pieces = Vec::new();
-    let mut next = after.next();
-    for (seq, slot) in shown {
-        while *consistent && next < seq {
-            pieces.push((Item::Slot(next), Says::Slot(next, Slot::Empty)));
-            next = next.next();
-        }
-        pieces.push((Item::Slot(seq), Says::Slot(seq, slot)));
-        next = seq.next();
+    let (mut pieces, mut empty) = (Vec::new(), Vec::new());
+    let mut last = *after;
+    if shown.is_empty() {
+        empty.push((last, None));
     }
-    Said { pieces, empty_after }
+    for (seq, slot) in shown {
+        // A page is in order, and begins behind the slot that it was asked for.
+        let says = if seq > last { Says::Slot(seq, slot) } else { Says::Never };
+        if seq > last {
+            empty.push((last, Some(seq)));
+        }
+        pieces.push((Item::Slot(seq), says));
+        last = seq;
+    }
+    // What an eventually consistent read leaves out may be there.
+    empty.retain(|_| *consistent);
+    Said { pieces, empty }
 }

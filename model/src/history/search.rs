@@ -1,45 +1,65 @@
 //! The search for an order of one item's pieces.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
-use super::call::Unexplained;
+use super::bounds::{Bounds, Earliest};
 use super::partition::Partition;
-use super::pieces::{Piece, Pieces, Says, Unheard};
-use crate::store::{FromSlots, Reply, Slot, View, apply};
-use crate::vocabulary::{SpanOf, Time, Vocabulary};
+use super::pieces::{Pieces, Says, Unheard};
+use crate::store::{FromSlots, Reply, Request, Slot, View, apply};
+use crate::vocabulary::{SpanOf, Vocabulary};
 
 /// The search for an order of one item's pieces.
 ///
 /// It goes deep first. In each configuration it takes every piece that changes nothing and is true,
 /// since it would be as true in any order that takes it later. Then it tries, one after the other, the
-/// changes that were heard of, and last those that may have happened unheard.
+/// changes that were heard of, and last those that may have happened unheard. A configuration is given
+/// up when the item is beyond what is still to be explained.
 pub(super) struct Search<'a, V: Vocabulary> {
     pieces: &'a Pieces<V>,
     skew: SpanOf<V>,
     /// The steps that are left.
     left: u64,
     items: Partition<V>,
-    /// Which pieces have their place in the order, those that were heard first.
-    placed: Vec<bool>,
-    /// A hash of `placed`.
+    /// The heard pieces that have no place in the order yet.
+    open: BTreeSet<usize>,
+    /// How often each unheard effect has happened.
+    happened: Vec<u8>,
+    /// A hash of those two.
     hash: u64,
-    /// No heard piece before this one is without a place.
-    low: usize,
-    /// Configurations that led nowhere.
-    failed: HashSet<(u64, u64)>,
-    /// The piece that stopped the order which explains the most, and what the store would have answered.
-    stopped: Option<(usize, Box<Reply<V>>)>,
+    bounds: Bounds,
+    /// Configurations that were looked at.
+    visited: HashSet<(u64, u64)>,
+    /// The piece that stopped the order which explains the most.
+    stopped: Option<usize>,
+}
+
+/// How a search ended.
+pub(super) enum Found<V: Vocabulary> {
+    /// An order explains everything, and leaves the items so.
+    Order(Partition<V>),
+    /// No order explains everything.
+    None,
+    /// The steps were used up. No order explained more than those up to this piece.
+    GivenUp(usize),
+}
+
+/// A step of an order.
+#[derive(Clone, Copy)]
+enum Step {
+    Heard(usize),
+    Unheard(usize),
 }
 
 /// A configuration, and what is still to be tried in it.
 struct Frame {
-    /// Where the journal and the order were before the choice that led here.
+    /// Where the journal and the order were before the step that led here.
     mark: usize,
     begin: usize,
-    choices: Vec<usize>,
+    /// The heard pieces that no other one precedes.
+    possible: Vec<usize>,
+    choices: Vec<Step>,
     /// Whether these are the last ones.
     all: bool,
-    key: (u64, u64),
 }
 
 impl<'a, V: Vocabulary> Search<'a, V>
@@ -54,159 +74,138 @@ where
             skew,
             left: most,
             items: Partition::new(),
-            placed: vec![false; pieces.heard.len() + pieces.unheard.len()],
+            open: (0..pieces.heard.len()).collect(),
+            happened: vec![0; pieces.unheard.len()],
             hash: 0,
-            low: 0,
-            failed: HashSet::new(),
+            bounds: Bounds::of(pieces),
+            visited: HashSet::new(),
             stopped: None,
         }
     }
 
-    /// The first answer that no order gives, with the time at which it was heard.
-    pub(super) fn run(mut self) -> Option<(V::Time, Unexplained<V>)> {
+    pub(super) fn run(mut self) -> Found<V> {
         let (mut trail, mut frames) = (Vec::new(), Vec::new());
         let (mut mark, mut begin) = (0, 0);
         loop {
-            self.settle(&mut trail);
-            if self.low == self.pieces.heard.len() {
-                return None;
+            let (possible, choices) = self.settle(&mut trail);
+            if self.open.is_empty() {
+                return Found::Order(self.items);
             }
-            let key = (self.hash, self.items.hash());
-            if self.failed.contains(&key) {
-                self.undo(&mut trail, begin, mark);
+            if self.visited.insert((self.hash, self.items.hash())) {
+                self.note_stop(&possible);
+                let is_over = self.bounds.are_passed_by(self.items.clock(), &self.open);
+                let choices = if is_over { Vec::new() } else { choices };
+                frames.push(Frame { mark, begin, possible, choices, all: is_over });
             } else {
-                self.note_stop();
-                let choices = self.heard_choices();
-                frames.push(Frame { mark, begin, choices, all: false, key });
+                self.undo(&mut trail, begin, mark);
             }
-            let Some(choice) = self.next_choice(&mut frames, &mut trail) else {
-                return self.unexplained(false);
+            let Some(step) = self.next_step(&mut frames, &mut trail) else {
+                return Found::None;
             };
             if self.left == 0 {
-                return self.unexplained(true);
+                return Found::GivenUp(self.stopped.unwrap_or_default());
             }
             self.left -= 1;
             (mark, begin) = (self.items.mark(), trail.len());
-            self.apply(choice);
-            self.place(&mut trail, choice);
+            self.apply(step);
+            self.place(&mut trail, step);
         }
     }
 
     /// Goes back to the last configuration in which something is left to be tried, and says what.
-    fn next_choice(&mut self, frames: &mut Vec<Frame>, trail: &mut Vec<usize>) -> Option<usize> {
+    fn next_step(&mut self, frames: &mut Vec<Frame>, trail: &mut Vec<Step>) -> Option<Step> {
         loop {
             let frame = frames.last_mut()?;
-            if let Some(choice) = frame.choices.pop() {
-                return Some(choice);
+            if let Some(step) = frame.choices.pop() {
+                return Some(step);
             }
             if !frame.all {
-                (frame.choices, frame.all) = (self.unheard_choices(), true);
+                (frame.choices, frame.all) = (self.unheard_steps(&frame.possible), true);
                 continue;
             }
-            self.failed.insert(frame.key);
             self.undo(trail, frame.begin, frame.mark);
             frames.pop();
         }
     }
 
-    /// Places every piece that is true and changes nothing, until there is none.
-    fn settle(&mut self, trail: &mut Vec<usize>) {
+    /// Places every piece that is true and changes nothing, until there is none. Returns the pieces that
+    /// no other one precedes then, and the changes among them that could come next, the best one last.
+    fn settle(&mut self, trail: &mut Vec<Step>) -> (Vec<usize>, Vec<Step>) {
         loop {
-            let mut settled = false;
-            for piece in self.possible() {
+            let possible = self.possible();
+            let (mut settled, mut changes) = (false, Vec::new());
+            for &piece in &possible {
                 let mark = self.items.mark();
                 let is_true = self.is_true(piece);
-                let changes = self.items.has_changed_since(mark);
+                let is_change = self.items.has_changed_since(mark);
                 self.items.undo_to(mark);
-                if is_true && !changes {
-                    self.place(trail, piece);
+                if is_true && is_change {
+                    changes.push(piece);
+                } else if is_true {
+                    self.place(trail, Step::Heard(piece));
                     settled = true;
                 }
             }
             if !settled {
-                return;
+                // What was heard first, happened first, if nothing speaks against it.
+                changes.sort_by_key(|&piece| std::cmp::Reverse(self.pieces.heard[piece].heard));
+                return (possible, changes.into_iter().map(Step::Heard).collect());
             }
         }
-    }
-
-    /// The changes that were heard of and could come next, the best one last.
-    fn heard_choices(&mut self) -> Vec<usize> {
-        let mut heard = Vec::new();
-        for piece in self.possible() {
-            let mark = self.items.mark();
-            if self.is_true(piece) {
-                heard.push(piece);
-            }
-            self.items.undo_to(mark);
-        }
-        // What was heard first, happened first, if nothing speaks against it.
-        heard.sort_by_key(|&piece| std::cmp::Reverse(self.pieces.heard[piece].heard));
-        heard
-    }
-
-    /// The changes that may have happened unheard.
-    fn unheard_choices(&mut self) -> Vec<usize> {
-        let open = self.possible();
-        let mut unheard = Vec::new();
-        for (index, piece) in self.pieces.unheard.iter().enumerate() {
-            let number = self.pieces.heard.len() + index;
-            if self.placed[number] || !self.may_follow(&open, piece) {
-                continue;
-            }
-            let mark = self.items.mark();
-            self.apply(number);
-            if self.items.has_changed_since(mark) {
-                unheard.push(number);
-            }
-            self.items.undo_to(mark);
-        }
-        unheard
     }
 
     /// The heard pieces without a place that no other one precedes.
     fn possible(&self) -> Vec<usize> {
         let heard = &self.pieces.heard;
-        let mut first: Option<&Piece<V>> = None;
+        let mut earliest = Earliest::<V>::new(self.skew);
         let mut open = Vec::new();
-        for (index, piece) in heard.iter().enumerate().skip(self.low) {
-            if first.is_some_and(|first| first.heard.plus(self.skew) < piece.sent) {
+        for &index in &self.open {
+            let piece = &heard[index];
+            if earliest.precede_all_from(piece.sent) {
                 break;
             }
-            if self.placed[index] {
+            open.push(index);
+            earliest.add(piece.process, piece.heard);
+        }
+        open.retain(|&index| !earliest.precede(heard[index].process, heard[index].sent));
+        open
+    }
+
+    /// The changes that may have happened unheard, and that lead to different items.
+    fn unheard_steps(&mut self, possible: &[usize]) -> Vec<Step> {
+        let mut earliest = Earliest::<V>::new(self.skew);
+        for piece in possible.iter().map(|&piece| &self.pieces.heard[piece]) {
+            earliest.add(piece.process, piece.heard);
+        }
+        let may_rise = !self.bounds.are_passed_by(self.items.clock() + 1, &self.open);
+        let (mut steps, mut results) = (Vec::new(), HashSet::new());
+        let pieces = self.pieces;
+        for (index, unheard) in pieces.unheard.iter().enumerate().rev() {
+            let is_left = self.happened[index] < pieces.most_effects;
+            let fits = self.may_change(unheard, may_rise) && is_left;
+            if !fits || earliest.precede(unheard.process, unheard.sent) {
                 continue;
             }
-            open.push(index);
-            if first.is_none_or(|first| piece.heard < first.heard) {
-                first = Some(piece);
+            let mark = self.items.mark();
+            self.apply(Step::Unheard(index));
+            let is_new = self.items.has_changed_since(mark) && results.insert(self.items.hash());
+            self.items.undo_to(mark);
+            if is_new {
+                steps.push(Step::Unheard(index));
             }
         }
-        let precedes = |one: usize, other: usize| self.precedes(&heard[one], &heard[other]);
-        let is_free = |&piece: &usize| !open.iter().any(|&other| precedes(other, piece));
-        open.iter().copied().filter(is_free).collect()
+        steps
     }
 
-    /// Whether one piece was heard before the other was asked.
-    fn precedes(&self, one: &Piece<V>, other: &Piece<V>) -> bool {
-        match one.process == other.process {
-            true => one.heard < other.sent,
-            false => one.heard.plus(self.skew) < other.sent,
+    /// Whether an unheard request can change the item at all, as far as that is seen at once.
+    fn may_change(&self, unheard: &Unheard<V>, may_rise: bool) -> bool {
+        match &unheard.request {
+            Request::Raise(_) | Request::Acquire { .. } => may_rise,
+            Request::Renew { fence: Some(epoch), .. }
+            | Request::Checkpoint { fence: Some(epoch), .. }
+            | Request::Release { fence: Some(epoch), .. } => epoch.0 == self.items.clock(),
+            _ => true,
         }
-    }
-
-    /// The piece without a place that was heard first.
-    fn first_heard(&self) -> Option<usize> {
-        let open = self.possible();
-        open.into_iter().min_by_key(|&piece| self.pieces.heard[piece].heard)
-    }
-
-    /// Whether something unheard can come before those that could come next.
-    fn may_follow(&self, open: &[usize], unheard: &Unheard<V>) -> bool {
-        open.iter().map(|&piece| &self.pieces.heard[piece]).all(|piece| {
-            match piece.process == unheard.process {
-                true => unheard.sent <= piece.heard,
-                false => unheard.sent <= piece.heard.plus(self.skew),
-            }
-        })
     }
 
     /// Whether a piece is true of the items, which become what it makes of them.
@@ -215,72 +214,80 @@ where
             Says::Answer(request, reply) => apply(&mut self.items, request, View::Latest) == *reply,
             Says::Slot(seq, slot) => self.items.content(*seq) == *slot,
             Says::Filled(seq) => self.items.content(*seq) != Slot::Empty,
+            Says::Releasable(request) => {
+                let mark = self.items.mark();
+                let reply = apply(&mut self.items, request, View::Latest);
+                self.items.undo_to(mark);
+                reply == Reply::Released
+            }
+            Says::Never => false,
         }
     }
 
-    fn apply(&mut self, piece: usize) {
-        match self.pieces.heard.get(piece) {
-            Some(_) => drop(self.is_true(piece)),
-            None => {
-                let unheard = &self.pieces.unheard[piece - self.pieces.heard.len()];
-                drop(apply(&mut self.items, &unheard.request, View::Latest));
+    fn apply(&mut self, step: Step) {
+        match step {
+            Step::Heard(piece) => drop(self.is_true(piece)),
+            Step::Unheard(index) => {
+                drop(apply(&mut self.items, &self.pieces.unheard[index].request, View::Latest));
             }
         }
     }
 
-    fn place(&mut self, trail: &mut Vec<usize>, piece: usize) {
-        self.turn(piece);
-        trail.push(piece);
-        while self.low < self.pieces.heard.len() && self.placed[self.low] {
-            self.low += 1;
+    fn place(&mut self, trail: &mut Vec<Step>, step: Step) {
+        trail.push(step);
+        match step {
+            Step::Heard(piece) => {
+                self.open.remove(&piece);
+                self.hash ^= spread(2 * piece as u64);
+            }
+            Step::Unheard(index) => {
+                self.happened[index] += 1;
+                self.turn(index);
+            }
         }
     }
 
-    fn turn(&mut self, piece: usize) {
-        self.placed[piece] = !self.placed[piece];
-        self.hash ^= spread(piece as u64 + 1);
-    }
-
-    fn undo(&mut self, trail: &mut Vec<usize>, begin: usize, mark: usize) {
-        for piece in trail.drain(begin..) {
-            self.turn(piece);
-            self.low = self.low.min(piece);
+    fn undo(&mut self, trail: &mut Vec<Step>, begin: usize, mark: usize) {
+        for step in trail.drain(begin..) {
+            match step {
+                Step::Heard(piece) => {
+                    self.open.insert(piece);
+                    self.hash ^= spread(2 * piece as u64);
+                    self.bounds.reopen(piece);
+                }
+                Step::Unheard(index) => {
+                    self.turn(index);
+                    self.happened[index] -= 1;
+                }
+            }
         }
         self.items.undo_to(mark);
     }
 
-    /// Notes what stops the order here, if it explains more than those before.
-    fn note_stop(&mut self) {
-        let Some(piece) = self.first_heard() else { return };
-        let heard = |piece: usize| self.pieces.heard[piece].heard;
-        if self.stopped.as_ref().is_none_or(|(stopped, _)| heard(piece) > heard(*stopped)) {
-            let instead = match &self.pieces.heard[piece].says {
-                Says::Answer(request, _) => {
-                    let mark = self.items.mark();
-                    let reply = apply(&mut self.items, request, View::Latest);
-                    self.items.undo_to(mark);
-                    reply
-                }
-                Says::Slot(seq, _) | Says::Filled(seq) => Reply::Slot(self.items.content(*seq)),
-            };
-            self.stopped = Some((piece, Box::new(instead)));
+    /// Notes that an effect happened once more, or once less. Where one can happen many times, only what
+    /// it leads to counts: otherwise the same items would be searched once for each of the calls that
+    /// may have led there.
+    fn turn(&mut self, index: usize) {
+        if self.pieces.most_effects == 1 {
+            self.hash ^= spread(2 * index as u64 + 1);
         }
     }
 
-    fn unexplained(self, given_up: bool) -> Option<(V::Time, Unexplained<V>)> {
-        let (piece, instead) = self.stopped?;
-        let Piece { call, heard, .. } = &self.pieces.heard[piece];
-        let call = *call;
-        let unexplained = match given_up {
-            true => Unexplained::GivenUp { call },
-            false => Unexplained::Answer { call, instead },
-        };
-        Some((*heard, unexplained))
+    /// Notes what stops the order here, if it explains more than those before.
+    fn note_stop(&mut self, possible: &[usize]) {
+        let heard = |piece: usize| self.pieces.heard[piece].heard;
+        let first = possible.iter().copied().min_by_key(|&piece| heard(piece));
+        if let Some(first) = first
+            && self.stopped.is_none_or(|stopped| heard(first) > heard(stopped))
+        {
+            self.stopped = Some(first);
+        }
     }
 }
 
 /// A number whose every bit depends on the whole of another one (the finaliser of SplitMix64).
 fn spread(number: u64) -> u64 {
+    let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let number = (number ^ number >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     number ^ number >> 31

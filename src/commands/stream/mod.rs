@@ -16,13 +16,13 @@ mod event_line;
 mod store;
 
 use std::error::Error;
-use std::fs::File;
 use std::io::LineWriter;
 use std::sync::Arc;
 
 use gapless::{Config, DecisionLog, SetupError, Stream};
 
 use self::store::Store;
+use crate::calls;
 use crate::cli::stream::Place;
 use crate::failure::{Cause, Failure};
 
@@ -61,10 +61,10 @@ async fn open(place: &Place) -> Result<(Stream, Store), Failure> {
 /// The same stream, with every decision written to the file of `--decisions`.
 fn log_decisions(stream: Stream, place: &Place) -> Result<Stream, Failure> {
     let Some(path) = &place.decisions else { return Ok(stream) };
-    let unwritable = |source| Failure::Write { path: path.clone(), source };
-    let file = File::create(path).map_err(unwritable)?;
-    let log = DecisionLog::new(LineWriter::new(file)).map_err(unwritable)?;
-    let log = if place.payloads { log.with_payloads() } else { log };
+    let file = calls::open_for_writing(path)?;
+    let begin = if place.payloads { DecisionLog::with_payloads } else { DecisionLog::new };
+    let log = begin(LineWriter::new(file))
+        .map_err(|source| Failure::Write { path: path.clone(), source })?;
     Ok(stream.observed(Arc::new(log)))
 }
 
