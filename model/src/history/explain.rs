@@ -64,19 +64,17 @@ where
         }
         Found::None => {}
     }
-    let mut times: Vec<V::Time> = pieces.heard.iter().map(|piece| piece.heard).collect();
-    times.sort_unstable();
-    times.dedup();
-    let order_until = |time| match Search::of(&pieces.until(time), skew, most).run() {
-        Found::Order(items) => Some(items),
-        Found::None | Found::GivenUp(_) => None,
-    };
+    let order = pieces.in_order();
+    let items_after =
+        |heard: usize| match Search::of(&pieces.only(&order[..heard]), skew, most).run() {
+            Found::Order(items) => Some(items),
+            Found::None | Found::GivenUp(_) => None,
+        };
     // What has no order has none with more answers either.
-    let place = times.partition_point(|&time| order_until(time).is_some());
-    let time = *times.get(place)?;
-    let culprit = pieces.heard.iter().find(|piece| piece.heard == time)?;
-    let before = place.checked_sub(1).and_then(|place| order_until(times[place]));
-    let mut items = before.unwrap_or_else(Partition::new);
+    let counts: Vec<usize> = (1..=order.len()).collect();
+    let before = counts.partition_point(|&heard| items_after(heard).is_some());
+    let culprit = &pieces.heard[*order.get(before)?];
+    let mut items = items_after(before).unwrap_or_else(Partition::new);
     let instead = match &culprit.says {
         Says::Answer(request, _) | Says::Releasable(request) => {
             apply(&mut items, request, View::Latest)
@@ -85,5 +83,5 @@ where
         Says::Never => Reply::Slot(Slot::Empty),
     };
     let answer = Unexplained::Answer { call: culprit.call, instead: Box::new(instead) };
-    Some((time, answer))
+    Some((culprit.heard, answer))
 }

@@ -1,6 +1,6 @@
 //! What is to be explained of each item, one moment each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::call::{Call, Heard};
 use crate::ids::Seq;
@@ -194,22 +194,33 @@ where
 }
 
 impl<V: Vocabulary> Pieces<V> {
-    /// What was known at a time: of a request whose answer was heard later, only that it was sent.
-    pub(super) fn until(&self, time: V::Time) -> Pieces<V> {
-        let (heard, later): (Vec<_>, Vec<_>) =
-            self.heard.iter().cloned().partition(|piece| piece.heard <= time);
-        let sent = later.into_iter().filter(|piece| piece.sent <= time);
-        let effect = |piece: Piece<V>| match piece.says {
-            Says::Answer(request, _) if request.writes() => {
-                Some(Unheard { process: piece.process, sent: piece.sent, request })
+    /// The heard pieces in the order in which they were heard.
+    pub(super) fn in_order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.heard.len()).collect();
+        order.sort_by_key(|&piece| (self.heard[piece].heard, self.heard[piece].call));
+        order
+    }
+
+    /// What was known when these pieces had been heard: of a request whose answer was heard later, only
+    /// that it was sent.
+    pub(super) fn only(&self, heard: &[usize]) -> Pieces<V> {
+        let is_heard: BTreeSet<usize> = heard.iter().copied().collect();
+        let last = heard.iter().map(|&piece| self.heard[piece].heard).max();
+        let is_sent = |sent: V::Time| last.is_some_and(|last| sent <= last);
+        let (mut known, mut unheard) = (Vec::new(), self.unheard.clone());
+        unheard.retain(|unheard| is_sent(unheard.sent));
+        for (index, piece) in self.heard.iter().enumerate() {
+            match &piece.says {
+                _ if is_heard.contains(&index) => known.push(piece.clone()),
+                Says::Answer(request, _) if request.writes() && is_sent(piece.sent) => {
+                    let (process, sent) = (piece.process, piece.sent);
+                    unheard.push(Unheard { process, sent, request: request.clone() });
+                }
+                _ => {}
             }
-            _ => None,
-        };
-        let mut unheard = self.unheard.clone();
-        unheard.retain(|unheard| unheard.sent <= time);
-        unheard.extend(sent.filter_map(effect));
+        }
         unheard.sort_by_key(|unheard| unheard.sent);
-        Pieces { heard, unheard, most_effects: self.most_effects }
+        Pieces { heard: known, unheard, most_effects: self.most_effects }
     }
 
     /// When the first change that may have happened was asked for.

@@ -345,6 +345,14 @@ fn many_calls_whose_doubles_may_have_happened_are_searched_in_no_time() {
 }
 
 #[test]
+fn of_answers_that_came_in_the_same_moment_the_one_too_many_is_named() {
+    let raised = |process, number| call(process, (1, 9), raise(), Reply::Raised(Seq(number)));
+    let calls = [raised(0, 1), raised(1, 2), raised(2, 2), raised(3, 3)];
+    let twice = Unexplained::Answer { call: 2, instead: Box::new(Reply::Raised(Seq(3))) };
+    assert_eq!(explained(&calls), Err(twice));
+}
+
+#[test]
 fn an_answer_that_no_store_gives_is_named() {
     let transaction = match (raise(), write(1, "a")) {
         (Request::Raise(raise), Request::Write(write)) => Request::RaiseAndWrite { raise, write },
