@@ -10,6 +10,7 @@ mod explanations;
 mod history;
 mod invariants;
 mod outcome;
+mod random_histories;
 mod random_schedules;
 mod reduction;
 mod scenarios;
