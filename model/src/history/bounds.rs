@@ -11,37 +11,28 @@ pub(super) struct Earliest<V: Vocabulary> {
     skew: SpanOf<V>,
     own: HashMap<usize, V::Time>,
     first: Option<(usize, V::Time)>,
-    /// The earliest of the processes other than that of `first`.
-    second: Option<V::Time>,
 }
 
 impl<V: Vocabulary> Earliest<V> {
     pub(super) fn new(skew: SpanOf<V>) -> Self {
-        Earliest { skew, own: HashMap::new(), first: None, second: None }
+        Earliest { skew, own: HashMap::new(), first: None }
     }
 
     pub(super) fn add(&mut self, process: usize, heard: V::Time) {
         let own = self.own.entry(process).or_insert(heard);
         *own = heard.min(*own);
-        match self.first {
-            Some((first, at)) if first == process => self.first = Some((first, heard.min(at))),
-            Some((_, at)) if heard < at => {
-                self.second = Some(at);
-                self.first = Some((process, heard));
-            }
-            Some(_) => self.second = Some(self.second.map_or(heard, |second| heard.min(second))),
-            None => self.first = Some((process, heard)),
+        if self.first.is_none_or(|(_, first)| heard < first) {
+            self.first = Some((process, heard));
         }
     }
 
     /// Whether one of them was heard before a process asked at this time. Two clocks may differ by the
     /// skew.
     pub(super) fn precede(&self, process: usize, sent: V::Time) -> bool {
-        let others = match self.first {
-            Some((first, at)) if first != process => Some(at),
-            Some(_) | None => self.second,
-        };
-        let before = |heard: V::Time| heard.plus(self.skew) < sent;
+        // The earliest of all is enough: where that is the process's own, it has an earlier one itself
+        // than any other that could precede it.
+        let others = self.first.filter(|(first, _)| *first != process);
+        let before = |(_, heard): (usize, V::Time)| heard.plus(self.skew) < sent;
         self.own.get(&process).is_some_and(|&heard| heard < sent) || others.is_some_and(before)
     }
 
