@@ -98,8 +98,10 @@ pub(super) fn watched(
         }
         let progress = cluster.pace.progress();
         if let Some(stall) = watch.look(progress, program_size()) {
+            // First the report: a process that is cut off is not the one that is polled any more.
+            let report = RunReport::given_up(plan, cluster, &stall);
             cluster.pace.cut_off();
-            return Some(RunReport::given_up(plan, cluster, &stall));
+            return Some(report);
         }
     }
 }
