@@ -172,9 +172,8 @@ fn has_a_huge_number(bytes: &[u8]) -> bool {
     let (mut in_text, mut escaped, mut digits) = (false, false, 0);
     bytes.iter().any(|byte| {
         digits = if !in_text && byte.is_ascii_digit() { digits + 1 } else { 0 };
-        match byte {
-            b'"' if !escaped => in_text = !in_text,
-            _ => {}
+        if *byte == b'"' && !escaped {
+            in_text = !in_text;
         }
         escaped = in_text && *byte == b'\\' && !escaped;
         digits >= 19

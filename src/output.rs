@@ -8,7 +8,7 @@ pub fn verdict() -> Verdict<StdoutLock<'static>> {
     Verdict { to: stdout().lock(), is_open: true }
 }
 
-/// A writer that takes what nobody reads any more.
+/// A writer that takes what is not read any more.
 pub struct Verdict<W> {
     to: W,
     is_open: bool,

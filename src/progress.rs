@@ -7,6 +7,15 @@ use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 
 use crate::interrupt;
 
+/// A spinner with the time and a message. It is drawn on standard error if that is a terminal.
+pub fn spinner() -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed:>4} {msg}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
 /// Shows the progress of a search, and ends it on Ctrl-C.
 pub struct Bar {
     bar: ProgressBar,
@@ -18,11 +27,7 @@ pub struct Bar {
 impl Bar {
     /// A bar for the check of a design. It is drawn on standard error if that is a terminal.
     pub fn new(name: &str) -> Self {
-        let bar = ProgressBar::new_spinner();
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed:>4} {msg}") {
-            bar.set_style(style);
-        }
-        Bar { bar, name: name.to_owned(), last: (Duration::ZERO, 0), rate: 0.0 }
+        Bar { bar: spinner(), name: name.to_owned(), last: (Duration::ZERO, 0), rate: 0.0 }
     }
 
     /// Removes it from the screen.

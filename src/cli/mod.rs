@@ -86,7 +86,7 @@ pub struct ValidateArgs {
     #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = humantime::parse_duration)]
     pub skew: Duration,
     /// The processes' SDK never sends a request again by itself. Without this, an answer can be
-    /// explained by the effects of attempts that nobody heard of.
+    /// explained by the effects of attempts that no process has heard an answer to.
     #[arg(long)]
     pub no_hidden_retries: bool,
     /// Give up an item (a head, a slot or a lease) after so many steps.

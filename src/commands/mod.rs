@@ -1,6 +1,7 @@
 //! The commands, one a file.
 
 pub mod check;
+mod counted;
 pub mod designs;
 pub mod explore;
 pub mod main_job;

@@ -7,14 +7,16 @@ use comfy_table::Table;
 use gapless::Live;
 use gapless_model::history::{Call, Doubts, Heard, Unexplained, explain};
 use gapless_model::store::{reply_words, request_words};
-use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use indicatif::HumanCount;
 use serde_json::{Value, json};
 
+use super::counted::counted;
 use crate::calls::{Calls, Place};
 use crate::cli::ValidateArgs;
 use crate::failure::Failure;
 use crate::files;
 use crate::output;
+use crate::progress::spinner;
 use crate::report::table::plain;
 use crate::status::Status;
 
@@ -25,6 +27,7 @@ const SHOWN: usize = 12;
 pub fn run(args: &ValidateArgs) -> Result<Status, Failure> {
     files::try_files(&args.json)?;
     let bar = spinner();
+    bar.enable_steady_tick(Duration::from_millis(100));
     let mut read = Calls::default();
     for (log, input) in args.logs.iter().enumerate() {
         bar.set_message(format!("reading {input}"));
@@ -50,15 +53,6 @@ pub fn run(args: &ValidateArgs) -> Result<Status, Failure> {
     })
 }
 
-fn spinner() -> ProgressBar {
-    let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed:>4} {msg}") {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(100));
-    bar
-}
-
 /// What was found in the logs.
 struct Findings<'a> {
     args: &'a ValidateArgs,
@@ -73,9 +67,9 @@ impl Findings<'_> {
         writeln!(
             out,
             "{} on {} in {}, {} without an answer",
-            some(calls, "call"),
-            some(self.partitions(), "partition"),
-            some(logs, "log"),
+            counted(calls as u64, "call"),
+            counted(self.partitions() as u64, "partition"),
+            counted(logs as u64, "log"),
             HumanCount(self.unheard() as u64),
         )?;
         match self.found {
@@ -103,12 +97,11 @@ impl Findings<'_> {
     fn near(&self, call: usize) -> Table {
         let end = heard_at(&self.read.calls[call]);
         let partition = self.read.calls[call].request.partition();
-        let is_near = |other: &&usize| {
-            let other = &self.read.calls[**other];
+        let is_near = |other: &usize| {
+            let other = &self.read.calls[*other];
             other.request.partition() == partition && end.is_none_or(|end| other.sent <= end)
         };
-        let all: Vec<usize> = (0..self.read.calls.len()).collect();
-        let mut near: Vec<usize> = all.iter().filter(is_near).copied().collect();
+        let mut near: Vec<usize> = (0..self.read.calls.len()).filter(is_near).collect();
         near.sort_by_key(|&other| self.read.calls[other].sent);
         let near = &near[near.len().saturating_sub(SHOWN)..];
         let begin = near.first().map(|&first| self.read.calls[first].sent).unwrap_or_default();
@@ -196,9 +189,4 @@ fn heard_at(call: &Call<Live>) -> Option<gapless::Timestamp> {
         Heard::Reply(at, _) => Some(at),
         Heard::Refusal | Heard::Nothing => None,
     }
-}
-
-fn some(count: usize, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {what}{plural}", HumanCount(count as u64))
 }

@@ -54,7 +54,7 @@ pub enum LogLine<'a> {
 /// Writes decisions as NDJSON: a header, then a line before each request and one after it.
 ///
 /// In place of an event's key and data it writes their MD5, as data without a key: enough to tell one
-/// event from another, and for somebody with a list of likely events enough to find which it was.
+/// event from another. A reader of the log who has a list of likely events can find which it was.
 /// Names, tokens and partitions are written as they are; where each key has its own partition, the
 /// partition's id has the key in it.
 ///

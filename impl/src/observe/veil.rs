@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use gapless_model::store::{Reply, Request, Slot, Write};
+use gapless_model::Seq;
+use gapless_model::store::{FromSlots as _, Reply, Request, Slot, ToSlots as _, Write};
 use md5::{Digest, Md5};
 
-use crate::vocabulary::{Event, EventBatch, Filled, Live, Slots};
+use crate::vocabulary::{Event, EventBatch, Live, Slots};
 
 /// The request with a digest in place of each event.
 pub(super) fn veiled_request(request: &Request<Live>) -> Cow<'_, Request<Live>> {
@@ -68,13 +69,8 @@ fn veiled_slot(slot: &Slot<Live>) -> Slot<Live> {
 }
 
 fn veiled_page(page: &Slots) -> Slots {
-    let veiled = |filled: &Filled| match filled {
-        Filled::Void => Filled::Void,
-        Filled::Events { token, batch } => {
-            Filled::Events { token: token.clone(), batch: veiled_batch(batch) }
-        }
-    };
-    page.shown().iter().map(|(seq, filled)| (*seq, veiled(filled))).collect()
+    let slots = page.to_slots().into_iter();
+    Slots::from_slots(Seq::ZERO, slots.map(|(seq, slot)| (seq, veiled_slot(&slot))))
 }
 
 fn veiled_batch(batch: &EventBatch) -> EventBatch {

@@ -124,7 +124,7 @@ fn put<K: Ord, T>(map: &mut BTreeMap<K, T>, key: K, to: Option<T>) -> Option<T> 
     }
 }
 
-fn hash_of(value: &impl Hash) -> u64 {
+pub(super) fn hash_of(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()

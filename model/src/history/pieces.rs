@@ -1,6 +1,8 @@
 //! What is to be explained of each item, one moment each.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter::Peekable;
+use std::vec::IntoIter;
 
 use super::call::{Call, Heard};
 use crate::ids::Seq;
@@ -22,7 +24,7 @@ pub(super) enum Item<G> {
 pub(super) struct Pieces<V: Vocabulary> {
     /// What was heard, by the time at which it was asked.
     pub(super) heard: Vec<Piece<V>>,
-    /// What may have had an effect that nobody heard of.
+    /// What may have had an effect whose answer was not heard.
     pub(super) unheard: Vec<Unheard<V>>,
     /// How many such effects one call may have had.
     pub(super) most_effects: u8,
@@ -54,7 +56,7 @@ pub(super) enum Says<V: Vocabulary> {
     Never,
 }
 
-/// An effect that nobody heard of: it happened at any time after the ask, or never.
+/// An effect whose answer was not heard: it happened at any time after the ask, or never.
 #[derive(Clone)]
 pub(super) struct Unheard<V: Vocabulary> {
     pub(super) process: usize,
@@ -165,31 +167,40 @@ where
             }
         }
     }
-    for looks in without_end.values_mut() {
-        looks.sort_by_key(|look| (look.empty.0, look.sent));
-        tell_of_one(items, looks);
+    let mut of_each: Vec<Looks<V>> = without_end.into_values().map(Looks::new).collect();
+    for (item, pieces) in items.iter_mut() {
+        let Item::Slot(seq) = item else { continue };
+        let filling = pieces.first_change();
+        let last = of_each.iter_mut().filter_map(|looks| looks.last_at(*seq));
+        // Before a change was asked for, the slot was empty anyway.
+        let last = last.filter(|last| filling.is_some_and(|filling| filling <= last.heard));
+        pieces.heard.extend(last.map(|last| last.at(*seq)));
     }
 }
 
-/// Tells each slot when one process found it and all after it empty. The look that was asked last says
-/// it all: what was empty then was empty before.
-fn tell_of_one<V: Vocabulary>(items: &mut Items<V>, looks: &[Look<V>])
-where
-    V::Group: Ord,
-{
-    let mut last: Option<&Look<V>> = None;
-    let mut looks = looks.iter().peekable();
-    for (item, pieces) in items.iter_mut() {
-        let Item::Slot(seq) = item else { continue };
-        while let Some(look) = looks.next_if(|look| look.empty.0 < *seq) {
-            if last.is_none_or(|last| last.sent <= look.sent) {
-                last = Some(look);
+/// The looks of one process that found a slot and all after it empty.
+struct Looks<V: Vocabulary> {
+    /// Those behind the slots that were passed, by where they begin.
+    next: Peekable<IntoIter<Look<V>>>,
+    /// Of those before, the one that was asked last. It says it all: what was empty then was empty
+    /// before.
+    last: Option<Look<V>>,
+}
+
+impl<V: Vocabulary> Looks<V> {
+    fn new(mut looks: Vec<Look<V>>) -> Self {
+        looks.sort_by_key(|look| look.empty.0);
+        Looks { next: looks.into_iter().peekable(), last: None }
+    }
+
+    /// The last look at a slot. Slots come in order.
+    fn last_at(&mut self, seq: Seq) -> Option<&Look<V>> {
+        while let Some(look) = self.next.next_if(|look| look.empty.0 < seq) {
+            if self.last.as_ref().is_none_or(|last| last.sent <= look.sent) {
+                self.last = Some(look);
             }
         }
-        // Before anybody asked to fill it, it was empty anyway.
-        let filling = pieces.first_change();
-        let last = last.filter(|last| filling.is_some_and(|filling| filling <= last.heard));
-        pieces.heard.extend(last.map(|last| last.at(*seq)));
+        self.last.as_ref()
     }
 }
 

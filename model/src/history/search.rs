@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::bounds::{Bounds, Earliest};
-use super::partition::Partition;
+use super::partition::{Partition, hash_of};
 use super::pieces::{Pieces, Says, Unheard};
 use crate::store::{FromSlots, Reply, Request, Slot, View, apply};
 use crate::vocabulary::{SpanOf, Vocabulary};
@@ -44,7 +44,7 @@ pub(super) enum Found<V: Vocabulary> {
 }
 
 /// A step of an order.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Hash)]
 enum Step {
     Heard(usize),
     Unheard(usize),
@@ -201,10 +201,22 @@ where
     fn may_change(&self, unheard: &Unheard<V>, may_rise: bool) -> bool {
         match &unheard.request {
             Request::Raise(_) | Request::Acquire { .. } => may_rise,
-            Request::Renew { fence: Some(epoch), .. }
-            | Request::Checkpoint { fence: Some(epoch), .. }
-            | Request::Release { fence: Some(epoch), .. } => epoch.0 == self.items.clock(),
-            _ => true,
+            Request::Renew { fence, .. }
+            | Request::Checkpoint { fence, .. }
+            | Request::Release { fence, .. } => {
+                fence.is_none_or(|epoch| epoch.0 == self.items.clock())
+            }
+            Request::Claim { .. }
+            | Request::Write(_)
+            | Request::Void { .. }
+            | Request::RaiseAndWrite { .. }
+            | Request::SetLease { .. }
+            | Request::Wake { .. } => true,
+            Request::ReadHead { .. }
+            | Request::ReadTail { .. }
+            | Request::ReadSlot { .. }
+            | Request::ReadEvents { .. }
+            | Request::ReadLease { .. } => false,
         }
     }
 
@@ -238,7 +250,7 @@ where
         match step {
             Step::Heard(piece) => {
                 self.open.remove(&piece);
-                self.hash ^= spread(2 * piece as u64);
+                self.hash ^= hash_of(&step);
             }
             Step::Unheard(index) => {
                 self.happened[index] += 1;
@@ -252,7 +264,7 @@ where
             match step {
                 Step::Heard(piece) => {
                     self.open.insert(piece);
-                    self.hash ^= spread(2 * piece as u64);
+                    self.hash ^= hash_of(&step);
                     self.bounds.reopen(piece);
                 }
                 Step::Unheard(index) => {
@@ -269,7 +281,7 @@ where
     /// may have led there.
     fn turn(&mut self, index: usize) {
         if self.pieces.most_effects == 1 {
-            self.hash ^= spread(2 * index as u64 + 1);
+            self.hash ^= hash_of(&Step::Unheard(index));
         }
     }
 
@@ -283,12 +295,4 @@ where
             self.stopped = Some(first);
         }
     }
-}
-
-/// A number whose every bit depends on the whole of another one (the finaliser of SplitMix64).
-fn spread(number: u64) -> u64 {
-    let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let number = (number ^ number >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    number ^ number >> 31
 }

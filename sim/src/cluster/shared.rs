@@ -61,7 +61,7 @@ impl Cluster {
         lock(&self.recorder)
     }
 
-    /// The recorder, unless somebody is using it. For a thread outside of the run.
+    /// The recorder, unless the run is using it. For a thread outside of the run.
     pub(crate) fn recorder_if_free(&self) -> Option<MutexGuard<'_, Recorder>> {
         self.recorder.try_lock().ok()
     }

@@ -6,9 +6,9 @@ use gapless::Audit;
 use indicatif::ProgressBar;
 use serde_json::json;
 
-use super::counted::counted;
 use super::{READ_ONLY, block_on, open, use_failure};
 use crate::cli::stream::LookArgs;
+use crate::commands::counted::counted;
 use crate::failure::Failure;
 use crate::output;
 use crate::status::Status;

@@ -15,12 +15,12 @@ use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::Mutex;
 
-use super::counted::counted;
 use super::ending::{interrupted, output_closed};
 use super::event_line::add_event_line;
 use super::store::Store;
 use super::{block_on, open, open_failure, use_failure};
 use crate::cli::stream::ConsumeArgs;
+use crate::commands::counted::counted;
 use crate::failure::Failure;
 use crate::status::Status;
 

@@ -10,7 +10,6 @@ pub mod serve;
 pub mod showcase;
 pub mod status;
 
-mod counted;
 mod ending;
 mod event_line;
 mod store;

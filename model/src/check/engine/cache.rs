@@ -133,14 +133,16 @@ impl Cache {
     /// for as long as high numbers come, so it is of no use to forget them more often than once for
     /// each level. States come in the order of their keys, so what is needed next is soon known again.
     pub(in crate::check) fn trim(&mut self) {
-        if self.maps() + self.tables() > self.most.0 {
-            *self = Cache { most: self.most, ..Cache::default() };
-        }
+        self.forget_if(self.maps() + self.tables() > self.most.0);
     }
 
     /// Forgets everything if the maps alone have become too large. It takes next to no time.
     pub(in crate::check) fn trim_maps(&mut self) {
-        if self.maps() > self.most.0 {
+        self.forget_if(self.maps() > self.most.0);
+    }
+
+    fn forget_if(&mut self, is_much: bool) {
+        if is_much {
             *self = Cache { most: self.most, ..Cache::default() };
         }
     }

@@ -14,10 +14,10 @@ use serde_json::json;
 
 use self::events::InputEvents;
 use self::outcome::{Done, Stopped};
-use super::counted::counted;
 use super::ending::interrupted;
 use super::{block_on, open};
 use crate::cli::stream::AppendArgs;
+use crate::commands::counted::counted;
 use crate::failure::Failure;
 use crate::input::Input;
 use crate::status::Status;
