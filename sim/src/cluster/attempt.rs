@@ -16,7 +16,10 @@ pub(super) struct Attempt {
     /// Which of the node's attempts, counted from 0 across restarts.
     pub(super) number: u32,
     pub(super) operation: String,
-    pub(super) body: Vec<u8>,
+    /// What it sends.
+    pub(super) call: Value,
+    /// The read that it is, if it is one.
+    pub(super) read: Option<Read>,
     pub(super) fault: Option<Fault>,
     /// Whether it is a copy that the network made.
     pub(super) copy: bool,
@@ -37,10 +40,9 @@ impl rpc::Request for Attempt {
 impl Attempt {
     /// The call in words, and whether it is outside of any machine.
     pub(super) fn describe(&self, tables: &TableNames) -> (String, bool) {
-        let json: Value = serde_json::from_slice(&self.body).unwrap_or_default();
-        match decode::request(tables, &self.operation, &json) {
+        match decode::request(tables, &self.operation, &self.call) {
             Some(request) => (describe_request(&request), false),
-            None => (format!("{} {}", self.operation, table_name(&json)), true),
+            None => (format!("{} {}", self.operation, table_name(&self.call)), true),
         }
     }
 }
@@ -84,9 +86,14 @@ pub(super) fn call_kind(operation: &str, read: Option<Read>) -> CallKind {
     }
 }
 
-/// Whether a call's body contains a text.
-pub(super) fn contains(body: &[u8], text: &str) -> bool {
-    body.windows(text.len()).any(|window| window == text.as_bytes())
+/// Whether a call names something, anywhere in it.
+pub(super) fn names(call: &Value, what: &str) -> bool {
+    match call {
+        Value::String(text) => text == what,
+        Value::Array(parts) => parts.iter().any(|part| names(part, what)),
+        Value::Object(parts) => parts.iter().any(|(key, part)| key == what || names(part, what)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 pub(super) fn describe_request(request: &Request<Live>) -> String {

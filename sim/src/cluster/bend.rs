@@ -12,9 +12,8 @@ pub(super) trait Bend {
     /// Whether a write that never arrives is reported as applied.
     fn fakes_success(self) -> bool;
 
-    /// Takes the demand for a consistent answer out of a read, before it is sent. Returns whether it
-    /// did.
-    fn weaken_read(self, operation: &str, call: &mut Value) -> bool;
+    /// Takes the demand for a consistent answer out of a read, before it is sent.
+    fn weaken_read(self, operation: &str, call: &mut Value);
 
     /// Bends a call before the engine sees it.
     fn bend_request(self, operation: &str, call: &mut Value) -> Bent;
@@ -32,7 +31,7 @@ impl Bend for Mutant {
         self == Mutant::UnknownAsDone
     }
 
-    fn weaken_read(self, operation: &str, call: &mut Value) -> bool {
+    fn weaken_read(self, operation: &str, call: &mut Value) {
         let weakened = match (self, operation) {
             (Mutant::EventualItems, "GetItem") => Some(call),
             (Mutant::EventualStandings, "Query" | "Scan") => {
@@ -45,8 +44,9 @@ impl Bend for Mutant {
             }
             _ => None,
         };
-        let parts = weakened.and_then(Value::as_object_mut);
-        parts.is_some_and(|parts| parts.remove("ConsistentRead") == Some(true.into()))
+        if let Some(parts) = weakened.and_then(Value::as_object_mut) {
+            parts.remove("ConsistentRead");
+        }
     }
 
     fn bend_request(self, operation: &str, call: &mut Value) -> Bent {

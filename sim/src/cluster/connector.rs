@@ -49,7 +49,7 @@ impl Connector {
 
     /// Sends a call, subject to the fault that strikes it.
     async fn exchange(self, operation: String, body: Vec<u8>) -> Result<HttpReply, ConnectorError> {
-        let call = self.begin_attempt(operation, body);
+        let call = self.begin_attempt(operation, &body);
         let fault = call.fault;
         let gives_up = self.cluster.plan.read_timeout.duration();
         match fault {
@@ -95,29 +95,27 @@ impl Connector {
     }
 
     /// Numbers an attempt, and draws the fault that strikes it.
-    fn begin_attempt(&self, operation: String, body: Vec<u8>) -> Attempt {
+    fn begin_attempt(&self, operation: String, body: &[u8]) -> Attempt {
         self.cluster.pace.step(self.node, Step::Call);
         let number = self.cluster.injector.next_attempt(self.node);
-        let (read, body) = self.read_of(&operation, body);
+        let (call, read) = self.decoded(&operation, body);
         // How many random numbers a call has drawn so far depends on the SDK's features, and so
         // on the rest of the build. From here on that makes no difference.
         let path = [6, u64::from(self.node.0), u64::from(number)];
         fastrand::seed(Dice::at(self.cluster.plan.seed, &path).draw());
         let kind = call_kind(&operation, read);
         let fault = self.cluster.draw_fault(self.node, number, kind, read);
-        Attempt { node: self.node, number, operation, body, fault, copy: false }
+        Attempt { node: self.node, number, operation, call, read, fault, copy: false }
     }
 
-    /// The read that a call is, and its body as a mutant leaves it.
-    fn read_of(&self, operation: &str, body: Vec<u8>) -> (Option<Read>, Vec<u8>) {
-        if !decode::is_read(operation) {
-            return (None, body);
+    /// A call as a mutant leaves it, and the read that it is.
+    fn decoded(&self, operation: &str, body: &[u8]) -> (Value, Option<Read>) {
+        let mut call: Value = serde_json::from_slice(body).unwrap_or_default();
+        if let Some(mutant) = self.cluster.plan.mutant {
+            mutant.weaken_read(operation, &mut call);
         }
-        let mut call: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let weakened =
-            self.cluster.plan.mutant.is_some_and(|it| it.weaken_read(operation, &mut call));
-        let body = if weakened { call.to_string().into_bytes() } else { body };
-        (decode::read(&self.tables, operation, &call), body)
+        let read = decode::read(&self.tables, operation, &call);
+        (call, read)
     }
 
     /// Records a call that never arrives, and returns the answer that a mutant fakes for it.

@@ -7,7 +7,7 @@ use madsim::net::Endpoint;
 use madsim::time::sleep;
 
 use super::addresses::dynamo_address;
-use super::attempt::{Attempt, HttpReply, call_kind, contains};
+use super::attempt::{Attempt, HttpReply, call_kind, names};
 use super::shared::Cluster;
 use super::store::Store;
 use crate::moment::now;
@@ -29,8 +29,7 @@ async fn handle(cluster: &Cluster, store: &Store, call: Attempt) -> HttpReply {
         &[2, u64::from(call.node.0), u64::from(call.number), u64::from(call.copy)],
     );
     sleep(dice.latency(cluster.plan.latency.duration())).await;
-    let names = |partition: &str| contains(&call.body, &format!("\"{partition}\""));
-    if let Some(by) = cluster.injector.delay(names) {
+    if let Some(by) = cluster.injector.delay(|partition: &str| names(&call.call, partition)) {
         sleep(by.duration()).await;
     }
     let refuse = |fault: &'static str, answer: HttpReply| {

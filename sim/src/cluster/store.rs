@@ -18,7 +18,7 @@ use super::recorder::Entry;
 use super::replica::{self, Lag, Replica};
 use super::shared::Cluster;
 use super::stream::EventsStream;
-use crate::decode::{self, Read, Source};
+use crate::decode::{self, Source};
 use crate::engine::{EngineKind, StorageEngine};
 use crate::judge::{AppliedCall, Breach, Finding};
 use crate::moment::{lock, now};
@@ -52,18 +52,17 @@ impl Store {
     /// Applies a call, and shows it to the judges.
     pub(super) fn execute(&self, cluster: &Cluster, call: &Attempt, dice: &mut Dice) -> HttpReply {
         let operation = call.operation.as_str();
-        let json: Value = serde_json::from_slice(&call.body).unwrap_or_default();
-        let request = decode::request(&self.names, operation, &json);
-        let read = decode::read(&self.names, operation, &json);
-        let lag = lag_of(cluster, call, read, request.as_ref());
+        let (json, read) = (&call.call, call.read);
+        let request = decode::request(&self.names, operation, json);
+        let lag = lag_of(cluster, call, request.as_ref());
         let mutant = cluster.plan.mutant;
 
-        let mut sent = if lag.is_some() { replica::asked(&json) } else { Cow::Borrowed(&json) };
+        let mut sent = if lag.is_some() { replica::asked(json) } else { Cow::Borrowed(json) };
         let bent = mutant
             .map_or(Bent::Sent, |mutant| mutant.bend_request(operation, Cow::to_mut(&mut sent)));
         let (mut status, mut answer) = self.call_engine_bent(cluster, operation, &sent, bent);
         self.record_versions(operation, &sent);
-        let missed = self.degrade(cluster, call, (&json, read, lag), &mut answer);
+        let missed = self.degrade(cluster, call, lag, &mut answer);
         if call.fault == Some(Fault::Unprocessed) && operation == "BatchGetItem" {
             self.leave_undone(&mut answer, dice);
         }
@@ -91,7 +90,7 @@ impl Store {
             let judgement = cluster.recorder().judge.judge_call(&applied);
             cluster.record_judgement(judgement);
         } else {
-            let did = format!("{operation} {}", table_name(&json));
+            let did = format!("{operation} {}", table_name(json));
             self.log_unmodelled(cluster, call, did, status);
         }
         if let Some(read) = read {
@@ -100,7 +99,7 @@ impl Store {
             cluster.record_judgement(judgement);
         }
         if let Some(mutant) = mutant {
-            mutant.bend_answer(operation, &json, &mut status, &mut answer);
+            mutant.bend_answer(operation, json, &mut status, &mut answer);
         }
         HttpReply { status, body: serde_json::to_vec(&answer).unwrap_or_default() }
     }
@@ -111,10 +110,10 @@ impl Store {
         &self,
         cluster: &Cluster,
         call: &Attempt,
-        (json, read, lag): (&Value, Option<Read>, Option<Lag>),
+        lag: Option<Lag>,
         answer: &mut Value,
     ) -> BTreeSet<Seq> {
-        let (Some(read), Some(lag)) = (read, lag) else { return BTreeSet::new() };
+        let (Some(read), Some(lag)) = (call.read, lag) else { return BTreeSet::new() };
         let slots = |answer: &Value| -> BTreeSet<Seq> {
             let items = answer["Items"].as_array().into_iter().flatten();
             items.filter_map(|item| Some(decode::slot_key(item)?.1)).collect()
@@ -128,7 +127,7 @@ impl Store {
             now: now(),
             dice: Dice::at(cluster.plan.seed, &path),
         };
-        replica.answer(&call.operation, json, answer);
+        replica.answer(&call.operation, &call.call, answer);
         if *answer != latest {
             cluster.recorder().mark("a read shows what has changed since");
         }
@@ -280,15 +279,12 @@ impl Store {
 }
 
 /// How far the answer to a read is behind the table, if it is.
-fn lag_of(
-    cluster: &Cluster,
-    call: &Attempt,
-    read: Option<Read>,
-    request: Option<&Request<Live>>,
-) -> Option<Lag> {
+fn lag_of(cluster: &Cluster, call: &Attempt, request: Option<&Request<Live>>) -> Option<Lag> {
     let staggered = cluster.plan.mutant.is_some_and(|mutant| mutant.makes_reads_stale());
     match (call.fault, request) {
-        (Some(Fault::Stale { by, one }), _) if !read?.consistent => Some(Lag { by, each: one }),
+        (Some(Fault::Stale { by, one }), _) if !call.read?.consistent => {
+            Some(Lag { by, each: one })
+        }
         (_, Some(Request::ReadEvents { .. })) if staggered => {
             Some(Lag { by: Millis(500), each: false })
         }

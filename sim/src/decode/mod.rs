@@ -12,5 +12,5 @@ mod requests;
 
 pub(crate) use answers::reply;
 pub(crate) use items::{lease, slot_key};
-pub(crate) use reads::{Read, Source, is_read, read};
+pub(crate) use reads::{Read, Source, read};
 pub(crate) use requests::request;

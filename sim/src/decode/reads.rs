@@ -1,10 +1,11 @@
 //! Decodes what a read reads, and whether it is consistent.
 
 use gapless::TableNames;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What a read reads from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Source {
     Partitions,
     Events,
@@ -37,16 +38,11 @@ impl Source {
 }
 
 /// A read of items.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Read {
     pub(crate) source: Source,
     /// Whether it asks for a strongly consistent answer. An index has none to give.
     pub(crate) consistent: bool,
-}
-
-/// Whether an operation reads items.
-pub(crate) fn is_read(operation: &str) -> bool {
-    matches!(operation, "GetItem" | "Query" | "Scan" | "BatchGetItem")
 }
 
 /// The read that a call is; nothing if it is none, or reads no table of the stream.
