@@ -173,7 +173,9 @@ impl Protocol {
             }
             Answer::Conflict { .. } => {
                 let log = &mut world.logs[partition.index()];
-                log.began[producer.first().index()] = None;
+                // What another run has begun since is another append.
+                let number = append.token().number;
+                log.began[producer.first().index()].take_if(|began| began.first <= number);
                 if log.twins & 1 << producer.first().0 == 0 {
                     log.refused.push(*append.token());
                     log.refused.sort_unstable();
@@ -201,7 +203,9 @@ impl Protocol {
         // that is acknowledged later counts as well: it was there before, in the order of the log.
         log.expected.extend(expected.map(|expected| (expected, number)));
         let first = !log.was_acknowledged(slot.0);
-        let began = if first { log.began[token.producer.index()].take() } else { None };
+        // An event that is acknowledged in a second slot (S2) did not begin with the next append.
+        let began = &mut log.began[token.producer.index()];
+        let began = began.take_if(|began| first && began.first <= token.number);
         log.acknowledged |= 1 << number;
         let between =
             |(after, own): &(u8, u8)| (after + 1..*own).any(|s| log.was_acknowledged(s.into()));
@@ -210,7 +214,7 @@ impl Protocol {
         if !held {
             world.broken.insert(Invariant::P1);
         }
-        if first && began.is_some_and(|began| number <= began) {
+        if began.is_some_and(|began| number <= began.after) {
             world.broken.insert(Invariant::S3);
         }
         if unexpected {

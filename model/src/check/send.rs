@@ -3,7 +3,7 @@
 use super::action::Process;
 use super::protocol::Protocol;
 use super::small::{PartitionNo, Small, WorkerNo};
-use super::world::{Fault, LAST, Late, Work, World};
+use super::world::{Began, Fault, LAST, Late, Work, World};
 use crate::append::Want;
 use crate::consume::News;
 use crate::design::Trigger;
@@ -124,11 +124,13 @@ impl Protocol {
         match process {
             Process::Producer(producer) => {
                 let log = &mut world.logs[self.partition_of(producer).index()];
-                let (acknowledged, name) = (log.last_acknowledged(), producer.first());
-                if let Work::Append(append) = &world.producers[producer.index()].work
+                let (after, name) = (log.last_acknowledged(), producer.first());
+                let run = &world.producers[producer.index()];
+                if let Work::Append(append) = &run.work
                     && append.token().number > log.last_number(name)
                 {
-                    log.began[name.index()].get_or_insert(acknowledged);
+                    let first = run.answered + 1;
+                    log.began[name.index()].get_or_insert(Began { first, after });
                 }
             }
             Process::Worker(worker) => {

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use crate::common::{CALM, assert_breaks, assert_holds, broken, mutated, run, task};
 use gapless_model::check::{Bounds, Clocks, Engine, Task};
-use gapless_model::design::{Checkpoint, Design, Expiry, NAMED, Producer};
+use gapless_model::design::{Checkpoint, Design, Expiry, NAMED, OwnToken, Producer};
 use gapless_model::{Invariant, Mutant};
 
 const R: Design = Design::RECOMMENDED;
@@ -158,6 +158,15 @@ mod appends {
         let report = run(&task(R, bounds));
         assert_eq!(report.violated(), []);
         assert_eq!(report.missed_marks, Vec::<&str>::new());
+    }
+
+    #[test]
+    fn an_event_that_is_acknowledged_again_did_not_begin_with_the_next_append() {
+        let design = Design { own_token: OwnToken::Ignore, ..R };
+        let bounds = Bounds { events: 2, faults: 1, twins: 1, ..CALM };
+        assert_breaks(&task(design, bounds), Invariant::S2);
+        let task = Task { checked: vec![Invariant::S3], ..task(design, bounds) };
+        assert_holds(&task);
     }
 }
 

@@ -108,7 +108,7 @@ pub(super) fn out_of_order(path: &Path) -> Option<String> {
     });
     let began = if known(before).is_some() { began? } else { step };
     let last = before.world().log(partition).last_acknowledged();
-    let higher = u64::from(known(before).unwrap_or(last));
+    let higher = u64::from(known(before).map_or(last, |began| began.after));
     let (late, early) = (after.events(at(given))?, after.events(at(higher))?);
     let acknowledged = path.acknowledged(at(higher))?;
     Some(format!(

@@ -22,14 +22,22 @@ pub(in crate::check) struct Log {
     pub(in crate::check) acknowledged: u64,
     /// For each acknowledged append that expected a position: that position, and its own (S4).
     pub(in crate::check) expected: Vec<(u8, u8)>,
-    /// For each name: the last slot that was acknowledged to anybody when the first append that is
-    /// not acknowledged yet sent its first request, if it has sent one (S3). A named producer's
-    /// append is one and the same in all of its runs.
-    pub(in crate::check) began: Vec<Option<u8>>,
+    /// For each name: the first append that is not acknowledged yet, if it has sent a request (S3).
+    /// A named producer's append is one and the same in all of its runs.
+    pub(in crate::check) began: Vec<Option<Began>>,
     /// Appends of which their present run was told that they are refused (D1).
     pub(in crate::check) refused: Vec<Token>,
     /// Bit `n` if two runs of name `n` were alive at once: what one is refused, the other may append.
     pub(in crate::check) twins: u8,
+}
+
+/// How things stood when an append sent its first request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(in crate::check) struct Began {
+    /// The number of the append's first event, in its producer's count.
+    pub(in crate::check) first: u8,
+    /// The last slot that was acknowledged to anybody, or 0.
+    pub(in crate::check) after: u8,
 }
 
 impl Log {

@@ -16,7 +16,7 @@ mod seat;
 mod tables;
 
 pub(super) use left::{Fault, Left};
-pub(super) use log::{LAST, Log};
+pub(super) use log::{Began, LAST, Log};
 pub(super) use network::{Late, Network};
 pub(super) use normal::Norm;
 pub(super) use process::{Flight, Producer, Turn, Work, Worker};
