@@ -161,7 +161,9 @@ fn fault(decision: &Decision) -> Option<CheckedFault> {
         Action::Twin { .. } => Some(CheckedFault::SecondRun),
         Action::LoseTrigger { .. } => Some(CheckedFault::LostTrigger),
         Action::DuplicateTrigger { .. } => Some(CheckedFault::RepeatedTrigger),
-        Action::Begin { .. }
+        // No fault of the simulation: its producers have inputs of all lengths.
+        Action::Lengthen { .. }
+        | Action::Begin { .. }
         | Action::Send { .. }
         | Action::Arrive { .. }
         | Action::Land { .. }

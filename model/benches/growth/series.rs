@@ -25,7 +25,7 @@ const fn series(budget: &'static str) -> Series {
 }
 
 /// Every budget but `expected`, which is a switch: first the sizes, then the faults.
-pub const SERIES: [Series; 20] = [
+pub const SERIES: [Series; 21] = [
     series("producers"),
     series("events"),
     // A batch is no larger than a producer's input.
@@ -59,6 +59,7 @@ pub const SERIES: [Series; 20] = [
     series("failures"),
     series("handovers"),
     series("twins"),
+    series("long-inputs"),
     Series {
         note: Some("sweep-trigger"),
         design: Design { trigger: Trigger::Sweep, ..Design::RECOMMENDED },

@@ -88,6 +88,11 @@ pub enum Action {
         /// The producer.
         producer: ProducerNo,
     },
+    /// The input of a producer turns out one event longer.
+    Lengthen {
+        /// The producer.
+        producer: ProducerNo,
+    },
     /// A worker takes a trigger and begins a turn.
     Take {
         /// The worker.

@@ -110,6 +110,7 @@ marks! {
     CrashedApplied = "fault: a crash before the reply arrived" if |_, b, _| crashes(b);
     Restarted = "fault: a producer restarted" if |_, b, _| crashes(b);
     Twin = "fault: a producer ran twice at once" if |d, b, _| NAMED(d, b, Clocks::Timely) && b.faults > 0 && b.twins > 0;
+    Lengthened = "input: longer than expected" if |_, b, _| b.faults > 0 && b.long_inputs > 0;
     Slow = "fault: a request took its time" if |_, b, _| b.faults > 0 && b.slow > 0;
     ClockSet = "fault: a clock was set" if |_, b, c| b.faults > 0 && b.clock_steps > 0 && (b.skew > 0 || c == Clocks::Unbounded);
     Failed = "fault: a handler failed at once" if |_, b, _| drops(b);
@@ -198,6 +199,7 @@ impl Coverage {
             Action::StaleRead { .. } => self.mark(Mark::Stale),
             Action::Restart { .. } => self.mark(Mark::Restarted),
             Action::Twin { .. } => self.mark(Mark::Twin),
+            Action::Lengthen { .. } => self.mark(Mark::Lengthened),
             Action::Depart { .. } => self.mark(Mark::Slow),
             Action::Deliver { .. } => self.mark(Mark::Delivered),
             Action::Fail { delivered: 0, .. } => self.mark(Mark::Failed),

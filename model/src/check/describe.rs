@@ -31,6 +31,11 @@ pub struct Words {
 }
 
 impl Words {
+    /// The same step as the work of a fault.
+    fn struck(self, fault: &'static str) -> Words {
+        Words { fault: Some(fault), ..self }
+    }
+
     /// A step of a process that asks the store nothing and meets no fault.
     fn of(process: Process, did: String) -> Words {
         Words { who: Actor::Process(process), did, answer: None, heard: true, fault: None }
@@ -121,10 +126,14 @@ impl Protocol {
             Action::Restart { producer } => {
                 Words::of(Process::Producer(producer), "runs again".to_owned())
             }
-            Action::Twin { producer } => Words {
-                fault: Some("second run"),
-                ..Words::of(Process::Producer(producer), "starts a second run".to_owned())
-            },
+            Action::Twin { producer } => {
+                Words::of(Process::Producer(producer), "starts a second run".to_owned())
+                    .struck("second run")
+            }
+            Action::Lengthen { producer } => {
+                Words::of(Process::Producer(producer), "has one event more to append".to_owned())
+                    .struck("longer input")
+            }
             Action::Take { worker: taker, group, partition } => {
                 Words::of(worker(taker), format!("takes a trigger{}", self.of(group, partition)))
             }
@@ -145,22 +154,20 @@ impl Protocol {
             Action::Clock { worker: reader } => {
                 Words::of(worker(reader), self.clock_words(world, reader).to_owned())
             }
-            Action::Stop { worker: stopped } => Words {
-                fault: Some("time limit"),
-                ..Words::of(worker(stopped), "runs out of time".to_owned())
-            },
+            Action::Stop { worker: stopped } => {
+                Words::of(worker(stopped), "runs out of time".to_owned()).struck("time limit")
+            }
             Action::Tick => tick_words(world),
             Action::SetClock { worker: set, ahead } => {
-                Words { fault: Some("clock set"), ..Words::of(worker(set), clock_set_words(ahead)) }
+                Words::of(worker(set), clock_set_words(ahead)).struck("clock set")
             }
-            Action::LoseTrigger { process } => Words {
-                fault: Some("trigger lost"),
-                ..Words::of(process, "fails to send a trigger".to_owned())
-            },
-            Action::DuplicateTrigger { group, partition } => Words {
-                fault: Some("trigger twice"),
-                ..Words::of_world(format!("a trigger{} arrives again", self.of(group, partition)))
-            },
+            Action::LoseTrigger { process } => {
+                Words::of(process, "fails to send a trigger".to_owned()).struck("trigger lost")
+            }
+            Action::DuplicateTrigger { group, partition } => {
+                Words::of_world(format!("a trigger{} arrives again", self.of(group, partition)))
+                    .struck("trigger twice")
+            }
             Action::Sweep { group, partition } => {
                 Words::of_world(format!("a sweep finds a lag{}", self.of(group, partition)))
             }
@@ -169,7 +176,7 @@ impl Protocol {
 
     fn crash_words(&self, world: &World, process: Process, applied: bool) -> Words {
         if !applied {
-            return Words { fault: Some("crash"), ..Words::of(process, "crashes".to_owned()) };
+            return Words::of(process, "crashes".to_owned()).struck("crash");
         }
         let words = self.request_words(world, process, View::Latest, Some("crash"));
         Words { heard: false, did: format!("{}, and crashes", words.did), ..words }
@@ -180,7 +187,7 @@ impl Protocol {
             words if words == "delivers" => "fails before it delivers".to_owned(),
             words => format!("{words}, and fails"),
         };
-        Words { fault: Some("handler failed"), ..Words::of(Process::Worker(worker), did) }
+        Words::of(Process::Worker(worker), did).struck("handler failed")
     }
 
     fn drop_words(&self, world: &World, worker: WorkerNo, applied: bool) -> Words {
@@ -322,7 +329,7 @@ fn tick_words(world: &World) -> Words {
         0 => Words::of_world(did),
         _ => {
             let did = format!("{did}, and an owner was too slow for its lease");
-            Words { fault: Some("expiry"), ..Words::of_world(did) }
+            Words::of_world(did).struck("expiry")
         }
     }
 }

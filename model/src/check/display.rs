@@ -98,6 +98,9 @@ impl std::fmt::Display for Action {
             Action::Crash { process, applied: false } => write!(f, "{process} crashes"),
             Action::Restart { producer } => write!(f, "producer {producer} runs again"),
             Action::Twin { producer } => write!(f, "{} starts", Process::Producer(*producer)),
+            Action::Lengthen { producer } => {
+                write!(f, "producer {producer} has one event more to append")
+            }
             Action::Take { worker, group, partition } => {
                 write!(f, "worker {worker} takes a trigger of {group} in {partition}")
             }

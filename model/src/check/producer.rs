@@ -10,12 +10,22 @@ use crate::store::{Record, Tables};
 
 impl Protocol {
     /// What a run of a producer does first.
-    pub(super) fn first_work(&self, producer: ProducerNo, run: u8, answered: u8) -> Work {
+    pub(super) fn first_work(&self, producer: ProducerNo, run: &Producer) -> Work {
         if self.named() {
             Work::Claim(Claim::new(self.partition_of(producer), producer.first()))
         } else {
-            self.next_work(producer, run, answered, None)
+            self.next_work(producer, run, None)
         }
+    }
+
+    /// The number of events in a run's input.
+    pub(super) fn input(&self, run: &Producer) -> u8 {
+        self.bounds.events + u8::from(run.longer)
+    }
+
+    /// Whether a run's input may still turn out longer: it has not begun to append.
+    pub(super) fn may_lengthen(&self, producer: ProducerNo, run: &Producer) -> bool {
+        !run.longer && run.answered == 0 && run.work == self.first_work(producer, run)
     }
 
     /// What a producer does next.
@@ -25,25 +35,18 @@ impl Protocol {
         producer: ProducerNo,
         record: Option<Record>,
     ) -> Work {
-        let Producer { run, answered, .. } = world.producers[producer.index()];
-        self.next_work(producer, run, answered, record)
+        self.next_work(producer, &world.producers[producer.index()], record)
     }
 
     /// Where a producer has no choice, it begins its next append at once, which no other process
     /// can tell before the append sends a request.
-    fn next_work(
-        &self,
-        producer: ProducerNo,
-        run: u8,
-        answered: u8,
-        record: Option<Record>,
-    ) -> Work {
-        if answered >= self.bounds.events {
+    fn next_work(&self, producer: ProducerNo, run: &Producer, record: Option<Record>) -> Work {
+        if run.answered >= self.input(run) {
             Work::Finished
         } else if self.bounds.batch > 1 || self.bounds.expected > 0 {
             Work::Between(record)
         } else {
-            Work::Append(self.append(producer, run, answered, record, 1, None))
+            Work::Append(self.append(producer, run, record, 1, None))
         }
     }
 
@@ -57,7 +60,7 @@ impl Protocol {
                 world.head(&partition)
             }
         });
-        let run = &mut world.producers[producer.index()];
+        let run = &world.producers[producer.index()];
         let record = match &run.work {
             Work::Between(record) => *record,
             Work::Claim(_)
@@ -67,21 +70,21 @@ impl Protocol {
             | Work::Dead
             | Work::Asleep => None,
         };
+        let append = self.append(producer, run, record, count, expected);
+        let run = &mut world.producers[producer.index()];
         run.expected = expected.map(|slot| slot.0 as u8);
-        let append = self.append(producer, run.run, run.answered, record, count, expected);
-        world.producers[producer.index()].work = Work::Append(append);
+        run.work = Work::Append(append);
     }
 
     fn append(
         &self,
         producer: ProducerNo,
-        run: u8,
-        answered: u8,
+        run: &Producer,
         record: Option<Record>,
         count: u8,
         expected: Option<Seq>,
     ) -> Append<Small> {
-        let number = answered + count;
+        let number = run.answered + count;
         let identity = match record {
             Some(record) => {
                 let (name, number) = (producer.first(), Number(number.into()));
@@ -89,7 +92,7 @@ impl Protocol {
             }
             None => Identity::Anonymous,
         };
-        let token = self.token(producer, run, number);
+        let token = self.token(producer, run.run, number);
         let partition = self.partition_of(producer);
         Append::new(&self.rules, partition, token, Count(count), identity, expected)
     }

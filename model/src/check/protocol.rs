@@ -138,7 +138,7 @@ impl Protocol {
 
     /// The state before the first step.
     pub(super) fn untouched(&self) -> World {
-        World::new(&self.bounds, |producer| self.first_work(producer, 0, 0))
+        World::new(&self.bounds, |producer, run| self.first_work(producer, run))
     }
 
     /// Notes that a path was cut short because a number outgrew the world.

@@ -59,7 +59,7 @@ impl Protocol {
         };
         let twin = log.twins >> name & 1;
         // No renaming moves a producer to another partition.
-        (partition, log.records[name], seen, run.answered, log.began[name], twin)
+        (partition, log.records[name], seen, run.answered, run.longer, log.began[name], twin)
     }
 }
 

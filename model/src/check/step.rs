@@ -4,7 +4,7 @@ use super::action::{Action, Process};
 use super::protocol::Protocol;
 use super::small::{GroupNo, Owner, PartitionNo, ProducerNo, Tick, WorkerNo};
 use super::steps::expiries;
-use super::world::{Fault, Flight, Late, Producer, Turn, World};
+use super::world::{Fault, Flight, Late, Turn, World};
 use crate::consume::{Consume, News};
 use crate::mutant::Mutant;
 use crate::store::View;
@@ -62,10 +62,14 @@ impl Protocol {
                 self.crash(&mut world, process);
             }
             Action::Restart { producer } => {
-                let Producer { run, answered, .. } = last.producers[producer.index()];
-                world.producers[producer.index()].work = self.first_work(producer, run, answered);
+                let work = self.first_work(producer, &last.producers[producer.index()]);
+                world.producers[producer.index()].work = work;
             }
             Action::Twin { producer } => self.start_twin(&mut world, producer),
+            Action::Lengthen { producer } => {
+                world.left.spend(Fault::LongInput, 1);
+                world.producers[producer.index()].longer = true;
+            }
             Action::Take { worker, group, partition } => {
                 self.take(&mut world, worker, group, partition);
             }
@@ -106,7 +110,8 @@ impl Protocol {
     /// Starts a second run of a producer's name.
     fn start_twin(&self, world: &mut World, producer: ProducerNo) {
         world.left.spend(Fault::Twin, 1);
-        world.producers[producer.index()].work = self.first_work(producer, 0, 0);
+        let work = self.first_work(producer, &world.producers[producer.index()]);
+        world.producers[producer.index()].work = work;
         let name = producer.first();
         let log = &mut world.logs[self.partition_of(producer).index()];
         log.twins |= 1 << name.0;

@@ -71,9 +71,15 @@ impl Protocol {
     ) {
         let process = Process::Producer(producer);
         let run = &world.producers[producer.index()];
+        if which == Steps::All
+            && world.left.has(Fault::LongInput, 1)
+            && self.may_lengthen(producer, run)
+        {
+            push(Action::Lengthen { producer });
+        }
         match &run.work {
             Work::Between(_) => {
-                let most = self.bounds.batch.min(self.bounds.events - run.answered);
+                let most = self.bounds.batch.min(self.input(run) - run.answered);
                 (1..=most).for_each(|count| push(Action::Begin { producer, count }));
                 if which == Steps::All {
                     self.crash_steps(world, process, false, push);

@@ -72,6 +72,7 @@ pub const CALM: Bounds = Bounds {
     failures: 0,
     handovers: 0,
     twins: 0,
+    long_inputs: 0,
     lost_triggers: 0,
     duplicate_triggers: 0,
 };

@@ -29,6 +29,7 @@ const BOUNDS: Bounds = Bounds {
     slow: 10,
     clock_steps: 10,
     failures: 10,
+    long_inputs: 2,
     lost_triggers: 5,
     duplicate_triggers: 5,
     ..CALM
@@ -64,6 +65,7 @@ fn is_fault(action: Action) -> bool {
         | Action::Crash { .. }
         | Action::Depart { .. }
         | Action::Twin { .. }
+        | Action::Lengthen { .. }
         | Action::Fail { .. }
         | Action::Drop { .. }
         | Action::Stop { .. }

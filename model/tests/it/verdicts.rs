@@ -161,6 +161,14 @@ mod appends {
     }
 
     #[test]
+    fn a_second_append_with_its_record_meets_faults_too() {
+        let bounds = Bounds { faults: 2, long_inputs: 1, crashes: 1, lost_replies: 1, ..CALM };
+        let report = run(&task(R, bounds));
+        assert_eq!(report.violated(), []);
+        assert_eq!(report.missed_marks, Vec::<&str>::new());
+    }
+
+    #[test]
     fn an_event_that_is_acknowledged_again_did_not_begin_with_the_next_append() {
         let design = Design { own_token: OwnToken::Ignore, ..R };
         let bounds = Bounds { events: 2, faults: 1, twins: 1, ..CALM };

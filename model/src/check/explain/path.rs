@@ -90,6 +90,7 @@ impl Path {
             | Action::Crash { applied: false, .. }
             | Action::Restart { .. }
             | Action::Twin { .. }
+            | Action::Lengthen { .. }
             | Action::Take { .. }
             | Action::Deliver { .. }
             | Action::Fail { .. }
@@ -314,7 +315,8 @@ pub(super) fn process(action: Action) -> Option<Process> {
     match action {
         Action::Begin { producer, .. }
         | Action::Restart { producer }
-        | Action::Twin { producer } => Some(Process::Producer(producer)),
+        | Action::Twin { producer }
+        | Action::Lengthen { producer } => Some(Process::Producer(producer)),
         Action::Send { process }
         | Action::LoseReply { process }
         | Action::Delay { process }

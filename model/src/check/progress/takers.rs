@@ -37,6 +37,7 @@ pub(in crate::check) fn takers(world: &World, action: Action) -> Takers {
         | Action::Crash { .. }
         | Action::Restart { .. }
         | Action::Twin { .. }
+        | Action::Lengthen { .. }
         | Action::Fail { .. }
         | Action::Drop { .. }
         | Action::Stop { .. }

@@ -44,6 +44,8 @@ faults! {
     Handover = handovers,
     /// A producer runs twice.
     Twin = twins,
+    /// A producer's input is longer.
+    LongInput = long_inputs,
     /// A trigger is lost.
     LostTrigger = lost_triggers,
     /// A trigger arrives twice.

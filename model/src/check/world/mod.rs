@@ -78,15 +78,15 @@ impl Broken {
 
 impl World {
     /// The world before the first step. `first` is what a producer does first.
-    pub(super) fn new(bounds: &Bounds, first: impl Fn(ProducerNo) -> Work) -> Self {
+    pub(super) fn new(bounds: &Bounds, first: impl Fn(ProducerNo, &Producer) -> Work) -> Self {
         let names = bounds.producers;
         let runs = if bounds.twins > 0 { ProducerNo::MOST + names } else { names };
         let seats = usize::from(bounds.groups) * usize::from(bounds.partitions);
-        let producer = |run: u8| Producer {
-            work: if run < names { first(ProducerNo(run)) } else { Work::Asleep },
-            run: 0,
-            answered: 0,
-            expected: None,
+        let asleep =
+            Producer { work: Work::Asleep, run: 0, answered: 0, longer: false, expected: None };
+        let producer = |run: u8| match run < names {
+            true => Producer { work: first(ProducerNo(run), &asleep), ..asleep.clone() },
+            false => asleep.clone(),
         };
         World {
             now: Tick(0),

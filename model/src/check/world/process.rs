@@ -15,6 +15,8 @@ pub(in crate::check) struct Producer {
     pub(in crate::check) run: u8,
     /// The number of events of its input that have an answer.
     pub(in crate::check) answered: u8,
+    /// Whether its input has one event more than the bounds say.
+    pub(in crate::check) longer: bool,
     /// The position that the present append expected when it began (S4).
     pub(in crate::check) expected: Option<u8>,
 }
