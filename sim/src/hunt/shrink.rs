@@ -36,10 +36,13 @@ pub fn shrink(
         let before = size(&shrinking.best.0);
         for pass in [
             cut_after_violation,
-            remove_incidents,
-            remove_strikes,
+            // What makes a run long goes first: the runs after that are shorter, and fewer faults
+            // are left to try one by one.
             remove_nodes,
             reduce_events,
+            remove_incidents,
+            remove_strikes,
+            pull_forward,
             simplify_rest,
         ] {
             if !go_on(shrinking.runs) || shrinking.is_exhausted() {
@@ -207,16 +210,13 @@ fn without_node(plan: &Plan, gone: Node) -> Option<Plan> {
     Some(plan)
 }
 
-/// Reduces the events of each producer, by half or by one.
+/// Reduces the events of each producer: to one, to a quarter, by half or by one.
 fn reduce_events(shrinking: &mut Shrinker) {
     for index in 0..shrinking.plan().producers.len() {
         loop {
             let plan = shrinking.plan();
             let events = plan.producers[index].events;
-            let fewer = [events / 2, events.saturating_sub(1)]
-                .into_iter()
-                .filter(|fewer| *fewer > 0 && *fewer < events);
-            let found = fewer.into_iter().any(|fewer| {
+            let found = fewer_events(events).any(|fewer| {
                 let mut plan = plan.clone();
                 plan.producers[index].events = fewer;
                 shrinking.keep_if_it_breaks(&plan)
@@ -226,6 +226,45 @@ fn reduce_events(shrinking: &mut Shrinker) {
             }
         }
     }
+}
+
+fn fewer_events(events: u16) -> impl Iterator<Item = u16> + Clone {
+    let fewer = [1, events / 4, events / 2, events.saturating_sub(1)];
+    fewer.into_iter().filter(move |fewer| *fewer > 0 && *fewer < events)
+}
+
+/// Leaves out a producer's first events, and lets the faults that strike it come as much earlier.
+/// They are bound to attempts by number, so that without this the events before them would stay.
+fn pull_forward(shrinking: &mut Shrinker) {
+    /// With more faults than these, every candidate would miss some of them.
+    const FEW: usize = 4;
+    for index in 0..shrinking.plan().producers.len() {
+        loop {
+            let plan = shrinking.plan();
+            let node = plan.producer(index);
+            let own = plan.strikes.iter().flatten().filter(|strike| strike.node == node);
+            let (count, first) = (own.clone().count(), own.map(|strike| strike.attempt).min());
+            let Some(first) = first.filter(|first| *first > 0 && count <= FEW) else { break };
+            let fewer = fewer_events(plan.producers[index].events);
+            let found = [first, first - first / 4, first / 2, first / 4]
+                .into_iter()
+                .filter(|by| *by > 0)
+                .flat_map(|by| fewer.clone().map(move |fewer| (by, fewer)))
+                .any(|(by, fewer)| shrinking.keep_if_it_breaks(&sooner(&plan, index, by, fewer)));
+            if !found {
+                break;
+            }
+        }
+    }
+}
+
+/// A plan with fewer events of a producer, and with its faults so many attempts sooner.
+fn sooner(plan: &Plan, index: usize, by: u32, fewer: u16) -> Plan {
+    let (mut plan, node) = (plan.clone(), plan.producer(index));
+    plan.producers[index].events = fewer;
+    let own = plan.strikes.iter_mut().flatten().filter(|strike| strike.node == node);
+    own.for_each(|strike| strike.attempt -= by);
+    plan
 }
 
 /// Simplifies everything else where it makes no difference.
