@@ -39,7 +39,7 @@ pub use hunt::{
     conformance, shrink,
 };
 pub use judge::{Breach, Violation, is_judged};
-pub use marks::MARKS;
+pub use marks::{ENOUGH_SEEDS, MARKS, Mark};
 pub use plan::{
     Appending, CallKind, ClockPlan, Dice, Direction, FAULTS, Fault, HAPPENINGS, Happening,
     HintSource, Incident, Lifetime, Millis, NoProfile, Node, OperatorAction, PLAN_VERSION, Plan,

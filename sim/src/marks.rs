@@ -1,33 +1,57 @@
-//! The coverage marks: named situations that some run must reach, or the runs don't test
-//! what they seem to test.
+//! The coverage marks: named situations that runs must reach, or they don't test what they seem
+//! to test.
 
-/// All marks. `gapless sim` reports those that no run reached, and fails if `--strict` is given.
-pub const MARKS: [&str; 25] = [
+/// A situation, and how rare it may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Its name.
+    pub name: &'static str,
+    /// The smallest share of swarm seeds that must reach it, in percent, where there are enough seeds
+    /// to tell. With fewer, one seed is enough.
+    pub floor: u8,
+}
+
+const fn mark(name: &'static str, floor: u8) -> Mark {
+    Mark { name, floor }
+}
+
+/// The number of seeds from which on shares are told apart from chance.
+pub const ENOUGH_SEEDS: u64 = 2_000;
+
+/// All marks. `gapless sim` reports those that no run reached, or too few; and fails if `--strict`
+/// is given.
+pub const MARKS: [Mark; 31] = [
     // Reached by machines (`judge/machines.rs`).
-    "a writer finds its own write",
-    "a writer finds its slot voided",
-    "a gap is voided",
-    "a void comes after the write",
-    "a rerun finds its predecessor's slot empty",
-    "a rerun finds its predecessor's slot taken",
-    "a lease is held by another",
-    "a lease is taken over",
-    "a lease is renewed",
-    "a checkpoint is refused",
-    "a lease is released",
-    "a release finds the next slot taken",
-    "an increment is refused",
+    mark("a writer finds its own write", 20),
+    mark("a writer finds its slot voided", 5),
+    mark("a gap is voided", 20),
+    mark("a void comes after the write", 10),
+    mark("a rerun finds its predecessor's slot empty", 5),
+    mark("a rerun finds its predecessor's slot taken", 5),
+    mark("a lease is held by another", 50),
+    mark("a lease is taken over", 80),
+    mark("a lease is renewed", 50),
+    mark("a renewal is refused", 5),
+    mark("a checkpoint is refused", 10),
+    mark("a lease is released", 90),
+    mark("a release finds the next slot taken", 20),
+    mark("an increment is refused", 20),
+    mark("a page is full", 5),
+    mark("a page that was read ahead is used", 5),
     // Reached by the nodes around them (`cluster/`).
-    "an expected head was passed",
-    "a named producer skips what is in the log",
-    "patience runs out, and the append is settled later",
-    "a group's outcome stays unknown",
-    "a worker stops as it was asked to",
-    "a run is dropped, and its worker runs again",
-    "a short-lived worker hands over before its deadline",
-    "a handler fails for good",
-    "a worker's patience runs out",
-    "a read shows what has changed since",
-    "an iterator of the table's stream expires",
-    "a shard of the table's stream is read to its end",
+    mark("two handlers are at work at once", 5),
+    mark("a crash while there is work", 25),
+    mark("an incident while there is work", 80),
+    mark("an expected head was passed", 10),
+    mark("a named producer skips what is in the log", 10),
+    mark("patience runs out, and the append is settled later", 3),
+    mark("a group's outcome stays unknown", 2),
+    mark("a worker stops as it was asked to", 10),
+    mark("a run is dropped, and its worker runs again", 10),
+    mark("a short-lived worker hands over before its deadline", 25),
+    mark("a handler fails for good", 1),
+    mark("a worker's patience runs out", 8),
+    mark("a read shows what has changed since", 15),
+    mark("an iterator of the table's stream expires", 10),
+    mark("a shard of the table's stream is read to its end", 15),
 ];

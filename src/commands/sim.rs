@@ -162,8 +162,11 @@ impl Ran<'_> {
             self.print_failure(out, first, written)?;
         }
         writeln!(out, "{}", simulation::summary(&self.name, &self.campaign, self.summary))?;
+        if self.args.strict {
+            writeln!(out, "{}\n", simulation::reached(self.summary))?;
+        }
         if self.first.is_none() || self.args.strict {
-            for missed in self.summary.missed() {
+            for missed in self.summary.missed(self.campaign.profile) {
                 writeln!(out, "{missed}")?;
             }
         }
@@ -205,7 +208,7 @@ impl Ran<'_> {
 }
 
 fn status(args: &SimArgs, summary: &CampaignReport) -> Status {
-    let missed = args.strict && !summary.missed().is_empty();
+    let missed = args.strict && !summary.missed(args.profile).is_empty();
     if !summary.failures.is_empty() || missed {
         Status::Violated
     } else if summary.out_of_time || summary.interrupted {

@@ -41,6 +41,19 @@ pub fn summary(name: &str, campaign: &Campaign, summary: &CampaignReport) -> Str
     )
 }
 
+/// How many seeds reached each coverage mark.
+pub fn reached(summary: &CampaignReport) -> String {
+    let mut table = plain(["reached", "seeds", "%", "floor"]);
+    for mark in MARKS {
+        let seeds = summary.reached(mark);
+        let share = 100.0 * seeds as f64 / summary.seeds.max(1) as f64;
+        let (seeds, floor) = (HumanCount(seeds).to_string(), mark.floor.to_string());
+        table.add_row([mark.name, &seeds, &format!("{share:.1}"), &floor]);
+    }
+    right(&mut table, &[1, 2, 3]);
+    table.to_string()
+}
+
 /// The summary for machines.
 pub fn json(name: &str, campaign: &Campaign, summary: &CampaignReport) -> String {
     let counts = |kinds: &[&str], counts: &[u64]| {
@@ -70,8 +83,9 @@ pub fn json(name: &str, campaign: &Campaign, summary: &CampaignReport) -> String
         "fingerprint": format!("{:016x}", summary.fingerprint),
         "faults": counts(&FAULTS, &summary.faults),
         "incidents": counts(&HAPPENINGS, &summary.happenings),
-        "marks-reached": summary.marks,
-        "missed": summary.missed(),
+        "marks-reached": summary.marks.keys().collect::<Vec<_>>(),
+        "seeds-by-mark": summary.marks,
+        "missed": summary.missed(campaign.profile),
         "failures": failures.collect::<Vec<_>>(),
         "complete": !summary.out_of_time && !summary.interrupted,
     });

@@ -2,6 +2,7 @@
 //! record of everything that happens.
 
 mod addresses;
+mod ambush;
 mod attempt;
 mod bend;
 mod client;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use gapless::{Group, ProducerName, Stop};
 use madsim::runtime::NodeHandle;
 
+use super::ambush::Ambushes;
 use super::clock::ClockOffsets;
 use super::injector::Injector;
 use super::pace::Pace;
@@ -22,6 +23,7 @@ pub(crate) struct Cluster {
     pub(crate) plan: Plan,
     pub(super) producers: Vec<ProducerName>,
     pub(crate) injector: Injector,
+    pub(crate) ambushes: Ambushes,
     pub(crate) pace: Arc<Pace>,
     pub(super) offsets: Arc<ClockOffsets>,
     lives: Vec<AtomicU32>,
@@ -44,6 +46,7 @@ impl Cluster {
         Cluster {
             producers: (0..plan.producers.len()).map(producer_name).collect(),
             injector: Injector::new(plan),
+            ambushes: Ambushes::default(),
             pace: Arc::new(Pace::new(plan.nodes())),
             offsets: Arc::new(ClockOffsets::new(&plan.clocks)),
             lives: counters(),

@@ -89,6 +89,10 @@ impl Store {
             self.log(cluster, call, describe_request(request), reply.as_ref());
             let judgement = cluster.recorder().judge.judge_call(&applied);
             cluster.record_judgement(judgement);
+            if let (Request::Renew { .. }, Some(Reply::Refused { .. })) = (request, &reply) {
+                cluster.recorder().mark("a renewal is refused");
+            }
+            cluster.ambushes.note(now(), call.node, request, reply.as_ref());
         } else {
             let did = format!("{operation} {}", table_name(json));
             self.log_unmodelled(cluster, call, did, status);

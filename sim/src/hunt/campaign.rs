@@ -1,7 +1,7 @@
 //! A campaign: many seeds, several at a time, until all have run, the time is up, or the
 //! caller stops it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use gapless_model::design::Design;
 
 use crate::engine::EngineKind;
 use crate::judge::{Breach, Violation};
-use crate::marks::MARKS;
+use crate::marks::{ENOUGH_SEEDS, MARKS, Mark};
 use crate::moment::lock;
 use crate::plan::{FAULTS, HAPPENINGS, Millis, Plan, Profile};
 use crate::play::{RunReport, run_while, warm_up};
@@ -194,8 +194,8 @@ pub struct CampaignReport {
     pub faults: [u64; FAULTS.len()],
     /// How often each kind of incident happened, in the order of [`HAPPENINGS`].
     pub happenings: [u64; HAPPENINGS.len()],
-    /// The coverage marks that were reached.
-    pub marks: BTreeSet<&'static str>,
+    /// How many seeds reached each coverage mark that was reached.
+    pub marks: BTreeMap<&'static str, u64>,
     /// The fingerprints of the logs: as many as seeds, unless two ran alike.
     pub digests: BTreeSet<u64>,
     /// The sum of all logs' fingerprints: it is the same for the same seeds in every order,
@@ -231,7 +231,9 @@ impl CampaignReport {
         sums.for_each(|(sum, count)| *sum += count);
         let sums = self.happenings.iter_mut().zip(report.happenings);
         sums.for_each(|(sum, count)| *sum += count);
-        self.marks.extend(report.marks.iter().copied());
+        for mark in &report.marks {
+            *self.marks.entry(mark).or_default() += 1;
+        }
         if let Some(violation) = report.violation.clone() {
             self.failures.push(FailedSeed { seed, violation, report });
         }
@@ -243,15 +245,71 @@ impl CampaignReport {
         self.failures.iter().map(|failed| failed.violation.breach).collect()
     }
 
-    /// The coverage marks that no run reached and the kinds of fault that never struck, each
-    /// as a line of text.
+    /// How many seeds reached a coverage mark.
     #[must_use]
-    pub fn missed(&self) -> Vec<String> {
-        let marks = MARKS.iter().filter(|mark| !self.marks.contains(*mark));
+    pub fn reached(&self, mark: Mark) -> u64 {
+        self.marks.get(mark.name).copied().unwrap_or_default()
+    }
+
+    /// The coverage marks that no run reached, or too few runs, and the kinds of fault that never
+    /// struck, each as a line of text. What is too few is said of swarms alone: other profiles leave
+    /// things out on purpose.
+    #[must_use]
+    pub fn missed(&self, profile: Profile) -> Vec<String> {
+        let tells = profile == Profile::Swarm && self.seeds >= ENOUGH_SEEDS;
+        let marks = MARKS.iter().filter_map(|mark| match self.reached(*mark) {
+            0 => Some(format!("never reached: {}", mark.name)),
+            count if tells && count * 100 < self.seeds * u64::from(mark.floor) => Some(format!(
+                "too rare: {} in {count} of {} seeds, and {} % are the least",
+                mark.name, self.seeds, mark.floor
+            )),
+            _ => None,
+        });
         let faults = FAULTS.iter().zip(self.faults).filter(|(_, count)| *count == 0);
         let incidents = HAPPENINGS.iter().zip(self.happenings).filter(|(_, count)| *count == 0);
-        let marks = marks.map(|mark| format!("never reached: {mark}"));
         let kinds = faults.chain(incidents).map(|(kind, _)| format!("never injected: {kind}"));
         marks.chain(kinds).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A campaign of which every seed struck with everything, and reached every mark.
+    fn full(seeds: u64) -> CampaignReport {
+        CampaignReport {
+            seeds,
+            faults: [1; FAULTS.len()],
+            happenings: [1; HAPPENINGS.len()],
+            marks: MARKS.iter().map(|mark| (mark.name, seeds)).collect(),
+            ..CampaignReport::default()
+        }
+    }
+
+    #[test]
+    fn a_mark_below_its_floor_is_missed() {
+        let mark = "a page is full";
+        let with = |seeds, count| {
+            let mut report = full(seeds);
+            report.marks.insert(mark, count);
+            report
+        };
+        assert_eq!(with(2_000, 100).missed(Profile::Swarm), Vec::<String>::new());
+        assert_eq!(
+            with(2_000, 99).missed(Profile::Swarm),
+            ["too rare: a page is full in 99 of 2000 seeds, and 5 % are the least"]
+        );
+        // Other profiles leave things out, and few seeds tell little.
+        assert_eq!(with(2_000, 1).missed(Profile::Lambda), Vec::<String>::new());
+        assert_eq!(with(1_999, 1).missed(Profile::Swarm), Vec::<String>::new());
+        assert_eq!(with(1_999, 0).missed(Profile::Swarm), ["never reached: a page is full"]);
+    }
+
+    #[test]
+    fn a_kind_of_fault_that_never_struck_is_missed() {
+        let mut report = full(1);
+        report.faults[0] = 0;
+        assert_eq!(report.missed(Profile::Calm), ["never injected: lose-request"]);
     }
 }

@@ -37,6 +37,9 @@ pub(crate) struct Activity {
     /// Until when each node was paused last.
     still: HashMap<Node, Millis>,
     next: u64,
+    /// Whether two handlers were at work on one partition for one group at once: one of them past its
+    /// lease, paused or by a clock that was set.
+    overlapped: bool,
 }
 
 impl Activity {
@@ -124,8 +127,15 @@ impl Activity {
         let what = events(&names(delivery));
         let active = Active { node: delivery.node, epoch: delivery.epoch, since: at, what };
         let key = (delivery.group.clone(), delivery.partition.clone());
-        self.active.entry(key).or_default().push((self.next, active));
+        let all = self.active.entry(key).or_default();
+        all.push((self.next, active));
+        self.overlapped |= all.len() > 1;
         self.next
+    }
+
+    /// The coverage mark that deliveries have reached.
+    pub(crate) fn mark(&self) -> Option<&'static str> {
+        self.overlapped.then_some("two handlers are at work at once")
     }
 
     /// Removes a delivery whose handler has finished or was dropped.

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use gapless::{Group, Live, Machine, Owner, Token, Told};
+use gapless::{Group, Live, Machine, Owner, Slots, Token, Told};
 use gapless_model::append::{Append, Want};
 use gapless_model::consume::{Consume, News};
 use gapless_model::store::{Reply, Request, reply_words};
@@ -227,8 +227,11 @@ impl Machines {
             News::Reply(reply) => match &asked {
                 Some(request) => {
                     let since = if may_be_ahead(request, reply) { turn.began } else { turn.since };
-                    self.replies.judge(since, node, request, reply)?;
+                    let given = self.replies.judge(since, node, request, reply)?;
                     self.marks.extend(mark_of(request, reply));
+                    if given < turn.since {
+                        self.marks.insert("a page that was read ahead is used");
+                    }
                     true
                 }
                 None => false,
@@ -331,13 +334,16 @@ fn mark_of(request: &Request<Live>, reply: &Reply<Live>) -> Option<&'static str>
             Some("a release finds the next slot taken")
         }
         (Request::Raise(_), Reply::NotRaised(_)) => Some("an increment is refused"),
+        (Request::ReadEvents { .. }, Reply::Page(page)) if page.shown().len() >= Slots::LIMIT => {
+            Some("a page is full")
+        }
         _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use gapless::{Filled, Slots};
+    use gapless::Filled;
     use gapless_model::Seq;
 
     use super::*;

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use gapless::Live;
 use gapless_model::store::{Reply, Request, reply_words};
 
-use super::judgement::{Doubt, doubt};
 use super::words;
 use crate::plan::{Millis, Node};
 
@@ -32,14 +31,15 @@ impl Replies {
         }
     }
 
-    /// Judges whether a reply to a request is true: the store gave it since then.
+    /// Judges whether a reply to a request is true: the store gave it since then. Returns when it did
+    /// so last.
     pub(super) fn judge(
         &self,
         since: Millis,
         node: Node,
         request: &Request<Live>,
         reply: &Reply<Live>,
-    ) -> Doubt {
+    ) -> Result<Millis, String> {
         // A page that was read ahead is consistent even when the design doesn't ask for that.
         let consistent = match request {
             Request::ReadEvents { partition, after, consistent: false } => {
@@ -54,7 +54,7 @@ impl Replies {
         };
         let last = last(request).max(consistent.as_ref().and_then(last));
         let did = match last {
-            Some(at) if at >= since => return Ok(()),
+            Some(at) if at >= since => return Ok(at),
             Some(at) => format!(
                 "which the store did last at {}, before that request was asked at {}",
                 words::seconds(at),
@@ -62,7 +62,7 @@ impl Replies {
             ),
             None => "which the store never did".to_owned(),
         };
-        doubt(format!(
+        Err(format!(
             "told its machine that the store answered its request to {} with \"{}\", {did}",
             words::request(request),
             reply_words(reply)
@@ -86,8 +86,8 @@ mod tests {
         let judge = |since: u64, node: u16, reply: &Reply<Live>| {
             replies.judge(Millis(since), Node(node), &request, reply)
         };
-        assert_eq!(judge(5, 0, &old), Ok(()));
-        assert_eq!(judge(15, 0, &new), Ok(()));
+        assert_eq!(judge(5, 0, &old), Ok(Millis(10)));
+        assert_eq!(judge(15, 0, &new), Ok(Millis(20)));
         let late = judge(15, 0, &old).expect_err("it is of an earlier request");
         assert!(
             late.contains("did last at 0.01 s, before that request was asked at 0.015 s"),
@@ -105,7 +105,7 @@ mod tests {
         for at in [10, 30] {
             replies.note(Millis(at), Node(0), &request, &reply);
         }
-        assert_eq!(replies.judge(Millis(20), Node(0), &request, &reply), Ok(()));
+        assert_eq!(replies.judge(Millis(20), Node(0), &request, &reply), Ok(Millis(30)));
         assert!(replies.judge(Millis(40), Node(0), &request, &reply).is_err());
     }
 }

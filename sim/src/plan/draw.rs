@@ -5,7 +5,7 @@ use gapless_model::design::{Design, Increment};
 
 use super::dice::Dice;
 use super::fault::{FAULTS, Trouble};
-use super::incident::{Direction, HAPPENINGS, Happening, Incident, OperatorAction};
+use super::incident::{Ambush, Direction, HAPPENINGS, Happening, Incident, Moment, OperatorAction};
 use super::participants::{Appending, ClockPlan, HintSource, Lifetime, ProducerPlan, WorkerPlan};
 use super::profile::Profile;
 use super::units::{Millis, Node};
@@ -17,7 +17,10 @@ impl Profile {
     pub fn plan(self, seed: u64, design: Design) -> Plan {
         let mut dice = Dice::at(seed, &[0, self as u64]);
         let dice = &mut dice;
-        let producers: Vec<_> = (0..dice.between(1, 3)).map(|_| producer(dice)).collect();
+        let heals = Millis(dice.between(4_000, 12_000));
+        // Until about then there is work, so that there is something to break.
+        let works = Millis(heals.0 * dice.between(30, 90) / 100);
+        let producers: Vec<_> = (0..dice.between(1, 3)).map(|_| producer(works, dice)).collect();
         let groups = dice.between(1, 2) as u8;
         let workers: Vec<_> = (0..groups)
             .flat_map(|group| {
@@ -31,7 +34,6 @@ impl Profile {
         let timely = !matches!(self, Profile::Hostile);
         let clocks = (0..nodes).map(|_| self.clock(skew, dice)).collect();
         let lease = Millis(dice.between(700, 3000).max(skew.0 * 2));
-        let heals = Millis(dice.between(4_000, 15_000));
         let mut plan = Plan {
             version: PLAN_VERSION,
             seed,
@@ -62,6 +64,15 @@ impl Profile {
         if self != Profile::Calm {
             plan.trouble = self.trouble(lease, dice);
             plan.incidents = self.incidents(&plan, dice);
+            match dice.below(100) {
+                0..11 => fall_behind(&mut plan, dice),
+                11..23 => die_between(&mut plan, works, dice),
+                23..29 => outlast_grace(&mut plan, works, dice),
+                29..44 => outlast_lease(&mut plan, works, dice),
+                44..53 => repeat_renewals(&mut plan, dice),
+                _ => {}
+            }
+            plan.incidents.sort_by_key(|incident| incident.at);
         }
         plan
     }
@@ -71,12 +82,11 @@ impl Profile {
             Profile::Lambda => true,
             Profile::Swarm | Profile::Calm | Profile::Hostile => dice.percent(30),
         };
-        // Sometimes handling outlasts the time to the next renewal. An invocation has time for
-        // more than one delivery, or it would do nothing but hand over.
+        // Sometimes handling outlasts the time to the next renewal.
         let handling = if dice.percent(30) { dice.below(1_500) } else { dice.below(200) };
-        let limit = dice.between(1_500, 6_000).max(handling * 4 + 1_500);
+        let limit = dice.between(1_500, 6_000);
         let fails = if self != Profile::Calm && dice.percent(20) { dice.between(5, 30) } else { 0 };
-        WorkerPlan {
+        let mut plan = WorkerPlan {
             group,
             life: if lambda {
                 Lifetime::Lambda { limit: Millis(limit) }
@@ -84,10 +94,12 @@ impl Profile {
                 Lifetime::Standing
             },
             sweep: Millis(dice.between(200, 1_500)),
-            handling: Millis(handling),
+            handling: Millis(0),
             fails: fails as u8,
             hints: hints(lambda, dice),
-        }
+        };
+        plan.handle_for(Millis(handling));
+        plan
     }
 
     fn clock(self, skew: Millis, dice: &mut Dice) -> ClockPlan {
@@ -120,15 +132,14 @@ impl Profile {
             return Vec::new();
         }
         let count = dice.below(10);
-        let mut incidents: Vec<_> = (0..count)
+        (0..count)
             .map(|_| {
                 let at = Millis(dice.between(50, plan.heals.0));
                 let kind = *dice.pick(&on);
-                Incident { at, happening: self.happening(kind, plan, dice) }
+                let happening = self.happening(kind, plan, dice);
+                Incident { at, happening, ambush: ambush(happening, plan, dice) }
             })
-            .collect();
-        incidents.sort_by_key(|incident| incident.at);
-        incidents
+            .collect()
     }
 
     fn happening(self, kind: usize, plan: &Plan, dice: &mut Dice) -> Happening {
@@ -173,7 +184,83 @@ fn partition_bits(design: &Design, dice: &mut Dice) -> Option<u8> {
     }
 }
 
-fn producer(dice: &mut Dice) -> ProducerPlan {
+/// Lets an incident wait for a moment of the protocol, every other time that it can.
+fn ambush(happening: Happening, plan: &Plan, dice: &mut Dice) -> Option<Ambush> {
+    let node = happening.node().filter(|_| dice.percent(50))?;
+    let moment = match usize::from(node.0) < plan.producers.len() {
+        true => Moment::Raised,
+        false => *dice.pick(&[Moment::Acquired, Moment::Read, Moment::Checkpointed]),
+    };
+    // Before the reply is heard, while the handler is at work, or later.
+    let after = Millis(if dice.percent(40) { 0 } else { dice.below(60) });
+    Some(Ambush { moment, after })
+}
+
+/// Lets a group fall behind by more than a page: one partition, a busy producer, and workers that are
+/// away for a long time.
+fn fall_behind(plan: &mut Plan, dice: &mut Dice) {
+    plan.partition_bits = Some(0);
+    let busy = &mut plan.producers[0];
+    if busy.appending == Appending::Expecting {
+        busy.appending = Appending::Single;
+    }
+    (busy.events, busy.batch) = (dice.between(120, 220) as u16, 1);
+    busy.pause = Millis(dice.below(3));
+    let down = Millis(plan.heals.0 * dice.between(60, 100) / 100);
+    let group = dice.below(u64::from(plan.groups)) as u8;
+    let away = |(index, worker): (usize, &WorkerPlan)| {
+        let happening = Happening::Crash { node: plan.worker(index), down };
+        let incident = Incident { at: Millis(20), happening, ambush: None };
+        (worker.group == group).then_some(incident)
+    };
+    let away: Vec<_> = plan.workers.iter().enumerate().filter_map(away).collect();
+    plan.incidents.extend(away);
+}
+
+/// Lets a named producer die between its number and its write, so that a rerun finds its slot empty.
+fn die_between(plan: &mut Plan, works: Millis, dice: &mut Dice) {
+    let index = dice.below(plan.producers.len() as u64) as usize;
+    plan.producers[index].appending = Appending::Named;
+    let down = Millis(dice.between(20, plan.lease.0));
+    let happening = Happening::Crash { node: plan.producer(index), down };
+    let ambush = Some(Ambush { moment: Moment::Raised, after: Millis(0) });
+    plan.incidents.push(Incident { at: Millis(dice.between(50, works.0)), happening, ambush });
+}
+
+/// Pauses a producer between its number and its write until a worker has voided the slot.
+fn outlast_grace(plan: &mut Plan, works: Millis, dice: &mut Dice) {
+    let index = dice.below(plan.producers.len() as u64) as usize;
+    let span = Millis(plan.grace.0 + dice.between(500, 3_000));
+    let happening = Happening::Freeze { node: plan.producer(index), span };
+    let ambush = Some(Ambush { moment: Moment::Raised, after: Millis(0) });
+    plan.incidents.push(Incident { at: Millis(dice.between(50, works.0 / 2)), happening, ambush });
+}
+
+/// Pauses a worker in its handler until its lease has ended and another has taken it over.
+fn outlast_lease(plan: &mut Plan, works: Millis, dice: &mut Dice) {
+    let index = dice.below(plan.workers.len() as u64) as usize;
+    let worker = &mut plan.workers[index];
+    worker.handle_for(Millis(100));
+    let span = Millis(plan.lease.0 * dice.between(12, 20) / 10 + 1_500);
+    let happening = Happening::Freeze { node: plan.worker(index), span };
+    let ambush = Some(Ambush { moment: Moment::Read, after: Millis(dice.between(10, 60)) });
+    plan.incidents.push(Incident { at: Millis(dice.between(50, works.0 / 2)), happening, ambush });
+}
+
+/// Lets workers renew often, and copies of their requests arrive when others have taken over.
+fn repeat_renewals(plan: &mut Plan, dice: &mut Dice) {
+    let kinds = FAULTS.iter().zip(&mut plan.trouble.weights);
+    let late = kinds.filter(|(kind, _)| ["duplicate", "late"].contains(*kind));
+    late.for_each(|(_, weight)| *weight = 10);
+    plan.trouble.ppm = plan.trouble.ppm.max(100_000);
+    plan.trouble.span = Millis(plan.lease.0 * 3);
+    for worker in &mut plan.workers {
+        let handling = dice.between(plan.lease.0 / 2, plan.lease.0);
+        worker.handle_for(Millis(handling));
+    }
+}
+
+fn producer(works: Millis, dice: &mut Dice) -> ProducerPlan {
     let appending = *dice.pick(&[
         Appending::Single,
         Appending::Grouped,
@@ -181,12 +268,13 @@ fn producer(dice: &mut Dice) -> ProducerPlan {
         Appending::Named,
         Appending::Expecting,
     ]);
-    ProducerPlan {
-        appending,
-        events: dice.between(2, 12) as u16,
-        batch: dice.between(1, 4) as u8,
-        pause: Millis(dice.below(700)),
-    }
+    // Busy, or with time for others to act in between.
+    let pause = if dice.percent(35) { dice.below(20) } else { dice.between(100, 700) };
+    let batch = dice.between(1, 4);
+    // What an append takes without faults, about.
+    let each = pause + 30;
+    let events = (works.0 / each * batch).clamp(2, 120);
+    ProducerPlan { appending, events: events as u16, batch: batch as u8, pause: Millis(pause) }
 }
 
 fn signed(bound: u64, dice: &mut Dice) -> i64 {

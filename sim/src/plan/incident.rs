@@ -12,6 +12,34 @@ pub struct Incident {
     pub at: Millis,
     /// What happens.
     pub happening: Happening,
+    /// The moment of the protocol that it waits for from then on, if it waits for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ambush: Option<Ambush>,
+}
+
+/// What an incident waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ambush {
+    /// The moment.
+    pub moment: Moment,
+    /// How long after it the incident happens.
+    pub after: Millis,
+}
+
+/// A moment of the protocol: a request of the incident's node was applied. Its reply is still under
+/// way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Moment {
+    /// A producer was given a number.
+    Raised,
+    /// A worker was given a lease.
+    Acquired,
+    /// A worker has read events.
+    Read,
+    /// A worker's checkpoint has moved.
+    Checkpointed,
 }
 
 /// Which messages a broken link loses.

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use dice::Dice;
 pub use fault::{CallKind, FAULTS, Fault, Strike, Trouble};
-pub use incident::{Direction, HAPPENINGS, Happening, Incident, OperatorAction};
+pub use incident::{Ambush, Direction, HAPPENINGS, Happening, Incident, Moment, OperatorAction};
 pub use participants::{Appending, ClockPlan, HintSource, Lifetime, ProducerPlan, WorkerPlan};
 pub use profile::{NoProfile, Profile};
 pub use units::{Millis, Node};
@@ -206,6 +206,16 @@ impl Plan {
             return wrong(format!(
                 "the mutant {} exists in the checked model alone",
                 mutant.name()
+            ));
+        }
+        let placeless = self
+            .incidents
+            .iter()
+            .find(|incident| incident.ambush.is_some() && incident.happening.node().is_none());
+        if let Some(incident) = placeless {
+            return wrong(format!(
+                "`{}` happens to no process, so there is no moment that it can wait for (`ambush`)",
+                incident.happening.name()
             ));
         }
         let unknown = self

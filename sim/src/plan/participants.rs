@@ -63,6 +63,17 @@ pub struct WorkerPlan {
     pub hints: HintSource,
 }
 
+impl WorkerPlan {
+    /// Lets handling take at least so long. An invocation has time for more than one delivery, or it
+    /// would do nothing but hand over.
+    pub(super) fn handle_for(&mut self, least: Millis) {
+        self.handling = self.handling.max(least);
+        if let Lifetime::Lambda { limit } = &mut self.life {
+            *limit = (*limit).max(Millis(self.handling.0 * 4 + 1_500));
+        }
+    }
+}
+
 /// What tells a worker of work. Its sweeps find all work as well, only later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

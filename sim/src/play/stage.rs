@@ -3,9 +3,11 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use madsim::net::NetSim;
 use madsim::runtime::{Handle, NodeHandle};
 use madsim::task::{JoinHandle, NodeId};
@@ -139,7 +141,8 @@ impl Stage {
         self.cluster.recorder().violation.is_some() || self.cluster.pace.is_cut_off()
     }
 
-    /// Sleeps until `then`, or returns false as soon as the run is over.
+    /// Sleeps until `then`, or until the moment of an incident has come. Returns false as soon as the
+    /// run is over.
     async fn sleep_until(&self, then: Millis) -> bool {
         const LOOK: Millis = Millis(40);
         while now() < then {
@@ -147,7 +150,10 @@ impl Stage {
                 return false;
             }
             let left = Millis(then.0 - now().0);
-            sleep(left.min(LOOK).duration()).await;
+            let sleep = pin!(sleep(left.min(LOOK).duration()));
+            if let Either::Right(_) = select(sleep, pin!(self.cluster.ambushes.wait())).await {
+                break;
+            }
         }
         !self.is_over()
     }
@@ -160,6 +166,7 @@ impl Stage {
         loop {
             let next = incidents.peek().map_or(plan.heals, |incident| incident.at.min(plan.heals));
             let next = self.recoveries.peek().map_or(next, |Reverse((at, _))| (*at).min(next));
+            let next = self.cluster.ambushes.next().map_or(next, |at| at.min(next));
             let next = next.min(now().plus(Millis(250)));
             if !self.sleep_until(next).await {
                 return;
@@ -171,7 +178,12 @@ impl Stage {
                 self.recover(recovery);
             }
             while let Some(incident) = incidents.next_if(|incident| incident.at <= now()) {
-                self.inject(incident);
+                if !self.cluster.ambushes.arm(incident) {
+                    self.inject(incident);
+                }
+            }
+            for incident in self.cluster.ambushes.take_due(now()) {
+                self.inject(&incident);
             }
             if now() >= plan.heals {
                 return;
@@ -203,6 +215,13 @@ impl Stage {
             return;
         }
         cluster.record_incident(incident);
+        if !self.is_complete() {
+            let mut recorder = cluster.recorder();
+            recorder.mark("an incident while there is work");
+            if matches!(incident.happening, Happening::Crash { .. }) {
+                recorder.mark("a crash while there is work");
+            }
+        }
         match incident.happening {
             Happening::Crash { node, down } => self.crash(node, down),
             Happening::Freeze { node, span } => self.freeze(node, span),
@@ -311,6 +330,7 @@ impl Stage {
     /// Ends all faults: nodes that are down restart, links that are cut work again.
     pub(crate) fn heal(&mut self) {
         self.cluster.injector.heal();
+        self.cluster.ambushes.disarm();
         for Reverse((_, recovery)) in std::mem::take(&mut self.recoveries) {
             self.recover(recovery);
         }
