@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
-use gapless::{Group, ProducerName, Stop};
+use gapless::{Group, ProducerName, Stop, Timestamp};
 use madsim::runtime::NodeHandle;
 
 use super::clock::ClockOffsets;
@@ -123,6 +123,11 @@ impl Cluster {
         if let Some(id) = all.get(usize::from(partition) % all.len().max(1)) {
             self.injector.slow_down(id.to_string(), by, until);
         }
+    }
+
+    /// What a node's clock shows now.
+    pub(super) fn clock(&self, node: Node) -> Timestamp {
+        Timestamp::from_millis(self.offsets.read(node))
     }
 
     pub(crate) fn set_clock(&self, node: Node, offset: i64) {

@@ -57,7 +57,11 @@ impl Observer for Watcher {
 
     fn on_tell(&self, machine: Machine<'_>, news: Told<'_>) {
         if self.is_enabled() {
-            self.judge(|machines| machines.judge_news(now(), self.node, self.life, machine, news));
+            let clock = self.cluster.clock(self.node);
+            self.judge(|machines| {
+                machines.judge_time(clock, news)?;
+                machines.judge_news(now(), self.node, self.life, machine, news)
+            });
         }
     }
 }
