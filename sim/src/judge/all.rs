@@ -1,6 +1,6 @@
 //! The judges of one run together, and what each of them is shown.
 
-use gapless::{Group, Live};
+use gapless::{Group, Live, Machine, Told};
 use gapless_model::explanation::capital;
 use gapless_model::store::Request;
 use gapless_model::{Invariant, Seq};
@@ -8,7 +8,7 @@ use gapless_model::{Invariant, Seq};
 use super::activity::Activity;
 use super::caught_up::{Begun, judge_caught_up};
 use super::chronicle::Chronicle;
-use super::deliveries::{Deliveries, Sight};
+use super::deliveries::Deliveries;
 use super::evidence::{AppliedCall, ObservedDelivery};
 use super::judgement::{Breach, Doubt, Finding, Judgement, broken};
 use super::leases::Leases;
@@ -18,17 +18,20 @@ use super::pace::Overrun;
 use super::progress;
 use super::reads::may_be_eventual;
 use super::refinement::Refinement;
+use super::sight::Sight;
 use super::slots::SlotContents;
 use super::stuck::{Lack, stuck};
+use super::turns::Turns;
 use super::words::{self, seconds, slot_name};
 use crate::decode::Read;
-use crate::plan::{Millis, Node};
+use crate::plan::{Happening, Millis, Node};
 
 /// All judges of one run.
 pub(crate) struct Judge {
     pub(crate) slots: SlotContents,
     pub(crate) leases: Leases,
     pub(crate) deliveries: Deliveries,
+    pub(crate) turns: Turns,
     pub(crate) activity: Activity,
     pub(crate) order: Order,
     pub(crate) refinement: Refinement,
@@ -152,6 +155,14 @@ impl Judge {
         self.order.judge_acknowledgement(at, event, place, &self.slots, &self.chronicle)
     }
 
+    /// Notes an incident.
+    pub(crate) fn note_incident(&mut self, at: Millis, happening: Happening) {
+        self.chronicle.note_incident(at, happening);
+        if let Happening::Crash { node, .. } = happening {
+            self.turns.note_interruption(node);
+        }
+    }
+
     /// Notes that the append of an event begins.
     pub(crate) fn note_start(&mut self, at: Millis, event: &str) {
         self.chronicle.note_start(at, event);
@@ -210,8 +221,14 @@ impl Judge {
         timely: bool,
     ) -> Judgement {
         let sight = Sight { at, slots: &self.slots, chronicle: &self.chronicle };
-        self.deliveries.judge_start(delivery, sight)?;
+        self.deliveries.judge_start(delivery, sight, &mut self.turns)?;
         self.activity.judge_start(at, delivery, timely, &self.chronicle)
+    }
+
+    /// Notes what a machine is about to be told.
+    pub(crate) fn note_news(&mut self, whose: Machine<'_>, news: Told<'_>) {
+        let leases = &self.leases;
+        self.turns.note_news(whose, news, |key| leases.current(key).cloned());
     }
 
     /// What a worker of a group has before it when it begins now.

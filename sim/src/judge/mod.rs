@@ -15,11 +15,16 @@ mod order;
 mod pace;
 mod progress;
 mod reads;
+#[cfg(test)]
+mod redeliveries;
+mod redelivery;
 mod refinement;
 mod replies;
+mod sight;
 mod slots;
 mod state;
 mod stuck;
+mod turns;
 mod words;
 
 pub(crate) use activity::Activity;
@@ -36,4 +41,5 @@ pub(crate) use pace::{Overrun, Step, StepCounts};
 pub(crate) use refinement::Refinement;
 pub(crate) use slots::SlotContents;
 pub(crate) use state::explain;
+pub(crate) use turns::Turns;
 pub(crate) use words::seconds;
