@@ -181,7 +181,7 @@ impl Cluster {
     }
 
     /// Records an error that no fault explains.
-    pub(super) fn record_unexplained(&self, node: Node, what: String) {
+    pub(crate) fn record_unexplained(&self, node: Node, what: String) {
         let name = self.plan.name(node);
         let sentence = format!("{name} met an error that no fault explains: {what}.");
         let finding = self.recorder().judge.finding_on(node, sentence);
