@@ -43,7 +43,7 @@ impl Handler for DeliveryHandler {
     async fn handle(&self, delivery: Delivery) -> Result<(), HandlerError> {
         let events = delivery.events().map(|recorded| {
             let name = recorded.event.text().unwrap_or_default().to_owned();
-            (recorded.position.slot, name)
+            (recorded.position, name)
         });
         let observed = ObservedDelivery {
             node: self.node,

@@ -1,16 +1,15 @@
 //! The judges of one run together, and what each of them is shown.
 
 use gapless::{Group, Live, Machine, Told};
-use gapless_model::explanation::capital;
+use gapless_model::Invariant;
 use gapless_model::store::Request;
-use gapless_model::{Invariant, Seq};
 
 use super::activity::Activity;
 use super::caught_up::{Begun, judge_caught_up};
 use super::chronicle::Chronicle;
 use super::deliveries::Deliveries;
 use super::evidence::{AppliedCall, ObservedDelivery};
-use super::judgement::{Breach, Doubt, Finding, Judgement, broken};
+use super::judgement::{Breach, Doubt, Finding, Judgement};
 use super::leases::Leases;
 use super::machines::Machines;
 use super::order::Order;
@@ -22,7 +21,7 @@ use super::sight::Sight;
 use super::slots::SlotContents;
 use super::stuck::{Lack, stuck};
 use super::turns::Turns;
-use super::words::{self, seconds, slot_name};
+use super::words::{self, seconds};
 use crate::decode::Read;
 use crate::plan::{Happening, Millis, Node};
 
@@ -114,45 +113,6 @@ impl Judge {
             }
             judgement => judgement,
         }
-    }
-
-    /// Judges the acknowledgement of an event: it must be in a slot (P1), the acknowledged one
-    /// (S2), and after everything that was acknowledged before its append began (S3).
-    pub(crate) fn judge_acknowledgement(
-        &mut self,
-        at: Millis,
-        node: Node,
-        event: &str,
-        position: Option<Seq>,
-    ) -> Judgement {
-        self.chronicle.note_acknowledgement(at, node, event);
-        let (who, when) = (self.chronicle.name(node), seconds(at));
-        let Some((partition, slot)) = self.slots.position_of(event) else {
-            let sentence = format!(
-                "event {event} was acknowledged to {who} at {when}, but it is in no slot: it is \
-                 lost, and no group will be given it."
-            );
-            let mut finding = self.finding_on(node, sentence);
-            finding.why = Some(format!(
-                "{} was told that {event} is stored and will not write it again, and workers \
-                 deliver only what is in a slot.",
-                capital(who)
-            ));
-            return broken(Invariant::P1, finding);
-        };
-        if let Some(position) = position
-            && position != slot
-        {
-            let sentence = format!(
-                "event {event} was acknowledged to {who} in slot {position} at {when}, but it is \
-                 in {}.",
-                slot_name(&partition, slot)
-            );
-            let finding = Finding::new(sentence).at(&partition, position).at(&partition, slot);
-            return broken(Invariant::S2, finding);
-        }
-        let place = (&partition, slot);
-        self.order.judge_acknowledgement(at, event, place, &self.slots, &self.chronicle)
     }
 
     /// Notes an incident.

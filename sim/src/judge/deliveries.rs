@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use gapless::{Group, Live};
+use gapless::{Group, Live, Position};
 use gapless_model::explanation::capital;
 use gapless_model::store::Lease;
 use gapless_model::{Invariant, Seq};
@@ -12,7 +12,7 @@ use super::chronicle::Chronicle;
 use super::evidence::{AppliedCall, LeaseKey, ObservedDelivery, SlotKey};
 use super::judgement::{Finding, Judgement, broken};
 use super::missed;
-use super::redelivery::Track;
+use super::redelivery::{Track, judge_batches};
 use super::sight::Sight;
 use super::slots::SlotContents;
 use super::turns::Turns;
@@ -39,13 +39,14 @@ impl Deliveries {
         turns: &mut Turns,
     ) -> Judgement {
         let partition = &delivery.partition;
-        for (slot, event) in &delivery.events {
+        for (Position { slot, .. }, event) in &delivery.events {
             let place = sight.slots.position_of(event);
             if place.as_ref() != Some(&(partition.clone(), *slot)) {
                 return broken(Invariant::D1, not_appended(delivery, (*slot, event), place, sight));
             }
         }
-        let Some(first) = delivery.events.first().map(|(slot, _)| *slot) else { return Ok(()) };
+        judge_batches(delivery, sight)?;
+        let Some(first) = delivery.first() else { return Ok(()) };
         // Whether an old owner may still be active is for L2 to judge.
         self.track_of(delivery).judge_start(delivery, first, sight, turns)
     }

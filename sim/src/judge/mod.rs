@@ -15,6 +15,7 @@ mod order;
 mod pace;
 mod progress;
 mod reads;
+mod receipts;
 #[cfg(test)]
 mod redeliveries;
 mod redelivery;

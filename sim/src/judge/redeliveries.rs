@@ -1,6 +1,6 @@
 //! Redeliveries with a cause and without one (D2).
 
-use gapless::{Filled, Live, Machine, Owner, Slots, Timestamp, Told};
+use gapless::{Filled, Live, Machine, Owner, Position, Slots, Timestamp, Told};
 use gapless_model::consume::{Consume, News};
 use gapless_model::design::Design;
 use gapless_model::store::{Lease, Reply};
@@ -115,7 +115,9 @@ impl Scene {
             epoch: self.machine.epoch(),
             upto: Seq(slots.end - 1),
             attempt,
-            events: slots.map(|slot| (Seq(slot), format!("e{slot}"))).collect(),
+            events: slots
+                .map(|slot| (Position { slot: Seq(slot), index: 0 }, format!("e{slot}")))
+                .collect(),
         }
     }
 

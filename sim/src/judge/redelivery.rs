@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use gapless_model::explanation::listed;
 use gapless_model::{Epoch, Invariant, Seq};
 
 use super::evidence::ObservedDelivery;
@@ -120,7 +121,7 @@ impl Track {
             let sentence = format!("{}, although {why}.", sight.given(delivery, slot));
             Finding::new(sentence).at(partition, slot)
         };
-        let mut slots: Vec<_> = delivery.events.iter().map(|(slot, _)| *slot).collect();
+        let mut slots: Vec<_> = delivery.events.iter().map(|(position, _)| position.slot).collect();
         slots.dedup();
         for slot in slots {
             let mut earlier = self.given.range(..delivery.epoch).rev();
@@ -202,6 +203,27 @@ fn judge_skipped(
             return broken(Invariant::D2, finding);
         }
         between = between.next();
+    }
+    Ok(())
+}
+
+/// D2: the events of a slot are delivered all together, and in their order.
+pub(super) fn judge_batches(delivery: &ObservedDelivery, sight: Sight<'_>) -> Judgement {
+    let partition = &delivery.partition;
+    for batch in delivery.events.chunk_by(|(one, _), (other, _)| one.slot == other.slot) {
+        let Some(slot) = batch.first().map(|(position, _)| position.slot) else { continue };
+        let stored = sight.slots.events_in(&(partition.clone(), slot));
+        let given = batch.iter().map(|(position, event)| (position.index, event));
+        if !given.eq((0..).zip(&stored)) {
+            let positions = batch.iter().map(|(position, event)| format!("{event} at {position}"));
+            let sentence = format!(
+                "{}, as {}, where the slot holds {} in that order.",
+                sight.given(delivery, slot),
+                listed(&positions.collect::<Vec<_>>()),
+                events(&stored),
+            );
+            return broken(Invariant::D2, Finding::new(sentence).at(partition, slot));
+        }
     }
     Ok(())
 }

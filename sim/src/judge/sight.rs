@@ -19,7 +19,7 @@ pub(super) struct Sight<'a> {
 impl Sight<'_> {
     /// The start of a sentence on a delivery, as in "worker 1 was given event p1.1.1 of slot 1".
     pub(super) fn given(&self, delivery: &ObservedDelivery, slot: Seq) -> String {
-        let of_slot = delivery.events.iter().filter(|(place, _)| *place == slot);
+        let of_slot = delivery.events.iter().filter(|(position, _)| position.slot == slot);
         let names: Vec<_> = of_slot.map(|(_, event)| event.clone()).collect();
         format!(
             "{} was given {} of {} for {} at {} under epoch {}",

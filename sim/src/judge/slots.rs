@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use gapless::Position;
 use gapless_model::{Invariant, PartitionId, Seq};
 use serde_json::Value;
+#[cfg(test)]
+use serde_json::json;
 
 use super::chronicle::Chronicle;
 use super::evidence::{AppliedCall, SlotKey};
@@ -79,6 +82,24 @@ impl SlotContents {
         let tail = self.tails.entry(partition.clone()).or_default();
         *tail = (*tail).max(*slot);
         [changed, twice]
+    }
+
+    /// Puts events into a slot.
+    #[cfg(test)]
+    pub(super) fn put(&mut self, key: SlotKey, names: &[&str]) {
+        let parts = names.iter().flat_map(|name| [json!({ "S": "k1" }), json!({ "S": name })]);
+        let item = json!({ "events": { "L": parts.collect::<Vec<_>>() } });
+        self.positions.extend(names.iter().map(|name| ((*name).to_owned(), key.clone())));
+        self.items.insert(key, item);
+    }
+
+    /// The partition and the position of an event.
+    pub(super) fn place_of(&self, event: &str) -> Option<(PartitionId, Position)> {
+        let place = self.position_of(event)?;
+        let index = self.events_in(&place).iter().position(|other| other == event)?;
+        let index = u32::try_from(index).ok()?;
+        let (partition, slot) = place;
+        Some((partition, Position { slot, index }))
     }
 
     /// The slot of an event.
