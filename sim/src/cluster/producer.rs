@@ -91,9 +91,12 @@ impl ProducerLife {
     }
 
     /// Has a receipt for these events judged.
-    fn show_receipt(&self, events: &[Event], receipt: &Receipt) {
+    fn show_receipt(&self, events: &[Event], receipt: &Receipt, expected: Option<Seq>) {
         let names = names(events);
-        self.acknowledge(&names, |judge, at, node| judge.judge_receipt(at, node, &names, receipt));
+        self.acknowledge(&names, |judge, at, node| match expected {
+            Some(expected) => judge.judge_expected_receipt(at, node, &names, (receipt, expected)),
+            None => judge.judge_receipt(at, node, &names, receipt),
+        });
     }
 
     async fn append_singly(&self, expecting: bool) -> bool {
@@ -104,11 +107,12 @@ impl ProducerLife {
             let outcome = if expecting {
                 self.append_expecting(&events).await
             } else {
-                self.settle(self.stream.append_batch(events.clone()).await).await
+                let appended = self.settle(self.stream.append_batch(events.clone()).await).await;
+                appended.map(|receipt| (receipt, None))
             };
             match outcome {
-                Ok(receipt) => {
-                    self.show_receipt(&events, &receipt);
+                Ok((receipt, expected)) => {
+                    self.show_receipt(&events, &receipt, expected);
                     self.cluster.set_appended(self.index, from + events.len() as u32);
                 }
                 Err(error) => {
@@ -140,7 +144,11 @@ impl ProducerLife {
         }
     }
 
-    async fn append_expecting(&self, events: &[Event]) -> Result<Receipt, AppendError> {
+    /// Appends behind the head, and returns with the receipt where that was expected.
+    async fn append_expecting(
+        &self,
+        events: &[Event],
+    ) -> Result<(Receipt, Option<Seq>), AppendError> {
         let partition = self.stream.route(&events[0].key);
         let request = Request::ReadHead { partition: partition.clone(), name: None };
         let mut expected = loop {
@@ -160,7 +168,7 @@ impl ProducerLife {
                     expected = found;
                     sleep(Duration::from_millis(20)).await;
                 }
-                settled => return settled,
+                settled => return settled.map(|receipt| (receipt, Some(expected))),
             }
         }
     }
@@ -176,7 +184,7 @@ impl ProducerLife {
                 join_all(events.iter().cloned().map(|event| appender.append(event))).await;
             for (event, outcome) in events.iter().zip(outcomes) {
                 match outcome {
-                    Ok(receipt) => self.show_receipt(std::slice::from_ref(event), &receipt),
+                    Ok(receipt) => self.show_receipt(std::slice::from_ref(event), &receipt, None),
                     // It is unknown whether it is in the log, or will be.
                     Err(error) if is_unknown(error.reason()) => {
                         self.cluster.recorder().mark("a group's outcome stays unknown");

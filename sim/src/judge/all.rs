@@ -9,6 +9,7 @@ use super::caught_up::{Begun, judge_caught_up};
 use super::chronicle::Chronicle;
 use super::deliveries::Deliveries;
 use super::evidence::{AppliedCall, ObservedDelivery};
+use super::expectations::Expectations;
 use super::judgement::{Breach, Doubt, Finding, Judgement};
 use super::leases::Leases;
 use super::machines::Machines;
@@ -33,6 +34,7 @@ pub(crate) struct Judge {
     pub(crate) turns: Turns,
     pub(crate) activity: Activity,
     pub(crate) order: Order,
+    pub(crate) expectations: Expectations,
     pub(crate) refinement: Refinement,
     pub(crate) machines: Machines,
     pub(crate) chronicle: Chronicle,

@@ -1,10 +1,11 @@
-//! Receipts: each event is where its receipt says (S2), and acknowledged events are in the log (P1).
+//! Receipts: each event is where its receipt says (S2), and acknowledged events are in the log (P1),
+//! in order (S3), and as their appends expected (S4).
 
 use std::collections::VecDeque;
 
 use gapless::{Position, Receipt};
 use gapless_model::explanation::capital;
-use gapless_model::{Invariant, PartitionId};
+use gapless_model::{Invariant, PartitionId, Seq};
 
 use super::all::Judge;
 use super::judgement::{Finding, Judgement, broken};
@@ -37,6 +38,22 @@ impl Judge {
             events(batch),
         );
         broken(Invariant::S2, Finding::new(sentence).at(partition, position.slot))
+    }
+
+    /// Judges the receipt for a batch that was appended with an expected position.
+    pub(crate) fn judge_expected_receipt(
+        &mut self,
+        at: Millis,
+        node: Node,
+        batch: &[String],
+        (receipt, expected): (&Receipt, Seq),
+    ) -> Judgement {
+        self.judge_receipt(at, node, batch, receipt)?;
+        let Some(event) = batch.first() else { return Ok(()) };
+        let place = (&receipt.partition, receipt.position.slot);
+        let known = self.order.acknowledged_events();
+        let what = (event.as_str(), expected);
+        self.expectations.judge_met(at, what, place, known, &self.slots, &self.chronicle)
     }
 
     /// Judges a receipt of a named producer, and removes what it acknowledges from `waiting`: what
@@ -113,13 +130,13 @@ impl Judge {
             return broken(Invariant::S2, finding.at(&partition, position.slot));
         }
         let place = (&partition, position.slot);
-        self.order.judge_acknowledgement(at, event, place, &self.slots, &self.chronicle)
+        self.order.judge_acknowledgement(at, event, place, &self.slots, &self.chronicle)?;
+        self.expectations.judge_acknowledgement(event, place, &self.chronicle)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use gapless_model::Seq;
     use gapless_model::design::Design;
 
     use super::*;
@@ -207,6 +224,30 @@ mod tests {
         let mut lost = names(&["lost", "a", "b"]).into();
         let before = judged(&mut lost, receipt("p0", 1, 0, 2)).map(drop);
         assert_broken(before, Invariant::P1, "it is in no slot");
+    }
+
+    #[test]
+    fn what_is_acknowledged_between_an_expected_position_and_its_append_is_noticed() {
+        let expecting = |judge: &mut Judge, expected: u64| {
+            let met = (&receipt("p0", 3, 0, 1), Seq(expected));
+            judge.judge_expected_receipt(Millis(2), NODE, &names(&["e"]), met)
+        };
+        let judge_with_third = || {
+            let mut judge = judge();
+            judge.slots.put((partition("p0"), Seq(3)), &["e"]);
+            judge
+        };
+        let between = |judge: &mut Judge| judge.judge_acknowledgement(Millis(1), NODE, "c", None);
+        let mut judge = judge_with_third();
+        assert_eq!((between(&mut judge), expecting(&mut judge, 2)), (Ok(()), Ok(())));
+
+        let mut judge = judge_with_third();
+        assert_eq!(between(&mut judge), Ok(()));
+        assert_broken(expecting(&mut judge, 1), Invariant::S4, "although event c");
+        // What is acknowledged later stood there before.
+        let mut judge = judge_with_third();
+        assert_eq!(expecting(&mut judge, 1), Ok(()));
+        assert_broken(between(&mut judge), Invariant::S4, "although event c");
     }
 
     #[test]
