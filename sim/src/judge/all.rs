@@ -54,6 +54,7 @@ impl Judge {
             for judgement in self.slots.judge_write(key, item, applied, chronicle) {
                 self.unless_unwatched(judgement)?;
             }
+            self.order.judge_keys(applied.at, key, &self.slots.keys_in(key))?;
             let written = self.slots.events_in(key);
             self.deliveries.judge_slot(key, &written, applied, chronicle)?;
         }

@@ -21,11 +21,15 @@ pub(crate) struct SlotContents {
     tails: BTreeMap<PartitionId, Seq>,
 }
 
+/// The strings of a slot's events: a key and a name for each.
+fn event_parts(item: &Value) -> impl Iterator<Item = Option<&str>> {
+    let parts = item.get("events").and_then(|list| list.get("L")).and_then(Value::as_array);
+    parts.into_iter().flatten().map(|part| part.get("S").and_then(Value::as_str))
+}
+
 /// The names of the events in a slot's item.
 fn event_names(item: &Value) -> Vec<String> {
-    let parts = item.get("events").and_then(|list| list.get("L")).and_then(Value::as_array);
-    let data = parts.into_iter().flatten().skip(1).step_by(2);
-    data.filter_map(|data| data.get("S").and_then(Value::as_str).map(str::to_owned)).collect()
+    event_parts(item).skip(1).step_by(2).flatten().map(str::to_owned).collect()
 }
 
 /// What a slot's item holds, as in "event p1.1.1".
@@ -110,6 +114,13 @@ impl SlotContents {
     /// The events of a slot; nothing while it is empty.
     pub(crate) fn events_in(&self, key: &SlotKey) -> Vec<String> {
         self.items.get(key).map(event_names).unwrap_or_default()
+    }
+
+    /// The keys of a slot's events.
+    pub(super) fn keys_in(&self, key: &SlotKey) -> Vec<String> {
+        let item = self.items.get(key);
+        let keys = item.into_iter().flat_map(|item| event_parts(item).step_by(2));
+        keys.flatten().map(str::to_owned).collect()
     }
 
     /// What a slot holds, in words.
