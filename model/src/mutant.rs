@@ -117,7 +117,7 @@ mutants! {
     /// Every increment is applied twice.
     IncrementTwice = "increment-twice", Both, scenario 2;
     /// An append that expects a position raises whatever head it finds.
-    ExpectationUnguarded = "expectation-unguarded", Model;
+    ExpectationUnguarded = "expectation-unguarded", Both;
     /// Every increment demands a head that never comes, so that its sender tries for ever.
     IncrementNeverSucceeds = "increment-never-succeeds", Model;
     /// An increment does not demand the record that its producer saw.
@@ -201,7 +201,6 @@ mod tests {
             "skew-ignored",
             "lease-unfenced",
             "checkpoint-unknown-as-done",
-            "expectation-unguarded",
             "increment-never-succeeds",
             "gives-up-at-gaps",
             "voids-as-events",

@@ -38,7 +38,7 @@ pub use hunt::{
     Campaign, CampaignProgress, CampaignReport, CheckedFault, Counterexample, FailedSeed, Shrunk,
     conformance, shrink,
 };
-pub use judge::{Breach, Violation, is_judged};
+pub use judge::{Breach, Violation};
 pub use marks::{ENOUGH_SEEDS, MARKS, Mark};
 pub use plan::{
     Appending, CallKind, ClockPlan, Dice, Direction, FAULTS, Fault, HAPPENINGS, Happening,

@@ -153,12 +153,6 @@ fn a_counterexample_of_the_checker_is_played_against_the_adapter() {
     let trace = folder.path().join("skip-gaps-D3.ndjson");
     let played = gapless().arg("replay").arg(&trace).assert().code(1);
     played.stdout(contains("skip-gaps breaks D3 against the real adapter too"));
-    // Nothing is run for an invariant that no judge of the simulation watches.
-    let text = std::fs::read_to_string(&trace).expect("a log");
-    let unjudged = text.replacen(r#""violates":"D3""#, r#""violates":"S4""#, 1);
-    std::fs::write(&trace, unjudged).expect("it can be written");
-    let refused = gapless().arg("replay").arg(&trace).assert().code(3);
-    refused.stdout(contains("does not judge S4 yet"));
 }
 
 #[cfg(unix)]
@@ -181,10 +175,10 @@ fn mutants_that_an_interruption_left_are_counted() {
     let results: Value = serde_json::from_str(&written).expect("it is JSON");
     let count = |field: &str| results[field].as_array().expect("a list").len();
     let (run, left) = (count("mutants"), count("not-run"));
-    assert!(run + left == 45 && left > 0, "{run} and {left}");
+    assert!(run + left == 46 && left > 0, "{run} and {left}");
     let first = results["not-run"][0].as_str().expect("a name");
     assert!(
-        text.contains(&format!("{left} of 45 mutants were not run, from {first} on")),
+        text.contains(&format!("{left} of 46 mutants were not run, from {first} on")),
         "{text}"
     );
     assert!(text.contains(&format!("{run} of the {run} that were run are killed")), "{text}");

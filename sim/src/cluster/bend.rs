@@ -55,6 +55,7 @@ impl Bend for Mutant {
             "UpdateItem" => match self {
                 Mutant::HeadStandsStill
                 | Mutant::IncrementTwice
+                | Mutant::ExpectationUnguarded
                 | Mutant::RecordUnguarded
                 | Mutant::RecordForgotten => bend_raise(self, call),
                 _ => bend_lease_update(self, call),
@@ -135,6 +136,7 @@ fn bend_raise(mutant: Mutant, call: &mut Value) -> Bent {
             call["ExpressionAttributeValues"][":one"] = json!({"N": "0"});
         }
         Mutant::IncrementTwice if is_raise(call) => return Bent::Twice,
+        Mutant::ExpectationUnguarded if is_raise(call) && has(call, ":head") => loosen_all(call),
         Mutant::RecordUnguarded if has(call, ":newNumber") => loosen_all(call),
         Mutant::RecordForgotten if has(call, ":newNumber") => {
             let seen = call["ExpressionAttributeValues"][":number"].clone();

@@ -35,10 +35,13 @@ impl ClockOffsets {
         (offset.millis, offset.since) = (millis, at);
     }
 
-    fn read(&self, node: Node) -> i64 {
+    /// What a node's clock shows now, in milliseconds since the Unix epoch.
+    pub(super) fn read(&self, node: Node) -> u64 {
         let offset = *lock(&self.0[usize::from(node.0)]);
         let running = now().0.saturating_sub(offset.since.0) as i64;
-        offset.millis + running * offset.drift / 1_000_000
+        let offset = offset.millis + running * offset.drift / 1_000_000;
+        let truly = BEGINNING.as_millis() as i64 + now().0 as i64;
+        (truly + offset).max(0) as u64
     }
 
     fn drift(&self, node: Node) -> i64 {
@@ -63,9 +66,7 @@ impl std::fmt::Debug for NodeClock {
 impl TimeSource for NodeClock {
     fn now(&self) -> SystemTime {
         self.pace.step(self.node, Step::Clock);
-        let millis = BEGINNING.as_millis() as i64 + now().0 as i64;
-        let shown = (millis + self.offsets.read(self.node)).max(0) as u64;
-        UNIX_EPOCH + Duration::from_millis(shown)
+        UNIX_EPOCH + Duration::from_millis(self.offsets.read(self.node))
     }
 }
 

@@ -43,7 +43,7 @@ impl Handler for DeliveryHandler {
     async fn handle(&self, delivery: Delivery) -> Result<(), HandlerError> {
         let events = delivery.events().map(|recorded| {
             let name = recorded.event.text().unwrap_or_default().to_owned();
-            (recorded.position.slot, name)
+            (recorded.position, name)
         });
         let observed = ObservedDelivery {
             node: self.node,
@@ -77,7 +77,10 @@ impl Handler for DeliveryHandler {
         let mut dice = Dice::at(self.cluster.plan.seed, &[5, u64::from(self.node.0), count]);
         sleep(self.plan.handling.duration()).await;
         if dice.percent(u64::from(self.plan.fails)) && !self.cluster.injector.is_healed() {
-            self.cluster.recorder().note(now(), &name, format!("fails at {what}"), Some("handler"));
+            let mut recorder = self.cluster.recorder();
+            recorder.note(now(), &name, format!("fails at {what}"), Some("handler"));
+            recorder.judge.deliveries.note_failure(&active.observed);
+            drop(recorder);
             return Err("the handler fails, as planned".into());
         }
         let mut recorder = self.cluster.recorder();

@@ -1,6 +1,7 @@
 //! Producers: they append what their plan says, and after a crash resume from what they know
 //! to be appended.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,13 +9,17 @@ use futures_util::future::join_all;
 use gapless::{AppendError, Event, Grouping, ProducerError, Receipt, StoreError, Stream};
 use gapless_model::design::{Increment, Producer as ProducerAxis};
 use gapless_model::store::{Reply, Request};
-use gapless_model::{Number, Seq};
+use gapless_model::{Number, PartitionId, Seq};
 use madsim::time::sleep;
 
 use super::shared::{Cluster, producer_name};
 use super::watcher::open_stream;
+use crate::judge::{Judge, Judgement};
 use crate::moment::now;
-use crate::plan::{Appending, Node, ProducerPlan};
+use crate::plan::{Appending, Millis, Node, ProducerPlan};
+
+/// What a life of a named producer was given for each partition, and knows nothing of yet.
+type Feed = BTreeMap<PartitionId, VecDeque<String>>;
 
 struct ProducerLife {
     cluster: Arc<Cluster>,
@@ -69,14 +74,29 @@ impl ProducerLife {
         (from..until).map(|number| self.event(number + 1, from, false)).collect()
     }
 
-    fn acknowledge(&self, event: &Event, position: Option<Seq>) {
-        let name = event.text().unwrap_or_default();
+    /// Notes that the producer knows these events to be appended, and has that judged.
+    fn acknowledge(
+        &self,
+        events: &[String],
+        judge: impl FnOnce(&mut Judge, Millis, Node) -> Judgement,
+    ) {
         let who = self.cluster.plan.name(self.node);
         let mut recorder = self.cluster.recorder();
-        recorder.note(now(), &who, format!("knows that {name} is appended"), None);
-        let judgement = recorder.judge.judge_acknowledgement(now(), self.node, name, position);
+        for name in events {
+            recorder.note(now(), &who, format!("knows that {name} is appended"), None);
+        }
+        let judgement = judge(&mut recorder.judge, now(), self.node);
         drop(recorder);
         self.cluster.record_judgement(judgement);
+    }
+
+    /// Has a receipt for these events judged.
+    fn show_receipt(&self, events: &[Event], receipt: &Receipt, expected: Option<Seq>) {
+        let names = names(events);
+        self.acknowledge(&names, |judge, at, node| match expected {
+            Some(expected) => judge.judge_expected_receipt(at, node, &names, (receipt, expected)),
+            None => judge.judge_receipt(at, node, &names, receipt),
+        });
     }
 
     async fn append_singly(&self, expecting: bool) -> bool {
@@ -87,13 +107,12 @@ impl ProducerLife {
             let outcome = if expecting {
                 self.append_expecting(&events).await
             } else {
-                self.settle(self.stream.append_batch(events.clone()).await).await
+                let appended = self.settle(self.stream.append_batch(events.clone()).await).await;
+                appended.map(|receipt| (receipt, None))
             };
             match outcome {
-                Ok(receipt) => {
-                    for event in &events {
-                        self.acknowledge(event, Some(receipt.position.slot));
-                    }
+                Ok((receipt, expected)) => {
+                    self.show_receipt(&events, &receipt, expected);
                     self.cluster.set_appended(self.index, from + events.len() as u32);
                 }
                 Err(error) => {
@@ -125,7 +144,11 @@ impl ProducerLife {
         }
     }
 
-    async fn append_expecting(&self, events: &[Event]) -> Result<Receipt, AppendError> {
+    /// Appends behind the head, and returns with the receipt where that was expected.
+    async fn append_expecting(
+        &self,
+        events: &[Event],
+    ) -> Result<(Receipt, Option<Seq>), AppendError> {
         let partition = self.stream.route(&events[0].key);
         let request = Request::ReadHead { partition: partition.clone(), name: None };
         let mut expected = loop {
@@ -145,7 +168,7 @@ impl ProducerLife {
                     expected = found;
                     sleep(Duration::from_millis(20)).await;
                 }
-                settled => return settled,
+                settled => return settled.map(|receipt| (receipt, Some(expected))),
             }
         }
     }
@@ -161,7 +184,7 @@ impl ProducerLife {
                 join_all(events.iter().cloned().map(|event| appender.append(event))).await;
             for (event, outcome) in events.iter().zip(outcomes) {
                 match outcome {
-                    Ok(receipt) => self.acknowledge(event, Some(receipt.position.slot)),
+                    Ok(receipt) => self.show_receipt(std::slice::from_ref(event), &receipt, None),
                     // It is unknown whether it is in the log, or will be.
                     Err(error) if is_unknown(error.reason()) => {
                         self.cluster.recorder().mark("a group's outcome stays unknown");
@@ -183,15 +206,18 @@ impl ProducerLife {
         let plan = self.plan();
         let mut producer =
             self.stream.producer(producer_name(self.index)).batches_of(usize::from(plan.batch));
-        let mut fed: Vec<Event> = Vec::new();
-        let mut known = 0;
+        let mut feed = Feed::default();
         for number in 1..=u32::from(plan.events) {
             sleep(plan.pause.duration()).await;
             let event = self.event(number, number, true);
             loop {
                 match producer.push(Number(u64::from(number)), event.clone()).await {
+                    Ok(receipts) => {
+                        self.show_named(&mut feed, &receipts);
+                        break;
+                    }
                     // It was taken before a flush failed, and waits for the next one.
-                    Ok(_) | Err(ProducerError::Order { .. }) => break,
+                    Err(ProducerError::Order { .. }) => break,
                     Err(error) => {
                         if !self.waits_out(&error).await {
                             return false;
@@ -199,27 +225,51 @@ impl ProducerLife {
                     }
                 }
             }
-            fed.push(event);
+            feed.entry(self.stream.route(&event.key)).or_default().extend(names(&[event]));
             if number % u32::from(plan.batch) != 0 && number != u32::from(plan.events) {
                 continue;
             }
-            while let Err(error) = producer.flush().await {
-                if !self.waits_out(&error).await {
-                    return false;
+            loop {
+                match producer.flush().await {
+                    Ok(receipts) => {
+                        self.show_named(&mut feed, &receipts);
+                        break;
+                    }
+                    Err(error) => {
+                        if !self.waits_out(&error).await {
+                            return false;
+                        }
+                    }
                 }
             }
-            // At the end of the input, everything that an earlier life appended is known as well.
-            if producer.waiting() == 0 && number == u32::from(plan.events) {
-                for event in &fed[known..] {
-                    self.acknowledge(event, None);
-                }
-                known = fed.len();
-            }
+        }
+        // At the end of the input, everything that an earlier life appended is known as well.
+        if producer.waiting() == 0 {
+            let rest: Vec<_> = feed.into_values().flatten().collect();
+            self.acknowledge(&rest, |judge, at, node| {
+                rest.iter().try_for_each(|name| judge.judge_acknowledgement(at, node, name, None))
+            });
         }
         if producer.skipped() > 0 {
             self.cluster.recorder().mark("a named producer skips what is in the log");
         }
         true
+    }
+
+    /// Has the receipts of a named producer judged.
+    fn show_named(&self, feed: &mut Feed, receipts: &[Receipt]) {
+        for receipt in receipts {
+            let waiting = feed.entry(receipt.partition.clone()).or_default();
+            let before: Vec<_> = waiting.iter().cloned().collect();
+            let judgement = self.cluster.recorder().judge.judge_named_receipt(
+                now(),
+                self.node,
+                waiting,
+                receipt,
+            );
+            let known = &before[..before.len() - waiting.len()];
+            self.acknowledge(known, |_, _, _| judgement);
+        }
     }
 
     async fn waits_out(&self, error: &ProducerError) -> bool {
@@ -234,6 +284,10 @@ impl ProducerLife {
         }
         transient
     }
+}
+
+fn names(events: &[Event]) -> Vec<String> {
+    events.iter().map(|event| event.text().unwrap_or_default().to_owned()).collect()
 }
 
 fn is_unknown(error: &AppendError) -> bool {

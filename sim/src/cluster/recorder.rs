@@ -10,8 +10,8 @@ use gapless_model::log::{FORMAT, Line, VERSION};
 use serde::{Deserialize, Serialize};
 
 use crate::judge::{
-    Activity, Breach, Chronicle, Deliveries, Finding, Judge, Leases, Machines, Order, Refinement,
-    SlotContents, Violation, explain, seconds,
+    Activity, Breach, Chronicle, Deliveries, Expectations, Finding, Judge, Leases, Machines, Order,
+    Refinement, SlotContents, Turns, Violation, explain, seconds,
 };
 use crate::plan::{FAULTS, HAPPENINGS, Incident, Millis, Plan, Strike};
 
@@ -52,8 +52,10 @@ impl Recorder {
             slots: SlotContents::default(),
             leases: Leases::default(),
             deliveries: Deliveries::default(),
+            turns: Turns::new(rules),
             activity: Activity::default(),
             order: Order::default(),
+            expectations: Expectations::default(),
             refinement: Refinement::new(),
             machines: Machines::new(rules),
             chronicle: Chronicle::new(plan),
@@ -129,7 +131,7 @@ impl Recorder {
 
     pub(crate) fn record_incident(&mut self, at: Millis, incident: &Incident, plan: &Plan) {
         let happening = incident.happening;
-        self.judge.chronicle.note_incident(at, happening);
+        self.judge.note_incident(at, happening);
         self.happenings[happening.kind()] += 1;
         let who = match happening.node() {
             Some(node) => plan.name(node),

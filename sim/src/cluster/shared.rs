@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
-use gapless::{Group, ProducerName, Stop};
+use gapless::{Group, ProducerName, Stop, Timestamp};
 use madsim::runtime::NodeHandle;
 
 use super::ambush::Ambushes;
@@ -128,6 +128,11 @@ impl Cluster {
         }
     }
 
+    /// What a node's clock shows now.
+    pub(super) fn clock(&self, node: Node) -> Timestamp {
+        Timestamp::from_millis(self.offsets.read(node))
+    }
+
     pub(crate) fn set_clock(&self, node: Node, offset: i64) {
         self.offsets.set(node, offset, now());
     }
@@ -179,7 +184,7 @@ impl Cluster {
     }
 
     /// Records an error that no fault explains.
-    pub(super) fn record_unexplained(&self, node: Node, what: String) {
+    pub(crate) fn record_unexplained(&self, node: Node, what: String) {
         let name = self.plan.name(node);
         let sentence = format!("{name} met an error that no fault explains: {what}.");
         let finding = self.recorder().judge.finding_on(node, sentence);

@@ -50,14 +50,21 @@ impl Observer for Watcher {
     }
 
     fn on_start(&self, machine: Machine<'_>) {
+        let judgement = self.cluster.recorder().judge.turns.judge_start(self.node, machine);
+        self.cluster.record_judgement(judgement);
         if self.is_enabled() {
             self.judge(|machines| machines.judge_start(now(), self.node, self.life, machine));
         }
     }
 
     fn on_tell(&self, machine: Machine<'_>, news: Told<'_>) {
+        self.cluster.recorder().judge.note_news(machine, news);
         if self.is_enabled() {
-            self.judge(|machines| machines.judge_news(now(), self.node, self.life, machine, news));
+            let clock = self.cluster.clock(self.node);
+            self.judge(|machines| {
+                machines.judge_time(clock, news)?;
+                machines.judge_news(now(), self.node, self.life, machine, news)
+            });
         }
     }
 }

@@ -128,7 +128,10 @@ impl WorkerLife {
             // An invocation is aborted at its limit, wherever it is.
             let working = self.rerun(|| worker.until_caught_up());
             match timeout(limit + Duration::from_millis(200), working).await {
-                Err(_) => self.note("is ended at its limit".to_owned()),
+                Err(_) => {
+                    self.note("is ended at its limit".to_owned());
+                    self.cluster.recorder().judge.turns.note_interruption(self.node);
+                }
                 Ok(Err(error)) => self.recover_from(error).await,
                 Ok(Ok(_)) if worker.stopper().is_requested() => {
                     // It stopped before its deadline: the other triggers come back.
@@ -162,9 +165,15 @@ impl WorkerLife {
         loop {
             let dropped = self.cluster.register_drop(self.node);
             match select(pin!(run()), pin!(dropped.wait())).await {
-                Either::Left((ended, _)) => return ended,
+                Either::Left((ended, _)) => {
+                    let time = self.cluster.clock(self.node);
+                    self.cluster.recorder().judge.turns.note_run_end(self.node, time);
+                    return ended;
+                }
                 Either::Right(_) => {
-                    self.cluster.recorder().mark("a run is dropped, and its worker runs again");
+                    let mut recorder = self.cluster.recorder();
+                    recorder.mark("a run is dropped, and its worker runs again");
+                    recorder.judge.turns.note_interruption(self.node);
                 }
             }
         }

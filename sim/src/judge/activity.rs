@@ -158,6 +158,5 @@ fn place(delivery: &ObservedDelivery) -> String {
 }
 
 fn finding(sentence: String, delivery: &ObservedDelivery) -> Finding {
-    let slot = delivery.events.first().map(|(slot, _)| *slot);
-    Finding::new(sentence).at(&delivery.partition, slot)
+    Finding::new(sentence).at(&delivery.partition, delivery.first())
 }

@@ -1,16 +1,16 @@
 //! The judges of one run together, and what each of them is shown.
 
-use gapless::{Group, Live};
-use gapless_model::explanation::capital;
+use gapless::{Group, Live, Machine, Told};
+use gapless_model::Invariant;
 use gapless_model::store::Request;
-use gapless_model::{Invariant, Seq};
 
 use super::activity::Activity;
 use super::caught_up::{Begun, judge_caught_up};
 use super::chronicle::Chronicle;
-use super::deliveries::{Deliveries, Sight};
+use super::deliveries::Deliveries;
 use super::evidence::{AppliedCall, ObservedDelivery};
-use super::judgement::{Breach, Doubt, Finding, Judgement, broken};
+use super::expectations::Expectations;
+use super::judgement::{Breach, Doubt, Finding, Judgement};
 use super::leases::Leases;
 use super::machines::Machines;
 use super::order::Order;
@@ -18,19 +18,23 @@ use super::pace::Overrun;
 use super::progress;
 use super::reads::may_be_eventual;
 use super::refinement::Refinement;
+use super::sight::Sight;
 use super::slots::SlotContents;
 use super::stuck::{Lack, stuck};
-use super::words::{self, seconds, slot_name};
+use super::turns::Turns;
+use super::words::{self, seconds};
 use crate::decode::Read;
-use crate::plan::{Millis, Node};
+use crate::plan::{Happening, Millis, Node};
 
 /// All judges of one run.
 pub(crate) struct Judge {
     pub(crate) slots: SlotContents,
     pub(crate) leases: Leases,
     pub(crate) deliveries: Deliveries,
+    pub(crate) turns: Turns,
     pub(crate) activity: Activity,
     pub(crate) order: Order,
+    pub(crate) expectations: Expectations,
     pub(crate) refinement: Refinement,
     pub(crate) machines: Machines,
     pub(crate) chronicle: Chronicle,
@@ -50,6 +54,7 @@ impl Judge {
             for judgement in self.slots.judge_write(key, item, applied, chronicle) {
                 self.unless_unwatched(judgement)?;
             }
+            self.order.judge_keys(applied.at, key, &self.slots.keys_in(key))?;
             let written = self.slots.events_in(key);
             self.deliveries.judge_slot(key, &written, applied, chronicle)?;
         }
@@ -113,43 +118,12 @@ impl Judge {
         }
     }
 
-    /// Judges the acknowledgement of an event: it must be in a slot (P1), the acknowledged one
-    /// (S2), and after everything that was acknowledged before its append began (S3).
-    pub(crate) fn judge_acknowledgement(
-        &mut self,
-        at: Millis,
-        node: Node,
-        event: &str,
-        position: Option<Seq>,
-    ) -> Judgement {
-        self.chronicle.note_acknowledgement(at, node, event);
-        let (who, when) = (self.chronicle.name(node), seconds(at));
-        let Some((partition, slot)) = self.slots.position_of(event) else {
-            let sentence = format!(
-                "event {event} was acknowledged to {who} at {when}, but it is in no slot: it is \
-                 lost, and no group will be given it."
-            );
-            let mut finding = self.finding_on(node, sentence);
-            finding.why = Some(format!(
-                "{} was told that {event} is stored and will not write it again, and workers \
-                 deliver only what is in a slot.",
-                capital(who)
-            ));
-            return broken(Invariant::P1, finding);
-        };
-        if let Some(position) = position
-            && position != slot
-        {
-            let sentence = format!(
-                "event {event} was acknowledged to {who} in slot {position} at {when}, but it is \
-                 in {}.",
-                slot_name(&partition, slot)
-            );
-            let finding = Finding::new(sentence).at(&partition, position).at(&partition, slot);
-            return broken(Invariant::S2, finding);
+    /// Notes an incident.
+    pub(crate) fn note_incident(&mut self, at: Millis, happening: Happening) {
+        self.chronicle.note_incident(at, happening);
+        if let Happening::Crash { node, .. } = happening {
+            self.turns.note_interruption(node);
         }
-        let place = (&partition, slot);
-        self.order.judge_acknowledgement(at, event, place, &self.slots, &self.chronicle)
     }
 
     /// Notes that the append of an event begins.
@@ -210,8 +184,14 @@ impl Judge {
         timely: bool,
     ) -> Judgement {
         let sight = Sight { at, slots: &self.slots, chronicle: &self.chronicle };
-        self.deliveries.judge_start(delivery, sight)?;
+        self.deliveries.judge_start(delivery, sight, &mut self.turns)?;
         self.activity.judge_start(at, delivery, timely, &self.chronicle)
+    }
+
+    /// Notes what a machine is about to be told.
+    pub(crate) fn note_news(&mut self, whose: Machine<'_>, news: Told<'_>) {
+        let leases = &self.leases;
+        self.turns.note_news(whose, news, |key| leases.current(key).cloned());
     }
 
     /// What a worker of a group has before it when it begins now.

@@ -109,7 +109,7 @@ impl Chronicle {
         self.finished.insert(node);
     }
 
-    pub(crate) fn note_incident(&mut self, at: Millis, happening: Happening) {
+    pub(super) fn note_incident(&mut self, at: Millis, happening: Happening) {
         let (node, fate) = match happening {
             Happening::Crash { node, .. } => (node, Fate::Crashed(at)),
             Happening::Freeze { node, span } => {

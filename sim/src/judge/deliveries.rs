@@ -1,124 +1,22 @@
-//! D1, D2 and D3: nothing is delivered that was not appended; positions are delivered in
-//! order, and again only under another epoch; nothing is skipped.
+//! D1 and D3: nothing is delivered that was not appended; nothing is skipped. What is delivered again
+//! is judged in `redelivery.rs` (D2).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use gapless::{Group, Live};
+use gapless::{Group, Live, Position};
 use gapless_model::explanation::capital;
 use gapless_model::store::Lease;
-use gapless_model::{Epoch, Invariant, Seq};
+use gapless_model::{Invariant, Seq};
 
 use super::chronicle::Chronicle;
 use super::evidence::{AppliedCall, LeaseKey, ObservedDelivery, SlotKey};
 use super::judgement::{Finding, Judgement, broken};
 use super::missed;
+use super::redelivery::{Track, judge_batches};
+use super::sight::Sight;
 use super::slots::SlotContents;
+use super::turns::Turns;
 use super::words::{events, partition_name, seconds, slot_name};
-use crate::plan::Millis;
-
-/// What the judges of a delivery look at beside it.
-#[derive(Clone, Copy)]
-pub(crate) struct Sight<'a> {
-    pub(crate) at: Millis,
-    pub(crate) slots: &'a SlotContents,
-    pub(crate) chronicle: &'a Chronicle,
-}
-
-impl Sight<'_> {
-    /// The start of a sentence on a delivery, as in "worker 1 was given event p1.1.1 of slot 1".
-    fn given(&self, delivery: &ObservedDelivery, slot: Seq) -> String {
-        let of_slot = delivery.events.iter().filter(|(place, _)| *place == slot);
-        let names: Vec<_> = of_slot.map(|(_, event)| event.clone()).collect();
-        format!(
-            "{} was given {} of {} for {} at {} under epoch {}",
-            self.chronicle.name(delivery.node),
-            events(&names),
-            slot_name(&delivery.partition, slot),
-            delivery.group,
-            seconds(self.at),
-            delivery.epoch,
-        )
-    }
-}
-
-/// What one group has seen of one partition.
-#[derive(Debug, Default)]
-struct Track {
-    /// The last slot that a handler was given under the current epoch.
-    begun: Seq,
-    /// The last slot that a handler has finished, and the epoch under which it did.
-    finished: (Epoch, Seq),
-    /// The epoch of the last delivery.
-    epoch: Epoch,
-    /// The checkpoint in the table.
-    checkpoint: Seq,
-    /// The epoch of the last release, and the last slot that was finished by then.
-    released: Option<(Epoch, Seq)>,
-}
-
-impl Track {
-    /// D2: a slot is delivered again only under a new epoch, and not after a release that had
-    /// finished it.
-    fn judge_redelivery(
-        &mut self,
-        delivery: &ObservedDelivery,
-        first: Seq,
-        sight: Sight<'_>,
-    ) -> Judgement {
-        let ObservedDelivery { epoch, attempt, partition, .. } = delivery;
-        if *epoch > self.epoch {
-            if let Some((released, finished)) = self.released
-                && released == self.epoch
-                && first <= finished
-            {
-                let sentence = format!(
-                    "{}, although {} had finished that slot: its lease was released under epoch \
-                     {released} after slot {finished} was finished.",
-                    sight.given(delivery, first),
-                    delivery.group,
-                );
-                return broken(Invariant::D2, Finding::new(sentence).at(partition, first));
-            }
-            (self.epoch, self.begun) = (*epoch, self.checkpoint);
-        } else if *attempt == 1 && first <= self.begun {
-            let sentence = format!(
-                "{}, although its handler had been given everything up to slot {} under the same \
-                 epoch.",
-                sight.given(delivery, first),
-                self.begun
-            );
-            return broken(Invariant::D2, Finding::new(sentence).at(partition, first));
-        }
-        Ok(())
-    }
-
-    /// D2: no slot between the last delivery and this one holds an event.
-    fn judge_skipped(
-        &self,
-        delivery: &ObservedDelivery,
-        first: Seq,
-        sight: Sight<'_>,
-    ) -> Judgement {
-        let partition = &delivery.partition;
-        let mut between = self.begun.next();
-        while between < first {
-            let place = (partition.clone(), between);
-            let skipped = sight.slots.events_in(&place);
-            if !skipped.is_empty() {
-                let sentence = format!(
-                    "{}, before {} in slot {between}, which its turn stepped over{}.",
-                    sight.given(delivery, first),
-                    events(&skipped),
-                    missed::because(delivery.node, &place, sight.chronicle),
-                );
-                let finding = Finding::new(sentence).at(partition, between).at(partition, first);
-                return broken(Invariant::D2, finding);
-            }
-            between = between.next();
-        }
-        Ok(())
-    }
-}
 
 /// What the groups of a run have seen.
 #[derive(Debug, Default)]
@@ -134,37 +32,40 @@ impl Deliveries {
     }
 
     /// Judges a delivery that a handler begins.
-    pub(crate) fn judge_start(
+    pub(super) fn judge_start(
         &mut self,
         delivery: &ObservedDelivery,
         sight: Sight<'_>,
+        turns: &mut Turns,
     ) -> Judgement {
-        let ObservedDelivery { group, partition, epoch, upto, .. } = delivery;
-        for (slot, event) in &delivery.events {
+        let partition = &delivery.partition;
+        for (Position { slot, .. }, event) in &delivery.events {
             let place = sight.slots.position_of(event);
             if place.as_ref() != Some(&(partition.clone(), *slot)) {
                 return broken(Invariant::D1, not_appended(delivery, (*slot, event), place, sight));
             }
         }
-        let Some(first) = delivery.events.first().map(|(slot, _)| *slot) else { return Ok(()) };
-        let track = self.tracks.entry((group.clone(), partition.clone())).or_default();
-        if *epoch < track.epoch {
-            // Whether an old owner may still be active is for L2 to judge.
-            return Ok(());
-        }
-        track.judge_redelivery(delivery, first, sight)?;
-        track.judge_skipped(delivery, first, sight)?;
-        track.begun = track.begun.max(*upto);
-        Ok(())
+        judge_batches(delivery, sight)?;
+        let Some(first) = delivery.first() else { return Ok(()) };
+        // Whether an old owner may still be active is for L2 to judge.
+        self.track_of(delivery).judge_start(delivery, first, sight, turns)
     }
 
     /// Notes that a handler has finished a delivery.
     pub(crate) fn note_finish(&mut self, delivery: &ObservedDelivery) {
         let seen = self.delivered.entry(delivery.group.clone()).or_default();
         seen.extend(delivery.events.iter().map(|(_, event)| event.clone()));
+        self.track_of(delivery).note_finish(delivery);
+    }
+
+    /// Notes that a handler has failed at a delivery.
+    pub(crate) fn note_failure(&mut self, delivery: &ObservedDelivery) {
+        self.track_of(delivery).note_failure(delivery);
+    }
+
+    fn track_of(&mut self, delivery: &ObservedDelivery) -> &mut Track {
         let key = (delivery.group.clone(), delivery.partition.clone());
-        let track = self.tracks.entry(key).or_default();
-        track.finished = track.finished.max((delivery.epoch, delivery.upto));
+        self.tracks.entry(key).or_default()
     }
 
     /// Judges a change of a lease. D3: everything at or below its checkpoint was delivered.
@@ -192,13 +93,13 @@ impl Deliveries {
         }
         let track = self.tracks.entry(key.clone()).or_default();
         track.checkpoint = lease.checkpoint;
-        if before.is_some_and(|before| before.active && before.epoch == lease.epoch)
-            && !lease.active
-        {
-            // A turn releases what it has finished, whatever the checkpoint says.
-            let (under, upto) = track.finished;
-            let finished = if under == lease.epoch { upto } else { Seq::ZERO };
-            track.released = Some((lease.epoch, lease.checkpoint.max(finished)));
+        match before {
+            Some(before) if before.epoch == lease.epoch => {
+                if before.active && !lease.active {
+                    track.note_release(lease.epoch);
+                }
+            }
+            Some(_) | None => track.note_taking(lease.epoch),
         }
         Ok(())
     }

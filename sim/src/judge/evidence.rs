@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use gapless::{Group, Live, ProducerName};
+use gapless::{Group, Live, Position, ProducerName};
 use gapless_model::store::{Reply, Request};
 use gapless_model::{Epoch, PartitionId, Seq};
 use serde_json::Value;
@@ -47,6 +47,13 @@ pub(crate) struct ObservedDelivery {
     pub(crate) epoch: Epoch,
     pub(crate) upto: Seq,
     pub(crate) attempt: u32,
-    /// The events, by slot and name.
-    pub(crate) events: Vec<(Seq, String)>,
+    /// The events, by position and name.
+    pub(crate) events: Vec<(Position, String)>,
+}
+
+impl ObservedDelivery {
+    /// The first slot that it has events of.
+    pub(super) fn first(&self) -> Option<Seq> {
+        self.events.first().map(|(position, _)| position.slot)
+    }
 }

@@ -8,26 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::Millis;
 
-/// Returns whether a judge of this simulation sees that an invariant is broken.
-#[must_use]
-pub const fn is_judged(invariant: Invariant) -> bool {
-    match invariant {
-        Invariant::S1
-        | Invariant::S2
-        | Invariant::S3
-        | Invariant::D1
-        | Invariant::D2
-        | Invariant::D3
-        | Invariant::L1
-        | Invariant::L2
-        | Invariant::L3
-        | Invariant::P1 => true,
-        // No judge compares an append's expected position with what is acknowledged before its own
-        // one: the checker alone judges this invariant.
-        Invariant::S4 => false,
-    }
-}
-
 /// What a run can break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use gapless::{Group, Live, Machine, Owner, Slots, Token, Told};
+use gapless::{Group, Live, Machine, Owner, Slots, Timestamp, Token, Told};
 use gapless_model::append::{Append, Want};
 use gapless_model::consume::{Consume, News};
 use gapless_model::store::{Reply, Request, reply_words};
@@ -139,6 +139,18 @@ impl Machines {
                 }
             }
             other => doubt(format!("runs a machine that has no copy: {other:?}")),
+        }
+    }
+
+    /// Judges the time that a machine is about to be told: it is what its node's clock shows.
+    pub(crate) fn judge_time(&self, clock: Timestamp, news: Told<'_>) -> Doubt {
+        match news {
+            Told::News(time, _) if time != clock => doubt(format!(
+                "told its turn that it is {}, where its clock shows {}",
+                words::seconds(words::simulated(time)),
+                words::seconds(words::simulated(clock))
+            )),
+            _ => Ok(()),
         }
     }
 
@@ -345,8 +357,19 @@ fn mark_of(request: &Request<Live>, reply: &Reply<Live>) -> Option<&'static str>
 mod tests {
     use gapless::Filled;
     use gapless_model::Seq;
+    use gapless_model::design::Design;
 
     use super::*;
+    use crate::plan::Profile;
+
+    #[test]
+    fn a_turn_is_told_the_time_of_its_clock() {
+        let plan = Profile::Calm.plan(0, Design::RECOMMENDED);
+        let machines = Machines::new(plan.config().rules().expect("it is valid"));
+        let [clock, later] = [1, 2].map(Timestamp::from_millis);
+        assert_eq!(machines.judge_time(clock, Told::News(clock, &News::Time)), Ok(()));
+        assert!(machines.judge_time(clock, Told::News(later, &News::Time)).is_err());
+    }
 
     #[test]
     fn only_a_page_that_shows_the_very_next_slot_may_be_ahead() {

@@ -1,13 +1,15 @@
-//! S3: if one append was acknowledged before another began, its position is lower.
+//! S3: if one append was acknowledged before another began, its position is lower. That goes for each
+//! key too: its events are all in one partition.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use gapless_model::{Invariant, PartitionId, Seq};
 
 use super::chronicle::Chronicle;
+use super::evidence::SlotKey;
 use super::judgement::{Finding, Judgement, broken};
 use super::slots::SlotContents;
-use super::words::{partition_name, seconds};
+use super::words::{partition_name, seconds, slot_name};
 use crate::plan::Millis;
 
 /// The order of appends, as their producers see it.
@@ -20,6 +22,8 @@ pub(crate) struct Order {
     /// between the runs.
     floors: HashMap<String, BTreeMap<PartitionId, Seq>>,
     events: BTreeSet<String>,
+    /// The partition of each key, and the slot that showed it first.
+    homes: BTreeMap<String, SlotKey>,
 }
 
 impl Order {
@@ -28,6 +32,28 @@ impl Order {
         if !self.floors.contains_key(event) {
             self.floors.insert(event.to_owned(), self.acknowledged.clone());
         }
+    }
+
+    /// Judges what a slot holds after a write: the events of a key are all in one partition, since
+    /// nothing orders two of them.
+    pub(super) fn judge_keys(&mut self, at: Millis, place: &SlotKey, keys: &[String]) -> Judgement {
+        for key in keys {
+            let (home, first) = self.homes.entry(key.clone()).or_insert_with(|| place.clone());
+            if *home != place.0 {
+                let (partition, slot) = place;
+                let sentence = format!(
+                    "an event of key {key} was written into {} at {}, although the events of that \
+                     key are in {}, the first of them in slot {first}: nothing orders the two \
+                     partitions.",
+                    slot_name(partition, *slot),
+                    seconds(at),
+                    partition_name(home),
+                );
+                let finding = Finding::new(sentence).at(home, *first).at(partition, *slot);
+                return broken(Invariant::S3, finding);
+            }
+        }
+        Ok(())
     }
 
     /// Judges an acknowledgement.
@@ -65,5 +91,24 @@ impl Order {
     /// The events that were acknowledged.
     pub(crate) fn acknowledged_events(&self) -> &BTreeSet<String> {
         &self.events
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_events_of_a_key_are_in_one_partition() {
+        let place = |id: &str| (id.parse::<PartitionId>().expect("an id"), Seq(1));
+        let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
+        let mut order = Order::default();
+        let mut judge =
+            |id: &str, names: &[&str]| order.judge_keys(Millis(1), &place(id), &keys(names));
+        assert_eq!(judge("p0", &["k1", "k2"]), Ok(()));
+        assert_eq!(judge("p1", &["k3"]), Ok(()));
+        assert_eq!(judge("p0", &["k2"]), Ok(()));
+        let (_, finding) = judge("p1", &["k3", "k1"]).expect_err("k1 is at home in p0");
+        assert!(finding.sentence.contains("an event of key k1"), "{}", finding.sentence);
     }
 }

@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use gapless::Position;
 use gapless_model::{Invariant, PartitionId, Seq};
 use serde_json::Value;
+#[cfg(test)]
+use serde_json::json;
 
 use super::chronicle::Chronicle;
 use super::evidence::{AppliedCall, SlotKey};
@@ -18,11 +21,15 @@ pub(crate) struct SlotContents {
     tails: BTreeMap<PartitionId, Seq>,
 }
 
+/// The strings of a slot's events: a key and a name for each.
+fn event_parts(item: &Value) -> impl Iterator<Item = Option<&str>> {
+    let parts = item.get("events").and_then(|list| list.get("L")).and_then(Value::as_array);
+    parts.into_iter().flatten().map(|part| part.get("S").and_then(Value::as_str))
+}
+
 /// The names of the events in a slot's item.
 fn event_names(item: &Value) -> Vec<String> {
-    let parts = item.get("events").and_then(|list| list.get("L")).and_then(Value::as_array);
-    let data = parts.into_iter().flatten().skip(1).step_by(2);
-    data.filter_map(|data| data.get("S").and_then(Value::as_str).map(str::to_owned)).collect()
+    event_parts(item).skip(1).step_by(2).flatten().map(str::to_owned).collect()
 }
 
 /// What a slot's item holds, as in "event p1.1.1".
@@ -81,6 +88,24 @@ impl SlotContents {
         [changed, twice]
     }
 
+    /// Puts events into a slot.
+    #[cfg(test)]
+    pub(super) fn put(&mut self, key: SlotKey, names: &[&str]) {
+        let parts = names.iter().flat_map(|name| [json!({ "S": "k1" }), json!({ "S": name })]);
+        let item = json!({ "events": { "L": parts.collect::<Vec<_>>() } });
+        self.positions.extend(names.iter().map(|name| ((*name).to_owned(), key.clone())));
+        self.items.insert(key, item);
+    }
+
+    /// The partition and the position of an event.
+    pub(super) fn place_of(&self, event: &str) -> Option<(PartitionId, Position)> {
+        let place = self.position_of(event)?;
+        let index = self.events_in(&place).iter().position(|other| other == event)?;
+        let index = u32::try_from(index).ok()?;
+        let (partition, slot) = place;
+        Some((partition, Position { slot, index }))
+    }
+
     /// The slot of an event.
     pub(crate) fn position_of(&self, event: &str) -> Option<SlotKey> {
         self.positions.get(event).cloned()
@@ -89,6 +114,13 @@ impl SlotContents {
     /// The events of a slot; nothing while it is empty.
     pub(crate) fn events_in(&self, key: &SlotKey) -> Vec<String> {
         self.items.get(key).map(event_names).unwrap_or_default()
+    }
+
+    /// The keys of a slot's events.
+    pub(super) fn keys_in(&self, key: &SlotKey) -> Vec<String> {
+        let item = self.items.get(key);
+        let keys = item.into_iter().flat_map(|item| event_parts(item).step_by(2));
+        keys.flatten().map(str::to_owned).collect()
     }
 
     /// What a slot holds, in words.

@@ -88,8 +88,7 @@ pub struct Plan {
     /// Whether to judge the invariants alone, and not that the adapter refines the model.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub invariants_only: bool,
-    /// The only invariant to judge, whatever else is broken before it. It is one that the
-    /// simulation judges.
+    /// The only invariant to judge, whatever else is broken before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watched: Option<Invariant>,
 }

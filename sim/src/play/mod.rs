@@ -4,6 +4,8 @@
 mod loops;
 mod report;
 mod run;
+#[cfg(test)]
+mod silence;
 mod stage;
 mod watch;
 

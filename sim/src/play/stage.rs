@@ -102,14 +102,23 @@ impl Stage {
         self.operator.spawn(cluster::paced(cluster, node, run))
     }
 
-    /// Creates the stream, then starts the producers and workers. Returns false if the stream
-    /// cannot be created.
+    /// Creates the stream, then starts the producers and workers. Returns false, with a violation, if
+    /// the stream cannot be created.
     pub(crate) async fn set_up(&mut self) -> bool {
         // By then the store's node has bound its port.
         sleep(Duration::from_millis(1)).await;
         let cluster = Arc::clone(&self.cluster);
         let created = self.as_operator(async move { cluster::create(&cluster).await }).await;
-        if !created.unwrap_or(false) || self.is_over() {
+        if self.is_over() {
+            return false;
+        }
+        let failed = match created {
+            Ok(true) => None,
+            Ok(false) => Some("the stream could not be created in 100 attempts".to_owned()),
+            Err(why) => Some(format!("the stream was not created: {why}")),
+        };
+        if let Some(what) = failed {
+            self.cluster.record_unexplained(self.cluster.plan.operator(), what);
             return false;
         }
         for index in 0..self.cluster.plan.producers.len() {
@@ -209,7 +218,7 @@ impl Stage {
         self.recoveries.push(Reverse((now().plus(span), recovery)));
     }
 
-    fn inject(&mut self, incident: &Incident) {
+    pub(super) fn inject(&mut self, incident: &Incident) {
         let cluster = Arc::clone(&self.cluster);
         if !self.can_happen(incident.happening) {
             return;
@@ -241,7 +250,8 @@ impl Stage {
             Happening::Operate { act } => {
                 drop(self.spawn_on_operator(async move {
                     match act {
-                        OperatorAction::Audit => cluster::audit(&cluster).await,
+                        // A fault may have kept it from its end.
+                        OperatorAction::Audit => drop(cluster::audit(&cluster).await),
                         OperatorAction::Create => drop(cluster::create(&cluster).await),
                     }
                 }));
@@ -366,8 +376,13 @@ impl Stage {
             return;
         }
         let cluster = Arc::clone(&self.cluster);
-        // A panic of the audit fails the run when it ends.
-        let _ = self.as_operator(async move { cluster::audit(&cluster).await }).await;
+        let ended = self.as_operator(async move { cluster::audit_at_last(&cluster).await }).await;
+        if let Err(why) = ended
+            && !self.is_over()
+        {
+            let what = format!("the final audit never came to its end: {why}");
+            self.cluster.record_unexplained(self.cluster.plan.operator(), what);
+        }
     }
 
     pub(crate) fn report(&self) -> RunReport {

@@ -103,6 +103,18 @@ fn an_append_that_overtakes_another_is_noticed() {
 }
 
 #[test]
+fn an_append_that_finds_something_where_it_expected_nothing_is_noticed() {
+    // Two appends must meet within some milliseconds.
+    let mut campaign = Campaign::new(Design::RECOMMENDED, Profile::Swarm, 150);
+    (campaign.mutant, campaign.invariants_only) = (Some(Mutant::ExpectationUnguarded), true);
+    campaign.keep_going = true;
+    let failures = campaign.run(&|_| true).failures;
+    let facts = ["The append of event p", " expected nothing behind slot ", " between them."];
+    let (name, breach) = (Mutant::ExpectationUnguarded.name(), Breach::Invariant(Invariant::S4));
+    explained(name, breach, &failures, &facts);
+}
+
+#[test]
 fn an_event_that_was_not_appended_there_is_noticed() {
     invariant(
         Invariant::D1,

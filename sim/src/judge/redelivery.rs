@@ -1,0 +1,229 @@
+//! D2: positions are delivered in order, and again only after a crash, a failed handler, a dropped
+//! turn or a lost lease, each of the very turn that was given them before.
+
+use std::collections::BTreeMap;
+
+use gapless_model::explanation::listed;
+use gapless_model::{Epoch, Invariant, Seq};
+
+use super::evidence::ObservedDelivery;
+use super::judgement::{Finding, Judgement, broken};
+use super::missed;
+use super::sight::Sight;
+use super::turns::Turns;
+use super::words::{events, seconds};
+use crate::plan::{Millis, Node};
+
+/// What a handler was given under one epoch: every slot behind `after` up to `upto`.
+#[derive(Debug)]
+struct Given {
+    node: Node,
+    since: Millis,
+    after: Seq,
+    upto: Seq,
+    finished: Seq,
+    /// The first slot of the last delivery, and whether its handler has failed since.
+    last: Seq,
+    failed: bool,
+}
+
+impl Given {
+    fn includes(&self, slot: Seq) -> bool {
+        self.after < slot && slot <= self.upto
+    }
+
+    /// Whether the handler has failed at a slot, and was not given it again.
+    fn has_failed_at(&self, slot: Seq) -> bool {
+        self.failed && self.last <= slot
+    }
+}
+
+/// What one group has seen of one partition.
+#[derive(Debug, Default)]
+pub(super) struct Track {
+    /// The checkpoint in the table.
+    pub(super) checkpoint: Seq,
+    /// The checkpoint with which each epoch began.
+    taken: BTreeMap<Epoch, Seq>,
+    given: BTreeMap<Epoch, Given>,
+    /// The last slot that was finished when the lease was released under an epoch.
+    released: BTreeMap<Epoch, Seq>,
+}
+
+impl Track {
+    /// Notes that the lease was taken.
+    pub(super) fn note_taking(&mut self, epoch: Epoch) {
+        self.taken.insert(epoch, self.checkpoint);
+    }
+
+    /// Notes that the lease was released. A turn releases what it has finished, whatever the
+    /// checkpoint says.
+    pub(super) fn note_release(&mut self, epoch: Epoch) {
+        let finished = self.given.get(&epoch).map_or(Seq::ZERO, |given| given.finished);
+        self.released.insert(epoch, self.checkpoint.max(finished));
+    }
+
+    /// Notes that the handler has finished a delivery.
+    pub(super) fn note_finish(&mut self, delivery: &ObservedDelivery) {
+        if let Some(given) = self.given.get_mut(&delivery.epoch) {
+            given.finished = given.finished.max(delivery.upto);
+        }
+    }
+
+    /// Notes that the handler has failed at a delivery.
+    pub(super) fn note_failure(&mut self, delivery: &ObservedDelivery) {
+        if let Some(given) = self.given.get_mut(&delivery.epoch) {
+            given.failed = true;
+        }
+    }
+
+    /// Judges a delivery that begins with this slot.
+    pub(super) fn judge_start(
+        &mut self,
+        delivery: &ObservedDelivery,
+        first: Seq,
+        sight: Sight<'_>,
+        turns: &mut Turns,
+    ) -> Judgement {
+        let epoch = delivery.epoch;
+        let after = self.taken.get(&epoch).copied().unwrap_or(self.checkpoint);
+        let given = self.given.entry(epoch).or_insert(Given {
+            node: delivery.node,
+            since: sight.at,
+            after,
+            upto: after,
+            finished: Seq::ZERO,
+            last: Seq::ZERO,
+            failed: false,
+        });
+        let again = first <= given.upto;
+        if again {
+            judge_again(delivery, first, given, sight)?;
+        } else {
+            judge_skipped(delivery, first, given, sight)?;
+        }
+        (given.last, given.failed) = (first, false);
+        given.upto = given.upto.max(delivery.upto);
+        // What was in order under its own epoch may have been another epoch's before.
+        if again { Ok(()) } else { self.judge_epochs(delivery, sight, turns) }
+    }
+
+    /// D2: what an earlier epoch was given is delivered again only if that turn had to leave it, and
+    /// not after a release that had finished it.
+    fn judge_epochs(
+        &self,
+        delivery: &ObservedDelivery,
+        sight: Sight<'_>,
+        turns: &mut Turns,
+    ) -> Judgement {
+        let ObservedDelivery { group, partition, .. } = delivery;
+        let finding = |slot: Seq, why: &str| {
+            let sentence = format!("{}, although {why}.", sight.given(delivery, slot));
+            Finding::new(sentence).at(partition, slot)
+        };
+        let mut slots: Vec<_> = delivery.events.iter().map(|(position, _)| position.slot).collect();
+        slots.dedup();
+        for slot in slots {
+            let mut earlier = self.given.range(..delivery.epoch).rev();
+            let Some((epoch, given)) = earlier.find(|(_, given)| given.includes(slot)) else {
+                continue;
+            };
+            if let Some(finished) = self.released.get(epoch).filter(|finished| slot <= **finished) {
+                let why = format!(
+                    "{group} had finished that slot: its lease was released under epoch {epoch} \
+                     after slot {finished} was finished"
+                );
+                return broken(Invariant::D2, finding(slot, &why));
+            }
+            if given.has_failed_at(slot) {
+                continue;
+            }
+            let key = (group.clone(), partition.clone());
+            turns.judge_overtaking(&key, *epoch, |how| {
+                let why = format!(
+                    "{} had been given it under epoch {epoch} at {} and nothing befell that turn: \
+                     its handler had not failed, its process had not crashed, its lease had not \
+                     ended, and it {how}",
+                    sight.chronicle.name(given.node),
+                    seconds(given.since),
+                );
+                finding(slot, &why)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// D2: under one epoch a delivery is repeated only after its handler has failed.
+fn judge_again(
+    delivery: &ObservedDelivery,
+    first: Seq,
+    given: &Given,
+    sight: Sight<'_>,
+) -> Judgement {
+    let is_retry = first == given.last && delivery.upto == given.upto;
+    let why = match delivery.attempt {
+        attempt if attempt > 1 && is_retry && given.failed => return Ok(()),
+        attempt if attempt > 1 && is_retry => {
+            "its handler had not failed at the attempt before".to_owned()
+        }
+        _ if given.last == Seq::ZERO => format!(
+            "the checkpoint was at slot {} when it took the lease under that epoch",
+            given.after
+        ),
+        _ => format!(
+            "its handler had been given everything up to slot {} under the same epoch",
+            given.upto
+        ),
+    };
+    let sentence = format!("{}, although {why}.", sight.given(delivery, first));
+    broken(Invariant::D2, Finding::new(sentence).at(&delivery.partition, first))
+}
+
+/// D2: no slot between the last delivery and this one holds an event.
+fn judge_skipped(
+    delivery: &ObservedDelivery,
+    first: Seq,
+    given: &Given,
+    sight: Sight<'_>,
+) -> Judgement {
+    let partition = &delivery.partition;
+    let mut between = given.upto.next();
+    while between < first {
+        let place = (partition.clone(), between);
+        let skipped = sight.slots.events_in(&place);
+        if !skipped.is_empty() {
+            let sentence = format!(
+                "{}, before {} in slot {between}, which its turn stepped over{}.",
+                sight.given(delivery, first),
+                events(&skipped),
+                missed::because(delivery.node, &place, sight.chronicle),
+            );
+            let finding = Finding::new(sentence).at(partition, between).at(partition, first);
+            return broken(Invariant::D2, finding);
+        }
+        between = between.next();
+    }
+    Ok(())
+}
+
+/// D2: the events of a slot are delivered all together, and in their order.
+pub(super) fn judge_batches(delivery: &ObservedDelivery, sight: Sight<'_>) -> Judgement {
+    let partition = &delivery.partition;
+    for batch in delivery.events.chunk_by(|(one, _), (other, _)| one.slot == other.slot) {
+        let Some(slot) = batch.first().map(|(position, _)| position.slot) else { continue };
+        let stored = sight.slots.events_in(&(partition.clone(), slot));
+        let given = batch.iter().map(|(position, event)| (position.index, event));
+        if !given.eq((0..).zip(&stored)) {
+            let positions = batch.iter().map(|(position, event)| format!("{event} at {position}"));
+            let sentence = format!(
+                "{}, as {}, where the slot holds {} in that order.",
+                sight.given(delivery, slot),
+                listed(&positions.collect::<Vec<_>>()),
+                events(&stored),
+            );
+            return broken(Invariant::D2, Finding::new(sentence).at(partition, slot));
+        }
+    }
+    Ok(())
+}
