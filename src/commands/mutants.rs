@@ -132,12 +132,14 @@ fn checked(broken: &Broken) -> Option<Checked> {
     };
     // From the cheapest search to the dearest, until one finds something. Some faults show
     // only under unbounded clocks. Time is limited, since the dearest take long.
-    let few = Bounds { faults: 1, ..Bounds::DEFAULT };
+    let expected = u8::from(mutant == Some(Mutant::ExpectationUnguarded));
+    let all = Bounds { expected, ..Bounds::DEFAULT };
+    let few = Bounds { faults: 1, ..all };
     let searches = [
         (few, Clocks::Timely, 4),
         (few, Clocks::Unbounded, 4),
-        (Bounds::DEFAULT, Clocks::Timely, 60),
-        (Bounds::DEFAULT, Clocks::Unbounded, 60),
+        (all, Clocks::Timely, 60),
+        (all, Clocks::Unbounded, 60),
     ];
     let mut last = None;
     for (bounds, clocks, seconds) in searches {

@@ -149,11 +149,17 @@ impl ProducerLife {
         &self,
         events: &[Event],
     ) -> Result<(Receipt, Option<Seq>), AppendError> {
-        let partition = self.stream.route(&events[0].key);
-        let request = Request::ReadHead { partition: partition.clone(), name: None };
+        let partition = self.stream.route(&events[0].key).clone();
+        let request = match self.cluster.plan.design.increment {
+            Increment::None => Request::ReadTail { partition },
+            Increment::CompareAndSet | Increment::Add | Increment::Transaction => {
+                Request::ReadHead { partition, name: None }
+            }
+        };
         let mut expected = loop {
             match self.stream.wire().send(&request).await {
                 Ok(Reply::Head(head)) => break head.head,
+                Ok(Reply::Tail(tail)) => break tail,
                 Ok(_) => break Seq::ZERO,
                 Err(error) if error.is_transient() => sleep(Duration::from_millis(100)).await,
                 Err(error) => return Err(error.into()),

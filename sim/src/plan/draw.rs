@@ -11,6 +11,9 @@ use super::profile::Profile;
 use super::units::{Millis, Node};
 use super::{PLAN_VERSION, Plan};
 
+/// What an append takes without faults, in milliseconds, about.
+const APPEND: u64 = 30;
+
 impl Profile {
     /// Draws the plan of a seed.
     #[must_use]
@@ -49,6 +52,7 @@ impl Profile {
             read_timeout: Millis(dice.between(150, 1200)),
             sdk_retries: dice.percent(60),
             groups,
+            patience: Millis(0),
             producers,
             workers,
             clocks,
@@ -56,7 +60,6 @@ impl Profile {
             strikes: None,
             incidents: Vec::new(),
             heals,
-            patience: Millis(120_000),
             mutant: None,
             invariants_only: false,
             watched: None,
@@ -74,6 +77,7 @@ impl Profile {
             }
             plan.incidents.sort_by_key(|incident| incident.at);
         }
+        plan.patience = patience(&plan);
         plan
     }
 
@@ -260,6 +264,16 @@ fn repeat_renewals(plan: &mut Plan, dice: &mut Dice) {
     }
 }
 
+/// How long everything may take once all trouble has ended: to append the longest input from its
+/// beginning, to hand partitions over from one owner to the next, and to handle what is left. The
+/// rest is for retries, sweeps and invocations under way.
+fn patience(plan: &Plan) -> Millis {
+    let inputs = plan.producers.iter().map(|plan| u64::from(plan.events) * (plan.pause.0 + APPEND));
+    let handling = plan.workers.iter().map(|plan| plan.handling.0);
+    let (input, handling) = (inputs.max().unwrap_or(0), handling.max().unwrap_or(0));
+    Millis(input + 4 * handling + 5 * plan.lease.0 + 5_000)
+}
+
 fn producer(works: Millis, dice: &mut Dice) -> ProducerPlan {
     let appending = *dice.pick(&[
         Appending::Single,
@@ -271,9 +285,9 @@ fn producer(works: Millis, dice: &mut Dice) -> ProducerPlan {
     // Busy, or with time for others to act in between.
     let pause = if dice.percent(35) { dice.below(20) } else { dice.between(100, 700) };
     let batch = dice.between(1, 4);
-    // What an append takes without faults, about.
-    let each = pause + 30;
-    let events = (works.0 / each * batch).clamp(2, 120);
+    // Under a name, it waits before each event and not before each batch.
+    let at_once = if appending == Appending::Named { 1 } else { batch };
+    let events = (works.0 / (pause + APPEND) * at_once).clamp(2, 120);
     ProducerPlan { appending, events: events as u16, batch: batch as u8, pause: Millis(pause) }
 }
 

@@ -36,7 +36,7 @@ fn a_final_audit_that_cannot_run_fails_the_run() {
             stage.run_incidents().await;
             stage.heal();
             let down = Happening::RestartEngine { down: Millis(1_000_000) };
-            stage.inject(&Incident { at: Millis(0), happening: down });
+            stage.inject(&Incident { at: Millis(0), happening: down, ambush: None });
             stage.await_progress().await;
             stage.report()
         })

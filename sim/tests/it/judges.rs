@@ -12,7 +12,9 @@ use gapless_sim::{Breach, Campaign, FailedSeed, Profile};
 
 /// Runs that break something, judged by everything or by the invariants alone.
 fn failures(mutant: Mutant, invariants_only: bool) -> Vec<FailedSeed> {
-    let mut campaign = Campaign::new(Design::RECOMMENDED, Profile::Swarm, 80);
+    // Listed heads are read now and then, and few of them are old enough to matter.
+    let seeds = if mutant == Mutant::EventualHeads { 240 } else { 80 };
+    let mut campaign = Campaign::new(Design::RECOMMENDED, Profile::Swarm, seeds);
     (campaign.mutant, campaign.invariants_only) = (Some(mutant), invariants_only);
     campaign.keep_going = true;
     campaign.run(&|_| true).failures
@@ -77,11 +79,7 @@ fn invariant(invariant: Invariant, mutant: Mutant, facts: &[&str]) {
 
 #[test]
 fn slots_that_change_are_noticed() {
-    invariant(
-        Invariant::S1,
-        Mutant::BlindWrites,
-        &["Slot ", " changed at ", "producer ", " wrote ", "event"],
-    );
+    invariant(Invariant::S1, Mutant::BlindWrites, &["Slot ", " changed at ", "producer ", "event"]);
 }
 
 #[test]

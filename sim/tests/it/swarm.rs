@@ -3,7 +3,10 @@
 
 use gapless_model::Invariant;
 use gapless_model::design::{Design, NAMED, named};
-use gapless_sim::{Breach, Campaign, CampaignReport, EngineKind, Profile, shrink};
+use gapless_sim::{
+    Breach, Campaign, CampaignReport, EngineKind, HintSource, Lifetime, Millis, Profile, run,
+    shrink,
+};
 
 fn ran(design: Design, profile: Profile, seeds: u64) -> CampaignReport {
     Campaign::new(design, profile, seeds).run(&|_| true)
@@ -39,6 +42,17 @@ fn without_faults_nothing_is_ever_redelivered_or_voided() {
     assert_sound(&summary);
     assert_eq!(summary.faults.iter().sum::<u64>(), 0);
     assert!(!summary.marks.contains_key("a writer finds its own write"));
+}
+
+#[test]
+fn a_worker_that_looks_for_work_a_minute_late_breaks_p1() {
+    let mut plan = Profile::Calm.plan(1, Design::RECOMMENDED);
+    for worker in &mut plan.workers {
+        (worker.sweep, worker.hints) = (Millis(60_000), HintSource::None);
+        worker.life = Lifetime::Standing;
+    }
+    let violation = run(&plan).violation.expect("its patience is shorter");
+    assert_eq!(violation.breach, Breach::Invariant(Invariant::P1));
 }
 
 #[test]
