@@ -3,6 +3,7 @@
 //! A protocol holds easily where nothing happens. Each mark names a step and an outcome that some
 //! path should reach; a mark that no path reached is reported.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::action::{Action, Process};
@@ -130,6 +131,33 @@ marks! {
     Swept = "time: a sweep found a lag" if |d, _, _| d.trigger == Trigger::Sweep;
 }
 
+/// A set of marks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Marks(u128);
+
+const _: () = assert!(MARKS.len() <= u128::BITS as usize);
+
+impl Marks {
+    /// Adds marks, and returns whether there were new ones among them.
+    pub(super) fn extend(&mut self, others: Marks) -> bool {
+        let before = self.0;
+        self.0 |= others.0;
+        self.0 != before
+    }
+}
+
+thread_local! {
+    /// The marks of the step that this thread tries out, if it does.
+    static TRIED: Cell<Option<Marks>> = const { Cell::new(None) };
+}
+
+/// Tries out a step that may never happen. Its marks are returned and do not count.
+pub(super) fn try_out<T>(step: impl FnOnce() -> T) -> (T, Marks) {
+    TRIED.set(Some(Marks::default()));
+    let result = step();
+    (result, TRIED.take().unwrap_or_default())
+}
+
 /// The marks that one search has reached. Threads of the search share it.
 pub struct Coverage([AtomicBool; MARKS.len()]);
 
@@ -140,9 +168,21 @@ impl Default for Coverage {
 }
 
 impl Coverage {
-    /// Marks one kind of step as reached.
+    /// Marks one kind of step as reached, unless it is only tried out.
     fn mark(&self, mark: Mark) {
-        let seen = &self.0[mark as usize];
+        match TRIED.get() {
+            Some(Marks(tried)) => TRIED.set(Some(Marks(tried | 1 << mark as u32))),
+            None => self.store(mark as usize),
+        }
+    }
+
+    /// Marks what was tried out as reached, because it happens.
+    pub(super) fn mark_all(&self, Marks(marks): Marks) {
+        (0..MARKS.len()).filter(|mark| marks & 1 << mark != 0).for_each(|mark| self.store(mark));
+    }
+
+    fn store(&self, mark: usize) {
+        let seen = &self.0[mark];
         // To store into a cache line that all threads read costs more than to look first.
         if !seen.load(Ordering::Relaxed) {
             seen.store(true, Ordering::Relaxed);

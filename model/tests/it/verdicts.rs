@@ -209,6 +209,25 @@ mod engines {
         }
     }
 
+    /// Ours remembers the steps of a process whatever faults are left; only those that happen count.
+    #[test]
+    fn both_engines_exercise_the_same_steps() {
+        let kinds = Bounds::FAULTS.iter().flat_map(|kind| {
+            [Clocks::Timely, Clocks::Unbounded].map(|clocks| {
+                let mut bounds = Bounds { faults: 1, ..CALM };
+                (kind.set)(&mut bounds, 1);
+                (kind.name, bounds, clocks)
+            })
+        });
+        for (kind, bounds, clocks) in kinds {
+            let checked = vec![Invariant::D1];
+            let ours = Task { symmetric: false, clocks, checked, ..task(R, bounds) };
+            let theirs = Task { engine: Engine::Stateright, ..ours.clone() };
+            let (ours, theirs) = (run(&ours).missed_marks, run(&theirs).missed_marks);
+            assert_eq!(ours, theirs, "{kind} {clocks:?}");
+        }
+    }
+
     #[test]
     fn states_that_differ_in_names_alone_have_one_verdict() {
         for known in NAMED {

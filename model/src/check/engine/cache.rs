@@ -3,6 +3,7 @@
 use ahash::AHashMap;
 
 use super::super::action::Action;
+use super::super::coverage::Marks;
 use super::super::small::WorkerNo;
 use super::super::steps::expiries;
 use super::super::world::{Broken, Fault, Work};
@@ -22,6 +23,8 @@ pub(in crate::check) struct Cache {
     /// once faults are over.
     pub(super) after_faults: [[Table<u32>; 2]; 3],
     pub(super) memory: Memory,
+    /// The marks of the steps that were taken with it.
+    pub(super) marked: Marks,
     /// Seats and workers after a step that changes all of them: by the action, their number before
     /// it, and the log's.
     pub(super) stirred: AHashMap<(Action, u32, u32), Part>,

@@ -8,6 +8,7 @@
 use ahash::AHashMap;
 
 use super::super::action::{Action, Process};
+use super::super::coverage::{Marks, try_out};
 use super::super::progress::{Takers, takers};
 use super::super::small::{GroupNo, PartitionNo, ProducerNo, WorkerNo};
 use super::super::steps::Steps;
@@ -18,6 +19,8 @@ use super::space::Space;
 #[derive(Clone, Debug)]
 pub(super) struct Move {
     pub(super) action: Action,
+    /// What it exercises where it happens.
+    pub(super) marks: Marks,
     /// The fault that it is.
     pub(super) fault: Option<Fault>,
     /// Whether it can happen when faults are over.
@@ -155,7 +158,9 @@ fn moves(
     let free = listed(Steps::FaultFree);
     let mut moves = Vec::new();
     for action in listed(Steps::All) {
-        let Some(raw) = protocol.raw_step(world, action) else { continue };
+        // Whether a fault is left for it is asked later, so it may never happen.
+        let (raw, marks) = try_out(|| protocol.raw_step(world, action));
+        let Some(raw) = raw else { continue };
         let stirs = stirs(world, &raw);
         let next = protocol.normal_but_network(&raw);
         let place = group.map(|group| world.seat_index(group, partition));
@@ -163,6 +168,7 @@ fn moves(
         let triggers = triggers.filter(|(_, (after, before))| after != before);
         moves.push(Move {
             action,
+            marks,
             fault: world.left.spent(next.left),
             is_free: free.contains(&action),
             takers: takers(world, action),

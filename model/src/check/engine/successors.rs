@@ -244,6 +244,10 @@ impl Here<'_, '_> {
         found: &mut impl FnMut(Next),
     ) {
         let space = self.space;
+        // What P1 asks for happened on the way to the states that it begins with, or is no news.
+        if self.scope.which == Steps::All && cache.marked.extend(step.marks) {
+            space.protocol.coverage.mark_all(step.marks);
+        }
         for &(place, change) in &step.triggers {
             numbers.0[2][0] = cache.trigger(space, numbers.0[2][0], place, change);
         }

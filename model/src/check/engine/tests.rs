@@ -76,6 +76,28 @@ fn remembered_moves_lead_there_under_unbounded_clocks_and_without_faults() {
     assert_same_successors(recommended, ONE, Clocks::Timely, Steps::FaultFree);
 }
 
+/// Moves are remembered whatever faults are left. A fault that never strikes is not exercised.
+#[test]
+fn steps_that_never_happen_are_not_exercised() {
+    let bounds = Bounds { crashes: 1, ..CALM };
+    let clocks = Clocks::Timely;
+    let protocol = Protocol::new(Design::RECOMMENDED, bounds, clocks, Task::applicable(clocks));
+    let space = Space::new(&protocol);
+    let scope = Scope { which: Steps::All, reduced: true, symmetric: true };
+    assert!(!reached(&space, scope).is_empty());
+    let marked: Vec<_> =
+        protocol.coverage.marked().filter(|mark| mark.starts_with("fault")).collect();
+    assert_eq!(
+        marked,
+        [
+            "fault: a producer crashed",
+            "fault: a worker crashed",
+            "fault: a crash before the reply arrived",
+            "fault: a producer restarted",
+        ]
+    );
+}
+
 #[test]
 fn remembered_moves_lead_there_in_several_partitions_and_groups() {
     let recommended = Design::RECOMMENDED;
