@@ -72,6 +72,7 @@ impl Ambushes {
     pub(crate) fn disarm(&self) {
         lock(&self.armed).clear();
         lock(&self.sprung).clear();
+        self.is_new.store(false, Ordering::Relaxed);
     }
 
     /// Takes the incidents that are due.

@@ -21,6 +21,16 @@ use crate::plan::{Appending, Millis, Node, ProducerPlan};
 /// What a life of a named producer was given for each partition, and knows nothing of yet.
 type Feed = BTreeMap<PartitionId, VecDeque<String>>;
 
+/// What came of feeding an input.
+enum Fed {
+    /// All of it is in the log.
+    Whole,
+    /// It has to be fed again.
+    Again,
+    /// An error that no fault explains ended it.
+    Failed,
+}
+
 struct ProducerLife {
     cluster: Arc<Cluster>,
     index: usize,
@@ -29,30 +39,32 @@ struct ProducerLife {
     stream: Stream,
 }
 
-/// Runs one life of a producer.
+/// Runs one life of a producer after the other, until one has appended the whole input or failed.
 pub(crate) async fn run(cluster: Arc<Cluster>, index: usize) {
     let node = cluster.plan.producer(index);
-    let life = cluster.begin_life(node);
-    let Some(stream) = open_stream(&cluster, node, life).await else { return };
-    let producer = ProducerLife { cluster, index, node, life, stream };
-    producer.append_all().await;
+    loop {
+        let life = cluster.begin_life(node);
+        let Some(stream) = open_stream(&cluster, node, life).await else { return };
+        let producer = ProducerLife { cluster: Arc::clone(&cluster), index, node, life, stream };
+        match producer.append_all().await {
+            Fed::Whole => return cluster.note_everything_appended(index),
+            Fed::Failed => return,
+            Fed::Again => sleep(Duration::from_millis(200)).await,
+        }
+    }
 }
 
 impl ProducerLife {
-    async fn append_all(&self) {
+    async fn append_all(&self) -> Fed {
         let design = self.cluster.plan.design;
         let named = design.producer == ProducerAxis::Named && design.increment != Increment::None;
         let completed = match self.cluster.plan.producers[self.index].appending {
-            Appending::Named if named => self.append_named().await,
+            Appending::Named if named => return self.append_named().await,
             Appending::Single | Appending::Named => self.append_singly(false).await,
             Appending::Expecting => self.append_singly(true).await,
             Appending::Grouped => self.append_grouped().await,
         };
-        if completed {
-            self.cluster.mark_finished(self.index);
-            let name = self.cluster.plan.name(self.node);
-            self.cluster.recorder().note(now(), &name, "has appended everything".to_owned(), None);
-        }
+        if completed { Fed::Whole } else { Fed::Failed }
     }
 
     /// Makes the event of a number. Every life of an anonymous producer makes new events.
@@ -208,7 +220,7 @@ impl ProducerLife {
     }
 
     /// Appends under a name. Every life feeds the whole input.
-    async fn append_named(&self) -> bool {
+    async fn append_named(&self) -> Fed {
         let plan = self.plan();
         let mut producer =
             self.stream.producer(producer_name(self.index)).batches_of(usize::from(plan.batch));
@@ -226,7 +238,7 @@ impl ProducerLife {
                     Err(ProducerError::Order { .. }) => break,
                     Err(error) => {
                         if !self.waits_out(&error).await {
-                            return false;
+                            return Fed::Failed;
                         }
                     }
                 }
@@ -243,23 +255,30 @@ impl ProducerLife {
                     }
                     Err(error) => {
                         if !self.waits_out(&error).await {
-                            return false;
+                            return Fed::Failed;
                         }
                     }
                 }
             }
         }
+        let (receipts, skipped) = match producer.finish().await {
+            Ok(finished) => finished,
+            // The batch of an earlier run is not settled, since the input is whole; or the store did
+            // not answer. Either way the producer is to be run again.
+            Err(ProducerError::OtherInput { .. }) => return Fed::Again,
+            Err(error) if self.waits_out(&error).await => return Fed::Again,
+            Err(_) => return Fed::Failed,
+        };
+        self.show_named(&mut feed, &receipts);
         // At the end of the input, everything that an earlier life appended is known as well.
-        if producer.waiting() == 0 {
-            let rest: Vec<_> = feed.into_values().flatten().collect();
-            self.acknowledge(&rest, |judge, at, node| {
-                rest.iter().try_for_each(|name| judge.judge_acknowledgement(at, node, name, None))
-            });
-        }
-        if producer.skipped() > 0 {
+        let rest: Vec<_> = feed.into_values().flatten().collect();
+        self.acknowledge(&rest, |judge, at, node| {
+            rest.iter().try_for_each(|name| judge.judge_acknowledgement(at, node, name, None))
+        });
+        if skipped > 0 {
             self.cluster.recorder().mark("a named producer skips what is in the log");
         }
-        true
+        Fed::Whole
     }
 
     /// Has the receipts of a named producer judged.

@@ -95,10 +95,13 @@ impl Cluster {
         self.appended[producer].store(events, Ordering::Relaxed);
     }
 
-    pub(super) fn mark_finished(&self, producer: usize) {
+    /// Notes that a producer has appended its whole input.
+    pub(super) fn note_everything_appended(&self, producer: usize) {
         self.finished[producer].store(true, Ordering::Relaxed);
         let node = self.plan.producer(producer);
-        self.recorder().judge.chronicle.note_everything_appended(node);
+        let mut recorder = self.recorder();
+        recorder.judge.chronicle.note_everything_appended(node);
+        recorder.note(now(), &self.plan.name(node), "has appended everything".to_owned(), None);
     }
 
     /// The producers that have not appended everything yet.

@@ -166,8 +166,10 @@ impl WorkerLife {
             let dropped = self.cluster.register_drop(self.node);
             match select(pin!(run()), pin!(dropped.wait())).await {
                 Either::Left((ended, _)) => {
-                    let time = self.cluster.clock(self.node);
-                    self.cluster.recorder().judge.turns.note_run_end(self.node, time);
+                    let (time, failed) = (self.cluster.clock(self.node), ended.is_err());
+                    let turns = &mut self.cluster.recorder().judge.turns;
+                    let judgement = turns.judge_run_end(self.node, time, failed);
+                    self.cluster.record_judgement(judgement);
                     return ended;
                 }
                 Either::Right(_) => {

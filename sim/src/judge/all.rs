@@ -54,7 +54,8 @@ impl Judge {
             for judgement in self.slots.judge_write(key, item, applied, chronicle) {
                 self.unless_unwatched(judgement)?;
             }
-            self.order.judge_keys(applied.at, key, &self.slots.keys_in(key))?;
+            let judgement = self.order.judge_keys(applied.at, key, &self.slots.keys_in(key));
+            self.unless_unwatched(judgement)?;
             let written = self.slots.events_in(key);
             self.deliveries.judge_slot(key, &written, applied, chronicle)?;
         }
@@ -109,7 +110,7 @@ impl Judge {
 
     /// Drops the judgement on an invariant that is not watched: where a single invariant is
     /// watched, a breach of another one must not end the run before it.
-    fn unless_unwatched(&self, judgement: Judgement) -> Judgement {
+    pub(super) fn unless_unwatched(&self, judgement: Judgement) -> Judgement {
         match judgement {
             Err((breach, _)) if self.watched.is_some_and(|it| breach != Breach::Invariant(it)) => {
                 Ok(())

@@ -48,7 +48,8 @@ impl Judge {
         batch: &[String],
         (receipt, expected): (&Receipt, Seq),
     ) -> Judgement {
-        self.judge_receipt(at, node, batch, receipt)?;
+        let judgement = self.judge_receipt(at, node, batch, receipt);
+        self.unless_unwatched(judgement)?;
         let Some(event) = batch.first() else { return Ok(()) };
         let place = (&receipt.partition, receipt.position.slot);
         let known = self.order.acknowledged_events();

@@ -9,7 +9,7 @@ use gapless_model::{Epoch, Rules, Seq, Time as _};
 use super::chronicle::Chronicle;
 use super::evidence::ObservedDelivery;
 use super::judgement::Judgement;
-use super::redelivery::Track;
+use super::redelivery::{Track, judge_batches};
 use super::sight::Sight;
 use super::slots::SlotContents;
 use super::turns::Turns;
@@ -142,7 +142,7 @@ fn assert_broken(judgement: Judgement, why: &str) {
 
 #[test]
 fn what_befell_the_very_turn_excuses_a_redelivery() {
-    let causes: [fn(&mut Scene); 5] = [
+    let causes: [fn(&mut Scene); 6] = [
         |scene| scene.turns.note_interruption(scene.node),
         |scene| scene.track.note_failure(&scene.delivery(1..6, 1)),
         |scene| {
@@ -150,7 +150,12 @@ fn what_befell_the_very_turn_excuses_a_redelivery() {
             scene.tell(News::Time);
         },
         // It did not look at its clock any more.
-        |scene| scene.turns.note_run_end(scene.node, scene.clock.plus(scene.rules.lease)),
+        |scene| {
+            let ended = scene.clock.plus(scene.rules.lease);
+            scene.turns.judge_run_end(scene.node, ended, false).expect("its lease had ended");
+        },
+        // The store did not answer for long, by a clock that was set back.
+        |scene| scene.turns.judge_run_end(scene.node, scene.clock, true).expect("it failed"),
         |scene| {
             scene.epoch = Epoch(2);
             scene.is_refused();
@@ -167,7 +172,7 @@ fn what_befell_the_very_turn_excuses_a_redelivery() {
 fn what_befell_another_turn_excuses_nothing() {
     let mut scene = Scene::new();
     scene.turns.note_interruption(Node(scene.node.0 + 1));
-    scene.turns.note_run_end(scene.node, scene.clock);
+    scene.turns.judge_run_end(scene.node, scene.clock, false).expect("nothing was seen yet");
     assert_broken(scene.deliver_again(), "and it was left in the middle");
 }
 
@@ -197,6 +202,11 @@ fn a_turn_that_was_overtaken_is_judged_by_what_is_seen_of_it_later() {
     assert_broken(scene.begin(first, 3), "and it was left in the middle");
 
     let mut scene = Scene::new();
+    assert_eq!(scene.deliver_again(), Ok(()));
+    let ended = scene.turns.judge_run_end(first, scene.clock, false);
+    assert_broken(ended, "and it was left in the middle");
+
+    let mut scene = Scene::new();
     let (owner, machine) = (scene.owner.clone(), scene.machine.clone());
     assert_eq!(scene.deliver_again(), Ok(()));
     // It wakes up at last.
@@ -214,6 +224,28 @@ fn under_one_epoch_only_a_failed_handler_is_given_the_same_again() {
     scene.track.note_failure(&scene.delivery(1..6, 1));
     assert_eq!(scene.deliver(1..6, 2), Ok(()));
     assert_broken(scene.deliver(1..6, 3), "its handler had not failed at the attempt before");
+}
+
+#[test]
+fn slots_are_delivered_in_order_without_gaps_and_as_far_as_the_delivery_says() {
+    let mut scene = Scene::new();
+    for slot in 1..6 {
+        let key = ("p".parse().expect("an id"), Seq(slot));
+        scene.slots.put(key, &[&format!("e{slot}")]);
+    }
+    let judged = |order: &[u64], upto: u64| {
+        let events =
+            order.iter().map(|slot| (Position { slot: Seq(*slot), index: 0 }, format!("e{slot}")));
+        let events = events.collect();
+        let delivery = ObservedDelivery { events, upto: Seq(upto), ..scene.delivery(1..6, 1) };
+        let sight = Sight { at: Millis(1), slots: &scene.slots, chronicle: &scene.chronicle };
+        judge_batches(&delivery, sight)
+    };
+    assert_eq!(judged(&[1, 2, 3], 3), Ok(()));
+    assert_eq!(judged(&[2, 3, 4, 5], 5), Ok(()));
+    for (order, upto) in [(&[1, 3, 2][..], 3), (&[1, 2, 1], 2), (&[1, 3], 3), (&[1, 2, 3, 4], 3)] {
+        assert_broken(judged(order, upto), "hold events up to slot");
+    }
 }
 
 #[test]

@@ -55,12 +55,9 @@ impl Turns {
         let Machine::Turn { owner, group, partition, machine } = began else { return Ok(()) };
         let key = (group.clone(), partition.clone());
         let same = |turn: &OpenTurn| turn.node == node && turn.key == key;
-        let before = self.open.values().find(|turn| same(turn));
-        let before = before.map(|turn| (key.clone(), turn.machine.epoch()));
-        let finding = before.and_then(|before| self.suspected.remove(&before));
-        self.end_all(|turn| same(turn).then_some(End::Abandoned));
+        let judgement = self.end_all(|turn| same(turn).then_some(End::Abandoned));
         self.open.insert(owner.clone(), OpenTurn { node, key, machine: machine.clone() });
-        finding.map_or(Ok(()), |finding| broken(Invariant::D2, finding))
+        judgement
     }
 
     /// Notes what a machine is about to be told. `lease` is the one in the table now.
@@ -103,28 +100,39 @@ impl Turns {
 
     /// Notes that a node's process crashed, or that its worker's run was dropped.
     pub(crate) fn note_interruption(&mut self, node: Node) {
-        self.end_all(|turn| (turn.node == node).then_some(End::Interrupted));
+        // Nothing is suspected of a turn that could not go on.
+        let _ = self.end_all(|turn| (turn.node == node).then_some(End::Interrupted));
     }
 
-    /// Notes that the run of a node's worker came to its end, at this time of its clock. A turn to
-    /// which the store did not answer for long ends with the run, and has not looked at its clock.
-    pub(crate) fn note_run_end(&mut self, node: Node, time: Timestamp) {
+    /// Judges that the run of a node's worker came to its end, at this time of its clock. A run that
+    /// fails, because the store did not answer for long or a handler failed for good, takes its turns
+    /// with it wherever they are. Of one that ends well, every turn has ended, or has lost its lease
+    /// without a look at its clock.
+    pub(crate) fn judge_run_end(&mut self, node: Node, time: Timestamp, failed: bool) -> Judgement {
         let rules = self.rules;
-        self.end_all(|turn| {
-            let lost = is_lost_at(&turn.machine, &rules, time);
-            (turn.node == node).then_some(if lost { End::Lost } else { End::Abandoned })
-        });
+        let how = |turn: &OpenTurn| match failed {
+            true => End::Interrupted,
+            false if is_lost_at(&turn.machine, &rules, time) => End::Lost,
+            false => End::Abandoned,
+        };
+        self.end_all(|turn| (turn.node == node).then(|| how(turn)))
     }
 
-    /// Ends the turns for which `how` says how they ended.
-    fn end_all(&mut self, how: impl Fn(&OpenTurn) -> Option<End>) {
-        self.open.retain(|_, turn| {
+    /// Ends the turns for which `how` says how they ended. What was suspected of one is judged: it
+    /// was abandoned after all, or not.
+    fn end_all(&mut self, how: impl Fn(&OpenTurn) -> Option<End>) -> Judgement {
+        let Turns { open, suspected, ended, .. } = self;
+        let mut judgement = Ok(());
+        open.retain(|_, turn| {
             let Some(end) = how(turn) else { return true };
             let which = (turn.key.clone(), turn.machine.epoch());
-            self.suspected.remove(&which);
-            self.ended.insert(which, end);
+            if let (Some(finding), End::Abandoned) = (suspected.remove(&which), end) {
+                judgement = broken(Invariant::D2, finding);
+            }
+            ended.insert(which, end);
             false
         });
+        judgement
     }
 
     /// Judges that something was delivered again that the turn of an earlier epoch was given.

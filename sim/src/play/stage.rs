@@ -198,7 +198,8 @@ impl Stage {
                 return;
             }
             // Nothing is left to deliver and nothing to break.
-            if incidents.peek().is_none() && self.recoveries.is_empty() && self.is_complete() {
+            let rests = incidents.peek().is_none() && self.cluster.ambushes.next().is_none();
+            if rests && self.recoveries.is_empty() && self.is_complete() {
                 return;
             }
         }
