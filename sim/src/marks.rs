@@ -21,7 +21,7 @@ pub const ENOUGH_SEEDS: u64 = 2_000;
 /// All marks. `gapless sim` reports those that no run reached, or too few; and fails if `--strict`
 /// is given.
 pub const MARKS: [Mark; 31] = [
-    // Reached by machines (`judge/machines.rs`).
+    // Reached by what machines are told, or what the store answers (`judge/`, `cluster/store.rs`).
     mark("a writer finds its own write", 20),
     mark("a writer finds its slot voided", 5),
     mark("a gap is voided", 20),
@@ -38,7 +38,7 @@ pub const MARKS: [Mark; 31] = [
     mark("an increment is refused", 20),
     mark("a page is full", 5),
     mark("a page that was read ahead is used", 5),
-    // Reached by the nodes around them (`cluster/`).
+    // Reached by the nodes around them (`cluster/`, `play/`, `judge/activity.rs`).
     mark("two handlers are at work at once", 5),
     mark("a crash while there is work", 25),
     mark("an incident while there is work", 80),

@@ -85,7 +85,7 @@ fn play(log: &Input, text: &str, args: &ReplayArgs) -> Result<Status, Failure> {
         design: design.map_err(incomplete)?,
         invariant: header.violates,
         producers: header.bounds.producers,
-        events: header.bounds.events,
+        events: header.bounds.events + u8::from(replayed.decisions.iter().any(lengthens)),
         batch: header.bounds.batch,
         expected: header.bounds.expected > 0,
         partitions: header.bounds.partitions,
@@ -136,6 +136,11 @@ fn write(args: &ReplayArgs, title: &str, outcome: &RunReport) -> Result<(), Fail
     Ok(())
 }
 
+/// Whether a producer turns out to have one event more.
+fn lengthens(decision: &Decision) -> bool {
+    matches!(decision.action, Action::Lengthen { .. })
+}
+
 /// The fault that struck in a step, if one did.
 fn fault(decision: &Decision) -> Option<CheckedFault> {
     match decision.action {
@@ -153,7 +158,6 @@ fn fault(decision: &Decision) -> Option<CheckedFault> {
         Action::Twin { .. } => Some(CheckedFault::SecondRun),
         Action::LoseTrigger { .. } => Some(CheckedFault::LostTrigger),
         Action::DuplicateTrigger { .. } => Some(CheckedFault::RepeatedTrigger),
-        // No fault of the simulation: its producers have inputs of all lengths.
         Action::Lengthen { .. }
         | Action::Begin { .. }
         | Action::Send { .. }

@@ -141,8 +141,8 @@ bounds! {
         handovers = "handovers": 0..=4, [1, 1, 1, 1];
         /// Named producers that run twice at once.
         twins = "twins": 0..=2, [1, 1, 1, 1];
-        /// Producers whose input turns out one event longer, before they append any of it. It counts as a
-        /// fault, so that second appends meet as many others as there is room for.
+        /// Producers whose input turns out one event longer, before a run of theirs has an answer. It
+        /// counts as a fault, so that second appends meet as many others as there is room for.
         long_inputs = "long-inputs": 0..=2, [0, 1, 0, 0];
         /// Triggers that are lost, where the design does not make them durable.
         lost_triggers = "lost-triggers": 0..=4, [1, 1, 1, 1];

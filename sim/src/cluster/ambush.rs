@@ -7,14 +7,16 @@ use std::task::Poll;
 
 use futures_util::task::AtomicWaker;
 use gapless::Live;
+use gapless_model::design::{Design, Increment};
 use gapless_model::store::{Reply, Request};
 
 use crate::moment::lock;
 use crate::plan::{Ambush, Incident, Millis, Moment, Node};
 
 /// The incidents that wait for their moment, and those whose moment has come.
-#[derive(Default)]
 pub(crate) struct Ambushes {
+    /// Whether the design gives out no numbers.
+    no_counter: bool,
     armed: Mutex<Vec<(Ambush, Node, Incident)>>,
     sprung: Mutex<Vec<Incident>>,
     is_new: AtomicBool,
@@ -22,6 +24,16 @@ pub(crate) struct Ambushes {
 }
 
 impl Ambushes {
+    pub(super) fn new(design: &Design) -> Ambushes {
+        Ambushes {
+            no_counter: design.increment == Increment::None,
+            armed: Mutex::default(),
+            sprung: Mutex::default(),
+            is_new: AtomicBool::new(false),
+            waker: AtomicWaker::new(),
+        }
+    }
+
     /// Lets an incident wait for its moment. Returns false if it waits for none.
     pub(crate) fn arm(&self, incident: &Incident) -> bool {
         let (Some(ambush), Some(node)) = (incident.ambush, incident.happening.node()) else {
@@ -39,7 +51,10 @@ impl Ambushes {
         request: &Request<Live>,
         reply: Option<&Reply<Live>>,
     ) {
-        let Some(moment) = reply.and_then(|reply| moment_of(request, reply)) else { return };
+        let Some(moment) = reply.and_then(|reply| moment_of(request, reply, self.no_counter))
+        else {
+            return;
+        };
         let mut armed = lock(&self.armed);
         let waits = |(ambush, whose, _): &(Ambush, Node, Incident)| {
             *whose == node && ambush.moment == moment
@@ -85,10 +100,15 @@ impl Ambushes {
 }
 
 /// The moment of the protocol that a request with its reply is.
-fn moment_of(request: &Request<Live>, reply: &Reply<Live>) -> Option<Moment> {
+fn moment_of(request: &Request<Live>, reply: &Reply<Live>, no_counter: bool) -> Option<Moment> {
     match (request, reply) {
-        (Request::Raise(_), Reply::Raised(_)) => Some(Moment::Raised),
-        (Request::Acquire { .. }, Reply::Leased(_)) => Some(Moment::Acquired),
+        (Request::Raise(_), Reply::Raised(_))
+        // Where there is no number of its own, the slot is what a producer is given.
+        | (Request::RaiseAndWrite { .. }, Reply::Appended(_)) => Some(Moment::Raised),
+        (Request::Write(_), Reply::Written) if no_counter => Some(Moment::Raised),
+        (Request::Acquire { .. } | Request::SetLease { .. }, Reply::Leased(_)) => {
+            Some(Moment::Acquired)
+        }
         (Request::ReadEvents { .. }, Reply::Page(page)) if !page.shown().is_empty() => {
             Some(Moment::Read)
         }
@@ -111,7 +131,7 @@ mod tests {
         let ambush = Ambush { moment: Moment::Raised, after: Millis(7) };
         let happening = Happening::Crash { node, down: Millis(50) };
         let incident = Incident { at: Millis(10), happening, ambush: Some(ambush) };
-        let ambushes = Ambushes::default();
+        let ambushes = Ambushes::new(&Design::RECOMMENDED);
         assert!(!ambushes.arm(&Incident { ambush: None, ..incident }));
         assert!(ambushes.arm(&incident));
 

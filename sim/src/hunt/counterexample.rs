@@ -202,6 +202,8 @@ impl Counterexample {
             self.faults.iter().any(|fault| fault.incident() == Some(happening.name()))
         };
         for incident in &mut incidents {
+            // What it waits for is of the hostile plan's own producers and workers.
+            incident.ambush = None;
             if let (true, Happening::SetClock { offset, .. }) =
                 (self.timely, &mut incident.happening)
             {

@@ -1,7 +1,7 @@
 //! Draws plans from seeds: each seed enables a random subset of the faults, at a random
 //! intensity (swarm testing).
 
-use gapless_model::design::{Design, Increment};
+use gapless_model::design::{Design, Expiry, Increment};
 
 use super::dice::Dice;
 use super::fault::{FAULTS, Trouble};
@@ -64,6 +64,11 @@ impl Profile {
             invariants_only: false,
             watched: None,
         };
+        if design.expiry == Expiry::Observer {
+            // Who lives for less time than it has to watch a lease never takes over from the dead.
+            let watch = Millis(plan.lease.0 + 2 * plan.skew.0 + 1_000);
+            plan.workers.iter_mut().for_each(|worker| worker.live_for(watch));
+        }
         if self != Profile::Calm {
             plan.trouble = self.trouble(lease, dice);
             plan.incidents = self.incidents(&plan, dice);

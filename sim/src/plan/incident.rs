@@ -32,7 +32,7 @@ pub struct Ambush {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Moment {
-    /// A producer was given a number.
+    /// A producer was given a number; where the design has no request for that alone, its slot.
     Raised,
     /// A worker was given a lease.
     Acquired,

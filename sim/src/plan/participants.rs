@@ -68,8 +68,13 @@ impl WorkerPlan {
     /// would do nothing but hand over.
     pub(super) fn handle_for(&mut self, least: Millis) {
         self.handling = self.handling.max(least);
+        self.live_for(Millis(self.handling.0 * 4 + 1_500));
+    }
+
+    /// Lets an invocation last at least so long.
+    pub(super) fn live_for(&mut self, least: Millis) {
         if let Lifetime::Lambda { limit } = &mut self.life {
-            *limit = (*limit).max(Millis(self.handling.0 * 4 + 1_500));
+            *limit = (*limit).max(least);
         }
     }
 }
