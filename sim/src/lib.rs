@@ -41,8 +41,8 @@ pub use hunt::{
 pub use judge::{Breach, Violation};
 pub use marks::{ENOUGH_SEEDS, MARKS, Mark};
 pub use plan::{
-    Appending, CallKind, ClockPlan, Dice, Direction, FAULTS, Fault, HAPPENINGS, Happening,
-    HintSource, Incident, Lifetime, Millis, NoProfile, Node, OperatorAction, PLAN_VERSION, Plan,
-    PlanError, ProducerPlan, Profile, Strike, Trouble, WorkerPlan,
+    Ambush, Appending, CallKind, ClockPlan, Dice, Direction, FAULTS, Fault, HAPPENINGS, Happening,
+    HintSource, Incident, Lifetime, Millis, Moment, NoProfile, Node, OperatorAction, PLAN_VERSION,
+    Plan, PlanError, ProducerPlan, Profile, Strike, Trouble, WorkerPlan,
 };
 pub use play::{RunReport, run, run_on};

@@ -9,6 +9,14 @@ use gapless_model::{Invariant, Mutant};
 
 const R: Design = Design::RECOMMENDED;
 
+/// Within these bounds everything holds in the recommended design, and each kind of step is exercised.
+#[track_caller]
+fn assert_holds_and_exercises_all(bounds: Bounds) {
+    let report = run(&task(R, bounds));
+    assert_eq!(report.violated(), []);
+    assert_eq!(report.missed_marks, Vec::<&str>::new());
+}
+
 /// Time is a number: how long a lease is counted, and by which clock, is checked and not assumed.
 mod clocks {
     use super::*;
@@ -116,9 +124,7 @@ mod turns {
     #[test]
     fn the_recommended_design_survives_turns_that_are_dropped() {
         let bounds = Bounds { faults: 4, failures: 2, late: 2, ..DROPS };
-        let report = run(&task(R, bounds));
-        assert_eq!(report.violated(), []);
-        assert_eq!(report.missed_marks, Vec::<&str>::new());
+        assert_holds_and_exercises_all(bounds);
         let checked = Task::applicable(Clocks::Unbounded);
         let bounds = Bounds { faults: 3, expiries: 1, ..DROPS };
         assert_holds(&Task { clocks: Clocks::Unbounded, checked, ..task(R, bounds) });
@@ -155,17 +161,13 @@ mod appends {
     #[test]
     fn two_live_runs_of_a_producer_append_nothing_twice() {
         let bounds = Bounds { faults: 2, twins: 1, lost_replies: 1, late: 1, ..CALM };
-        let report = run(&task(R, bounds));
-        assert_eq!(report.violated(), []);
-        assert_eq!(report.missed_marks, Vec::<&str>::new());
+        assert_holds_and_exercises_all(bounds);
     }
 
     #[test]
     fn a_second_append_with_its_record_meets_faults_too() {
         let bounds = Bounds { faults: 2, long_inputs: 1, crashes: 1, lost_replies: 1, ..CALM };
-        let report = run(&task(R, bounds));
-        assert_eq!(report.violated(), []);
-        assert_eq!(report.missed_marks, Vec::<&str>::new());
+        assert_holds_and_exercises_all(bounds);
     }
 
     #[test]

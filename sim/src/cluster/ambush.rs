@@ -11,57 +11,39 @@ use gapless_model::design::{Design, Increment};
 use gapless_model::store::{Reply, Request};
 
 use crate::moment::lock;
-use crate::plan::{Ambush, Incident, Millis, Moment, Node};
+use crate::plan::{Incident, Millis, Moment, Node};
 
 /// The incidents that wait for their moment, and those whose moment has come.
+#[derive(Default)]
 pub(crate) struct Ambushes {
-    /// Whether the design gives out no numbers.
-    no_counter: bool,
-    armed: Mutex<Vec<(Ambush, Node, Incident)>>,
+    armed: Mutex<Vec<Incident>>,
     sprung: Mutex<Vec<Incident>>,
     is_new: AtomicBool,
     waker: AtomicWaker,
 }
 
 impl Ambushes {
-    pub(super) fn new(design: &Design) -> Ambushes {
-        Ambushes {
-            no_counter: design.increment == Increment::None,
-            armed: Mutex::default(),
-            sprung: Mutex::default(),
-            is_new: AtomicBool::new(false),
-            waker: AtomicWaker::new(),
-        }
-    }
-
     /// Lets an incident wait for its moment. Returns false if it waits for none.
     pub(crate) fn arm(&self, incident: &Incident) -> bool {
-        let (Some(ambush), Some(node)) = (incident.ambush, incident.happening.node()) else {
-            return false;
-        };
-        lock(&self.armed).push((ambush, node, *incident));
-        true
+        let waits = incident.ambush.is_some();
+        if waits {
+            lock(&self.armed).push(*incident);
+        }
+        waits
     }
 
-    /// Notes that the store has applied a request. The incident that waited for it follows.
-    pub(super) fn note(
-        &self,
-        at: Millis,
-        node: Node,
-        request: &Request<Live>,
-        reply: Option<&Reply<Live>>,
-    ) {
-        let Some(moment) = reply.and_then(|reply| moment_of(request, reply, self.no_counter))
-        else {
-            return;
-        };
+    /// Notes a moment of a node. The incident that waited for it follows.
+    pub(super) fn note(&self, at: Millis, node: Node, moment: Moment) {
         let mut armed = lock(&self.armed);
-        let waits = |(ambush, whose, _): &(Ambush, Node, Incident)| {
-            *whose == node && ambush.moment == moment
+        let after = |incident: &Incident| {
+            let ambush = incident.ambush.filter(|ambush| ambush.moment == moment)?;
+            (incident.happening.node() == Some(node)).then_some(ambush.after)
         };
-        let Some(index) = armed.iter().position(waits) else { return };
-        let (ambush, _, incident) = armed.remove(index);
-        lock(&self.sprung).push(Incident { at: at.plus(ambush.after), ..incident });
+        let mut waiting = armed.iter().enumerate();
+        let found = waiting.find_map(|(index, incident)| Some((index, after(incident)?)));
+        let Some((index, after)) = found else { return };
+        let incident = armed.remove(index);
+        lock(&self.sprung).push(Incident { at: at.plus(after), ..incident });
         self.is_new.store(true, Ordering::Relaxed);
         self.waker.wake();
     }
@@ -99,13 +81,18 @@ impl Ambushes {
     }
 }
 
-/// The moment of the protocol that a request with its reply is.
-fn moment_of(request: &Request<Live>, reply: &Reply<Live>, no_counter: bool) -> Option<Moment> {
+/// The moment of the protocol that a request with its reply is, in a design.
+pub(super) fn moment_of(
+    design: &Design,
+    request: &Request<Live>,
+    reply: &Reply<Live>,
+) -> Option<Moment> {
+    let has_numbers = design.increment != Increment::None;
     match (request, reply) {
         (Request::Raise(_), Reply::Raised(_))
         // Where there is no number of its own, the slot is what a producer is given.
         | (Request::RaiseAndWrite { .. }, Reply::Appended(_)) => Some(Moment::Raised),
-        (Request::Write(_), Reply::Written) if no_counter => Some(Moment::Raised),
+        (Request::Write(_), Reply::Written) if !has_numbers => Some(Moment::Raised),
         (Request::Acquire { .. } | Request::SetLease { .. }, Reply::Leased(_)) => {
             Some(Moment::Acquired)
         }
@@ -123,7 +110,7 @@ mod tests {
     use gapless_model::{PartitionId, Seq};
 
     use super::*;
-    use crate::plan::Happening;
+    use crate::plan::{Ambush, Happening};
 
     #[test]
     fn an_incident_follows_the_moment_of_its_own_node() {
@@ -131,25 +118,27 @@ mod tests {
         let ambush = Ambush { moment: Moment::Raised, after: Millis(7) };
         let happening = Happening::Crash { node, down: Millis(50) };
         let incident = Incident { at: Millis(10), happening, ambush: Some(ambush) };
-        let ambushes = Ambushes::new(&Design::RECOMMENDED);
+        let ambushes = Ambushes::default();
         assert!(!ambushes.arm(&Incident { ambush: None, ..incident }));
         assert!(ambushes.arm(&incident));
 
         let partition: PartitionId = "p".parse().expect("an id");
         let tail = Request::ReadTail { partition: partition.clone() };
         let raise = Request::Raise(Raise { partition, head: None, token: None, record: None });
-        let raised = Some(Reply::Raised(Seq(1)));
-        ambushes.note(Millis(20), node, &tail, Some(&Reply::Tail(Seq(1))));
-        ambushes.note(Millis(20), node, &raise, None);
-        ambushes.note(Millis(20), other, &raise, raised.as_ref());
+        let moment = |request, reply| moment_of(&Design::RECOMMENDED, request, reply);
+        assert_eq!(moment(&tail, &Reply::Tail(Seq(1))), None);
+        assert_eq!(moment(&raise, &Reply::Raised(Seq(1))), Some(Moment::Raised));
+
+        ambushes.note(Millis(20), node, Moment::Read);
+        ambushes.note(Millis(20), other, Moment::Raised);
         assert_eq!(ambushes.next(), None);
 
-        ambushes.note(Millis(20), node, &raise, raised.as_ref());
+        ambushes.note(Millis(20), node, Moment::Raised);
         assert_eq!(ambushes.next(), Some(Millis(27)));
         assert_eq!(ambushes.take_due(Millis(26)), []);
         assert_eq!(ambushes.take_due(Millis(27)), [Incident { at: Millis(27), ..incident }]);
         // It happens once.
-        ambushes.note(Millis(30), node, &raise, raised.as_ref());
+        ambushes.note(Millis(30), node, Moment::Raised);
         assert_eq!(ambushes.next(), None);
     }
 }

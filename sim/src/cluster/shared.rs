@@ -46,7 +46,7 @@ impl Cluster {
         Cluster {
             producers: (0..plan.producers.len()).map(producer_name).collect(),
             injector: Injector::new(plan),
-            ambushes: Ambushes::new(&plan.design),
+            ambushes: Ambushes::default(),
             pace: Arc::new(Pace::new(plan.nodes())),
             offsets: Arc::new(ClockOffsets::new(&plan.clocks)),
             lives: counters(),

@@ -11,6 +11,7 @@ use gapless_model::store::{Reply, Request, reply_words};
 use gapless_model::{PartitionId, Seq};
 use serde_json::{Value, json};
 
+use super::ambush::moment_of;
 use super::attempt::{Attempt, HttpReply, describe_request, table_name};
 use super::bend::{Bend as _, Bent};
 use super::history::{History, written};
@@ -92,7 +93,11 @@ impl Store {
             if let (Request::Renew { .. }, Some(Reply::Refused { .. })) = (request, &reply) {
                 cluster.recorder().mark("a renewal is refused");
             }
-            cluster.ambushes.note(now(), call.node, request, reply.as_ref());
+            let moment =
+                reply.as_ref().and_then(|reply| moment_of(&cluster.plan.design, request, reply));
+            if let Some(moment) = moment {
+                cluster.ambushes.note(now(), call.node, moment);
+            }
         } else {
             let did = format!("{operation} {}", table_name(json));
             self.log_unmodelled(cluster, call, did, status);

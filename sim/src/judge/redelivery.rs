@@ -211,26 +211,26 @@ fn judge_skipped(
 /// first one in the delivery up to the one that it reaches.
 pub(super) fn judge_batches(delivery: &ObservedDelivery, sight: Sight<'_>) -> Judgement {
     let partition = &delivery.partition;
+    let Some(first) = delivery.first() else { return Ok(()) };
     let mut given: Vec<Seq> = delivery.events.iter().map(|(position, _)| position.slot).collect();
     given.dedup();
-    let Some(first) = given.first().copied() else { return Ok(()) };
-    let stored = (first.0..=delivery.upto.0).map(Seq);
-    let holds = |slot: &Seq| !sight.slots.events_in(&(partition.clone(), *slot)).is_empty();
-    let stored: Vec<Seq> = stored.filter(holds).collect();
-    if given != stored {
+    let (holding, stored): (Vec<Seq>, Vec<_>) = (first.0..=delivery.upto.0)
+        .map(|slot| (Seq(slot), sight.slots.events_in(&(partition.clone(), Seq(slot)))))
+        .filter(|(_, stored)| !stored.is_empty())
+        .unzip();
+    if given != holding {
         let listed = |slots: &[Seq]| listed(&slots.iter().map(Seq::to_string).collect::<Vec<_>>());
         let sentence = format!(
             "{}, with slots {} in that order, where slots {} hold events up to slot {}.",
             sight.given(delivery, first),
             listed(&given),
-            listed(&stored),
+            listed(&holding),
             delivery.upto,
         );
         return broken(Invariant::D2, Finding::new(sentence).at(partition, first));
     }
-    for batch in delivery.events.chunk_by(|(one, _), (other, _)| one.slot == other.slot) {
-        let Some(slot) = batch.first().map(|(position, _)| position.slot) else { continue };
-        let stored = sight.slots.events_in(&(partition.clone(), slot));
+    let batches = delivery.events.chunk_by(|(one, _), (other, _)| one.slot == other.slot);
+    for ((slot, stored), batch) in given.into_iter().zip(stored).zip(batches) {
         let given = batch.iter().map(|(position, event)| (position.index, event));
         if !given.eq((0..).zip(&stored)) {
             let positions = batch.iter().map(|(position, event)| format!("{event} at {position}"));

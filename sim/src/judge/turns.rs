@@ -71,7 +71,7 @@ impl Turns {
             return;
         };
         let Some(turn) = self.open.get_mut(owner) else { return };
-        // It is still at work: whoever took its lease took it from a turn that had it.
+        // It is still at work, so it had its lease when that was taken.
         self.suspected.remove(&(turn.key.clone(), machine.epoch()));
         let (epoch, had_ended) = (machine.epoch(), is_lost_at(machine, &self.rules, time));
         turn.machine = machine.clone();

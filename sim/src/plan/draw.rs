@@ -65,7 +65,7 @@ impl Profile {
             watched: None,
         };
         if design.expiry == Expiry::Observer {
-            // Who lives for less time than it has to watch a lease never takes over from the dead.
+            // A worker that lives for less time than it has to watch cannot take over from a dead owner.
             let watch = Millis(plan.lease.0 + 2 * plan.skew.0 + 1_000);
             plan.workers.iter_mut().for_each(|worker| worker.live_for(watch));
         }
