@@ -23,7 +23,7 @@ impl Protocol {
         self.bounds.events + u8::from(run.longer)
     }
 
-    /// Whether a run's input may still turn out longer: it has not begun to append.
+    /// Whether a run's input may still turn out longer: the run has just begun.
     pub(super) fn may_lengthen(&self, producer: ProducerNo, run: &Producer) -> bool {
         !run.longer && run.answered == 0 && run.work == self.first_work(producer, run)
     }

@@ -33,19 +33,17 @@ pub(crate) async fn create(cluster: &Arc<Cluster>) -> bool {
 
 /// Audits the tables when all trouble has ended, so that nothing excuses an audit that does not run.
 /// The store may be about to start again: it gets ten attempts.
-pub(crate) async fn audit_at_last(cluster: &Arc<Cluster>) {
-    let mut audited = audit(cluster).await;
+///
+/// # Errors
+/// What the last attempt failed with.
+pub(crate) async fn audit_at_last(cluster: &Arc<Cluster>) -> Result<(), StoreError> {
     for _ in 1..10 {
-        if audited.is_ok() {
-            return;
+        if audit(cluster).await.is_ok() {
+            return Ok(());
         }
         sleep(Duration::from_millis(200)).await;
-        audited = audit(cluster).await;
     }
-    if let Err(error) = audited {
-        let what = format!("the final audit never came to its end: {error}");
-        cluster.record_unexplained(cluster.plan.operator(), what);
-    }
+    audit(cluster).await
 }
 
 /// Audits the tables. A finding is a violation.

@@ -378,7 +378,7 @@ impl Stage {
         }
         let cluster = Arc::clone(&self.cluster);
         let ended = self.as_operator(async move { cluster::audit_at_last(&cluster).await }).await;
-        if let Err(why) = ended
+        if let Err(why) = ended.and_then(|audited| audited.map_err(|error| error.to_string()))
             && !self.is_over()
         {
             let what = format!("the final audit never came to its end: {why}");
