@@ -63,7 +63,7 @@ impl<V: Vocabulary> Consume<V> {
             Phase::Wake => store(self.wake()),
             Phase::Read { consistent } => store(self.read_events(*consistent)),
             Phase::LookAgain => store(self.read_events(reads_consistently(rules))),
-            Phase::Void => store(self.void()),
+            Phase::Void { slot } => store(self.void(*slot)),
             Phase::Checkpoint { upto } => store(self.checkpoint(rules, *upto)),
             Phase::Release { why } => store(self.release(rules, *why)),
         }
@@ -125,7 +125,9 @@ impl<V: Vocabulary> Consume<V> {
                 Next::Tail => self.phase = Phase::Done(Outcome::CaughtUp),
             },
             // Voided, or written just in time: read what is there.
-            (Phase::Void, Reply::Written | Reply::Taken(_)) => self.phase = read_phase(rules),
+            (Phase::Void { .. }, Reply::Written | Reply::Taken(_)) => {
+                self.phase = read_phase(rules)
+            }
             (Phase::Deliver { .. } | Phase::Gap { .. }, reply) => {
                 self.finish_renewal(rules, asked, reply);
             }
@@ -151,7 +153,7 @@ impl<V: Vocabulary> Consume<V> {
             Phase::Gap { since, renewing: false } if now >= since.plus(rules.grace) => {
                 self.phase = match rules.design.gap {
                     // P1: the slot's writer may be dead, and no reader could ever pass the slot.
-                    Gap::Void => Phase::Void,
+                    Gap::Void => Phase::Void { slot: self.cursor.next() },
                     // To wait is to look again. A design that skips gaps has no such phase.
                     Gap::Wait | Gap::Skip => read_phase(rules),
                 };

@@ -1,6 +1,6 @@
 //! Reading on, delivering, and moving the checkpoint.
 
-use super::state::{Consume, Phase, Why};
+use super::state::{Consume, Gaps, Phase, Why};
 use super::turn::Outcome;
 use crate::design::{Gap, Read};
 use crate::ids::Seq;
@@ -31,12 +31,16 @@ impl<V: Vocabulary> Consume<V> {
             self.hand_over(rules);
             return;
         }
+        self.age_gaps(rules, now, &page);
         self.phase = match self.next(rules, &page) {
+            Next::Run { upto, .. } if self.voids_first(rules, now, upto, &page) => {
+                Phase::Void { slot: upto.next() }
+            }
             Next::Run { upto, events: true } => {
                 Phase::Deliver { upto, page, handled: false, renewing: false }
             }
             Next::Run { upto, events: false } => Phase::Checkpoint { upto },
-            Next::Gap => Phase::Gap { since: now, renewing: false },
+            Next::Gap => self.wait_or_void(rules, now),
             Next::Tail => match rules.design.read {
                 // P1: a stale read may hide what is behind a gap, and no condition on the next
                 // slot alone would reveal it.
@@ -46,6 +50,50 @@ impl<V: Vocabulary> Consume<V> {
                 }
             },
         };
+    }
+
+    /// Notes since when the empty slots of a page have been passed over, unless older ones are
+    /// still in front of the cursor.
+    fn age_gaps(&mut self, rules: &Rules<V>, now: V::Time, page: &V::Page) {
+        let (first, last) = (self.cursor.next().0, page.last().unwrap_or(self.cursor));
+        let open =
+            |before: Seq| (first..before.0).any(|slot| page.seen(Seq(slot)) == Seen::Nothing);
+        let older = self.gaps.take().filter(|gaps| open(gaps.before));
+        self.gaps = match (rules.design.gap, rules.design.read) {
+            (Gap::Void, Read::Consistent) => {
+                older.or_else(|| open(last).then_some(Gaps { before: last, since: now }))
+            }
+            // To wait is to look again, a whole grace period later. So is to void what a stale
+            // read shows as empty and the store does not.
+            (Gap::Void, Read::Eventual | Read::EventualConfirmed) | (Gap::Wait | Gap::Skip, _) => {
+                None
+            }
+        };
+    }
+
+    /// What to do about the next slot, which is empty and was passed over.
+    fn wait_or_void(&self, rules: &Rules<V>, now: V::Time) -> Phase<V> {
+        let slot = self.cursor.next();
+        if self.has_aged(rules, now, slot) {
+            // P1: the slot's writer may be dead, and no reader could ever pass the slot.
+            return Phase::Void { slot };
+        }
+        let since = self.gaps.as_ref().map_or(now, |gaps| gaps.since);
+        Phase::Gap { since, renewing: false }
+    }
+
+    /// Whether the grace period of an empty slot is over.
+    fn has_aged(&self, rules: &Rules<V>, now: V::Time, slot: Seq) -> bool {
+        let gaps = self.gaps.as_ref().filter(|gaps| slot < gaps.before);
+        gaps.is_some_and(|gaps| now >= gaps.since.plus(rules.grace))
+    }
+
+    /// Whether to void the empty slot behind `upto` before what is in front of it is delivered, so
+    /// that one delivery takes both sides: its grace period is over, and no renewal is due.
+    fn voids_first(&self, rules: &Rules<V>, now: V::Time, upto: Seq, page: &V::Page) -> bool {
+        page.last().is_some_and(|last| upto < last)
+            && self.has_aged(rules, now, upto.next())
+            && now < self.leased.plus(rules.renew)
     }
 
     /// How far the page lets the turn go: the rule for stepping past an unwritten number (D3,

@@ -71,8 +71,8 @@ impl<V: Vocabulary> Consume<V> {
         Request::ReadEvents { partition: self.partition.clone(), after: self.cursor, consistent }
     }
 
-    pub(super) fn void(&self) -> Request<V> {
-        Request::Void { partition: self.partition.clone(), slot: self.cursor.next() }
+    pub(super) fn void(&self, slot: Seq) -> Request<V> {
+        Request::Void { partition: self.partition.clone(), slot }
     }
 
     pub(super) fn renew(&self, rules: &Rules<V>) -> Request<V> {

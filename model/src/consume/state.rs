@@ -33,6 +33,8 @@ pub struct Consume<V: Vocabulary> {
     pub(super) clock: V::Time,
     /// The wake counter as last seen.
     pub(super) wake: u64,
+    /// Empty slots in front of the cursor that wait for their writers.
+    pub(super) gaps: Option<Gaps<V>>,
     /// Whether the worker's time is running out.
     pub(super) stopping: bool,
 }
@@ -56,8 +58,8 @@ pub(super) enum Phase<V: Vocabulary> {
     Deliver { upto: Seq, page: V::Page, handled: bool, renewing: bool },
     /// Wait at an empty slot with something behind it.
     Gap { since: V::Time, renewing: bool },
-    /// Void that slot.
-    Void,
+    /// Void an empty slot whose grace period is over.
+    Void { slot: Seq },
     /// Move the checkpoint.
     Checkpoint { upto: Seq },
     /// Give the lease up.
@@ -68,6 +70,17 @@ pub(super) enum Phase<V: Vocabulary> {
     Trigger,
     /// The turn is over.
     Done(Outcome),
+}
+
+/// Since when the turn has seen that slots were passed over. Those of one page age together: to
+/// wait for them one after another would hold up a partition for as many grace periods as a dead
+/// writer left gaps.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "check", derive(serde::Serialize, serde::Deserialize), serde(bound = ""))]
+pub(super) struct Gaps<V: Vocabulary> {
+    /// A slot that was not empty then: whatever is empty before it has been passed over.
+    pub(super) before: Seq,
+    pub(super) since: V::Time,
 }
 
 /// A lease's epoch and beat, as a watching worker saw them.
@@ -109,6 +122,7 @@ impl<V: Vocabulary> Consume<V> {
             leased: now,
             clock: now,
             wake: 0,
+            gaps: None,
             stopping: false,
         }
     }
@@ -138,7 +152,7 @@ impl<V: Vocabulary> Consume<V> {
             Phase::Read { .. }
             | Phase::Deliver { .. }
             | Phase::Gap { .. }
-            | Phase::Void
+            | Phase::Void { .. }
             | Phase::Checkpoint { .. }
             | Phase::Release { .. } => true,
             // A design may send the trigger before the release.
@@ -161,7 +175,7 @@ impl<V: Vocabulary> Consume<V> {
             Phase::Read { .. }
             | Phase::Deliver { .. }
             | Phase::Gap { .. }
-            | Phase::Void
+            | Phase::Void { .. }
             | Phase::Checkpoint { .. } => !self.stopping,
             Phase::ReadLease
             | Phase::SetLease { .. }
@@ -208,7 +222,8 @@ impl<V: Vocabulary> Consume<V> {
             Phase::Watch { since, .. } | Phase::Gap { since, .. } => Some(since),
             _ => None,
         };
-        Times { leased: &mut self.leased, clock: &mut self.clock, since }
+        let gaps = self.gaps.as_mut().map(|gaps| &mut gaps.since);
+        Times { leased: &mut self.leased, clock: &mut self.clock, since, gaps }
     }
 
     /// Visits every epoch that the turn remembers, with the beat that it saw under it.
@@ -250,4 +265,5 @@ pub(crate) struct Times<'a, V: Vocabulary> {
     pub(crate) leased: &'a mut V::Time,
     pub(crate) clock: &'a mut V::Time,
     pub(crate) since: Option<&'a mut V::Time>,
+    pub(crate) gaps: Option<&'a mut V::Time>,
 }

@@ -257,6 +257,67 @@ mod reading {
         assert!(matches!(dialogue.asks(), Request::Void { slot: Seq(5), .. }));
     }
 
+    /// The turn voids this slot, and reads what is there then.
+    #[track_caller]
+    fn voids(dialogue: Dialogue, tick: i16, slot: u64, then: &[u64]) -> Dialogue {
+        match dialogue.asks() {
+            Request::Void { slot: asked, .. } => assert_eq!(asked, Seq(slot)),
+            other => panic!("it should void slot {slot}, not {other:?}"),
+        }
+        dialogue.replies(tick, Reply::Written).replies(tick, page(then))
+    }
+
+    #[track_caller]
+    fn delivers(dialogue: &Dialogue, after: u64, upto: u64) {
+        let wants = dialogue.turn.wants(&dialogue.rules);
+        let delivery = wants.deliver.expect("there are events to deliver");
+        assert_eq!((delivery.after, delivery.upto), (Seq(after), Seq(upto)));
+    }
+
+    #[test]
+    fn gaps_of_one_page_age_together_and_one_delivery_takes_what_is_between_them() {
+        let rules = Rules { renew: 3, ..rules(Design::RECOMMENDED) };
+        let dialogue = Dialogue { rules, ..Dialogue::holding(Design::RECOMMENDED) };
+        let dialogue = dialogue.replies(0, page(&[6, 8])).hears(2, News::Time);
+        let dialogue = voids(dialogue, 2, 5, &[5, 6, 8]);
+        let dialogue = voids(dialogue, 2, 7, &[5, 6, 7, 8]);
+        delivers(&dialogue, 4, 8);
+    }
+
+    #[test]
+    fn a_gap_ages_while_the_handler_works_on_what_is_before_it() {
+        let dialogue = Dialogue::holding(Design::RECOMMENDED).replies(0, page(&[5, 7]));
+        delivers(&dialogue, 4, 5);
+        let moved = Lease { checkpoint: Seq(5), until: Tick(5), ..lease() };
+        let dialogue = dialogue.hears(2, News::Handled).replies(2, Reply::Leased(moved));
+        let dialogue = dialogue.replies(2, page(&[7]));
+        let dialogue = voids(dialogue, 2, 6, &[6, 7]);
+        delivers(&dialogue, 5, 7);
+    }
+
+    #[test]
+    fn a_slot_that_was_passed_over_later_has_a_grace_period_of_its_own() {
+        let dialogue = Dialogue::holding(Design::RECOMMENDED).replies(0, page(&[6]));
+        let dialogue = voids(dialogue.hears(2, News::Time), 2, 5, &[5, 6, 8]);
+        delivers(&dialogue, 4, 6);
+    }
+
+    #[test]
+    fn what_can_be_delivered_is_not_held_up_once_a_renewal_is_due() {
+        let dialogue = Dialogue::holding(Design::RECOMMENDED).replies(0, page(&[6, 8]));
+        // The renewal is due since tick 1.
+        let dialogue = voids(dialogue.hears(2, News::Time), 2, 5, &[5, 6, 8]);
+        delivers(&dialogue, 4, 6);
+    }
+
+    #[test]
+    fn a_gap_that_a_stale_read_may_show_is_waited_for_each_time() {
+        let design = Design { read: ReadDesign::EventualConfirmed, ..Design::RECOMMENDED };
+        let dialogue = Dialogue::holding(design).replies(0, page(&[6])).hears(2, News::Time);
+        let dialogue = voids(dialogue, 2, 5, &[6]);
+        assert_eq!(dialogue.turn.wants(&dialogue.rules).store, None);
+    }
+
     #[test]
     fn wakes_to_renew_while_the_handler_works() {
         let dialogue = Dialogue::delivering(Design::RECOMMENDED).hears(0, News::Time);

@@ -168,6 +168,9 @@ impl Frame<'_> {
         if let Some(since) = times.since {
             *since = self.time(*since, watched);
         }
+        if let Some(since) = times.gaps {
+            *since = self.time(*since, -Tick::GRACE);
+        }
         let over = holds && clock.0 >= times.leased.0 + Tick::LEASE;
         *times.clock = if waits || over && self.norm.pauses {
             self.time(*times.clock, floor)
