@@ -53,9 +53,9 @@ soak time="10m":
 mutants *args:
     cargo run --release --quiet -- mutants {{ args }}
 
-# Break the sources of the protocol, and see whether the model's tests notice (needs cargo-mutants)
+# Put small faults into the sources, and see what notices: `just source-mutants impl --sample 20`
 source-mutants *args:
-    cargo mutants --package gapless-model {{ args }}
+    cargo run --quiet --package gapless-source-mutants -- {{ args }}
 
 # Licences, duplicate versions, sources and advisories (needs cargo-deny and the network)
 deny:
