@@ -199,10 +199,9 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
         self.next_sweep = stream.now().plus(self.setting.sweep);
         match swept {
             Ok(swept) => {
-                let nothing = swept.ready.is_empty() && swept.held.is_empty();
                 self.agenda.add_swept(swept);
                 let idle = self.turns.is_empty() && self.agenda.is_clear();
-                return self.until == Until::CaughtUp && nothing && idle;
+                return self.until == Until::CaughtUp && idle;
             }
             Err(error) if error.is_transient() => {
                 tracing::warn!(%error, "a sweep failed; it will be repeated");

@@ -4,6 +4,7 @@
 
 mod audit;
 mod faults;
+mod groups;
 mod identities;
 mod names;
 mod observing;
@@ -11,4 +12,5 @@ mod stale_heads;
 mod streams;
 #[cfg(feature = "table-stream")]
 mod table_stream;
+mod tables;
 mod turns;

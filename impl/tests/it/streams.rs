@@ -148,20 +148,6 @@ async fn those_who_were_just_answered_are_in_the_next_group() {
 }
 
 #[tokio::test]
-async fn groups_keep_to_their_bounds() {
-    let stream = one_partition().await;
-    let grouping = Grouping::default().events(7).waiting(10);
-    let appender = stream.appender(grouping);
-    let events = (0..50).map(|n| appender.append(Event::new("k", n.to_string())));
-    let mut of_slot = BTreeMap::new();
-    for receipt in join_all(events).await {
-        *of_slot.entry(receipt.expect("appended").position.slot).or_insert(0) += 1;
-    }
-    assert!(of_slot.values().all(|&events| events <= 7), "{of_slot:?}");
-    assert_eq!(of_slot.values().sum::<i32>(), 50);
-}
-
-#[tokio::test]
 async fn an_append_that_is_dropped_while_it_writes_for_all_is_finished_by_another() {
     let stream = one_partition().await;
     let appender = stream.appender(Grouping::default().linger(Duration::from_millis(30)));

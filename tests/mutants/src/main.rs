@@ -20,6 +20,7 @@ mod workshop;
 use std::io::{Write as _, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use clap::Parser;
@@ -59,6 +60,9 @@ struct Arguments {
     /// How many seeds the dear simulations run.
     #[arg(long, value_name = "N", default_value_t = 250)]
     seeds: u64,
+    /// How many faults are tried at the same time.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    jobs: usize,
     /// The folder for the copy of the sources and its build.
     #[arg(long, value_name = "FOLDER", default_value = "target/source-mutants")]
     folder: PathBuf,
@@ -118,7 +122,7 @@ fn run(arguments: &Arguments) -> Result<bool, Mistake> {
         let took = check.calibrate(&printed)?;
         eprintln!("{:>6.1} s without a fault  {}", took.as_secs_f64(), check.title());
     }
-    let fates = try_all(&chosen, &checks, &harmless, &printed)?;
+    let fates = try_all(&chosen, arguments.jobs, &checks, &harmless, &printed)?;
     tell(arguments, &faults, &built, &fates)?;
     Ok(!fates.iter().any(|(_, fate)| matches!(fate, Fate::Survived)))
 }
@@ -180,27 +184,49 @@ fn coprime(one: usize, other: usize) -> bool {
     if other == 0 { one == 1 } else { coprime(other, one % other) }
 }
 
+/// Tries the faults, several at a time.
 fn try_all<'a>(
     chosen: &[&'a Fault],
+    jobs: usize,
     checks: &[Check],
     harmless: &Harmless,
     printed: &Path,
 ) -> Result<Vec<(&'a Fault, Fate)>, Mistake> {
-    let mut fates = Vec::new();
-    for fault in chosen {
-        let began = Instant::now();
-        let mut fate = harmless.why(fault).map(|why| Fate::Harmless { why: why.to_owned() });
-        for check in checks {
-            if let Said::Noticed(how) = check.run(fault.id, printed)? {
-                fate = Some(Fate::Noticed { check: check.name, how });
-                break;
-            }
+    let left = Mutex::new(chosen.iter());
+    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || {
+        let mut fates = Vec::new();
+        while let Some(fault) = next() {
+            let began = Instant::now();
+            let fate = try_one(fault, checks, harmless, printed)?;
+            let _ = report::line(&mut stdout(), fault, &fate, began.elapsed().as_secs_f64());
+            fates.push((*fault, fate));
         }
-        let fate = fate.unwrap_or(Fate::Survived);
-        let _ = report::line(&mut stdout(), fault, &fate, began.elapsed().as_secs_f64());
-        fates.push((*fault, fate));
-    }
+        Ok(fates)
+    };
+    let mut fates = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..jobs.max(1)).map(|_| scope.spawn(work)).collect();
+        let ended = workers.into_iter().map(|worker| worker.join().expect("it does not panic"));
+        ended.collect::<Result<Vec<_>, Mistake>>()
+    })?
+    .concat();
+    fates.sort_by_key(|(fault, _)| fault.id);
     Ok(fates)
+}
+
+fn try_one(
+    fault: &Fault,
+    checks: &[Check],
+    harmless: &Harmless,
+    printed: &Path,
+) -> Result<Fate, Mistake> {
+    for check in checks {
+        if let Said::Noticed(how) = check.run(fault.id, printed)? {
+            return Ok(Fate::Noticed { check: check.name, how });
+        }
+    }
+    let why = harmless.why(fault).map(str::to_owned);
+    Ok(why.map_or(Fate::Survived, |why| Fate::Harmless { why }))
 }
 
 fn tell(

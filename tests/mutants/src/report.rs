@@ -46,10 +46,11 @@ pub fn line(out: &mut impl Write, fault: &Fault, fate: &Fate, seconds: f64) -> i
         Fate::Survived => "",
     };
     let who = if matches!(fate, Fate::Survived) { "SURVIVED" } else { fate.column() };
-    writeln!(out, "{:>5} {seconds:>6.1} s  {who:<17}  {}", fault.id, fault.says())?;
+    let mut text = format!("{:>5} {seconds:>6.1} s  {who:<17}  {}\n", fault.id, fault.says());
     if !said.is_empty() {
-        writeln!(out, "{:33}{said}", "")?;
+        text += &format!("{:33}{said}\n", "");
     }
+    out.write_all(text.as_bytes())?;
     out.flush()
 }
 

@@ -1,0 +1,56 @@
+//! The tables that a stream is created with.
+
+use aws_sdk_dynamodb::types::{BillingMode, StreamViewType, TableDescription};
+use gapless::embedded::Engine;
+use gapless::{Config, Stream};
+
+async fn created(table: &str) -> TableDescription {
+    let client = Engine::memory().expect("an engine").client();
+    Stream::create(client.clone(), Config::new("t-")).await.expect("a stream");
+    let described = client.describe_table().table_name(table).send().await;
+    described.expect("it is there").table.expect("it is described")
+}
+
+fn key(table: &TableDescription) -> Vec<String> {
+    let schema = table.key_schema().iter();
+    schema.map(|key| format!("{} {}", key.attribute_name(), key.key_type().as_str())).collect()
+}
+
+fn indexes(table: &TableDescription) -> Vec<&str> {
+    table.global_secondary_indexes().iter().filter_map(|index| index.index_name()).collect()
+}
+
+fn view(table: &TableDescription) -> Option<&StreamViewType> {
+    table.stream_specification().and_then(|stream| stream.stream_view_type())
+}
+
+fn billing(table: &TableDescription) -> Option<&BillingMode> {
+    table.billing_mode_summary().and_then(|summary| summary.billing_mode())
+}
+
+#[tokio::test]
+async fn partitions_are_found_by_an_index_and_have_no_stream() {
+    let table = created("t-partitions").await;
+    assert_eq!(key(&table), ["partitionId HASH"]);
+    assert_eq!(indexes(&table).len(), 1);
+    assert_eq!(view(&table), None);
+    assert_eq!(billing(&table), Some(&BillingMode::PayPerRequest));
+}
+
+#[tokio::test]
+async fn events_are_in_the_order_of_their_slots_and_have_a_stream_of_keys() {
+    let table = created("t-events").await;
+    assert_eq!(key(&table), ["partitionId HASH", "sequenceNumber RANGE"]);
+    assert_eq!(indexes(&table), [""; 0]);
+    assert_eq!(view(&table), Some(&StreamViewType::KeysOnly));
+    assert_eq!(billing(&table), Some(&BillingMode::PayPerRequest));
+}
+
+#[tokio::test]
+async fn consumers_are_found_by_their_group_and_have_neither() {
+    let table = created("t-consumers").await;
+    assert_eq!(key(&table), ["consumerId HASH", "partitionId RANGE"]);
+    assert_eq!(indexes(&table), [""; 0]);
+    assert_eq!(view(&table), None);
+    assert_eq!(billing(&table), Some(&BillingMode::PayPerRequest));
+}
