@@ -1,8 +1,10 @@
 //! The tables that a stream is created with.
 
-use aws_sdk_dynamodb::types::{BillingMode, StreamViewType, TableDescription};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::{AttributeValue, BillingMode, StreamViewType, TableDescription};
 use gapless::embedded::Engine;
-use gapless::{Config, Stream};
+use gapless::{Config, Layout, Stream};
 
 async fn created(table: &str) -> TableDescription {
     let client = Engine::memory().expect("an engine").client();
@@ -53,4 +55,21 @@ async fn consumers_are_found_by_their_group_and_have_neither() {
     assert_eq!(indexes(&table), [""; 0]);
     assert_eq!(view(&table), None);
     assert_eq!(billing(&table), Some(&BillingMode::PayPerRequest));
+}
+
+#[tokio::test]
+async fn the_stream_keeps_what_it_was_founded_with() {
+    let client = Engine::memory().expect("an engine").client();
+    let config = Config::new("t-")
+        .layout(Layout::Fixed { bits: 3 })
+        .lease(Duration::from_millis(7_001))
+        .grace(Duration::from_millis(702))
+        .skew(Duration::from_millis(73));
+    Stream::create(client.clone(), config).await.expect("a stream");
+    let key = AttributeValue::S("#stream".to_owned());
+    let got = client.get_item().table_name("t-partitions").key("partitionId", key).send().await;
+    let item = got.expect("it can be read").item.expect("it is there");
+    let number = |name: &str| item[name].as_n().cloned().expect("a number");
+    assert_eq!(item["layout"].as_s().expect("a text"), "8");
+    assert_eq!(["leaseMs", "graceMs", "skewMs"].map(number), ["7001", "702", "73"]);
 }

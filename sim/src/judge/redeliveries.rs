@@ -217,6 +217,20 @@ fn a_turn_that_was_overtaken_is_judged_by_what_is_seen_of_it_later() {
 }
 
 #[test]
+fn a_turn_that_was_overtaken_must_show_its_end_some_time() {
+    let mut scene = Scene::new();
+    let (owner, machine) = (scene.owner.clone(), scene.machine.clone());
+    assert_eq!(scene.deliver_again(), Ok(()));
+    assert!(scene.turns.is_any_suspected());
+    assert_broken(scene.turns.judge_silence(), "and it was left in the middle");
+    (scene.owner, scene.machine) = (owner, machine);
+    scene.clock = scene.clock.plus(scene.rules.lease);
+    scene.tell(News::Time);
+    assert!(!scene.turns.is_any_suspected());
+    assert_eq!(scene.turns.judge_silence(), Ok(()));
+}
+
+#[test]
 fn under_one_epoch_only_a_failed_handler_is_given_the_same_again() {
     let mut scene = Scene::new();
     assert_broken(scene.deliver(1..6, 2), "its handler had not failed at the attempt before");

@@ -158,6 +158,25 @@ impl Turns {
         broken(Invariant::D2, finding(how))
     }
 
+    /// Whether a turn that was overtaken has shown neither its end nor that it is at work.
+    pub(crate) fn is_any_suspected(&self) -> bool {
+        self.suspicion().is_some()
+    }
+
+    /// Judges that nothing more is to be seen of any turn, although everybody could have gone on
+    /// for long: one that was overtaken and has not shown its end stands still for good.
+    pub(crate) fn judge_silence(&self) -> Judgement {
+        match self.suspicion() {
+            Some(finding) => broken(Invariant::D2, finding.clone()),
+            None => Ok(()),
+        }
+    }
+
+    fn suspicion(&self) -> Option<&Finding> {
+        let of = |turn: &OpenTurn| (turn.key.clone(), turn.machine.epoch());
+        self.open.values().find_map(|turn| self.suspected.get(&of(turn)))
+    }
+
     const ABANDONED: &str = "was left in the middle";
 }
 

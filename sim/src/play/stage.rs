@@ -15,6 +15,7 @@ use madsim::time::sleep;
 
 use super::report::RunReport;
 use crate::cluster::{self, Cluster, Store};
+use crate::judge::Judgement;
 use crate::moment::now;
 use crate::plan::{Direction, Happening, Incident, Millis, Node, OperatorAction};
 
@@ -351,18 +352,13 @@ impl Stage {
     }
 
     /// Demands progress. P1: everything acknowledged is delivered to every group within the
-    /// plan's patience.
+    /// plan's patience. D2: by then every turn that was overtaken has shown its end.
     pub(crate) async fn await_progress(&mut self) {
         let plan = self.cluster.plan.clone();
         let until = now().plus(plan.patience);
-        while !self.is_complete() {
+        while !self.is_complete() || self.cluster.recorder().judge.turns.is_any_suspected() {
             if now() >= until {
-                let groups = self.cluster.groups();
-                let unfinished = self.cluster.unfinished();
-                let judgement = {
-                    let judge = &self.cluster.recorder().judge;
-                    judge.judge_patience(&judge.undelivered(&groups), &unfinished, plan.patience)
-                };
+                let judgement = self.judge_standstill(plan.patience);
                 self.cluster.record_judgement(judgement);
                 return;
             }
@@ -384,6 +380,16 @@ impl Stage {
             let what = format!("the final audit never came to its end: {why}");
             self.cluster.record_unexplained(self.cluster.plan.operator(), what);
         }
+    }
+
+    fn judge_standstill(&self, patience: Millis) -> Judgement {
+        let (groups, unfinished) = (self.cluster.groups(), self.cluster.unfinished());
+        let complete = self.is_complete();
+        let judge = &self.cluster.recorder().judge;
+        if complete {
+            return judge.turns.judge_silence();
+        }
+        judge.judge_patience(&judge.undelivered(&groups), &unfinished, patience)
     }
 
     pub(crate) fn report(&self) -> RunReport {

@@ -21,7 +21,7 @@ use std::io::{Write as _, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use serde_json::json;
@@ -60,6 +60,9 @@ struct Arguments {
     /// How many seeds the dear simulations run.
     #[arg(long, value_name = "N", default_value_t = 250)]
     seeds: u64,
+    /// Leave out the checks that take longer than so many seconds without a fault.
+    #[arg(long, value_name = "SECONDS")]
+    quick: Option<u64>,
     /// How many faults are tried at the same time.
     #[arg(long, value_name = "N", default_value_t = 1)]
     jobs: usize,
@@ -116,11 +119,16 @@ fn run(arguments: &Arguments) -> Result<bool, Mistake> {
         }
         return Ok(true);
     }
-    let mut checks = arguments.subject.checks(&built.programs, arguments.seeds)?;
     let printed = folder.join("printed");
-    for check in &mut checks {
+    let mut checks = Vec::new();
+    for mut check in arguments.subject.checks(&built.programs, arguments.seeds)? {
         let took = check.calibrate(&printed)?;
-        eprintln!("{:>6.1} s without a fault  {}", took.as_secs_f64(), check.title());
+        let dear = arguments.quick.is_some_and(|most| took > Duration::from_secs(most));
+        let fate = if dear { "  (left out)" } else { "" };
+        eprintln!("{:>6.1} s without a fault  {}{fate}", took.as_secs_f64(), check.title());
+        if !dear {
+            checks.push(check);
+        }
     }
     let fates = try_all(&chosen, arguments.jobs, &checks, &harmless, &printed)?;
     tell(arguments, &faults, &built, &fates)?;
