@@ -14,8 +14,13 @@ use gapless_sim::{
 /// Three producers with two appends a second in total, three workers, calls of 5 ms, no
 /// faults.
 fn cluster() -> Plan {
-    let producer =
-        ProducerPlan { appending: Appending::Single, events: 80, batch: 1, pause: Millis(1_480) };
+    let producer = ProducerPlan {
+        appending: Appending::Single,
+        events: 80,
+        batch: 1,
+        pause: Millis(1_480),
+        twin: None,
+    };
     let worker = WorkerPlan {
         group: 0,
         life: Lifetime::Standing,

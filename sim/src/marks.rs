@@ -20,7 +20,7 @@ pub const ENOUGH_SEEDS: u64 = 2_000;
 
 /// All marks. `gapless sim` reports those that no run reached, or too few; and fails if `--strict`
 /// is given.
-pub const MARKS: [Mark; 31] = [
+pub const MARKS: [Mark; 33] = [
     // Reached by what machines are told, or what the store answers (`judge/`, `cluster/store.rs`).
     mark("a writer finds its own write", 20),
     mark("a writer finds its slot voided", 5),
@@ -38,12 +38,14 @@ pub const MARKS: [Mark; 31] = [
     mark("an increment is refused", 20),
     mark("a page is full", 5),
     mark("a page that was read ahead is used", 5),
-    // Reached by the nodes around them (`cluster/`, `play/`, `judge/activity.rs`).
+    // Reached by the nodes around them (`cluster/`, `play/`, `judge/activity.rs`, `judge/fences.rs`).
     mark("two handlers are at work at once", 5),
     mark("a crash while there is work", 25),
     mark("an incident while there is work", 80),
     mark("an expected head was passed", 10),
     mark("a named producer skips what is in the log", 10),
+    mark("a live twin fences its other", 5),
+    mark("a fenced producer is told", 5),
     mark("patience runs out, and the append is settled later", 3),
     mark("a group's outcome stays unknown", 2),
     mark("a worker stops as it was asked to", 10),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use gapless::{AppendError, Event, Grouping, ProducerError, Receipt, StoreError, Stream};
-use gapless_model::design::{Increment, Producer as ProducerAxis};
+use gapless_model::design::Increment;
 use gapless_model::store::{Reply, Request};
 use gapless_model::{Number, PartitionId, Seq};
 use madsim::time::sleep;
@@ -27,6 +27,8 @@ enum Fed {
     Whole,
     /// It has to be fed again.
     Again,
+    /// A later run of the same name has claimed one of its partitions.
+    Fenced,
     /// An error that no fault explains ended it.
     Failed,
 }
@@ -39,9 +41,24 @@ struct ProducerLife {
     stream: Stream,
 }
 
-/// Runs one life of a producer after the other, until one has appended the whole input or failed.
+/// What to do after an error of a named producer.
+enum Next {
+    /// Call the same method again.
+    Retry,
+    /// End this run, and leave the input to the later one.
+    Stop,
+    /// Nothing: no fault explains it.
+    Fail,
+}
+
+/// Runs one life of a producer after the other, until one has appended the whole input, failed, or was
+/// fenced by its twin. Of two twins the newer one is what was deployed: it comes back.
 pub(crate) async fn run(cluster: Arc<Cluster>, index: usize) {
     let node = cluster.plan.producer(index);
+    let twin = cluster.plan.producers[index].twin;
+    if let Some(twin) = twin {
+        sleep(twin.starts.minus(now()).duration()).await;
+    }
     loop {
         let life = cluster.begin_life(node);
         let Some(stream) = open_stream(&cluster, node, life).await else { return };
@@ -49,15 +66,15 @@ pub(crate) async fn run(cluster: Arc<Cluster>, index: usize) {
         match producer.append_all().await {
             Fed::Whole => return cluster.note_everything_appended(index),
             Fed::Failed => return,
-            Fed::Again => sleep(Duration::from_millis(200)).await,
+            Fed::Fenced if twin.is_none() => return,
+            Fed::Again | Fed::Fenced => sleep(Duration::from_millis(200)).await,
         }
     }
 }
 
 impl ProducerLife {
     async fn append_all(&self) -> Fed {
-        let design = self.cluster.plan.design;
-        let named = design.producer == ProducerAxis::Named && design.increment != Increment::None;
+        let named = self.cluster.plan.has_names();
         let completed = match self.cluster.plan.producers[self.index].appending {
             Appending::Named if named => return self.append_named().await,
             Appending::Single | Appending::Named => self.append_singly(false).await,
@@ -69,15 +86,24 @@ impl ProducerLife {
 
     /// Makes the event of a number. Every life of an anonymous producer makes new events.
     fn event(&self, number: u32, key: u32, named: bool) -> Event {
-        let life = if named { 0 } else { self.life };
-        let name = format!("p{}.{number}.{life}", self.index + 1);
+        let (input, life) = if named { (self.input(), 0) } else { (self.index, self.life) };
+        let name = format!("p{}.{number}.{life}", input + 1);
         let key = format!("k{}", key % u32::from(self.cluster.plan.keys.max(1)));
-        self.cluster.recorder().judge.note_start(now(), &name);
+        let judge = &mut self.cluster.recorder().judge;
+        judge.note_start(now(), &name);
+        if named {
+            judge.inputs.note_event(&name, input, number);
+        }
         Event::new(key, name)
     }
 
     fn plan(&self) -> ProducerPlan {
         self.cluster.plan.producers[self.index]
+    }
+
+    /// The index of the producer whose name and input this one has.
+    fn input(&self) -> usize {
+        self.cluster.plan.input_of(self.index)
     }
 
     /// The next events of the input, all of the same key.
@@ -223,7 +249,7 @@ impl ProducerLife {
     async fn append_named(&self) -> Fed {
         let plan = self.plan();
         let mut producer =
-            self.stream.producer(producer_name(self.index)).batches_of(usize::from(plan.batch));
+            self.stream.producer(producer_name(self.input())).batches_of(usize::from(plan.batch));
         let mut feed = Feed::default();
         for number in 1..=u32::from(plan.events) {
             sleep(plan.pause.duration()).await;
@@ -236,11 +262,11 @@ impl ProducerLife {
                     }
                     // It was taken before a flush failed, and waits for the next one.
                     Err(ProducerError::Order { .. }) => break,
-                    Err(error) => {
-                        if !self.waits_out(&error).await {
-                            return Fed::Failed;
-                        }
-                    }
+                    Err(error) => match self.after(&error).await {
+                        Next::Retry => {}
+                        Next::Stop => return Fed::Fenced,
+                        Next::Fail => return Fed::Failed,
+                    },
                 }
             }
             feed.entry(self.stream.route(&event.key)).or_default().extend(names(&[event]));
@@ -253,11 +279,11 @@ impl ProducerLife {
                         self.show_named(&mut feed, &receipts);
                         break;
                     }
-                    Err(error) => {
-                        if !self.waits_out(&error).await {
-                            return Fed::Failed;
-                        }
-                    }
+                    Err(error) => match self.after(&error).await {
+                        Next::Retry => {}
+                        Next::Stop => return Fed::Fenced,
+                        Next::Fail => return Fed::Failed,
+                    },
                 }
             }
         }
@@ -266,8 +292,11 @@ impl ProducerLife {
             // The batch of an earlier run is not settled, since the input is whole; or the store did
             // not answer. Either way the producer is to be run again.
             Err(ProducerError::OtherInput { .. }) => return Fed::Again,
-            Err(error) if self.waits_out(&error).await => return Fed::Again,
-            Err(_) => return Fed::Failed,
+            Err(error) => match self.after(&error).await {
+                Next::Retry => return Fed::Again,
+                Next::Stop => return Fed::Fenced,
+                Next::Fail => return Fed::Failed,
+            },
         };
         self.show_named(&mut feed, &receipts);
         // At the end of the input, everything that an earlier life appended is known as well.
@@ -297,17 +326,29 @@ impl ProducerLife {
         }
     }
 
-    async fn waits_out(&self, error: &ProducerError) -> bool {
-        let transient = match error {
-            ProducerError::Append(error) => is_unknown(error),
-            _ => false,
-        };
-        if transient {
-            sleep(Duration::from_millis(200)).await;
-        } else {
-            self.cluster.record_unexplained(self.node, format!("a named producer failed: {error}"));
+    async fn after(&self, error: &ProducerError) -> Next {
+        match error {
+            ProducerError::Append(AppendError::Fenced { partition }) => {
+                let name = producer_name(self.input());
+                self.cluster.recorder().mark("a fenced producer is told");
+                let judgement = self.cluster.recorder().judge.judge_fenced(
+                    now(),
+                    self.node,
+                    (partition, &name),
+                );
+                self.cluster.record_judgement(judgement);
+                Next::Stop
+            }
+            ProducerError::Append(error) if is_unknown(error) => {
+                sleep(Duration::from_millis(200)).await;
+                Next::Retry
+            }
+            error => {
+                let what = format!("a named producer failed: {error}");
+                self.cluster.record_unexplained(self.node, what);
+                Next::Fail
+            }
         }
-        transient
     }
 }
 

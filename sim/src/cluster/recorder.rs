@@ -10,8 +10,8 @@ use gapless_model::log::{FORMAT, Line, VERSION};
 use serde::{Deserialize, Serialize};
 
 use crate::judge::{
-    Activity, Breach, Chronicle, Deliveries, Expectations, Finding, Judge, Leases, Machines, Order,
-    Refinement, SlotContents, Turns, Violation, explain, seconds,
+    Activity, Breach, Chronicle, Deliveries, Expectations, Fences, Finding, Inputs, Judge, Leases,
+    Machines, Order, Refinement, SlotContents, Turns, Violation, explain, seconds,
 };
 use crate::plan::{FAULTS, HAPPENINGS, Incident, Millis, Plan, Strike};
 
@@ -56,6 +56,8 @@ impl Recorder {
             activity: Activity::default(),
             order: Order::default(),
             expectations: Expectations::default(),
+            fences: Fences::default(),
+            inputs: Inputs::default(),
             refinement: Refinement::new(),
             machines: Machines::new(rules),
             chronicle: Chronicle::new(plan),

@@ -1,7 +1,7 @@
 //! What the nodes of one run share: the plan, the fault injector, the recorder, and what a
 //! node keeps outside of itself.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
@@ -107,7 +107,10 @@ impl Cluster {
     /// The producers that have not appended everything yet.
     pub(crate) fn unfinished(&self) -> Vec<Node> {
         let all = 0..self.plan.producers.len();
-        let open = all.filter(|index| !self.finished[*index].load(Ordering::Relaxed));
+        // Twins do their input together: one that is fenced leaves it to the other.
+        let done = all.clone().filter(|index| self.finished[*index].load(Ordering::Relaxed));
+        let done: BTreeSet<_> = done.map(|index| self.plan.input_of(index)).collect();
+        let open = all.filter(|index| !done.contains(&self.plan.input_of(*index)));
         open.map(|index| self.plan.producer(index)).collect()
     }
 

@@ -10,7 +10,7 @@ use gapless_model::design::Design;
 use crate::judge::Breach;
 use crate::plan::{
     Appending, ClockPlan, FAULTS, Happening, HintSource, Incident, Lifetime, Millis, Plan,
-    ProducerPlan, Profile, Trouble, WorkerPlan,
+    ProducerPlan, Profile, Trouble, Twin, WorkerPlan,
 };
 use crate::play::{RunReport, run};
 
@@ -50,7 +50,6 @@ impl CheckedFault {
     #[must_use]
     pub fn obstacle(self) -> Option<&'static str> {
         match self {
-            CheckedFault::SecondRun => Some("each of its named producers runs once at a time"),
             CheckedFault::LostTrigger => {
                 Some("its workers sweep the tables in any case, so no trigger is lost for good")
             }
@@ -64,6 +63,7 @@ impl CheckedFault {
             | CheckedFault::HandlerFailed
             | CheckedFault::TurnDropped
             | CheckedFault::TimeLimit
+            | CheckedFault::SecondRun
             | CheckedFault::RepeatedTrigger => None,
         }
     }
@@ -152,6 +152,7 @@ impl Counterexample {
             events: u16::from(self.events),
             batch: self.batch,
             pause: Millis(seed * 37 % 400),
+            twin: None,
         };
         let worker = |group| WorkerPlan {
             group,
@@ -162,6 +163,10 @@ impl Counterexample {
             hints: HintSource::None,
         };
         plan.producers = vec![producer; usize::from(self.producers)];
+        if self.has(CheckedFault::SecondRun) && producer.appending == Appending::Named {
+            let twin = Some(Twin { of: 0, starts: Millis(seed * 97 % 1_500) });
+            plan.producers.push(ProducerPlan { twin, ..producer });
+        }
         plan.groups = self.groups;
         plan.workers = (0..self.groups)
             .flat_map(|group| std::iter::repeat_n(worker(group), usize::from(self.workers)))

@@ -178,6 +178,7 @@ fn without_node(plan: &Plan, gone: Node) -> Option<Plan> {
     let index = usize::from(gone.0);
     if index < plan.producers.len() {
         plan.producers.remove(index);
+        plan.producers.iter_mut().for_each(|producer| producer.lose(index));
     } else {
         plan.workers.remove(index - plan.producers.len());
     }
@@ -218,7 +219,7 @@ fn reduce_events(shrinking: &mut Shrinker) {
             let events = plan.producers[index].events;
             let found = fewer_events(events).any(|fewer| {
                 let mut plan = plan.clone();
-                plan.producers[index].events = fewer;
+                plan.set_events(index, fewer);
                 shrinking.keep_if_it_breaks(&plan)
             });
             if !found {
@@ -261,7 +262,7 @@ fn pull_forward(shrinking: &mut Shrinker) {
 /// A plan with fewer events of a producer, and with its faults so many attempts sooner.
 fn sooner(plan: &Plan, index: usize, by: u32, fewer: u16) -> Plan {
     let (mut plan, node) = (plan.clone(), plan.producer(index));
-    plan.producers[index].events = fewer;
+    plan.set_events(index, fewer);
     let own = plan.strikes.iter_mut().flatten().filter(|strike| strike.node == node);
     own.for_each(|strike| strike.attempt -= by);
     plan

@@ -1,8 +1,8 @@
 //! The judges of one run together, and what each of them is shown.
 
-use gapless::{Group, Live, Machine, Told};
-use gapless_model::Invariant;
+use gapless::{Group, Live, Machine, ProducerName, Told};
 use gapless_model::store::Request;
+use gapless_model::{Invariant, PartitionId};
 
 use super::activity::Activity;
 use super::caught_up::{Begun, judge_caught_up};
@@ -10,6 +10,8 @@ use super::chronicle::Chronicle;
 use super::deliveries::Deliveries;
 use super::evidence::{AppliedCall, ObservedDelivery};
 use super::expectations::Expectations;
+use super::fences::Fences;
+use super::inputs::Inputs;
 use super::judgement::{Breach, Doubt, Finding, Judgement};
 use super::leases::Leases;
 use super::machines::Machines;
@@ -35,6 +37,8 @@ pub(crate) struct Judge {
     pub(crate) activity: Activity,
     pub(crate) order: Order,
     pub(crate) expectations: Expectations,
+    pub(crate) fences: Fences,
+    pub(crate) inputs: Inputs,
     pub(crate) refinement: Refinement,
     pub(crate) machines: Machines,
     pub(crate) chronicle: Chronicle,
@@ -57,8 +61,13 @@ impl Judge {
             let judgement = self.order.judge_keys(applied.at, key, &self.slots.keys_in(key));
             self.unless_unwatched(judgement)?;
             let written = self.slots.events_in(key);
+            let judgement =
+                self.inputs.judge_write(key, &written, (applied.at, applied.node), chronicle);
+            self.unless_unwatched(judgement)?;
             self.deliveries.judge_slot(key, &written, applied, chronicle)?;
         }
+        let judgement = self.fences.judge_call(applied, &self.chronicle);
+        self.unless_unwatched(judgement)?;
         if let Some((key, item)) = applied.lease {
             let before = self.leases.current(key).cloned();
             let lease = self.leases.judge_write(key, item, applied, chronicle)?;
@@ -85,6 +94,16 @@ impl Judge {
             }
         }
         Ok(())
+    }
+
+    /// Judges that a run of a named producer was told that it is fenced.
+    pub(crate) fn judge_fenced(
+        &self,
+        at: Millis,
+        node: Node,
+        what: (&PartitionId, &ProducerName),
+    ) -> Judgement {
+        self.fences.judge_told(at, node, what, &self.chronicle)
     }
 
     /// Judges whether a read asks for as much as the protocol counts on.

@@ -7,12 +7,11 @@ use super::dice::Dice;
 use super::fault::{FAULTS, Trouble};
 use super::incident::{Ambush, Direction, HAPPENINGS, Happening, Incident, Moment, OperatorAction};
 use super::participants::{Appending, ClockPlan, HintSource, Lifetime, ProducerPlan, WorkerPlan};
+use super::patience::{APPEND, patience};
 use super::profile::Profile;
+use super::twins::add_twin;
 use super::units::{Millis, Node};
 use super::{PLAN_VERSION, Plan};
-
-/// What an append takes without faults, in milliseconds, about.
-const APPEND: u64 = 30;
 
 impl Profile {
     /// Draws the plan of a seed.
@@ -80,6 +79,7 @@ impl Profile {
                 44..53 => repeat_renewals(&mut plan, dice),
                 _ => {}
             }
+            add_twin(&mut plan, works);
             plan.incidents.sort_by_key(|incident| incident.at);
         }
         plan.patience = patience(&plan);
@@ -269,16 +269,6 @@ fn repeat_renewals(plan: &mut Plan, dice: &mut Dice) {
     }
 }
 
-/// How long everything may take once all trouble has ended: to append the longest input from its
-/// beginning, to hand partitions over from one owner to the next, and to handle what is left. The
-/// rest is for retries, sweeps and invocations under way.
-fn patience(plan: &Plan) -> Millis {
-    let inputs = plan.producers.iter().map(|plan| u64::from(plan.events) * (plan.pause.0 + APPEND));
-    let handling = plan.workers.iter().map(|plan| plan.handling.0);
-    let (input, handling) = (inputs.max().unwrap_or(0), handling.max().unwrap_or(0));
-    Millis(input + 4 * handling + 5 * plan.lease.0 + 5_000)
-}
-
 fn producer(works: Millis, dice: &mut Dice) -> ProducerPlan {
     let appending = *dice.pick(&[
         Appending::Single,
@@ -293,7 +283,8 @@ fn producer(works: Millis, dice: &mut Dice) -> ProducerPlan {
     // Under a name, it waits before each event and not before each batch.
     let at_once = if appending == Appending::Named { 1 } else { batch };
     let events = (works.0 / (pause + APPEND) * at_once).clamp(2, 120);
-    ProducerPlan { appending, events: events as u16, batch: batch as u8, pause: Millis(pause) }
+    let (events, batch, pause) = (events as u16, batch as u8, Millis(pause));
+    ProducerPlan { appending, events, batch, pause, twin: None }
 }
 
 fn signed(bound: u64, dice: &mut Dice) -> i64 {

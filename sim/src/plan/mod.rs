@@ -9,7 +9,9 @@ mod fault;
 mod incident;
 mod lag;
 mod participants;
+mod patience;
 mod profile;
+mod twins;
 mod units;
 
 use gapless::{Config, Layout};
@@ -21,7 +23,9 @@ use serde::{Deserialize, Serialize};
 pub use dice::Dice;
 pub use fault::{CallKind, FAULTS, Fault, Strike, Trouble};
 pub use incident::{Ambush, Direction, HAPPENINGS, Happening, Incident, Moment, OperatorAction};
-pub use participants::{Appending, ClockPlan, HintSource, Lifetime, ProducerPlan, WorkerPlan};
+pub use participants::{
+    Appending, ClockPlan, HintSource, Lifetime, ProducerPlan, Twin, WorkerPlan,
+};
 pub use profile::{NoProfile, Profile};
 pub use units::{Millis, Node};
 
@@ -188,6 +192,9 @@ impl Plan {
                 self.clocks.len(),
                 self.nodes()
             ));
+        }
+        if let Some(what) = self.fault_of_twins() {
+            return wrong(what);
         }
         if let Some(worker) = self.workers.iter().find(|worker| worker.group >= self.groups) {
             return wrong(format!(

@@ -30,6 +30,32 @@ pub struct ProducerPlan {
     pub batch: u8,
     /// How long it waits between two appends.
     pub pause: Millis,
+    /// The producer of which it is another instance, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub twin: Option<Twin>,
+}
+
+/// Another instance of a named producer, as a deployment starts it that does not stop the one before:
+/// it has the same name and the same input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Twin {
+    /// The index of the producer of which it is another instance. That one is none itself.
+    pub of: u8,
+    /// When it starts.
+    pub starts: Millis,
+}
+
+impl ProducerPlan {
+    /// Adapts to the loss of the producer with this index: those behind it move up, and its twin is
+    /// none any more.
+    pub(crate) fn lose(&mut self, gone: usize) {
+        let gone = u8::try_from(gone).unwrap_or(u8::MAX);
+        self.twin = self.twin.filter(|twin| twin.of != gone);
+        if let Some(twin) = self.twin.as_mut().filter(|twin| twin.of > gone) {
+            twin.of -= 1;
+        }
+    }
 }
 
 /// How long a worker lives.

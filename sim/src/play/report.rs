@@ -48,14 +48,14 @@ impl RunReport {
         let standing = recorder.judge.describe_tables();
         recorder.note(at, "world", format!("the end: {standing}"), None);
         let seen = recorder.judge.machines.marks();
-        let overlap = recorder.judge.activity.mark();
+        let (overlap, fence) = (recorder.judge.activity.mark(), recorder.judge.fences.mark());
         RunReport {
             violation: recorder.violation.clone(),
             log: recorder.log(),
             strikes: recorder.strikes.clone(),
             faults: recorder.faults,
             happenings: recorder.happenings,
-            marks: recorder.marks.union(seen).copied().chain(overlap).collect(),
+            marks: recorder.marks.union(seen).copied().chain(overlap).chain(fence).collect(),
             requests: recorder.requests,
             simulated: at,
             given_up: false,

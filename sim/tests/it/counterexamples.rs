@@ -50,7 +50,19 @@ fn only_the_faults_of_the_counterexample_strike() {
     let kinds = |plan: &Plan| plan.trouble.weights.iter().filter(|weight| **weight > 0).count();
     let late = plans(&counterexample(Some(Fault::LateRequest)));
     assert_eq!((kinds(&calm[0]), kinds(&late[0])), (1, 3));
-    assert!(Fault::SecondRun.obstacle().is_some() && Fault::LostTrigger.obstacle().is_some());
+    assert!(Fault::LostTrigger.obstacle().is_some());
+}
+
+#[test]
+fn a_second_run_is_a_twin_of_a_named_producer() {
+    let plans = plans(&counterexample(Some(CheckedFault::SecondRun)));
+    let has_twin = |plan: &Plan| plan.producers.iter().any(|producer| producer.twin.is_some());
+    for plan in &plans {
+        let named = plan.producers[0].appending == Appending::Named;
+        assert_eq!(has_twin(plan), named);
+        plan.validate().expect("it can be run");
+    }
+    assert!(plans.iter().any(has_twin));
 }
 
 #[test]

@@ -87,17 +87,37 @@ fn an_event_in_two_slots_is_noticed() {
     invariant(
         Invariant::S2,
         Mutant::RecordForgotten,
-        &["Event p", " is in two slots: producer ", " wrote it into slot ", " again into slot "],
+        &["Event p", " is in two slots: producer ", " wrote it into slot ", " into slot "],
+    );
+}
+
+#[test]
+fn a_slot_that_a_fenced_run_is_given_is_noticed() {
+    invariant(
+        Invariant::S2,
+        Mutant::RecordUnguarded,
+        &[
+            "Producer ",
+            " was given slot ",
+            " of epoch ",
+            ", although producer ",
+            " had claimed it ",
+        ],
     );
 }
 
 #[test]
 fn an_append_that_overtakes_another_is_noticed() {
-    invariant(
-        Invariant::S3,
-        Mutant::NumbersSwapped,
-        &["Event p", " was acknowledged in slot ", ", below ", " began only at "],
-    );
+    let (name, breach) = (Mutant::NumbersSwapped.name(), Breach::Invariant(Invariant::S3));
+    let failures = failures(Mutant::NumbersSwapped, true);
+    // Of a named producer the next write shows it, before anything is acknowledged.
+    let (named, others): (Vec<_>, Vec<_>) = failures
+        .into_iter()
+        .partition(|failed| failed.violation.explanation.sentence.contains("of the same input"));
+    let facts = ["Event p", " was acknowledged in slot ", ", below ", " began only at "];
+    explained(name, breach, &others, &facts);
+    let facts = ["roducer ", " wrote event", " into slot ", ", although slot ", " holds event"];
+    explained(&format!("{name}-in-an-input"), breach, &named, &facts);
 }
 
 #[test]
