@@ -51,3 +51,21 @@ impl Stop {
         .await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn wakes_every_task_that_waits() {
+        let stop = Stop::new();
+        let waits = |stop: Stop| tokio::spawn(async move { stop.wait().await });
+        let waiting = [waits(stop.clone()), waits(stop.clone())];
+        tokio::task::yield_now().await;
+        stop.request();
+        for waits in waiting {
+            let woken = tokio::time::timeout(std::time::Duration::from_secs(10), waits).await;
+            woken.expect("it is woken").expect("no panic");
+        }
+    }
+}

@@ -73,3 +73,20 @@ impl Default for Backoff {
         Backoff::new(Duration::from_millis(20))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_two_seconds_and_are_spread_between_half_and_whole() {
+        let mut backoff = Backoff::new(Duration::from_millis(300));
+        for most in [300, 600, 1_200, 2_000, 2_000] {
+            let waits: Vec<_> = (0..64).map(|_| backoff.clone().next()).collect();
+            let bounds = Duration::from_millis(most / 2)..=Duration::from_millis(most);
+            assert!(waits.iter().all(|wait| bounds.contains(wait)), "{waits:?}");
+            assert!(waits.iter().any(|wait| *wait != waits[0]), "they come back together");
+            backoff.next();
+        }
+    }
+}

@@ -169,3 +169,25 @@ pub enum SetupError {
     #[error("{0}")]
     Config(String),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_of_each_error_whether_to_retry_and_whether_it_may_have_been_done() {
+        let (table, why) = ("t".to_owned(), "w".to_owned());
+        let item = "i".to_owned();
+        let errors = [
+            (StoreError::Busy { table: table.clone(), why: why.clone() }, (true, false)),
+            (StoreError::Unknown { table: table.clone(), why: "w".into() }, (true, true)),
+            (StoreError::Refused { table: table.clone(), why }, (false, false)),
+            (StoreError::Malformed { table, item, what: "w".to_owned() }, (false, true)),
+            (StoreError::TooLarge { what: "w".to_owned(), size: 2, limit: 1 }, (false, false)),
+            (StoreError::Name { what: "a group", size: 2, limit: 1 }, (false, false)),
+        ];
+        for (error, said) in errors {
+            assert_eq!((error.is_transient(), error.may_have_been_applied()), said, "{error}");
+        }
+    }
+}

@@ -70,6 +70,23 @@ async fn an_empty_slot_below_a_checkpoint() {
 }
 
 #[tokio::test]
+async fn an_empty_slot_behind_the_last_one_that_a_group_has_finished() {
+    let (stream, partition) = stream().await;
+    let raise = Raise { partition: partition.clone(), head: None, token: None, record: None };
+    plant(&stream, Request::Raise(raise)).await;
+    let group = Group::from("g");
+    let extend = Extend { until: stream.now(), beat: false };
+    let (to, fence, forward) = (Seq(2), None, false);
+    plant(&stream, Request::Checkpoint { group, partition, to, fence, forward, extend }).await;
+    let found = findings(&stream).await;
+    match found.as_slice() {
+        [Finding::EmptyBelowCheckpoint { slot: Seq(2), checkpoint: Seq(2), .. }] => {}
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(found[0].slots(), [Seq(2)]);
+}
+
+#[tokio::test]
 async fn a_checkpoint_above_the_head() {
     let (stream, partition) = stream().await;
     let group = Group::from("g");
@@ -100,10 +117,12 @@ async fn one_append_in_two_slots() {
     for slot in 1..=2 {
         plant(&stream, write(&partition, slot, "twin", "k")).await;
     }
-    match findings(&stream).await.as_slice() {
+    let found = findings(&stream).await;
+    match found.as_slice() {
         [Finding::Twice { slots: (Seq(1), Seq(2)), .. }] => {}
         other => panic!("{other:?}"),
     }
+    assert_eq!(found[0].slots(), [Seq(1), Seq(2)]);
 }
 
 #[tokio::test]

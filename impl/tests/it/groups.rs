@@ -37,6 +37,12 @@ async fn a_group_has_at_most_so_many_bytes() {
 }
 
 #[tokio::test]
+async fn no_more_events_wait_for_a_partition_than_may() {
+    let of_slot = events_by_slot(Grouping::default().waiting(3), 50).await;
+    assert_eq!(of_slot.values().max(), Some(&3), "{of_slot:?}");
+}
+
+#[tokio::test]
 async fn an_event_that_is_larger_than_a_group_goes_alone() {
     let of_slot = events_by_slot(Grouping::default().bytes(5), 4).await;
     assert!(of_slot.values().all(|&events| events == 1), "{of_slot:?}");

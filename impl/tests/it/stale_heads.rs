@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::config::{HttpClient, RuntimeComponents};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
+use futures_util::future::select;
 use gapless::embedded::{Engine, http_response, operation_and_body};
 use gapless::{Config, Delivery, Event, HandlerError, Stream};
 
@@ -41,6 +42,20 @@ impl HttpConnector for Behind {
         };
         HttpConnectorFuture::ready(Ok(http_response(status, answer)))
     }
+}
+
+/// What a sweep misses, the next one finds, so a worker that runs on pays half for its sweeps.
+#[tokio::test]
+async fn a_worker_that_runs_on_asks_for_no_consistent_heads() {
+    let behind = Behind { engine: Engine::memory().expect("an engine"), hidden: Arc::default() };
+    let base = behind.engine.client();
+    let config = base.config().to_builder().http_client(behind.clone()).build();
+    let stream = Stream::create(Client::from_conf(config), Config::new("t-")).await;
+    let stream = stream.expect("a stream");
+    let worker = stream.worker("g", |_: Delivery| async { Ok::<(), HandlerError>(()) });
+    let soon = tokio::time::sleep(std::time::Duration::from_millis(100));
+    select(Box::pin(worker.run()), Box::pin(soon)).await;
+    assert!(behind.hidden.load(Ordering::SeqCst) > 0);
 }
 
 #[tokio::test]

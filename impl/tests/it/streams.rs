@@ -388,7 +388,12 @@ mod named_producers {
         for (number, event) in input(1, to) {
             producer.push(number, event).await?;
         }
-        producer.finish().await.map(|(_, skipped)| skipped)
+        producer.flush().await?;
+        let known = producer.skipped();
+        producer.finish().await.map(|(_, skipped)| {
+            assert_eq!(skipped, known);
+            skipped
+        })
     }
 
     #[tokio::test]

@@ -57,19 +57,30 @@ async fn consumers_are_found_by_their_group_and_have_neither() {
     assert_eq!(billing(&table), Some(&BillingMode::PayPerRequest));
 }
 
+/// The layout, the lease, the grace and the skew in the founding item, in milliseconds.
+async fn founded(config: Config) -> [String; 4] {
+    let client = Engine::memory().expect("an engine").client();
+    Stream::create(client.clone(), config).await.expect("a stream");
+    let key = AttributeValue::S("#stream".to_owned());
+    let got = client.get_item().table_name("t-partitions").key("partitionId", key).send().await;
+    let item = got.expect("it can be read").item.expect("it is there");
+    ["layout", "leaseMs", "graceMs", "skewMs"].map(|name| match &item[name] {
+        AttributeValue::S(text) | AttributeValue::N(text) => text.clone(),
+        other => panic!("{name} is {other:?}"),
+    })
+}
+
 #[tokio::test]
 async fn the_stream_keeps_what_it_was_founded_with() {
-    let client = Engine::memory().expect("an engine").client();
     let config = Config::new("t-")
         .layout(Layout::Fixed { bits: 3 })
         .lease(Duration::from_millis(7_001))
         .grace(Duration::from_millis(702))
         .skew(Duration::from_millis(73));
-    Stream::create(client.clone(), config).await.expect("a stream");
-    let key = AttributeValue::S("#stream".to_owned());
-    let got = client.get_item().table_name("t-partitions").key("partitionId", key).send().await;
-    let item = got.expect("it can be read").item.expect("it is there");
-    let number = |name: &str| item[name].as_n().cloned().expect("a number");
-    assert_eq!(item["layout"].as_s().expect("a text"), "8");
-    assert_eq!(["leaseMs", "graceMs", "skewMs"].map(number), ["7001", "702", "73"]);
+    assert_eq!(founded(config).await, ["8", "7001", "702", "73"]);
+}
+
+#[tokio::test]
+async fn a_stream_has_the_defaults_that_are_documented() {
+    assert_eq!(founded(Config::new("t-")).await[1..], ["10000", "1000", "500"]);
 }

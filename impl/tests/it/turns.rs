@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use futures_util::future::{join, join3, select};
 use gapless::embedded::Engine;
 use gapless::{
-    Config, Delivery, Epoch, Event, Group, Handler, HandlerError, Layout, Stream, Worker,
+    Config, Delivery, Epoch, Event, Group, Handler, HandlerError, Layout, Owner, Stream, Timestamp,
+    Worker,
 };
-use gapless_model::store::{Guard, Request};
+use gapless_model::store::{Guard, Raise, Request};
 
 const LEASE: Duration = Duration::from_millis(600);
 
@@ -151,6 +152,59 @@ async fn the_leases_of_other_workers_are_not_released() {
     stream.release_leases(&group, other.id().expect("an id")).await.expect("nothing to release");
     let standings = stream.standings(&group).await.expect("read");
     assert_eq!(standings.iter().filter(|(_, standing)| standing.lease.active).count(), 1);
+}
+
+/// A worker whose lease was taken over meanwhile must not leave its failure on the new owner's item.
+#[tokio::test]
+async fn a_failure_is_noted_under_ones_own_epoch_alone() {
+    let stream = stream().await;
+    let partition = stream.append(Event::new("k", "1")).await.expect("appended").partition;
+    let (there, elsewhere) = (stream.clone(), partition.clone());
+    let failing = move |delivery: Delivery| {
+        let (stream, partition) = (there.clone(), elsewhere.clone());
+        async move {
+            let taken = Request::SetLease {
+                group: Group::from("g"),
+                partition,
+                owner: Owner::from("another"),
+                epoch: Epoch(delivery.fence().epoch.0 + 1),
+                until: Timestamp::from_millis(stream.now().as_millis() + 60_000),
+            };
+            stream.wire().send(&taken).await.expect("the engine does as it is told");
+            Err::<(), HandlerError>("no such order".into())
+        }
+    };
+    let worker = stream.worker("g", failing).attempts(1, Duration::ZERO);
+    worker.run().await.expect_err("its handler fails for good");
+    let standing = &stream.status().await.expect("status")[0].groups[0];
+    assert_eq!((standing.lease.epoch, standing.failure.as_deref()), (Epoch(2), None));
+}
+
+/// A number that was given out and never written, with nothing behind it, is looked at with a read
+/// and not with a lease, sweep after sweep.
+#[tokio::test]
+async fn a_head_that_is_ahead_of_its_slots_costs_no_lease() {
+    let stream = stream().await;
+    let partition = stream.append(Event::new("k", "1")).await.expect("appended").partition;
+    let raise = Raise { partition, head: None, token: None, record: None };
+    stream.wire().send(&Request::Raise(raise)).await.expect("a number");
+    let work = Work::default();
+    let worker = stream.worker("g", work.handler(Duration::ZERO));
+    let worker = worker.sweep_every(Duration::from_millis(5));
+    let many_sweeps = tokio::time::sleep(Duration::from_millis(300));
+    select(Box::pin(worker.run()), Box::pin(many_sweeps)).await;
+    let epoch = stream.status().await.expect("status")[0].groups[0].lease.epoch;
+    assert!((Epoch(1)..=Epoch(3)).contains(&epoch), "{epoch:?}");
+}
+
+#[tokio::test]
+async fn a_worker_of_no_partition_at_once_has_one() {
+    let stream = stream().await;
+    stream.append(Event::new("k", "1")).await.expect("appended");
+    let work = Work::default();
+    let worker = stream.worker("g", work.handler(Duration::ZERO)).concurrency(0);
+    let done = tokio::time::timeout(Duration::from_secs(20), worker.until_caught_up()).await;
+    assert_eq!(done.expect("it goes on").expect("caught up").events, 1);
 }
 
 #[tokio::test]
