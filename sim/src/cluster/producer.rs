@@ -41,16 +41,6 @@ struct ProducerLife {
     stream: Stream,
 }
 
-/// What to do after an error of a named producer.
-enum Next {
-    /// Call the same method again.
-    Retry,
-    /// End this run, and leave the input to the later one.
-    Stop,
-    /// Nothing: no fault explains it.
-    Fail,
-}
-
 /// Runs one life of a producer after the other, until one has appended the whole input, failed, or was
 /// fenced by its twin. Of two twins the newer one is what was deployed: it comes back.
 pub(crate) async fn run(cluster: Arc<Cluster>, index: usize) {
@@ -262,11 +252,11 @@ impl ProducerLife {
                     }
                     // It was taken before a flush failed, and waits for the next one.
                     Err(ProducerError::Order { .. }) => break,
-                    Err(error) => match self.after(&error).await {
-                        Next::Retry => {}
-                        Next::Stop => return Fed::Fenced,
-                        Next::Fail => return Fed::Failed,
-                    },
+                    Err(error) => {
+                        if let Some(end) = self.end_after(&error).await {
+                            return end;
+                        }
+                    }
                 }
             }
             feed.entry(self.stream.route(&event.key)).or_default().extend(names(&[event]));
@@ -279,11 +269,11 @@ impl ProducerLife {
                         self.show_named(&mut feed, &receipts);
                         break;
                     }
-                    Err(error) => match self.after(&error).await {
-                        Next::Retry => {}
-                        Next::Stop => return Fed::Fenced,
-                        Next::Fail => return Fed::Failed,
-                    },
+                    Err(error) => {
+                        if let Some(end) = self.end_after(&error).await {
+                            return end;
+                        }
+                    }
                 }
             }
         }
@@ -292,11 +282,7 @@ impl ProducerLife {
             // The batch of an earlier run is not settled, since the input is whole; or the store did
             // not answer. Either way the producer is to be run again.
             Err(ProducerError::OtherInput { .. }) => return Fed::Again,
-            Err(error) => match self.after(&error).await {
-                Next::Retry => return Fed::Again,
-                Next::Stop => return Fed::Fenced,
-                Next::Fail => return Fed::Failed,
-            },
+            Err(error) => return self.end_after(&error).await.unwrap_or(Fed::Again),
         };
         self.show_named(&mut feed, &receipts);
         // At the end of the input, everything that an earlier life appended is known as well.
@@ -326,7 +312,8 @@ impl ProducerLife {
         }
     }
 
-    async fn after(&self, error: &ProducerError) -> Next {
+    /// How an error of a named producer ends this run; `None` if the same call is to be made again.
+    async fn end_after(&self, error: &ProducerError) -> Option<Fed> {
         match error {
             ProducerError::Append(AppendError::Fenced { partition }) => {
                 let name = producer_name(self.input());
@@ -337,16 +324,16 @@ impl ProducerLife {
                     (partition, &name),
                 );
                 self.cluster.record_judgement(judgement);
-                Next::Stop
+                Some(Fed::Fenced)
             }
             ProducerError::Append(error) if is_unknown(error) => {
                 sleep(Duration::from_millis(200)).await;
-                Next::Retry
+                None
             }
             error => {
                 let what = format!("a named producer failed: {error}");
                 self.cluster.record_unexplained(self.node, what);
-                Next::Fail
+                Some(Fed::Failed)
             }
         }
     }
