@@ -39,6 +39,18 @@ fn write(partition: &PartitionId, slot: u64, token: &str, key: &str) -> Request<
     })
 }
 
+/// The group's checkpoint, moved without a fence.
+fn checkpoint(stream: &Stream, partition: &PartitionId, to: u64) -> Request<gapless::Live> {
+    Request::Checkpoint {
+        group: Group::from("g"),
+        partition: partition.clone(),
+        to: Seq(to),
+        fence: None,
+        forward: false,
+        extend: Extend { until: stream.now(), beat: false },
+    }
+}
+
 fn lease(partition: &PartitionId, epoch: u64, until: u64) -> Request<gapless::Live> {
     Request::SetLease {
         group: Group::from("planted"),
@@ -56,12 +68,7 @@ async fn an_empty_slot_below_a_checkpoint() {
         let raise = Raise { partition: partition.clone(), head: None, token: None, record: None };
         plant(&stream, Request::Raise(raise)).await;
     }
-    let group = Group::from("g");
-    let extend = Extend { until: stream.now(), beat: false };
-    let (to, fence, forward) = (Seq(3), None, false);
-    let moved =
-        Request::Checkpoint { group, partition: partition.clone(), to, fence, forward, extend };
-    plant(&stream, moved).await;
+    plant(&stream, checkpoint(&stream, &partition, 3)).await;
     plant(&stream, write(&partition, 3, "late", "k")).await;
     match findings(&stream).await.as_slice() {
         [Finding::EmptyBelowCheckpoint { slot: Seq(2), checkpoint: Seq(3), .. }] => {}
@@ -74,10 +81,7 @@ async fn an_empty_slot_behind_the_last_one_that_a_group_has_finished() {
     let (stream, partition) = stream().await;
     let raise = Raise { partition: partition.clone(), head: None, token: None, record: None };
     plant(&stream, Request::Raise(raise)).await;
-    let group = Group::from("g");
-    let extend = Extend { until: stream.now(), beat: false };
-    let (to, fence, forward) = (Seq(2), None, false);
-    plant(&stream, Request::Checkpoint { group, partition, to, fence, forward, extend }).await;
+    plant(&stream, checkpoint(&stream, &partition, 2)).await;
     let found = findings(&stream).await;
     match found.as_slice() {
         [Finding::EmptyBelowCheckpoint { slot: Seq(2), checkpoint: Seq(2), .. }] => {}
@@ -89,10 +93,7 @@ async fn an_empty_slot_behind_the_last_one_that_a_group_has_finished() {
 #[tokio::test]
 async fn a_checkpoint_above_the_head() {
     let (stream, partition) = stream().await;
-    let group = Group::from("g");
-    let extend = Extend { until: stream.now(), beat: false };
-    let (to, fence, forward) = (Seq(9), None, false);
-    plant(&stream, Request::Checkpoint { group, partition, to, fence, forward, extend }).await;
+    plant(&stream, checkpoint(&stream, &partition, 9)).await;
     let found = findings(&stream).await;
     let above = |finding: &Finding| {
         matches!(finding, Finding::CheckpointAboveHead { checkpoint: Seq(9), head: Seq(1), .. })

@@ -44,14 +44,18 @@ impl HttpConnector for Behind {
     }
 }
 
-/// What a sweep misses, the next one finds, so a worker that runs on pays half for its sweeps.
-#[tokio::test]
-async fn a_worker_that_runs_on_asks_for_no_consistent_heads() {
+async fn behind() -> (Behind, Stream) {
     let behind = Behind { engine: Engine::memory().expect("an engine"), hidden: Arc::default() };
     let base = behind.engine.client();
     let config = base.config().to_builder().http_client(behind.clone()).build();
     let stream = Stream::create(Client::from_conf(config), Config::new("t-")).await;
-    let stream = stream.expect("a stream");
+    (behind, stream.expect("a stream"))
+}
+
+/// What a sweep misses, the next one finds, so a worker that runs on pays half for its sweeps.
+#[tokio::test]
+async fn a_worker_that_runs_on_asks_for_no_consistent_heads() {
+    let (behind, stream) = behind().await;
     let worker = stream.worker("g", |_: Delivery| async { Ok::<(), HandlerError>(()) });
     let soon = tokio::time::sleep(std::time::Duration::from_millis(100));
     select(Box::pin(worker.run()), Box::pin(soon)).await;
@@ -60,11 +64,7 @@ async fn a_worker_that_runs_on_asks_for_no_consistent_heads() {
 
 #[tokio::test]
 async fn until_caught_up_does_not_believe_a_head_that_may_be_behind() {
-    let behind = Behind { engine: Engine::memory().expect("an engine"), hidden: Arc::default() };
-    let base = behind.engine.client();
-    let config = base.config().to_builder().http_client(behind.clone()).build();
-    let stream = Stream::create(Client::from_conf(config), Config::new("t-")).await;
-    let stream = stream.expect("a stream");
+    let (behind, stream) = behind().await;
     let partition = stream.append(Event::new("k", "x")).await.expect("appended").partition;
     let worker = stream.worker("g", |_: Delivery| async { Ok::<(), HandlerError>(()) });
     let summary = worker.until_caught_up().await.expect("caught up");
