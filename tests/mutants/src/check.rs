@@ -66,11 +66,11 @@ impl Subject {
         let seeds = seeds.to_string();
         let sim = |name, arguments: &[&str]| {
             let arguments = [&["sim", "--jobs", "1"], arguments].concat();
-            check(programs, name, ("gapless", "gapless", false), &arguments)
+            check(programs, name, ("", "gapless", false), &arguments)
         };
         let checker = |name, arguments: &[&str]| {
             let arguments = [&["check"], arguments].concat();
-            check(programs, name, ("gapless", "gapless", false), &arguments)
+            check(programs, name, ("", "gapless", false), &arguments)
         };
         let tests = |name, package, program, arguments: &[&str]| {
             check(programs, name, (package, program, true), arguments)
@@ -103,14 +103,13 @@ impl Subject {
     }
 }
 
-/// A check by the program with this name of the package in this folder.
+/// A check by the program with this name of the package in this folder of the checkout.
 fn check(
     programs: &[Program],
     name: &'static str,
     (package, program, tests): (&str, &str, bool),
     arguments: &[&str],
 ) -> Result<Check, Mistake> {
-    let package = if package == "gapless" { "" } else { package };
     let belongs = |built: &&Program| {
         built.name == program
             && built.tests == tests

@@ -110,7 +110,7 @@ impl Finder<'_> {
     /// A function's body, which returns at once, and then whatever is in it.
     fn body(&mut self, signature: &Signature, attributes: &[syn::Attribute], block: &Block) {
         let name = signature.ident.to_string();
-        // How something looks to people who debug it is judged by nobody.
+        // No check reads what `fmt` writes for people.
         if name == "fmt" || is_for_tests(attributes) {
             return;
         }

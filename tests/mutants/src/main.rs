@@ -102,7 +102,7 @@ fn run(arguments: &Arguments) -> Result<bool, Mistake> {
     let harmless = Harmless::read(&root.join("tests/mutants/harmless.toml"))?;
     let folder = root.join(&arguments.folder);
     let (sources, _) = arguments.subject.sources();
-    let workshop = Workshop::copy(&root, &folder, &[sources])?;
+    let workshop = Workshop::copy(&root, &folder, sources)?;
     let faults = find_all(&workshop, arguments.subject)?;
     let stale = harmless.stale(&faults);
     if let Some(first) = stale.first() {

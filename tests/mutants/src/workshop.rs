@@ -57,9 +57,9 @@ pub struct Program {
 const MOST_ROUNDS: u32 = 60;
 
 impl Workshop {
-    /// Copies the checkout at `root` to below `folder`. What has not changed since the last time
+    /// Copies the checkout at `root` to below `folder`; the sources of `krate` can have faults. What has not changed since the last time
     /// is not written again, so that it is not built again.
-    pub fn copy(root: &Path, folder: &Path, crates: &[&str]) -> Result<Workshop, Mistake> {
+    pub fn copy(root: &Path, folder: &Path, krate: &str) -> Result<Workshop, Mistake> {
         let checkout = folder.join("checkout");
         let listed = Command::new("git")
             .args(["ls-files", "--cached", "--others", "--exclude-standard"])
@@ -73,8 +73,7 @@ impl Workshop {
         let mut sources = BTreeMap::new();
         for name in names.lines() {
             let Ok(bytes) = fs::read(root.join(name)) else { continue };
-            let is_source = name.ends_with(".rs")
-                && crates.iter().any(|folder| name.starts_with(&format!("{folder}/src/")));
+            let is_source = name.ends_with(".rs") && name.starts_with(&format!("{krate}/src/"));
             match String::from_utf8(bytes) {
                 Ok(text) if is_source => drop(sources.insert(name.to_owned(), text)),
                 Ok(text) => write(&checkout.join(name), text.as_bytes())?,
