@@ -43,6 +43,7 @@ pub use marks::{ENOUGH_SEEDS, MARKS, Mark};
 pub use plan::{
     Ambush, Appending, CallKind, ClockPlan, Dice, Direction, FAULTS, Fault, HAPPENINGS, Happening,
     HintSource, Incident, Lifetime, Millis, Moment, NoProfile, Node, OperatorAction, PLAN_VERSION,
-    Plan, PlanError, ProducerPlan, Profile, Strike, Trouble, Twin, WorkerPlan,
+    Plan, PlanError, ProducerPlan, Profile, ReaderPlan, Reading, Scope, Strike, Trouble, Twin,
+    WorkerPlan,
 };
 pub use play::{RunReport, run, run_on};

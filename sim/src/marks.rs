@@ -20,7 +20,7 @@ pub const ENOUGH_SEEDS: u64 = 2_000;
 
 /// All marks. `gapless sim` reports those that no run reached, or too few; and fails if `--strict`
 /// is given.
-pub const MARKS: [Mark; 33] = [
+pub const MARKS: [Mark; 37] = [
     // Reached by what machines are told, or what the store answers (`judge/`, `cluster/store.rs`).
     mark("a writer finds its own write", 20),
     mark("a writer finds its slot voided", 5),
@@ -38,7 +38,8 @@ pub const MARKS: [Mark; 33] = [
     mark("an increment is refused", 20),
     mark("a page is full", 5),
     mark("a page that was read ahead is used", 5),
-    // Reached by the nodes around them (`cluster/`, `play/`, `judge/activity.rs`, `judge/fences.rs`).
+    // Reached by the nodes around them (`cluster/`, `play/`, `judge/activity.rs`, `judge/fences.rs`,
+    // `judge/reader.rs`).
     mark("two handlers are at work at once", 5),
     mark("a crash while there is work", 25),
     mark("an incident while there is work", 80),
@@ -46,6 +47,10 @@ pub const MARKS: [Mark; 33] = [
     mark("a named producer skips what is in the log", 10),
     mark("a live twin fences its other", 5),
     mark("a fenced producer is told", 5),
+    mark("a reader passes a void", 5),
+    mark("a reader stops before an empty slot", 8),
+    mark("a follower reads on from a position", 5),
+    mark("a receipt's slot is settled", 10),
     mark("patience runs out, and the append is settled later", 3),
     mark("a group's outcome stays unknown", 2),
     mark("a worker stops as it was asked to", 10),

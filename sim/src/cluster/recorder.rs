@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::judge::{
     Activity, Breach, Chronicle, Deliveries, Expectations, Fences, Finding, Inputs, Judge, Leases,
-    Machines, Order, Refinement, SlotContents, Turns, Violation, explain, seconds,
+    Machines, Order, Readings, Refinement, SlotContents, Turns, Violation, explain, seconds,
 };
 use crate::plan::{FAULTS, HAPPENINGS, Incident, Millis, Plan, Strike};
 
@@ -58,6 +58,7 @@ impl Recorder {
             expectations: Expectations::default(),
             fences: Fences::default(),
             inputs: Inputs::default(),
+            readings: Readings::new(plan),
             refinement: Refinement::new(),
             machines: Machines::new(rules),
             chronicle: Chronicle::new(plan),

@@ -171,6 +171,7 @@ impl Counterexample {
         plan.workers = (0..self.groups)
             .flat_map(|group| std::iter::repeat_n(worker(group), usize::from(self.workers)))
             .collect();
+        plan.readers = Vec::new();
         plan.clocks = vec![ClockPlan::default(); usize::from(plan.nodes())];
         plan.timely = self.timely;
         // The layout has a power of two.

@@ -62,7 +62,7 @@ pub fn shrink(
 /// The size of a plan, for comparison.
 fn size(plan: &Plan) -> (usize, usize, usize, u64) {
     let faults = plan.incidents.len() + plan.strikes.as_ref().map_or(0, Vec::len);
-    let nodes = plan.producers.len() + plan.workers.len();
+    let nodes = usize::from(plan.nodes());
     let events = plan.producers.iter().map(|producer| usize::from(producer.events)).sum();
     (faults, nodes, events, plan.heals.0)
 }
@@ -157,10 +157,10 @@ fn remove_strikes(shrinking: &mut Shrinker) {
     shrinking.remove_chunks(listed, |plan, rest| plan.strikes = Some(rest));
 }
 
-/// Removes producers and workers. The nodes after a removed one move up, and their
+/// Removes producers, workers and readers. The nodes after a removed one move up, and their
 /// incidents and faults with them.
 fn remove_nodes(shrinking: &mut Shrinker) {
-    let count = |plan: &Plan| plan.producers.len() + plan.workers.len();
+    let count = |plan: &Plan| usize::from(plan.nodes() - 1);
     let mut index = count(&shrinking.plan());
     while index > 0 && !shrinking.is_exhausted() {
         index -= 1;
@@ -180,7 +180,11 @@ fn without_node(plan: &Plan, gone: Node) -> Option<Plan> {
         plan.producers.remove(index);
         plan.producers.iter_mut().for_each(|producer| producer.lose(index));
     } else {
-        plan.workers.remove(index - plan.producers.len());
+        let index = index - plan.producers.len();
+        match index.checked_sub(plan.workers.len()) {
+            Some(reader) => drop(plan.readers.remove(reader)),
+            None => drop(plan.workers.remove(index)),
+        }
     }
     if plan.workers.is_empty() {
         return None;

@@ -18,6 +18,7 @@ use super::machines::Machines;
 use super::order::Order;
 use super::pace::Overrun;
 use super::progress;
+use super::readings::{Readings, left_out};
 use super::reads::may_be_eventual;
 use super::refinement::Refinement;
 use super::sight::Sight;
@@ -39,6 +40,7 @@ pub(crate) struct Judge {
     pub(crate) expectations: Expectations,
     pub(crate) fences: Fences,
     pub(crate) inputs: Inputs,
+    pub(crate) readings: Readings,
     pub(crate) refinement: Refinement,
     pub(crate) machines: Machines,
     pub(crate) chronicle: Chronicle,
@@ -185,13 +187,18 @@ impl Judge {
         Err((Breach::Pace, finding))
     }
 
-    /// The judgement that P1 is broken, because the patience of a run is over.
+    /// The judgement that P1 is broken, because the patience of a run is over, or that only a follower
+    /// lacks something.
     pub(crate) fn judge_patience(
         &self,
         undelivered: &[(String, Group)],
         unfinished: &[Node],
         patience: Millis,
     ) -> Judgement {
+        if undelivered.is_empty() && unfinished.is_empty() {
+            let lack = left_out(&self.unread(), patience, &self.slots, &self.chronicle);
+            return lack.map_or(Ok(()), Err);
+        }
         let lack = Lack { undelivered, unfinished, patience };
         Err(stuck(&lack, &self.slots, &self.leases, &self.chronicle))
     }
@@ -228,6 +235,11 @@ impl Judge {
     /// The acknowledged events that are not delivered yet, with their groups.
     pub(crate) fn undelivered(&self, groups: &[Group]) -> Vec<(String, Group)> {
         progress::undelivered(&self.order, &self.deliveries, groups)
+    }
+
+    /// The acknowledged events that followers are still to be given.
+    pub(crate) fn unread(&self) -> Vec<(Node, String)> {
+        self.readings.unread(&self.order, &self.slots)
     }
 
     /// Describes the tails and leases in the tables in one line.

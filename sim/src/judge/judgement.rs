@@ -22,6 +22,8 @@ pub enum Breach {
     Audit,
     /// A node met an error that no fault explains.
     Error,
+    /// A reader without a group was given something else than the slots hold, or too little.
+    Reader,
     /// A process took more steps than it can have a reason for, or took none and did not wait.
     Pace,
 }
@@ -34,6 +36,7 @@ impl fmt::Display for Breach {
             Breach::Machine => f.pad("machine"),
             Breach::Audit => f.pad("audit"),
             Breach::Error => f.pad("error"),
+            Breach::Reader => f.pad("reader"),
             Breach::Pace => f.pad("pace"),
         }
     }
@@ -49,6 +52,7 @@ impl Breach {
             Breach::Machine => "each node does what its machine wants",
             Breach::Audit => "an audit finds nothing wrong",
             Breach::Error => "every error comes from a fault",
+            Breach::Reader => "a reader is given what the slots hold, in their order",
             Breach::Pace => "every process waits before long",
         }
     }

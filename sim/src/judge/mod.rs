@@ -17,6 +17,8 @@ mod missed;
 mod order;
 mod pace;
 mod progress;
+mod reader;
+mod readings;
 mod reads;
 mod receipts;
 #[cfg(test)]
@@ -45,6 +47,7 @@ pub(crate) use leases::Leases;
 pub(crate) use machines::Machines;
 pub(crate) use order::Order;
 pub(crate) use pace::{Overrun, Step, StepCounts};
+pub(crate) use readings::{Readable, Readings, Session};
 pub(crate) use refinement::Refinement;
 pub(crate) use slots::SlotContents;
 pub(crate) use state::explain;

@@ -130,6 +130,7 @@ impl Judge {
             let finding = Finding::new(sentence).at(named, stated.slot);
             return broken(Invariant::S2, finding.at(&partition, position.slot));
         }
+        self.readings.note_receipt(&partition, position);
         let place = (&partition, position.slot);
         self.order.judge_acknowledgement(at, event, place, &self.slots, &self.chronicle)?;
         self.expectations.judge_acknowledgement(event, place, &self.chronicle)

@@ -93,6 +93,7 @@ impl SlotContents {
     pub(super) fn put(&mut self, key: SlotKey, names: &[&str]) {
         let parts = names.iter().flat_map(|name| [json!({ "S": "k1" }), json!({ "S": name })]);
         let item = json!({ "events": { "L": parts.collect::<Vec<_>>() } });
+        self.tails.insert(key.0.clone(), key.1);
         self.positions.extend(names.iter().map(|name| ((*name).to_owned(), key.clone())));
         self.items.insert(key, item);
     }
@@ -131,6 +132,12 @@ impl SlotContents {
     /// Whether a slot is not empty.
     pub(crate) fn is_settled(&self, key: &SlotKey) -> bool {
         self.items.contains_key(key)
+    }
+
+    /// The last slot of a partition before which none is empty.
+    pub(crate) fn last_settled(&self, partition: &PartitionId) -> Seq {
+        let settled = |slot: &u64| self.is_settled(&(partition.clone(), Seq(*slot)));
+        Seq((1..).take_while(settled).last().unwrap_or(0))
     }
 
     /// The last slot of each partition that is not empty.

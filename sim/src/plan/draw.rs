@@ -9,6 +9,7 @@ use super::incident::{Ambush, Direction, HAPPENINGS, Happening, Incident, Moment
 use super::participants::{Appending, ClockPlan, HintSource, Lifetime, ProducerPlan, WorkerPlan};
 use super::patience::{APPEND, patience};
 use super::profile::Profile;
+use super::readers::add_readers;
 use super::twins::add_twin;
 use super::units::{Millis, Node};
 use super::{PLAN_VERSION, Plan};
@@ -54,6 +55,7 @@ impl Profile {
             patience: Millis(0),
             producers,
             workers,
+            readers: Vec::new(),
             clocks,
             trouble: Trouble::default(),
             strikes: None,
@@ -80,6 +82,7 @@ impl Profile {
                 _ => {}
             }
             add_twin(&mut plan, works);
+            add_readers(&mut plan);
             plan.incidents.sort_by_key(|incident| incident.at);
         }
         plan.patience = patience(&plan);

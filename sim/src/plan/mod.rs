@@ -11,6 +11,7 @@ mod lag;
 mod participants;
 mod patience;
 mod profile;
+mod readers;
 mod twins;
 mod units;
 
@@ -24,7 +25,8 @@ pub use dice::Dice;
 pub use fault::{CallKind, FAULTS, Fault, Strike, Trouble};
 pub use incident::{Ambush, Direction, HAPPENINGS, Happening, Incident, Moment, OperatorAction};
 pub use participants::{
-    Appending, ClockPlan, HintSource, Lifetime, ProducerPlan, Twin, WorkerPlan,
+    Appending, ClockPlan, HintSource, Lifetime, ProducerPlan, ReaderPlan, Reading, Scope, Twin,
+    WorkerPlan,
 };
 pub use profile::{NoProfile, Profile};
 pub use units::{Millis, Node};
@@ -72,6 +74,9 @@ pub struct Plan {
     pub producers: Vec<ProducerPlan>,
     /// The workers of all groups.
     pub workers: Vec<WorkerPlan>,
+    /// The readers without a group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub readers: Vec<ReaderPlan>,
     /// Each node's clock: its offset at the start, and its drift.
     pub clocks: Vec<ClockPlan>,
     /// The faults that strike calls at random.
@@ -120,7 +125,8 @@ impl Plan {
     /// The number of nodes. The operator is the last one.
     #[must_use]
     pub fn nodes(&self) -> u16 {
-        u16::try_from(self.producers.len() + self.workers.len() + 1).unwrap_or(u16::MAX)
+        let processes = self.producers.len() + self.workers.len() + self.readers.len();
+        u16::try_from(processes + 1).unwrap_or(u16::MAX)
     }
 
     /// The node of a producer.
@@ -135,6 +141,12 @@ impl Plan {
         Node(u16::try_from(self.producers.len() + index).unwrap_or(u16::MAX))
     }
 
+    /// The node of a reader.
+    #[must_use]
+    pub fn reader(&self, index: usize) -> Node {
+        Node(u16::try_from(self.producers.len() + self.workers.len() + index).unwrap_or(u16::MAX))
+    }
+
     /// The operator's node.
     #[must_use]
     pub fn operator(&self) -> Node {
@@ -144,10 +156,13 @@ impl Plan {
     /// The name of a node in logs and diagrams.
     #[must_use]
     pub fn name(&self, node: Node) -> String {
-        let index = usize::from(node.0);
+        let (index, workers) = (usize::from(node.0), self.workers.len());
         match index.checked_sub(self.producers.len()) {
             None => format!("producer {}", index + 1),
-            Some(worker) if worker < self.workers.len() => format!("worker {}", worker + 1),
+            Some(worker) if worker < workers => format!("worker {}", worker + 1),
+            Some(reader) if reader - workers < self.readers.len() => {
+                format!("reader {}", reader - workers + 1)
+            }
             Some(_) => "operator".to_owned(),
         }
     }
@@ -188,7 +203,8 @@ impl Plan {
         }
         if self.clocks.len() != usize::from(self.nodes()) {
             return wrong(format!(
-                "it has {} clocks, and needs {}: one for each producer, each worker and the operator",
+                "it has {} clocks, and needs {}: one for each producer, each worker, each reader and the \
+                 operator",
                 self.clocks.len(),
                 self.nodes()
             ));

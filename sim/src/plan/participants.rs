@@ -1,4 +1,4 @@
-//! The participants of a run: producers, workers, and every node's clock.
+//! The participants of a run: producers, workers, readers, and every node's clock.
 
 use serde::{Deserialize, Serialize};
 
@@ -115,6 +115,48 @@ pub enum HintSource {
     Queue,
     /// The Events table's own stream, which the worker reads itself.
     TableStream,
+}
+
+/// The plan of a reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReaderPlan {
+    /// What it reads.
+    pub scope: Scope,
+    /// How it reads.
+    pub reading: Reading,
+}
+
+/// What a reader reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// All events.
+    Everything,
+    /// The events of a key, by its index modulo the number of keys.
+    Key(u8),
+    /// The events of the partition of a key.
+    PartitionOf(u8),
+}
+
+/// How a reader reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reading {
+    /// To the end, and then again from the beginning. In between it waits until the last receipt
+    /// is settled.
+    Again {
+        /// How long it waits.
+        pause: Millis,
+    },
+    /// On and on. What follows a single partition ends its read now and then, as after an error,
+    /// and reads on from its last position.
+    Follow {
+        /// How often it looks for more.
+        interval: Millis,
+        /// After how many events it ends its read.
+        sitting: u16,
+    },
 }
 
 /// The plan of a node's clock.

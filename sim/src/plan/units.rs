@@ -44,7 +44,8 @@ impl fmt::Display for Millis {
     }
 }
 
-/// A node of the cluster by number: producers first, then workers, then the operator.
+/// A node of the cluster by number: producers first, then workers, then readers, then
+/// the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Node(pub u16);

@@ -48,6 +48,7 @@ impl RunReport {
         let standing = recorder.judge.describe_tables();
         recorder.note(at, "world", format!("the end: {standing}"), None);
         let seen = recorder.judge.machines.marks();
+        let read = recorder.judge.readings.marks();
         let (overlap, fence) = (recorder.judge.activity.mark(), recorder.judge.fences.mark());
         RunReport {
             violation: recorder.violation.clone(),
@@ -55,7 +56,14 @@ impl RunReport {
             strikes: recorder.strikes.clone(),
             faults: recorder.faults,
             happenings: recorder.happenings,
-            marks: recorder.marks.union(seen).copied().chain(overlap).chain(fence).collect(),
+            marks: recorder
+                .marks
+                .union(seen)
+                .chain(read)
+                .copied()
+                .chain(overlap)
+                .chain(fence)
+                .collect(),
             requests: recorder.requests,
             simulated: at,
             given_up: false,

@@ -103,7 +103,7 @@ impl Stage {
         self.operator.spawn(cluster::paced(cluster, node, run))
     }
 
-    /// Creates the stream, then starts the producers and workers. Returns false, with a violation, if
+    /// Creates the stream, then starts its other processes. Returns false, with a violation, if
     /// the stream cannot be created.
     pub(crate) async fn set_up(&mut self) -> bool {
         // By then the store's node has bound its port.
@@ -122,17 +122,28 @@ impl Stage {
             self.cluster.record_unexplained(self.cluster.plan.operator(), what);
             return false;
         }
-        for index in 0..self.cluster.plan.producers.len() {
-            let node = self.cluster.plan.producer(index);
-            let shared = Arc::clone(&self.cluster);
-            self.start(node, move || cluster::run_producer(Arc::clone(&shared), index));
-        }
-        for index in 0..self.cluster.plan.workers.len() {
-            let node = self.cluster.plan.worker(index);
-            let shared = Arc::clone(&self.cluster);
-            self.start(node, move || cluster::run_worker(Arc::clone(&shared), index));
-        }
+        self.start_all();
         true
+    }
+
+    /// Starts the processes in the order of their nodes.
+    fn start_all(&mut self) {
+        let plan = self.cluster.plan.clone();
+        for index in 0..plan.producers.len() {
+            let shared = Arc::clone(&self.cluster);
+            let run = move || cluster::run_producer(Arc::clone(&shared), index);
+            self.start(plan.producer(index), run);
+        }
+        for index in 0..plan.workers.len() {
+            let shared = Arc::clone(&self.cluster);
+            let run = move || cluster::run_worker(Arc::clone(&shared), index);
+            self.start(plan.worker(index), run);
+        }
+        for index in 0..plan.readers.len() {
+            let shared = Arc::clone(&self.cluster);
+            let run = move || cluster::run_reader(Arc::clone(&shared), index);
+            self.start(plan.reader(index), run);
+        }
     }
 
     fn start<F>(&mut self, node: Node, run: impl Fn() -> F + Send + Sync + 'static)
@@ -208,8 +219,9 @@ impl Stage {
 
     fn is_complete(&self) -> bool {
         let groups = self.cluster.groups();
-        self.cluster.unfinished().is_empty()
-            && self.cluster.recorder().judge.undelivered(&groups).is_empty()
+        let done = self.cluster.unfinished().is_empty();
+        let judge = &self.cluster.recorder().judge;
+        done && judge.undelivered(&groups).is_empty() && judge.unread().is_empty()
     }
 
     fn id_of(&self, node: Node) -> Option<NodeId> {

@@ -286,6 +286,13 @@ fn what_an_audit_finds_beside_live_traffic_is_noticed() {
 }
 
 #[test]
+fn a_reader_that_is_not_given_an_event_is_noticed() {
+    let failures = failures(Mutant::EventHidden, true);
+    let facts = ["eader ", "vent p"];
+    explained("event-hidden-from-a-reader", Breach::Reader, &failures, &facts);
+}
+
+#[test]
 fn an_error_that_no_fault_explains_is_noticed() {
     noticed(
         Breach::Error,
