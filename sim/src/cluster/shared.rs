@@ -114,6 +114,14 @@ impl Cluster {
         open.map(|index| self.plan.producer(index)).collect()
     }
 
+    /// Whether nothing is left to append, to deliver or to read.
+    pub(crate) fn is_complete(&self) -> bool {
+        let done = self.unfinished().is_empty();
+        let groups = self.groups();
+        let judge = &self.recorder().judge;
+        done && judge.undelivered(&groups).is_empty() && judge.unread().is_empty()
+    }
+
     /// Draws the fault that strikes an attempt, and records it.
     pub(super) fn draw_fault(
         &self,

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod loops;
+mod nodes;
 mod report;
 mod run;
 #[cfg(test)]
