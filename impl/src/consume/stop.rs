@@ -1,17 +1,18 @@
 //! The request to stop a worker.
 
-use std::future::poll_fn;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use event_listener::Event;
 
 /// A request to stop, made once and seen by every clone.
 #[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<Mutex<State>>);
+pub struct Stop(Arc<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    requested: bool,
-    waiting: Vec<Waker>,
+    requested: AtomicBool,
+    made: Event,
 }
 
 impl Stop {
@@ -23,37 +24,30 @@ impl Stop {
 
     /// Makes the request, and wakes every task that waits for it. It cannot be taken back.
     pub fn request(&self) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.requested = true;
-        for waker in state.waiting.drain(..) {
-            waker.wake();
-        }
+        self.0.requested.store(true, Ordering::SeqCst);
+        self.0.made.notify(usize::MAX);
     }
 
     /// Whether the request was made.
     #[must_use]
     pub fn is_requested(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).requested
+        self.0.requested.load(Ordering::SeqCst)
     }
 
     /// Waits until the request is made. Dropping the future changes nothing.
     pub async fn wait(&self) {
-        poll_fn(|context| {
-            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if state.requested {
-                return Poll::Ready(());
-            }
-            if !state.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
-                state.waiting.push(context.waker().clone());
-            }
-            Poll::Pending
-        })
-        .await;
+        let made = self.0.made.listen();
+        // What was made before it listened wakes nobody.
+        if !self.is_requested() {
+            made.await;
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::poll;
+
     use super::*;
 
     #[tokio::test]
@@ -67,5 +61,19 @@ mod tests {
             let woken = tokio::time::timeout(std::time::Duration::from_secs(10), waits).await;
             woken.expect("it is woken").expect("no panic");
         }
+        stop.wait().await;
+    }
+
+    /// A worker that runs for months waits in each of its turns.
+    #[tokio::test]
+    async fn those_who_no_longer_wait_leave_nothing_behind() {
+        let stop = Stop::new();
+        for _ in 0..100 {
+            let mut waits = Box::pin(stop.wait());
+            assert!(poll!(&mut waits).is_pending());
+            assert!(poll!(&mut waits).is_pending());
+            assert_eq!(stop.0.made.total_listeners(), 1);
+        }
+        assert_eq!(stop.0.made.total_listeners(), 0);
     }
 }
