@@ -57,11 +57,6 @@ impl Agenda {
         self.ready.extend(partitions);
     }
 
-    /// Drops all work that has not begun.
-    pub(super) fn clear_ready(&mut self) {
-        self.ready.clear();
-    }
-
     /// Adds what a sweep found ready, and replaces the partitions to come back to.
     pub(super) fn add_swept(&mut self, swept: Swept) {
         self.failing_since = None;

@@ -109,7 +109,7 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
             }
             let stopping = stop.is_requested();
             if stopping {
-                self.start_nothing_more();
+                self.sweeping = Fuse::terminated();
                 if self.turns.is_empty() {
                     return self.failed.map_or(Ok(self.summary), Err);
                 }
@@ -152,11 +152,6 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
         }
     }
 
-    fn start_nothing_more(&mut self) {
-        self.sweeping = Fuse::terminated();
-        self.agenda.clear_ready();
-    }
-
     /// When to look up again if nothing happens.
     fn next_wake(&self, stopping: bool) -> Timestamp {
         let far = self.setting.stream.now().plus(Duration::from_secs(3600));
@@ -187,10 +182,19 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
                 if let Some(trigger) = &self.setting.trigger {
                     trigger.finish(&partition);
                 }
+                if self.until == Until::CaughtUp && self.is_idle() {
+                    // What confirms that nothing is left needs no pause.
+                    self.next_sweep = self.setting.stream.now();
+                }
             }
             // The next sweep says when that lease can have ended.
             Outcome::Busy | Outcome::Lost | Outcome::GivenBack | Outcome::HandedOver => {}
         }
+    }
+
+    /// Whether no turn is under way, and none is known to be due.
+    fn is_idle(&self) -> bool {
+        self.turns.is_empty() && self.agenda.is_clear()
     }
 
     /// Whether the sweep found that the work is done.
@@ -200,8 +204,7 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
         match swept {
             Ok(swept) => {
                 self.agenda.add_swept(swept);
-                let idle = self.turns.is_empty() && self.agenda.is_clear();
-                return self.until == Until::CaughtUp && idle;
+                return self.until == Until::CaughtUp && self.is_idle();
             }
             Err(error) if error.is_transient() => {
                 tracing::warn!(%error, "a sweep failed; it will be repeated");

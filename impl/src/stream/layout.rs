@@ -133,6 +133,17 @@ mod tests {
         }
     }
 
+    /// Where the events of a key are must never change. The digests are those of RFC 1321.
+    #[test]
+    fn a_key_is_placed_by_the_first_bits_of_its_md5() {
+        let layout = Layout::Fixed { bits: 12 };
+        let places = [("", 0xd41d_8cd9_8f00_b204), ("message digest", 0xf96b_697d_7cb7_938d)];
+        for (key, first) in places {
+            assert_eq!(layout.route(key), PartitionId::covering(first, 12), "{key}");
+            assert_eq!(hash(key), first, "{key}");
+        }
+    }
+
     #[test]
     fn keys_are_spread() {
         let layout = Layout::Fixed { bits: 3 };

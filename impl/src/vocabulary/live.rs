@@ -65,8 +65,8 @@ impl Spoken for Live {
             Some(at) => owner.as_str().split_at(at),
             None => (owner.as_str(), ""),
         };
-        let mark = worker.rfind('#').map_or(0, |at| at + 5);
-        format!("{}{turn}", worker.get(..mark).unwrap_or(worker))
+        let short = worker.rfind('#').and_then(|at| worker.get(..at + 5));
+        format!("{}{turn}", short.unwrap_or(worker))
     }
 
     fn producer(name: &ProducerName) -> String {
@@ -86,5 +86,42 @@ impl Spoken for Live {
             (Some((first, _)), Some((last, _))) => format!("slots {first} to {last}, {voids} void"),
             _ => "nothing".to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_short_events_are_shown_and_others_are_counted() {
+        let shown = |texts: &[&str]| {
+            let events = texts.iter().map(|text| Event::new("k", *text)).collect();
+            Live::events(&Token::from("a1"), &EventBatch::new(events).expect("events"))
+        };
+        assert_eq!(shown(&["a", "b", "c", "d"]), "a b c d");
+        assert_eq!(shown(&["a", "b", "c", "d", "e"]), "5 events of a1");
+        assert_eq!(shown(&["exactly sixteen."]), "exactly sixteen.");
+        assert_eq!(shown(&["exactly seventeen"]), "1 events of a1");
+    }
+
+    #[test]
+    fn an_owner_is_shown_by_its_name_a_few_digits_and_its_turn() {
+        let shown = |owner: &str| Live::owner(&Owner::from(owner));
+        assert_eq!(shown("worker#0123456789/7"), "worker#0123/7");
+        assert_eq!(shown("worker#01"), "worker#01");
+        assert_eq!(shown("worker"), "worker");
+    }
+
+    #[test]
+    fn a_page_is_shown_by_its_ends_and_how_many_are_void() {
+        let filled = || Filled::Events {
+            token: Token::from("a1"),
+            batch: EventBatch::new(vec![Event::new("k", "x")]).expect("an event"),
+        };
+        let shown = |filled: Vec<Filled>| Live::page(&(3..).map(Seq).zip(filled).collect());
+        assert_eq!(shown(vec![]), "nothing");
+        assert_eq!(shown(vec![filled(), filled()]), "slots 3 to 4");
+        assert_eq!(shown(vec![filled(), Filled::Void, filled()]), "slots 3 to 5, 1 void");
     }
 }

@@ -3,6 +3,7 @@
 #![cfg(feature = "embedded")]
 
 mod audit;
+mod costs;
 mod faults;
 mod groups;
 mod identities;

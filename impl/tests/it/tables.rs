@@ -1,8 +1,12 @@
 //! The tables that a stream is created with.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeValue, BillingMode, StreamViewType, TableDescription};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement,
+    KeyType, Projection, ProjectionType, ScalarAttributeType, StreamViewType, TableDescription,
+};
 use gapless::embedded::Engine;
 use gapless::{Config, Layout, Stream};
 
@@ -55,6 +59,46 @@ async fn consumers_are_found_by_their_group_and_have_neither() {
     assert_eq!(indexes(&table), [""; 0]);
     assert_eq!(view(&table), None);
     assert_eq!(billing(&table), Some(&BillingMode::PayPerRequest));
+}
+
+/// What is said of a table of partitions that somebody else has made, with this range key and these
+/// keys of its index.
+async fn refused(range: Option<&str>, index: Option<[&str; 2]>) -> String {
+    let client = Engine::memory().expect("an engine").client();
+    let key = |name: &str, kind: KeyType| {
+        KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("whole")
+    };
+    let keys = |[hash, range]: [&str; 2]| [key(hash, KeyType::Hash), key(range, KeyType::Range)];
+    let mut table = client.create_table().table_name("t-partitions");
+    let names = range.into_iter().chain(index.into_iter().flatten());
+    for name in BTreeSet::from_iter(names.chain(["partitionId"])) {
+        let kind = ScalarAttributeType::S;
+        let named = AttributeDefinition::builder().attribute_name(name).attribute_type(kind);
+        table = table.attribute_definitions(named.build().expect("whole"));
+    }
+    table = table.key_schema(key("partitionId", KeyType::Hash));
+    if let Some(name) = range {
+        table = table.key_schema(key(name, KeyType::Range));
+    }
+    if let Some(names) = index {
+        let all = Projection::builder().projection_type(ProjectionType::KeysOnly).build();
+        let by_id = GlobalSecondaryIndex::builder().index_name("by-id").projection(all);
+        let by_id = by_id.set_key_schema(Some(keys(names).to_vec())).build().expect("whole");
+        table = table.global_secondary_indexes(by_id);
+    }
+    table.billing_mode(BillingMode::PayPerRequest).send().await.expect("a table");
+    let refused = Stream::create(client, Config::new("t-")).await;
+    refused.expect_err("it is another's").to_string()
+}
+
+#[tokio::test]
+async fn a_table_that_is_not_as_it_must_be_is_refused() {
+    let why = refused(Some("other"), None).await;
+    assert!(why.contains("RANGE key is other (S)"), "{why}");
+    let why = refused(None, None).await;
+    assert!(why.contains("no global secondary index `by-id`"), "{why}");
+    let why = refused(None, Some(["other", "partitionId"])).await;
+    assert!(why.contains("the keys of its index `by-id` are other (S) and"), "{why}");
 }
 
 /// The layout, the lease, the grace and the skew in the founding item, in milliseconds.

@@ -1,0 +1,147 @@
+//! What it costs to append.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use aws_smithy_async::time::TimeSource as _;
+use futures_util::future::join_all;
+use gapless::{AppendError, Event, Grouping, Number, Seq, Stream};
+use serde_json::Value;
+
+use super::meter::Meter;
+use super::{ONE_PARTITION, event};
+
+#[test]
+fn a_stream_is_created_and_opened() {
+    let meter = Meter::new();
+    meter.stream(|config| config);
+    assert_eq!(
+        meter.bill(),
+        [
+            "1 CreateTable consumers",
+            "1 CreateTable events",
+            "1 CreateTable partitions",
+            "2 DescribeTable consumers",
+            "2 DescribeTable events",
+            "2 DescribeTable partitions",
+            "2 UpdateItem partitions"
+        ]
+    );
+    meter.stream(|config| config);
+    assert_eq!(
+        meter.bill(),
+        [
+            "2 DescribeTable consumers",
+            "2 DescribeTable events",
+            "2 DescribeTable partitions",
+            "1 GetItem partitions",
+            "2 UpdateItem partitions"
+        ]
+    );
+    let opening = Stream::open(meter.client(), meter.config());
+    let (opened, bill) = meter.run(opening);
+    opened.expect("a stream");
+    assert_eq!(
+        bill,
+        [
+            "1 DescribeTable consumers",
+            "1 DescribeTable events",
+            "1 DescribeTable partitions",
+            "1 GetItem partitions"
+        ]
+    );
+}
+
+#[test]
+fn an_event_is_a_number_and_a_write() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config);
+    for _ in 0..2 {
+        let (receipt, bill) = meter.run(stream.append(event(1)));
+        receipt.expect("appended");
+        assert_eq!(bill, ["1 PutItem events", "1 UpdateItem partitions"]);
+    }
+    let (receipt, bill) = meter.run(stream.append_batch((0..9).map(event).collect()));
+    receipt.expect("appended");
+    assert_eq!(bill, ["1 PutItem events", "1 UpdateItem partitions"]);
+    let (receipt, bill) = meter.run(stream.append_expecting(Seq(3), vec![event(1)]));
+    receipt.expect("appended");
+    assert_eq!(bill, ["1 PutItem events", "1 UpdateItem partitions"]);
+    let (receipt, bill) = meter.run(stream.append_expecting(Seq(3), vec![event(1)]));
+    receipt.expect_err("a conflict");
+    assert_eq!(bill, ["1 UpdateItem partitions"]);
+}
+
+#[test]
+fn a_group_is_a_number_and_a_write() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    let linger = Duration::from_millis(5);
+    let appender = stream.appender(Grouping::default().linger(linger));
+    let appends = join_all((0..50).map(|number| appender.append(event(number))));
+    let (receipts, bill) = meter.run(appends);
+    assert!(receipts.iter().all(Result::is_ok));
+    assert_eq!(bill, ["1 PutItem events", "1 UpdateItem partitions"]);
+}
+
+#[test]
+fn a_named_producer_claims_once_and_appends_nothing_twice() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    let run = || {
+        meter.run(async {
+            let (mut producer, mut waiting) = (stream.producer("p").batches_of(2), Vec::new());
+            for number in 1..=6 {
+                producer.push(Number(number), event(number)).await.expect("pushed");
+                waiting.push(producer.waiting());
+            }
+            (producer.finish().await.expect("finished").1, waiting)
+        })
+    };
+    let ((skipped, waiting), bill) = run();
+    assert_eq!((skipped, waiting.as_slice()), (0, [1, 2, 1, 2, 1, 2].as_slice()));
+    assert_eq!(bill, ["1 GetItem partitions", "3 PutItem events", "4 UpdateItem partitions"]);
+    let ((skipped, waiting), bill) = run();
+    assert_eq!((skipped, waiting.as_slice()), (6, [0; 6].as_slice()));
+    assert_eq!(bill, ["1 GetItem events", "1 GetItem partitions", "1 UpdateItem partitions"]);
+}
+
+/// The largest size of an item in bytes.
+const MOST_ITEM: usize = 400 * 1024;
+
+/// The bytes of an attribute as DynamoDB counts them: those of its name come on top.
+fn size(attribute: &Value) -> usize {
+    let (kind, value) = attribute.as_object().expect("an attribute").iter().next().expect("a kind");
+    match (kind.as_str(), value) {
+        ("S", Value::String(text)) => text.len(),
+        // The most that a number takes.
+        ("N", Value::String(_)) => 21,
+        ("B", Value::String(base64)) => base64.trim_end_matches('=').len() * 3 / 4,
+        ("L", Value::Array(list)) => {
+            3 + list.iter().map(|element| 1 + size(element)).sum::<usize>()
+        }
+        other => panic!("an attribute that no slot has: {other:?}"),
+    }
+}
+
+/// The slot of two events with so many bytes of data, as it is put, or the error.
+fn two_events(meter: &Meter, stream: &Stream, bytes: usize) -> Result<usize, AppendError> {
+    let half = bytes / 2;
+    let events = [half, bytes - half].map(|bytes| Event::new("k", vec![b'x'; bytes]));
+    meter.time.run(stream.append_batch(events.to_vec()))?;
+    let call = meter.last_call();
+    let item = call["Item"].as_object().expect("an item");
+    let now = meter.time.now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
+    assert_eq!(call["Item"]["at"]["N"], now.to_string(), "when it was written");
+    Ok(item.iter().map(|(name, attribute)| name.len() + size(attribute)).sum())
+}
+
+#[test]
+fn a_slot_takes_what_an_item_can_hold() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    let beside = two_events(&meter, &stream, 3_000).expect("appended") - 3_000;
+    let most = MOST_ITEM - beside;
+    assert_eq!(two_events(&meter, &stream, most).expect("appended"), MOST_ITEM);
+    let why = two_events(&meter, &stream, most + 1).expect_err("too large").to_string();
+    assert!(why.contains("409601") && why.contains("409600"), "{why}");
+}

@@ -1,0 +1,153 @@
+//! What it costs to consume.
+
+use std::time::Duration;
+
+use futures_util::future::join;
+use gapless::{Event, Layout, Stream};
+
+use super::meter::Meter;
+use super::{ONE_PARTITION, append, takes};
+
+/// What it costs until a worker has caught up.
+#[track_caller]
+fn bill_until_caught_up(meter: &Meter, stream: &Stream, events: u64) -> Vec<String> {
+    let worker = stream.worker("g", takes(meter, Duration::from_millis(100)));
+    let (summary, bill) = meter.run(worker.until_caught_up());
+    assert_eq!(summary.expect("caught up").events, events);
+    bill
+}
+
+#[test]
+fn a_sparse_event() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    append(&meter, &stream, 1);
+    assert_eq!(
+        bill_until_caught_up(&meter, &stream, 1),
+        [
+            "2 BatchGetItem 1 partitions",
+            "2 Query consumers",
+            "2 Query events",
+            "1 TransactWriteItems Update consumers, ConditionCheck events",
+            "2 UpdateItem consumers"
+        ]
+    );
+    append(&meter, &stream, 1);
+    assert_eq!(
+        bill_until_caught_up(&meter, &stream, 1),
+        [
+            "2 BatchGetItem 1 partitions",
+            "2 Query consumers",
+            "2 Query events",
+            "1 TransactWriteItems Update consumers, ConditionCheck events",
+            "2 UpdateItem consumers"
+        ]
+    );
+    assert_eq!(
+        bill_until_caught_up(&meter, &stream, 0),
+        ["1 BatchGetItem 1 partitions", "1 Query consumers"]
+    );
+}
+
+/// Each page is read once, while the one before it is handled.
+#[test]
+fn pages() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    append(&meter, &stream, 250);
+    assert_eq!(
+        bill_until_caught_up(&meter, &stream, 250),
+        [
+            "2 BatchGetItem 1 partitions",
+            "2 Query consumers",
+            "4 Query events",
+            "1 TransactWriteItems Update consumers, ConditionCheck events",
+            "4 UpdateItem consumers"
+        ]
+    );
+}
+
+#[test]
+fn a_minute_without_events_in_16_partitions() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(Layout::Fixed { bits: 4 }));
+    let worker = stream.worker("g", takes(&meter, Duration::ZERO));
+    assert_eq!(
+        meter.run_for(Duration::from_secs(60), worker.run()),
+        ["121 BatchGetItem 16 partitions, eventual", "121 Query consumers"]
+    );
+}
+
+/// There are more of them than one batch asks for.
+#[test]
+fn a_minute_without_events_in_130_partitions_of_a_key_each() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(Layout::EachKey));
+    for number in 0..130 {
+        let event = Event::new(format!("k{number}"), "x");
+        meter.time.run(stream.append(event)).expect("appended");
+    }
+    let worker = stream.worker("g", takes(&meter, Duration::ZERO));
+    let (summary, bill) = meter.run(worker.until_caught_up());
+    assert_eq!(summary.expect("caught up").events, 130);
+    assert_eq!(
+        bill,
+        [
+            "2 BatchGetItem 100 partitions",
+            "2 BatchGetItem 30 partitions",
+            "2 Query consumers",
+            "260 Query events",
+            "2 Query partitions, eventual",
+            "130 TransactWriteItems Update consumers, ConditionCheck events",
+            "260 UpdateItem consumers"
+        ]
+    );
+    assert_eq!(
+        meter.run_for(Duration::from_secs(60), worker.run()),
+        [
+            "121 BatchGetItem 100 partitions, eventual",
+            "121 BatchGetItem 30 partitions, eventual",
+            "121 Query consumers",
+            "121 Query partitions, eventual"
+        ]
+    );
+}
+
+#[test]
+fn a_handler_that_takes_a_minute() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    append(&meter, &stream, 1);
+    let worker = stream.worker("g", takes(&meter, Duration::from_secs(60)));
+    let (summary, bill) = meter.run(worker.until_caught_up());
+    assert_eq!(summary.expect("caught up").events, 1);
+    assert_eq!(
+        bill,
+        [
+            "121 BatchGetItem 1 partitions",
+            "121 Query consumers",
+            "2 Query events",
+            "1 TransactWriteItems Update consumers, ConditionCheck events",
+            "20 UpdateItem consumers"
+        ]
+    );
+}
+
+/// The only partition with work is another's for ten seconds.
+#[test]
+fn a_worker_waits_for_another() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    append(&meter, &stream, 1);
+    let busy = stream.worker("g", takes(&meter, Duration::from_secs(60)));
+    let other = stream.worker("g", takes(&meter, Duration::ZERO));
+    let waits = async {
+        meter.time.wait(Duration::from_secs(1)).await;
+        let _ = meter.bill();
+        other.run().await
+    };
+    assert_eq!(
+        meter.run_for(Duration::from_secs(10), join(busy.run(), waits)),
+        ["37 BatchGetItem 1 partitions, eventual", "37 Query consumers", "3 UpdateItem consumers"]
+    );
+}

@@ -1,0 +1,114 @@
+//! How soon a worker hears of an event, and what it costs to listen.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::future::{join, select};
+use gapless::trigger::{TableStream, Trigger};
+use gapless::{Config, Delivery, Event, HandlerError, Stream};
+
+use super::meter::Meter;
+use super::{ONE_PARTITION, event};
+
+/// When the event of a minute later is handled, if no sweep comes before.
+fn handled_after(meter: &Meter, stream: &Stream, trigger: Option<TableStream>) -> Duration {
+    let (time, handled) = (meter.time.clone(), Arc::new(Mutex::new(Duration::ZERO)));
+    let at = Arc::clone(&handled);
+    let worker = stream.worker("g", move |_: Delivery| {
+        *at.lock().expect("no panic") = time.elapsed();
+        async { Ok::<(), HandlerError>(()) }
+    });
+    let mut worker = worker.sweep_every(Duration::from_secs(36_000));
+    if let Some(trigger) = trigger {
+        worker = worker.trigger(Arc::new(trigger));
+    }
+    let appends = async {
+        meter.time.wait(Duration::from_secs(60)).await;
+        stream.append(event(1)).await.expect("appended");
+        let appended = meter.time.elapsed();
+        meter.time.wait(Duration::from_secs(3600)).await;
+        appended
+    };
+    let run = async {
+        let run = Box::pin(worker.run());
+        match select(Box::pin(appends), run).await {
+            futures_util::future::Either::Left((appended, _)) => appended,
+            futures_util::future::Either::Right((ended, _)) => panic!("{ended:?}"),
+        }
+    };
+    let appended = meter.time.run(run);
+    let handled = *handled.lock().expect("no panic");
+    handled.checked_sub(appended).expect("it is handled, and afterwards")
+}
+
+#[test]
+fn a_worker_hears_at_once_of_an_event_of_its_own_process() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    assert_eq!(handled_after(&meter, &stream, None), Duration::ZERO);
+}
+
+fn listening(meter: &Meter) -> (Stream, TableStream) {
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    let hints = TableStream::new(meter.streams(), &stream).expect("a reader");
+    let none = meter.run_for(Duration::from_secs(1), hints.next());
+    assert!(!none.is_empty(), "it looks");
+    (stream, hints)
+}
+
+/// Four times a second, and ever less often while nothing answers.
+#[test]
+fn a_tables_stream_is_looked_at_four_times_a_second() {
+    let meter = Meter::new();
+    let (_stream, hints) = listening(&meter);
+    let bill = meter.run_for(Duration::from_secs(60), hints.next());
+    assert_eq!(bill, ["241 DescribeStream", "241 GetRecords"]);
+    meter.set_out_of_order(true);
+    let bill = meter.run_for(Duration::from_secs(60), hints.next());
+    assert_eq!(bill, ["42 DescribeStream", "42 GetRecords"]);
+}
+
+/// It would be told all of the last day otherwise. What it misses, a sweep finds.
+#[test]
+fn a_shard_whose_iterator_has_expired_is_read_from_now_on() {
+    let meter = Meter::new();
+    let (stream, hints) = listening(&meter);
+    meter.time.run(stream.append(event(1))).expect("appended");
+    meter.expire_iterator();
+    let told = Mutex::new(None);
+    let listens = async { *told.lock().expect("no panic") = Some(hints.next().await) };
+    let bill = meter.run_for(Duration::from_secs(1), listens);
+    assert_eq!(bill, ["5 DescribeStream", "5 GetRecords", "1 GetShardIterator"]);
+    assert_eq!(told.into_inner().expect("no panic"), None);
+    let appended = meter.time.run(stream.append(event(2))).expect("appended");
+    assert_eq!(meter.time.run(hints.next()), [appended.partition]);
+}
+
+/// A failure of another kind keeps the iterator.
+#[test]
+fn a_shard_that_cannot_be_read_for_a_moment_is_read_on() {
+    let meter = Meter::new();
+    let (stream, hints) = listening(&meter);
+    let appended = meter.time.run(stream.append(event(1))).expect("appended");
+    let mends = async {
+        meter.set_out_of_order(true);
+        meter.time.wait(Duration::from_secs(1)).await;
+        meter.set_out_of_order(false);
+    };
+    let ((told, ()), bill) = meter.run(join(hints.next(), mends));
+    assert_eq!(told, [appended.partition]);
+    assert!(!bill.iter().any(|line| line.contains("GetShardIterator")), "{bill:?}");
+}
+
+#[test]
+fn another_tables_stream_is_not_heard() {
+    let meter = Meter::new();
+    let other = Config::new("another-").layout(ONE_PARTITION);
+    let other = meter.time.run(Stream::create(meter.client(), other)).expect("a stream");
+    let (_stream, hints) = listening(&meter);
+    meter.time.run(other.append(Event::new("k", "x"))).expect("appended");
+    let told = Mutex::new(None);
+    let listens = async { *told.lock().expect("no panic") = Some(hints.next().await) };
+    meter.run_for(Duration::from_secs(60), listens);
+    assert_eq!(told.into_inner().expect("no panic"), None);
+}

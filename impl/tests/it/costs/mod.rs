@@ -1,0 +1,49 @@
+//! What each thing costs and how long it waits, to the call and to the millisecond, where no fault
+//! strikes.
+
+mod appending;
+mod consuming;
+#[cfg(feature = "table-stream")]
+mod hearing;
+mod meter;
+mod reading;
+mod virtual_time;
+mod waiting;
+
+use std::time::Duration;
+
+use gapless::{Delivery, Event, Handler, HandlerError, Layout, Stream};
+use gapless_model::store::{Raise, Request};
+
+use self::meter::Meter;
+
+const ONE_PARTITION: Layout = Layout::Fixed { bits: 0 };
+
+fn event(number: u64) -> Event {
+    Event::new("k", number.to_string())
+}
+
+/// Appends so many events, a slot each.
+fn append(meter: &Meter, stream: &Stream, slots: u64) {
+    for number in 0..slots {
+        meter.time.run(stream.append(event(number))).expect("appended");
+    }
+}
+
+/// Takes a number that no event is written for.
+fn leave_gap(meter: &Meter, stream: &Stream) {
+    let raise = Raise { partition: stream.route("k"), head: None, token: None, record: None };
+    meter.time.run(stream.wire().send(&Request::Raise(raise))).expect("a number");
+}
+
+/// A handler that takes this long.
+fn takes(meter: &Meter, long: Duration) -> impl Handler + use<> {
+    let time = meter.time.clone();
+    move |_: Delivery| {
+        let handled = time.wait(long);
+        async move {
+            handled.await;
+            Ok::<(), HandlerError>(())
+        }
+    }
+}

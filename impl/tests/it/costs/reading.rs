@@ -1,0 +1,96 @@
+//! What it costs to read without a group, and to look.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use gapless::{Audit, Delivery, Event, Group, HandlerError, Layout, Target};
+
+use super::meter::Meter;
+use super::{ONE_PARTITION, append, event};
+
+const K1: fn() -> Target = || Target::Key("k1".into());
+
+/// Without a partition of its own, a key is as dear to read as all.
+#[test]
+fn everything_and_a_key_page_by_page() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    append(&meter, &stream, 250);
+    let (events, bill) = meter.run(stream.read(Target::Everything).collect());
+    assert_eq!(events.expect("read").len(), 250);
+    assert_eq!(bill, ["4 Query events"]);
+    let (events, bill) = meter.run(stream.read(K1()).collect());
+    assert_eq!(events.expect("read").len(), 0);
+    assert_eq!(bill, ["4 Query events"]);
+}
+
+#[test]
+fn a_key_with_a_partition_of_its_own() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(Layout::EachKey));
+    for number in 0..12 {
+        let event = Event::new(format!("k{}", number % 4), "x");
+        meter.time.run(stream.append(event)).expect("appended");
+    }
+    let (events, bill) = meter.run(stream.read(K1()).collect());
+    assert_eq!(events.expect("read").len(), 3);
+    assert_eq!(bill, ["2 Query events"]);
+    let (events, bill) = meter.run(stream.read(Target::Everything).collect());
+    assert_eq!(events.expect("read").len(), 12);
+    assert_eq!(bill, ["8 Query events", "1 Query partitions, eventual"]);
+}
+
+#[test]
+fn a_follower_of_two_partitions_looks_once_an_interval() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(Layout::Fixed { bits: 1 }));
+    append(&meter, &stream, 4);
+    let reader = stream.read(Target::Everything).follow(Duration::from_secs(1));
+    let events = pin!(reader.events().for_each(async |event| drop(event.expect("read"))));
+    assert_eq!(meter.run_for(Duration::from_millis(10_500), events), ["24 Query events"]);
+}
+
+#[test]
+fn a_receipt_is_settled_by_reading_up_to_it() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    append(&meter, &stream, 150);
+    let receipt = meter.time.run(stream.append(event(1))).expect("appended");
+    let (settled, bill) = meter.run(stream.settled(&receipt));
+    settled.expect("settled");
+    assert_eq!(bill, ["2 Query events"]);
+}
+
+#[test]
+fn status_partitions_standings_and_an_audit() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(Layout::Fixed { bits: 2 }));
+    for number in 0..12 {
+        let event = Event::new(format!("k{number}"), "x");
+        meter.time.run(stream.append(event)).expect("appended");
+    }
+    let worker = stream.worker("g", async |_: Delivery| Ok::<(), HandlerError>(()));
+    meter.time.run(worker.until_caught_up()).expect("caught up");
+    let (status, bill) = meter.run(stream.status());
+    assert_eq!(status.expect("status").len(), 4);
+    assert_eq!(bill, ["1 BatchGetItem 4 partitions, eventual", "1 Scan consumers"]);
+    let (partitions, bill) = meter.run(stream.partitions());
+    assert_eq!(partitions.expect("read").len(), 4);
+    assert!(bill.is_empty(), "the layout says which there are: {bill:?}");
+    let (standings, bill) = meter.run(stream.standings(&Group::from("g")));
+    assert_eq!(standings.expect("read").len(), 4);
+    assert_eq!(bill, ["1 Query consumers"]);
+    let (audit, bill) = meter.run(stream.audit(|_| ()));
+    let Audit { partitions, slots, voids, events, open, findings, .. } = audit.expect("audited");
+    assert_eq!((partitions, slots, voids, events, open, findings), (4, 12, 0, 12, 0, vec![]));
+    assert_eq!(
+        bill,
+        [
+            "1 BatchGetItem 4 partitions, eventual",
+            "8 GetItem partitions",
+            "8 Query events",
+            "1 Scan consumers"
+        ]
+    );
+}

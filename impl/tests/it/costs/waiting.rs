@@ -1,0 +1,179 @@
+//! How long things wait, to the millisecond.
+
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::future::join;
+use futures_util::poll;
+use gapless::{Delivery, Grouping, HandlerError, Seq, StoreError, Target};
+
+use super::meter::{Latency, Meter};
+use super::{ONE_PARTITION, append, event, leave_gap, takes};
+
+/// An append, a read and a worker go on for as long as patience lasts, and not much longer.
+#[test]
+fn patience_is_as_long_as_was_set() {
+    let meter = Meter::new();
+    for patience in [5, 50].map(Duration::from_secs) {
+        let stream = meter.stream(|config| config.patience(patience));
+        meter.set_out_of_order(true);
+        let mut began = meter.time.elapsed();
+        let mut is_in_time = || {
+            let waited = meter.time.elapsed() - began;
+            began = meter.time.elapsed();
+            // The longest wait between two attempts is two seconds.
+            assert!(
+                waited >= patience && waited <= patience + Duration::from_secs(2),
+                "{waited:?}"
+            );
+        };
+        meter.time.run(stream.append(event(1))).expect_err("no answer");
+        is_in_time();
+        meter.time.run(stream.read(Target::Everything).collect()).expect_err("no answer");
+        is_in_time();
+        let worker = stream.worker("g", async |_: Delivery| Ok::<(), HandlerError>(()));
+        meter.time.run(worker.run()).expect_err("no answer");
+        is_in_time();
+        meter.set_out_of_order(false);
+    }
+}
+
+#[test]
+fn the_first_of_a_group_waits_for_others() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config);
+    for linger in [0, 40].map(Duration::from_millis) {
+        let appender = stream.appender(Grouping::default().linger(linger));
+        let began = meter.time.elapsed();
+        meter.time.run(appender.append(event(1))).expect("appended");
+        assert_eq!(meter.time.elapsed() - began, linger);
+    }
+}
+
+/// It is given up when patience ends, and found when a worker has voided the gap.
+#[test]
+fn a_receipt_waits_for_the_gap_before_it() {
+    let meter = Meter::new();
+    let patience = Duration::from_secs(5);
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION).patience(patience));
+    leave_gap(&meter, &stream);
+    let receipt = meter.time.run(stream.append(event(1))).expect("appended");
+    let began = meter.time.elapsed();
+    let why = meter.time.run(stream.settled(&receipt)).expect_err("the gap stays");
+    assert!(matches!(why, StoreError::Unknown { .. }), "{why}");
+    assert_eq!(meter.time.elapsed() - began, patience + Duration::from_millis(50));
+    let worker = stream.worker("g", async |_: Delivery| Ok::<(), HandlerError>(()));
+    let both = join(stream.settled(&receipt), worker.until_caught_up());
+    let (settled, done) = meter.time.run(both);
+    settled.expect("settled");
+    assert_eq!(done.expect("caught up").events, 1);
+}
+
+/// Four pages are handled, and but for the first none is waited for. The other twelve calls come one
+/// after another: two look for work, two take it, four move the checkpoint, one sees the tail, one
+/// releases, and two look again.
+#[test]
+fn a_page_is_read_while_the_one_before_it_is_handled() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    append(&meter, &stream, 350);
+    let worker = stream.worker("g", takes(&meter, Duration::from_secs(1)));
+    let worker = worker.sweep_every(Duration::from_secs(3600));
+    let fast = Duration::from_millis(100);
+    meter.set_latency(Latency { queries: fast, others: fast });
+    let began = meter.time.elapsed();
+    meter.time.run(worker.until_caught_up()).expect("caught up");
+    assert_eq!(meter.time.elapsed() - began, Duration::from_millis(5_200));
+}
+
+/// The page is slower than the handler and the checkpoint, and is there when it has been read.
+#[test]
+fn a_page_that_is_still_being_read_is_waited_for() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    append(&meter, &stream, 150);
+    let worker = stream.worker("g", takes(&meter, Duration::ZERO));
+    let worker = worker.sweep_every(Duration::from_secs(3600));
+    let [queries, others] = [900, 100].map(Duration::from_millis);
+    meter.set_latency(Latency { queries, others });
+    let began = meter.time.elapsed();
+    meter.time.run(worker.until_caught_up()).expect("caught up");
+    assert_eq!(meter.time.elapsed() - began, 5 * queries + 5 * others);
+}
+
+/// A worker that was dropped leaves its lease. Another comes back when that has ended, and not with
+/// the next sweep.
+#[test]
+fn a_lease_that_was_left_is_taken_over_when_it_has_ended() {
+    let meter = Meter::new();
+    let (lease, skew) = (Duration::from_secs(10), Duration::from_secs(2));
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION).lease(lease).skew(skew));
+    append(&meter, &stream, 1);
+    let worker = stream.worker("g", takes(&meter, Duration::MAX / 4));
+    let began = meter.time.elapsed();
+    meter.run_for(Duration::from_secs(1), worker.run());
+    let (time, taken) = (meter.time.clone(), Arc::new(Mutex::new(Duration::ZERO)));
+    let at = Arc::clone(&taken);
+    let other = stream.worker("g", move |_: Delivery| {
+        *at.lock().expect("no panic") = time.elapsed();
+        async { Ok::<(), HandlerError>(()) }
+    });
+    let other = other.sweep_every(Duration::from_secs(3600));
+    meter.time.run(other.until_caught_up()).expect("caught up");
+    assert_eq!(*taken.lock().expect("no panic") - began, lease + skew);
+    // It looks at once whether anything is left.
+    assert_eq!(meter.time.elapsed() - began, lease + skew);
+}
+
+/// A store that does not answer for less than patience lasts ends neither a turn nor its worker.
+#[test]
+fn a_turn_outlasts_a_store_that_is_silent_for_a_while() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    append(&meter, &stream, 1);
+    let worker = stream.worker("g", takes(&meter, Duration::from_secs(2)));
+    let falls_silent = async {
+        meter.time.wait(Duration::from_secs(1)).await;
+        meter.set_out_of_order(true);
+        meter.time.wait(Duration::from_secs(5)).await;
+        meter.set_out_of_order(false);
+    };
+    let (summary, ()) = meter.time.run(join(worker.until_caught_up(), falls_silent));
+    assert_eq!(summary.expect("caught up").events, 1);
+}
+
+/// What fails once at each of its deliveries fails for good at none.
+#[test]
+fn attempts_are_counted_for_each_delivery() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    append(&meter, &stream, 350);
+    let attempts = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&attempts);
+    let worker = stream.worker("g", move |delivery: Delivery| {
+        seen.lock().expect("no panic").push(delivery.attempt());
+        let failed = delivery.attempt() == 1;
+        async move { if failed { Err("at first".into()) } else { Ok::<(), HandlerError>(()) } }
+    });
+    let rest = Duration::from_millis(800);
+    let worker = worker.attempts(2, rest);
+    let began = meter.time.elapsed();
+    let summary = meter.time.run(worker.until_caught_up()).expect("caught up");
+    // It rests for a half at least, once for each delivery.
+    assert!((2 * rest..=4 * rest).contains(&(meter.time.elapsed() - began)));
+    assert_eq!(summary.events, 350);
+    assert_eq!(*attempts.lock().expect("no panic"), [1, 2, 1, 2, 1, 2, 1, 2]);
+}
+
+/// Appends that were dropped leave their places in a full queue to others.
+#[test]
+fn a_queue_that_is_full_of_dropped_appends_is_emptied() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    let appender = stream.appender(Grouping::default().waiting(2));
+    let dropped = join(appender.append(event(1)), appender.append(event(2)));
+    assert!(meter.time.run(async { poll!(pin!(dropped)) }).is_pending());
+    let receipt = meter.time.run(appender.append(event(3))).expect("appended");
+    assert_eq!(receipt.position.slot, Seq(1));
+}
