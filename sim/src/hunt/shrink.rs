@@ -215,15 +215,21 @@ fn without_node(plan: &Plan, gone: Node) -> Option<Plan> {
     Some(plan)
 }
 
-/// Reduces the events of each producer: to one, to a quarter, by half or by one.
+/// Reduces the events of each producer: to one, to a quarter, by half or by one. Where all of them at
+/// once no longer do it, they are spread over the whole run.
 fn reduce_events(shrinking: &mut Shrinker) {
     for index in 0..shrinking.plan().producers.len() {
         loop {
-            let plan = shrinking.plan();
+            let (plan, violation) = (shrinking.plan(), shrinking.violation());
+            let ends = violation.map_or(plan.heals, |violation| violation.at);
             let events = plan.producers[index].events;
-            let found = fewer_events(events).any(|fewer| {
+            let spread = |fewer: u16| Some(Millis(ends.0 / u64::from(fewer)));
+            let at_once = fewer_events(events).map(|fewer| (fewer, None));
+            let over_the_run = fewer_events(events).map(|fewer| (fewer, spread(fewer)));
+            let found = at_once.chain(over_the_run).any(|(fewer, pause)| {
                 let mut plan = plan.clone();
                 plan.set_events(index, fewer);
+                plan.producers[index].pause = pause.unwrap_or(plan.producers[index].pause);
                 shrinking.keep_if_it_breaks(&plan)
             });
             if !found {
