@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use gapless::trigger::{TableStream, Trigger};
-use gapless::{Group, Stream, Summary, WorkerError};
+use gapless::{Group, Stream, Summary, Timestamp, WorkerError};
 use gapless_model::Time as _;
 use madsim::time::{sleep, timeout};
 
@@ -17,7 +17,7 @@ use super::queue::{Queue, QueueRequest};
 use super::shared::Cluster;
 use super::watcher::open_stream;
 use crate::moment::now;
-use crate::plan::{HintSource, Lifetime, Node, WorkerPlan};
+use crate::plan::{Happening, HintSource, Incident, Lifetime, Node, WorkerPlan};
 
 struct WorkerLife {
     cluster: Arc<Cluster>,
@@ -164,12 +164,18 @@ impl WorkerLife {
     ) -> Result<Summary, WorkerError> {
         loop {
             let dropped = self.cluster.register_drop(self.node);
+            let began = self.cluster.clock(self.node);
             match select(pin!(run()), pin!(dropped.wait())).await {
                 Either::Left((ended, _)) => {
                     let (time, failed) = (self.cluster.clock(self.node), ended.is_err());
                     let turns = &mut self.cluster.recorder().judge.turns;
                     let judgement = turns.judge_run_end(self.node, time, failed);
                     self.cluster.record_judgement(judgement);
+                    if let Err(WorkerError::Store(error)) = &ended
+                        && error.is_transient()
+                    {
+                        self.judge_patience(began);
+                    }
                     return ended;
                 }
                 Either::Right(_) => {
@@ -178,6 +184,19 @@ impl WorkerLife {
                     recorder.judge.turns.note_interruption(self.node);
                 }
             }
+        }
+    }
+
+    /// Judges that a run which gave up has waited for as long as its patience lasts, by its own clock.
+    fn judge_patience(&self, began: Timestamp) {
+        let plan = &self.cluster.plan;
+        let steps = |incident: &Incident| matches!(incident.happening, Happening::SetClock { node, .. } if node == self.node);
+        let (waited, patience) =
+            (self.cluster.clock(self.node).since(began), plan.lease.duration());
+        if waited < patience && !plan.incidents.iter().any(steps) {
+            let what =
+                format!("a worker gave up after {waited:?}, and its patience is {patience:?}");
+            self.cluster.record_unexplained(self.node, what);
         }
     }
 

@@ -6,13 +6,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use gapless::{Group, Live, Machine, Owner, Slots, Timestamp, Token, Told};
-use gapless_model::append::{Append, Want};
+use gapless::{Group, Live, Machine, Owner, Timestamp, Token, Told};
+use gapless_model::append::{Answer, Append, Want};
 use gapless_model::consume::{Consume, News};
 use gapless_model::store::{Reply, Request, reply_words};
-use gapless_model::{Page as _, PartitionId, Rules, Seen};
+use gapless_model::{Page as _, PartitionId, Rules, Seen, Seq};
 
 use super::judgement::{Doubt, doubt};
+use super::reached::mark_of;
 use super::replies::Replies;
 use super::words;
 use crate::plan::{Millis, Node};
@@ -263,6 +264,22 @@ impl Machines {
         Ok(())
     }
 
+    /// Judges a receipt: an append of that node has come to its end there. Where machines are not
+    /// watched, there is none to compare with.
+    pub(super) fn judge_receipt(&self, node: Node, partition: &PartitionId, slot: Seq) -> Doubt {
+        let own = self.appends.iter().filter(|((whose, _), _)| *whose == node);
+        let mut own = own.map(|(_, copy)| &copy.machine).peekable();
+        let has_ended = |machine: &Append<Live>| {
+            machine.wants(&self.rules) == Want::Nothing
+                && machine.answer(&self.rules) == Some(Answer::Appended(slot))
+        };
+        if own.peek().is_none() || own.any(has_ended) {
+            return Ok(());
+        }
+        let place = words::slot_name(partition, slot);
+        doubt(format!("was given a receipt for {place}, where none of its appends has ended"))
+    }
+
     /// Judges a request that a node has sent: its machine must want it.
     pub(crate) fn judge_decision(
         &self,
@@ -316,47 +333,10 @@ fn may_be_ahead(request: &Request<Live>, reply: &Reply<Live>) -> bool {
     }
 }
 
-/// The coverage mark that a reply to a request reaches.
-fn mark_of(request: &Request<Live>, reply: &Reply<Live>) -> Option<&'static str> {
-    match (request, reply) {
-        (Request::Write(write), Reply::Taken(gapless_model::store::Slot::Events { token, .. }))
-            if *token == write.token =>
-        {
-            Some("a writer finds its own write")
-        }
-        (Request::Write(_), Reply::Taken(gapless_model::store::Slot::Void)) => {
-            Some("a writer finds its slot voided")
-        }
-        (Request::Void { .. }, Reply::Written) => Some("a gap is voided"),
-        (Request::Void { .. }, Reply::Taken(_)) => Some("a void comes after the write"),
-        (Request::ReadSlot { .. }, Reply::Slot(gapless_model::store::Slot::Empty)) => {
-            Some("a rerun finds its predecessor's slot empty")
-        }
-        (Request::ReadSlot { .. }, Reply::Slot(_)) => {
-            Some("a rerun finds its predecessor's slot taken")
-        }
-        (Request::Acquire { .. }, Reply::Refused { .. }) => Some("a lease is held by another"),
-        (Request::Acquire { .. }, Reply::Leased(lease)) if lease.epoch.0 > 1 => {
-            Some("a lease is taken over")
-        }
-        (Request::Renew { .. }, Reply::Leased(_)) => Some("a lease is renewed"),
-        (Request::Checkpoint { .. }, Reply::Refused { .. }) => Some("a checkpoint is refused"),
-        (Request::Release { .. }, Reply::Released) => Some("a lease is released"),
-        (Request::Release { .. }, Reply::Refused { taken: true, .. }) => {
-            Some("a release finds the next slot taken")
-        }
-        (Request::Raise(_), Reply::NotRaised(_)) => Some("an increment is refused"),
-        (Request::ReadEvents { .. }, Reply::Page(page)) if page.shown().len() >= Slots::LIMIT => {
-            Some("a page is full")
-        }
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use gapless::Filled;
-    use gapless_model::Seq;
+    use gapless::{Event, EventBatch, Filled, Slots};
+    use gapless_model::append::Identity;
     use gapless_model::design::Design;
 
     use super::*;
@@ -383,5 +363,33 @@ mod tests {
         // A gap, and a tail.
         assert!(!may_be_ahead(&request, &page(&[6])));
         assert!(!may_be_ahead(&request, &page(&[])));
+    }
+
+    #[test]
+    fn a_receipt_is_what_an_append_of_the_node_has_ended_with() {
+        let plan = Profile::Calm.plan(0, Design::RECOMMENDED);
+        let rules = plan.config().rules().expect("it is valid");
+        let mut machines = Machines::new(rules);
+        let (node, partition): (_, PartitionId) = (Node(0), "p".parse().expect("an id"));
+        let judged = |machines: &Machines, slot| {
+            machines.judge_receipt(node, &"p".parse().expect("an id"), Seq(slot))
+        };
+        assert_eq!(judged(&machines, 1), Ok(()), "nothing to compare with");
+        let batch = EventBatch::new(vec![Event::new("k", "x")]).expect("an event");
+        let (token, anonymous) = (Token::from("a1"), Identity::Anonymous);
+        let mut append = Append::new(&rules, partition, token.clone(), batch, anonymous, None);
+        let show = |machines: &mut Machines, append: &Append<Live>| {
+            let copy = AppendCopy { machine: append.clone(), since: Millis(0) };
+            machines.appends.insert((node, (token.clone(), 1)), copy);
+        };
+        for reply in [Reply::Raised(Seq(1)), Reply::Written] {
+            show(&mut machines, &append);
+            assert!(judged(&machines, 1).is_err());
+            append.tell(&rules, reply);
+        }
+        append.notified();
+        show(&mut machines, &append);
+        assert_eq!(judged(&machines, 1), Ok(()));
+        assert!(judged(&machines, 2).is_err());
     }
 }

@@ -17,6 +17,7 @@ mod missed;
 mod order;
 mod pace;
 mod progress;
+mod reached;
 mod reader;
 mod readings;
 mod reads;

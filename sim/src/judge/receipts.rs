@@ -28,7 +28,8 @@ impl Judge {
             self.judge_acknowledgement(at, node, event, Some(place))?;
         }
         if receipt.events as usize == batch.len() {
-            return Ok(());
+            let doubt = self.machines.judge_receipt(node, partition, position.slot);
+            return self.judge_machine(at, node, doubt);
         }
         let sentence = format!(
             "{} got a receipt for {} events at {}, and it is that of {}.",

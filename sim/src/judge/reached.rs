@@ -1,0 +1,39 @@
+//! Which coverage marks the machines reach.
+
+use gapless::{Live, Slots};
+use gapless_model::store::{Reply, Request, Slot};
+
+/// The coverage mark that a reply to a request reaches.
+pub(super) fn mark_of(request: &Request<Live>, reply: &Reply<Live>) -> Option<&'static str> {
+    match (request, reply) {
+        (Request::Write(write), Reply::Taken(Slot::Events { token, .. }))
+            if *token == write.token =>
+        {
+            Some("a writer finds its own write")
+        }
+        (Request::Write(_), Reply::Taken(Slot::Void)) => Some("a writer finds its slot voided"),
+        (Request::Void { .. }, Reply::Written) => Some("a gap is voided"),
+        (Request::Void { .. }, Reply::Taken(_)) => Some("a void comes after the write"),
+        (Request::ReadSlot { .. }, Reply::Slot(Slot::Empty)) => {
+            Some("a rerun finds its predecessor's slot empty")
+        }
+        (Request::ReadSlot { .. }, Reply::Slot(_)) => {
+            Some("a rerun finds its predecessor's slot taken")
+        }
+        (Request::Acquire { .. }, Reply::Refused { .. }) => Some("a lease is held by another"),
+        (Request::Acquire { .. }, Reply::Leased(lease)) if lease.epoch.0 > 1 => {
+            Some("a lease is taken over")
+        }
+        (Request::Renew { .. }, Reply::Leased(_)) => Some("a lease is renewed"),
+        (Request::Checkpoint { .. }, Reply::Refused { .. }) => Some("a checkpoint is refused"),
+        (Request::Release { .. }, Reply::Released) => Some("a lease is released"),
+        (Request::Release { .. }, Reply::Refused { taken: true, .. }) => {
+            Some("a release finds the next slot taken")
+        }
+        (Request::Raise(_), Reply::NotRaised(_)) => Some("an increment is refused"),
+        (Request::ReadEvents { .. }, Reply::Page(page)) if page.shown().len() >= Slots::LIMIT => {
+            Some("a page is full")
+        }
+        _ => None,
+    }
+}
