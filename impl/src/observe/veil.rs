@@ -84,3 +84,57 @@ fn veiled_batch(batch: &EventBatch) -> EventBatch {
     });
     EventBatch::new(veiled.collect()).unwrap_or_else(|| batch.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use gapless_model::store::Head;
+
+    use super::*;
+    use crate::vocabulary::{Filled, Token};
+
+    fn batch(data: &str) -> EventBatch {
+        EventBatch::new(vec![Event::new("key", data)]).expect("an event")
+    }
+
+    fn slot(data: &str) -> Slot<Live> {
+        Slot::Events { token: Token::from("a1"), batch: batch(data) }
+    }
+
+    #[test]
+    fn a_slot_keeps_all_but_what_its_events_hold() {
+        for (seen, stays) in [(Slot::Void, true), (Slot::Empty, true), (slot("x"), false)] {
+            let head = Some(Head { head: Seq(7), raiser: None, record: None });
+            for reply in [
+                Reply::Slot(seen.clone()),
+                Reply::Taken(seen.clone()),
+                Reply::NotAppended { head, slot: Some(seen) },
+            ] {
+                let veiled = veiled_reply(&reply).into_owned();
+                assert_eq!(veiled == reply, stays, "{veiled:?}");
+                let shown = format!("{veiled:?}");
+                assert!(!shown.contains("\"key\""), "{shown}");
+                assert_eq!(shown.contains("a1"), !stays, "{shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_keeps_its_slots() {
+        let events = Filled::Events { token: Token::from("a1"), batch: batch("x") };
+        let page: Slots = [(Seq(3), events), (Seq(4), Filled::Void)].into_iter().collect();
+        let veiled = veiled_page(&page);
+        let slots: Vec<_> = veiled.shown().iter().map(|(seq, _)| *seq).collect();
+        assert_eq!(slots, [Seq(3), Seq(4)]);
+        assert_eq!(veiled.shown()[1].1, Filled::Void);
+        assert_ne!(veiled, page);
+    }
+
+    #[test]
+    fn the_same_events_have_the_same_digest_and_others_another() {
+        assert_eq!(veiled_batch(&batch("x")), veiled_batch(&batch("x")));
+        assert_ne!(veiled_batch(&batch("x")), veiled_batch(&batch("y")));
+        // What is moved from the data to the key is another event.
+        let moved = EventBatch::new(vec![Event::new("keyx", "")]).expect("an event");
+        assert_ne!(veiled_batch(&batch("x")), veiled_batch(&moved));
+    }
+}

@@ -152,3 +152,62 @@ impl<'a> ItemReader<'a> {
         )))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said of an attribute that is not the number that it should be.
+    fn said(attribute: Option<AttributeValue>) -> String {
+        let key = (names::PARTITION.to_owned(), text("p"));
+        let item: Item = attribute.map(|value| ("x".to_owned(), value)).into_iter().collect();
+        let item = item.into_iter().chain([key]).collect();
+        let reader = ItemReader { table: "t-events", item: &item };
+        reader.number("x").expect_err("it is none").to_string()
+    }
+
+    #[test]
+    fn an_error_says_where_what_is_wrong_and_what_would_be_right() {
+        let list = AttributeValue::L(Vec::new());
+        for (attribute, words) in [
+            (Some(text("7")), "a string"),
+            (Some(AttributeValue::N("1.5".to_owned())), "a number"),
+            (Some(AttributeValue::Bool(true)), "a boolean"),
+            (Some(AttributeValue::Null(true)), "null"),
+            (Some(AttributeValue::B(b"7".to_vec().into())), "binary"),
+            (Some(list), "a list"),
+            (Some(AttributeValue::M(Item::new())), "a map"),
+            (Some(AttributeValue::Ss(vec!["7".to_owned()])), "a set"),
+            (None, "missing"),
+        ] {
+            let said = said(attribute);
+            assert!(
+                said.contains(&format!("`x` is {words}; it should be a whole number")),
+                "{said}"
+            );
+            assert!(said.contains("t-events") && said.contains("partitionId p"), "{said}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let seen = Record { epoch: Epoch(1), number: Number(2), count: 3, slot: Seq(4) };
+        let binary = Event::new("b", vec![0xff, 0]);
+        let both = [Event::new("a", "text"), binary];
+        let item = [("r", record(&seen)), ("e", events(&both)), ("f", AttributeValue::Bool(true))];
+        let item: Item = item.map(|(name, value)| (name.to_owned(), value)).into();
+        let reader = ItemReader { table: "t", item: &item };
+        assert_eq!(reader.record("r").expect("it is whole"), Some(seen));
+        assert_eq!(reader.record("none").expect("it may be missing"), None);
+        assert_eq!(reader.events("e").expect("they are whole"), both);
+        assert_eq!(reader.flag("f").ok(), Some(true));
+        assert_eq!(reader.number_or_zero("none").ok(), Some(0));
+        for (name, wanted) in [("r", "a list of events"), ("f", "a list of events")] {
+            let said = reader.events(name).expect_err("none").to_string();
+            assert!(said.contains(wanted), "{said}");
+        }
+        assert!(
+            reader.record("e").is_err() && reader.flag("e").is_err() && reader.text("e").is_err()
+        );
+    }
+}

@@ -65,7 +65,9 @@ fn a_tables_stream_is_looked_at_four_times_a_second() {
     assert_eq!(bill, ["241 DescribeStream", "241 GetRecords"]);
     meter.set_out_of_order(true);
     let bill = meter.run_for(Duration::from_secs(60), hints.next());
-    assert_eq!(bill, ["42 DescribeStream", "42 GetRecords"]);
+    // Each pause is between one and two seconds in the end.
+    let looks: u64 = bill[0].split(' ').next().expect("a count").parse().expect("a number");
+    assert!((30..70).contains(&looks), "{bill:?}");
 }
 
 /// It would be told all of the last day otherwise. What it misses, a sweep finds.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -32,6 +32,8 @@ pub struct Meter {
     calls: Arc<Mutex<BTreeMap<String, u64>>>,
     is_out: Arc<AtomicBool>,
     expires: Arc<AtomicBool>,
+    /// How often tables are still described as being created.
+    unready: Arc<AtomicU64>,
     latency: Arc<Mutex<Latency>>,
     last: Arc<Mutex<Value>>,
 }
@@ -52,6 +54,7 @@ impl Meter {
             calls: Arc::default(),
             is_out: Arc::default(),
             expires: Arc::default(),
+            unready: Arc::default(),
             latency: Arc::default(),
             last: Arc::default(),
         }
@@ -84,6 +87,16 @@ impl Meter {
     /// The next read of a shard is told that its iterator has expired.
     pub fn expire_iterator(&self) {
         self.expires.store(true, Ordering::SeqCst);
+    }
+
+    fn is_unready(&self) -> bool {
+        let one_less = |left: u64| left.checked_sub(1);
+        self.unready.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok()
+    }
+
+    /// The next so many descriptions of a table say that it is being created.
+    pub fn create_slowly(&self, descriptions: u64) {
+        self.unready.store(descriptions, Ordering::SeqCst);
     }
 
     /// A client for the tables' own streams.
@@ -184,6 +197,11 @@ impl HttpConnector for Meter {
             (400, br#"{"__type":"ExpiredIteratorException"}"#.to_vec())
         } else {
             self.engine.call(operation, body)
+        };
+        let answer = if operation == "DescribeTable" && status == 200 && self.is_unready() {
+            String::from_utf8_lossy(&answer).replace("\"ACTIVE\"", "\"CREATING\"").into_bytes()
+        } else {
+            answer
         };
         let Latency { queries, others } = *self.latency.lock().expect("no panic");
         let comes = self.time.wait(if operation == "Query" { queries } else { others });

@@ -6,6 +6,7 @@ mod consuming;
 #[cfg(feature = "table-stream")]
 mod hearing;
 mod meter;
+mod pages;
 mod reading;
 mod virtual_time;
 mod waiting;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join;
 use futures_util::poll;
-use gapless::{Delivery, Grouping, HandlerError, Seq, StoreError, Target};
+use gapless::{Delivery, Grouping, HandlerError, Seq, StoreError, Target, WorkerError};
 
 use super::meter::{Latency, Meter};
 use super::{ONE_PARTITION, append, event, leave_gap, takes};
@@ -176,4 +176,32 @@ fn a_queue_that_is_full_of_dropped_appends_is_emptied() {
     assert!(meter.time.run(async { poll!(pin!(dropped)) }).is_pending());
     let receipt = meter.time.run(appender.append(event(3))).expect("appended");
     assert_eq!(receipt.position.slot, Seq(1));
+}
+
+/// Without settings of its own, a worker tries a delivery five times, and rests for 200 ms, twice as
+/// long and so on, each shortened by up to a half.
+#[test]
+fn a_worker_has_the_defaults_that_are_documented() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    append(&meter, &stream, 1);
+    let worker = stream.worker("g", async |_: Delivery| Err("never".into()));
+    let began = meter.time.elapsed();
+    let why = meter.time.run(worker.run()).expect_err("its handler fails");
+    assert!(matches!(why, WorkerError::Handler { attempts: 5, .. }), "{why}");
+    let rested = meter.time.elapsed() - began;
+    assert!((1_500..=3_000).contains(&rested.as_millis()), "{rested:?}");
+}
+
+/// It looks again after 100 ms, and ever less often.
+#[test]
+fn a_table_that_is_being_created_is_waited_for() {
+    let meter = Meter::new();
+    meter.stream(|config| config);
+    meter.create_slowly(8);
+    let began = meter.time.elapsed();
+    meter.stream(|config| config);
+    let waited = (meter.time.elapsed() - began).as_millis();
+    // Three of the eight are looks whether it is there.
+    assert!((100 * 31 / 2..=100 * 31).contains(&waited), "{waited}");
 }
