@@ -1,8 +1,11 @@
 //! A client, and the tables to which it sends requests.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::Client;
 
 use super::table_names::TableNames;
+use crate::vocabulary::Clock;
 
 /// Sends the protocol's typed requests to DynamoDB.
 ///
@@ -30,5 +33,12 @@ impl Wire {
     #[must_use]
     pub fn tables(&self) -> &TableNames {
         &self.tables
+    }
+
+    /// Pauses between two requests. A client that cannot sleep, which no stream accepts, does not.
+    pub(super) async fn pause(&self, length: Duration) {
+        if let Ok(clock) = Clock::of(&self.client) {
+            clock.sleep(length).await;
+        }
     }
 }

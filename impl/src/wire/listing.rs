@@ -13,7 +13,7 @@ use super::edit::reader;
 use super::failure::failure;
 use super::limits::check_group;
 use super::names;
-use crate::vocabulary::{Group, Live, StoreError};
+use crate::vocabulary::{Backoff, Group, Live, StoreError};
 
 /// What a read may miss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,14 +77,15 @@ impl Wire {
     }
 
     /// Reads the heads of partitions, up to 100 in a request. A partition without an item is
-    /// not in the answer.
+    /// not in the answer. Keys that DynamoDB leaves out, as it does instead of throttling a batch,
+    /// are asked for again after pauses that grow.
     pub(crate) async fn heads(
         &self,
         partitions: &[PartitionId],
         consistency: Consistency,
     ) -> Result<BTreeMap<PartitionId, Seq>, StoreError> {
         let table = &self.tables.partitions;
-        let mut heads = BTreeMap::new();
+        let (mut heads, mut backoff) = (BTreeMap::new(), Backoff::default());
         for chunk in partitions.chunks(100) {
             let key =
                 |id: &PartitionId| Item::from([(names::PARTITION.to_owned(), text(id.as_str()))]);
@@ -111,6 +112,9 @@ impl Wire {
                 // The next request asks for what this one left out.
                 let left = answer.unprocessed_keys.unwrap_or_default().remove(table);
                 keys = left.map(|left| left.keys).unwrap_or_default();
+                if !keys.is_empty() {
+                    self.pause(backoff.next()).await;
+                }
             }
         }
         Ok(heads)

@@ -264,3 +264,21 @@ pub enum PlanError {
     #[error("the plan cannot be run: {0}")]
     Impossible(String),
 }
+
+#[cfg(test)]
+mod tests {
+    use gapless_model::design::NAMED;
+
+    use super::*;
+
+    #[test]
+    fn the_crate_runs_the_design_of_the_plan() {
+        for known in NAMED {
+            let plan = Profile::Calm.plan(0, known.design);
+            // A design can need more than a plan gives, and is refused then.
+            if let Ok(rules) = plan.config().rules() {
+                assert_eq!(rules.design, known.design, "{}", known.name);
+            }
+        }
+    }
+}

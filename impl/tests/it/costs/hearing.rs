@@ -92,8 +92,8 @@ fn a_shard_that_cannot_be_read_for_a_moment_is_read_on() {
     let meter = Meter::new();
     let (stream, hints) = listening(&meter);
     let appended = meter.time.run(stream.append(event(1))).expect("appended");
+    meter.set_out_of_order(true);
     let mends = async {
-        meter.set_out_of_order(true);
         meter.time.wait(Duration::from_secs(1)).await;
         meter.set_out_of_order(false);
     };

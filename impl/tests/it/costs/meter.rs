@@ -18,7 +18,7 @@ use aws_smithy_runtime_api::client::http::{
 use futures_util::future::select;
 use gapless::embedded::{Engine, http_response, operation_and_body};
 use gapless::{Config, Stream};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::virtual_time::VirtualTime;
 
@@ -32,6 +32,8 @@ pub struct Meter {
     calls: Arc<Mutex<BTreeMap<String, u64>>>,
     is_out: Arc<AtomicBool>,
     expires: Arc<AtomicBool>,
+    /// How many batches are still left unprocessed, whole.
+    overloads: Arc<AtomicU64>,
     /// How often tables are still described as being created.
     unready: Arc<AtomicU64>,
     latency: Arc<Mutex<Latency>>,
@@ -54,6 +56,7 @@ impl Meter {
             calls: Arc::default(),
             is_out: Arc::default(),
             expires: Arc::default(),
+            overloads: Arc::default(),
             unready: Arc::default(),
             latency: Arc::default(),
             last: Arc::default(),
@@ -89,9 +92,9 @@ impl Meter {
         self.expires.store(true, Ordering::SeqCst);
     }
 
-    fn is_unready(&self) -> bool {
-        let one_less = |left: u64| left.checked_sub(1);
-        self.unready.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok()
+    /// The next so many reads of a batch are answered without any of it.
+    pub fn overload(&self, batches: u64) {
+        self.overloads.store(batches, Ordering::SeqCst);
     }
 
     /// The next so many descriptions of a table say that it is being created.
@@ -169,6 +172,12 @@ fn kind(operation: &str, body: &Value) -> String {
     format!("{operation} {}{weak}", tables.join(", ")).trim_end().to_owned()
 }
 
+/// Whether one of so many is left, which is one less then.
+fn is_one_of(left: &AtomicU64) -> bool {
+    let one_less = |left: u64| left.checked_sub(1);
+    left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok()
+}
+
 fn weakness(operation: &str, asked: &Value) -> &'static str {
     let reads = matches!(operation, "BatchGetItem" | "GetItem" | "Query" | "Scan");
     if reads && asked["ConsistentRead"] != true { ", eventual" } else { "" }
@@ -190,7 +199,7 @@ impl HttpConnector for Meter {
         let asked: Value = serde_json::from_slice(body).expect("JSON");
         let mut calls = self.calls.lock().expect("no panic");
         *calls.entry(kind(operation, &asked)).or_default() += 1;
-        *self.last.lock().expect("no panic") = asked;
+        *self.last.lock().expect("no panic") = asked.clone();
         let (status, answer) = if self.is_out.load(Ordering::SeqCst) {
             (500, br#"{"__type":"InternalServerError"}"#.to_vec())
         } else if operation == "GetRecords" && self.expires.swap(false, Ordering::SeqCst) {
@@ -198,7 +207,9 @@ impl HttpConnector for Meter {
         } else {
             self.engine.call(operation, body)
         };
-        let answer = if operation == "DescribeTable" && status == 200 && self.is_unready() {
+        let answer = if operation == "BatchGetItem" && is_one_of(&self.overloads) {
+            json!({ "Responses": {}, "UnprocessedKeys": asked["RequestItems"] }).to_string().into()
+        } else if operation == "DescribeTable" && status == 200 && is_one_of(&self.unready) {
             String::from_utf8_lossy(&answer).replace("\"ACTIVE\"", "\"CREATING\"").into_bytes()
         } else {
             answer

@@ -24,7 +24,7 @@ struct Standing {
 }
 
 impl VirtualTime {
-    const LONGEST: Duration = Duration::from_secs(24 * 3600);
+    const LONGEST: Duration = Duration::from_secs(3 * 3600);
 
     /// The time since it began.
     pub fn elapsed(&self) -> Duration {
@@ -42,7 +42,7 @@ impl VirtualTime {
     /// Runs a future to its end.
     ///
     /// # Panics
-    /// If it waits for something other than this clock, or for more than a day.
+    /// If it waits for something other than this clock, or for more than three hours.
     pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
         let mut future = pin!(future);
         let woken = Arc::new(Woken::default());

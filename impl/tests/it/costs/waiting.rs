@@ -39,6 +39,40 @@ fn patience_is_as_long_as_was_set() {
     }
 }
 
+/// A store without an answer is asked ever less often: every two seconds in the end.
+#[test]
+fn who_has_no_answer_asks_ever_less_often() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.patience(Duration::from_secs(60)));
+    meter.set_out_of_order(true);
+    let calls = |bill: Vec<String>| {
+        let counts =
+            bill.iter().map(|line| line.split(' ').next().expect("a count").parse::<u64>());
+        counts.map(|count| count.expect("a number")).sum::<u64>()
+    };
+    let (_, bill) = meter.run(stream.append(event(1)));
+    assert!((35..80).contains(&calls(bill)));
+    let (_, bill) = meter.run(stream.read(Target::Key("k".into())).collect());
+    assert!((35..80).contains(&calls(bill)));
+    let (_, bill) = meter.run(stream.appender(Grouping::default()).append(event(1)));
+    assert!((35..80).contains(&calls(bill)));
+}
+
+/// DynamoDB leaves a batch undone where it would throttle a single read.
+#[test]
+fn a_batch_that_is_left_undone_is_asked_for_ever_less_often() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config);
+    append(&meter, &stream, 1);
+    meter.overload(10);
+    let began = meter.time.elapsed();
+    let heads = meter.time.run(stream.heads(&[stream.route("k")])).expect("read");
+    assert_eq!(heads.values().collect::<Vec<_>>(), [&Seq(1)]);
+    // 20 ms, twice as long and so on, up to 2 s, each shortened by up to a half.
+    let waited = (meter.time.elapsed() - began).as_millis();
+    assert!((4_270..=8_540).contains(&waited), "{waited}");
+}
+
 #[test]
 fn the_first_of_a_group_waits_for_others() {
     let meter = Meter::new();
