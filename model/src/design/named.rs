@@ -78,7 +78,12 @@ pub const NAMED: &[Named] = &[
             Invariant::P1,
         ],
     },
-    Named { name: "recommended", about: "the protocol as it ships", design: R, breaks: &[] },
+    Named {
+        name: "recommended",
+        about: "the protocol as it is recommended",
+        design: R,
+        breaks: &[],
+    },
     Named {
         name: "blind-slots",
         about: "slots are written without a condition: a late write overwrites a void",
@@ -189,7 +194,7 @@ pub const NAMED: &[Named] = &[
     },
     Named {
         name: "sweep-trigger",
-        about: "a trigger is sent once, and a sweep looks at the tables now and then",
+        about: "the crate's default: a trigger is sent once, and a sweep looks at the tables now and then",
         design: Design { trigger: Trigger::Sweep, ..R },
         breaks: &[],
     },

@@ -82,7 +82,8 @@ impl Subject {
                 tests("unit tests", "impl", "gapless", &[])?,
                 conformance,
                 tests("integration tests", "impl", "it", &["--skip", "faults::"])?,
-                sim("simulation", &["--from", "60", "--seeds", &seeds])?,
+                // The crate's default, where the campaigns of the others run the recommended design.
+                sim("simulation", &["sweep-trigger", "--seeds", &seeds])?,
                 sim("simulation", &["--profile", "lambda", "--seeds", &seeds])?,
                 sim("simulation", &["--profile", "hostile", "--seeds", &seeds])?,
                 sim("simulation", &["no-counter", "--seeds", "40"])?,
