@@ -49,6 +49,18 @@ fn a_sparse_event() {
     );
 }
 
+#[test]
+fn a_group_that_cannot_be_stored_is_refused_for_nothing() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    for group in [String::new(), "g".repeat(2_049)] {
+        let worker = stream.worker(group, takes(&meter, Duration::ZERO));
+        let (refused, bill) = meter.run(worker.run());
+        refused.expect_err("no item can have that name");
+        assert_eq!(bill, [""; 0]);
+    }
+}
+
 /// Each page is read once, while the one before it is handled.
 #[test]
 fn pages() {

@@ -58,6 +58,22 @@ fn who_has_no_answer_asks_ever_less_often() {
     assert!((35..80).contains(&calls(bill)));
 }
 
+/// An answer is waited for as long as was set, and then the outcome counts as unknown.
+#[test]
+fn an_attempt_is_as_long_as_was_set() {
+    let meter = Meter::new();
+    for attempt in [700, 3_000].map(Duration::from_millis) {
+        let patience = Duration::from_millis(1);
+        let stream = meter.stream(|config| config.attempt(attempt).patience(patience));
+        let never = Duration::from_secs(10_000);
+        meter.set_latency(Latency { queries: never, others: never });
+        let began = meter.time.elapsed();
+        meter.time.run(stream.append(event(1))).expect_err("no answer");
+        assert_eq!(meter.time.elapsed() - began, attempt);
+        meter.set_latency(Latency::default());
+    }
+}
+
 /// DynamoDB leaves a batch undone where it would throttle a single read.
 #[test]
 fn a_batch_that_is_left_undone_is_asked_for_ever_less_often() {
