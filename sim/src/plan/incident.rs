@@ -217,4 +217,18 @@ impl Happening {
             | Happening::Operate { .. } => None,
         }
     }
+
+    /// How long it lasts, if it has an end.
+    pub(super) fn span(self) -> Option<Millis> {
+        match self {
+            Happening::Crash { down, .. }
+            | Happening::Stop { down, .. }
+            | Happening::RestartEngine { down } => Some(down),
+            Happening::Freeze { span, .. }
+            | Happening::Cut { span, .. }
+            | Happening::Storm { span }
+            | Happening::SlowPartition { span, .. } => Some(span),
+            Happening::Drop { .. } | Happening::SetClock { .. } | Happening::Operate { .. } => None,
+        }
+    }
 }

@@ -14,6 +14,7 @@ mod profile;
 mod readers;
 mod twins;
 mod units;
+mod validate;
 
 use gapless::{Config, Layout};
 use gapless_model::Invariant;
@@ -187,70 +188,6 @@ impl Plan {
         let plan: Plan = serde_json::from_str(text)?;
         plan.validate()?;
         Ok(plan)
-    }
-
-    /// Checks that the plan can be run.
-    ///
-    /// # Errors
-    /// If its parts contradict one another, or the version is another one.
-    pub fn validate(&self) -> Result<(), PlanError> {
-        let wrong = |what: String| Err(PlanError::Impossible(what));
-        if self.version != PLAN_VERSION {
-            return wrong(format!(
-                "it has version {}, and this program runs version {PLAN_VERSION}",
-                self.version
-            ));
-        }
-        if self.clocks.len() != usize::from(self.nodes()) {
-            return wrong(format!(
-                "it has {} clocks, and needs {}: one for each producer, each worker, each reader and the \
-                 operator",
-                self.clocks.len(),
-                self.nodes()
-            ));
-        }
-        if let Some(what) = self.fault_of_twins() {
-            return wrong(what);
-        }
-        if let Some(worker) = self.workers.iter().find(|worker| worker.group >= self.groups) {
-            return wrong(format!(
-                "a worker consumes for group {}, but `groups` is {}",
-                worker.group, self.groups
-            ));
-        }
-        if self.keys == 0 || self.partition_bits.is_some_and(|bits| bits > 6) {
-            return wrong("`keys` must be at least 1, and `partition_bits` at most 6".to_owned());
-        }
-        if let Err(error) = self.config().rules() {
-            return wrong(error.to_string());
-        }
-        if let Some(mutant) = self.mutant.filter(|mutant| !mutant.is_in_traffic()) {
-            return wrong(format!(
-                "the mutant {} exists in the checked model alone",
-                mutant.name()
-            ));
-        }
-        let placeless = self
-            .incidents
-            .iter()
-            .find(|incident| incident.ambush.is_some() && incident.happening.node().is_none());
-        if let Some(incident) = placeless {
-            return wrong(format!(
-                "`{}` happens to no process, so there is no moment that it can wait for (`ambush`)",
-                incident.happening.name()
-            ));
-        }
-        let unknown = self
-            .incidents
-            .iter()
-            .find_map(|incident| incident.happening.node().filter(|node| node.0 >= self.nodes()));
-        match unknown {
-            Some(Node(index)) => wrong(format!(
-                "an incident names process {index}, but the last one is {}",
-                self.nodes() - 1
-            )),
-            None => Ok(()),
-        }
     }
 }
 

@@ -1,0 +1,149 @@
+//! Whether a plan can be run.
+
+use super::incident::{Incident, Moment};
+use super::units::{Millis, Node};
+use super::{PLAN_VERSION, Plan, PlanError};
+
+/// The longest time in an incident: far beyond any run.
+const LONGEST: Millis = Millis(24 * 3600 * 1000);
+
+impl Plan {
+    /// Checks that the plan can be run.
+    ///
+    /// # Errors
+    /// If its parts contradict one another, or the version is another one.
+    pub fn validate(&self) -> Result<(), PlanError> {
+        let wrong = |what: String| Err(PlanError::Impossible(what));
+        if self.version != PLAN_VERSION {
+            return wrong(format!(
+                "it has version {}, and this program runs version {PLAN_VERSION}",
+                self.version
+            ));
+        }
+        if self.clocks.len() != usize::from(self.nodes()) {
+            return wrong(format!(
+                "it has {} clocks, and needs {}: one for each producer, each worker, each reader and the \
+                 operator",
+                self.clocks.len(),
+                self.nodes()
+            ));
+        }
+        if let Some(what) = self.fault_of_twins() {
+            return wrong(what);
+        }
+        if let Some(worker) = self.workers.iter().find(|worker| worker.group >= self.groups) {
+            return wrong(format!(
+                "a worker consumes for group {}, but `groups` is {}",
+                worker.group, self.groups
+            ));
+        }
+        if self.keys == 0 || self.partition_bits.is_some_and(|bits| bits > 6) {
+            return wrong("`keys` must be at least 1, and `partition_bits` at most 6".to_owned());
+        }
+        if let Err(error) = self.config().rules() {
+            return wrong(error.to_string());
+        }
+        if let Some(mutant) = self.mutant.filter(|mutant| !mutant.is_in_traffic()) {
+            return wrong(format!(
+                "the mutant {} exists in the checked model alone",
+                mutant.name()
+            ));
+        }
+        match self.fault_of_incidents() {
+            Some(what) => wrong(what),
+            None => Ok(()),
+        }
+    }
+
+    fn fault_of_incidents(&self) -> Option<String> {
+        let last = self.nodes() - 1;
+        self.incidents.iter().find_map(|incident| {
+            let Incident { at, happening, ambush } = incident;
+            let (name, node) = (happening.name(), happening.node());
+            let times = [Some(*at), ambush.map(|ambush| ambush.after), happening.span()];
+            if let Some(Millis(time)) = times.into_iter().flatten().find(|time| *time > LONGEST) {
+                return Some(format!(
+                    "`{name}` has a time of {time} ms, and a day, {LONGEST} ms, is the longest",
+                    LONGEST = LONGEST.0,
+                ));
+            }
+            match (node, ambush) {
+                (Some(Node(index)), _) if index > last => {
+                    Some(format!("an incident names process {index}, but the last one is {last}"))
+                }
+                (None, Some(_)) => Some(format!(
+                    "`{name}` happens to no process, so there is no moment that it can wait for \
+                     (`ambush`)"
+                )),
+                (Some(node), Some(ambush)) if !self.comes_to(ambush.moment, node) => Some(format!(
+                    "`{name}` waits for a moment that never comes to {} (`ambush`)",
+                    self.name(node),
+                )),
+                _ => None,
+            }
+        })
+    }
+
+    /// Whether a moment of the protocol can be one of this node.
+    fn comes_to(&self, moment: Moment, node: Node) -> bool {
+        let (producers, workers) = (self.producers.len(), self.workers.len());
+        let index = usize::from(node.0);
+        let (appends, consumes) =
+            (index < producers, (producers..producers + workers).contains(&index));
+        match moment {
+            Moment::Raised => appends,
+            Moment::Acquired | Moment::Checkpointed => consumes,
+            Moment::Read => !appends,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gapless_model::design::Design;
+
+    use super::super::incident::{Ambush, Happening};
+    use super::super::profile::Profile;
+    use super::*;
+
+    /// What is said of a plan with an incident of this node, which waits for this moment.
+    fn said(node: u16, moment: Option<Moment>, after: u64) -> Option<String> {
+        let mut plan = Profile::Calm.plan(0, Design::RECOMMENDED);
+        plan.readers.clear();
+        plan.clocks.truncate(usize::from(plan.nodes()));
+        let happening = Happening::Crash { node: Node(node), down: Millis(10) };
+        let ambush = moment.map(|moment| Ambush { moment, after: Millis(after) });
+        plan.incidents = vec![Incident { at: Millis(5), happening, ambush }];
+        plan.validate().err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_plan_that_is_drawn_can_be_run() {
+        for profile in [Profile::Swarm, Profile::Calm, Profile::Hostile, Profile::Lambda] {
+            for seed in 0..500 {
+                let plan = profile.plan(seed, Design::RECOMMENDED);
+                assert!(plan.validate().is_ok(), "{seed}: {:?}", plan.validate());
+            }
+        }
+    }
+
+    #[test]
+    fn an_incident_waits_for_a_moment_of_its_own_process() {
+        let plan = Profile::Calm.plan(0, Design::RECOMMENDED);
+        let (producer, worker) = (plan.producer(0).0, plan.worker(0).0);
+        for (node, moment, comes) in [
+            (producer, Moment::Raised, true),
+            (producer, Moment::Acquired, false),
+            (producer, Moment::Read, false),
+            (worker, Moment::Raised, false),
+            (worker, Moment::Acquired, true),
+            (worker, Moment::Read, true),
+            (worker, Moment::Checkpointed, true),
+        ] {
+            assert_eq!(said(node, Some(moment), 1).is_none(), comes, "{node} {moment:?}");
+        }
+        let said_of = |node, after| said(node, Some(Moment::Raised), after).unwrap_or_default();
+        assert!(said_of(producer, u64::MAX).contains("a day"));
+        assert!(said_of(99, 1).contains("names process 99"));
+    }
+}
