@@ -145,6 +145,20 @@ fn a_handler_that_takes_a_minute() {
     );
 }
 
+/// Its own lease looks like another's to a sweep, and is no reason to come back: there are sweeps that
+/// see it end before they would look again.
+#[test]
+fn a_handler_that_takes_longer_than_a_sweep_is_apart() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    append(&meter, &stream, 1);
+    let worker = stream.worker("g", takes(&meter, Duration::from_secs(60)));
+    let worker = worker.sweep_every(Duration::from_secs(15));
+    let (summary, bill) = meter.run(worker.until_caught_up());
+    assert_eq!(summary.expect("caught up").turns, 1);
+    assert!(bill.contains(&"20 UpdateItem consumers".to_owned()), "{bill:?}");
+}
+
 /// The only partition with work is another's for ten seconds.
 #[test]
 fn a_worker_waits_for_another() {

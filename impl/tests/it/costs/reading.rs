@@ -4,7 +4,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use gapless::{Audit, Delivery, Event, Group, HandlerError, Layout, Target};
+use gapless::{Audit, Delivery, Epoch, Event, Group, HandlerError, Layout, Owner, Target};
+use gapless_model::Time as _;
+use gapless_model::store::Request;
 
 use super::meter::Meter;
 use super::{ONE_PARTITION, append, event};
@@ -93,4 +95,23 @@ fn status_partitions_standings_and_an_audit() {
             "1 Scan consumers"
         ]
     );
+}
+
+/// A lease of the full length, by a clock that is ahead by all of the skew, is no finding. One that ends
+/// a millisecond later is.
+#[test]
+fn an_audit_finds_a_lease_that_outlasts_every_lease() {
+    let meter = Meter::new();
+    let [lease, skew] = [10_000, 500].map(Duration::from_millis);
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION).lease(lease).skew(skew));
+    append(&meter, &stream, 1);
+    for (more, findings) in [(0, 0), (1, 1)] {
+        let until = stream.now().plus(lease + skew + Duration::from_millis(more));
+        let (group, partition) = (Group::from("g"), stream.route("k"));
+        let (owner, epoch) = (Owner::from("w#01/1"), Epoch(1));
+        let taken = Request::SetLease { group, partition, owner, epoch, until };
+        meter.time.run(stream.wire().send(&taken)).expect("set");
+        let audit = meter.time.run(stream.audit(|_| ())).expect("audited");
+        assert_eq!(audit.findings.len(), findings, "{:?}", audit.findings);
+    }
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use futures_util::future::join;
 use futures_util::poll;
-use gapless::{Delivery, Grouping, HandlerError, Seq, StoreError, Target, WorkerError};
+use gapless::{
+    Delivery, Event, Grouping, HandlerError, Layout, Seq, StoreError, Target, WorkerError,
+};
 
 use super::meter::{Latency, Meter};
 use super::{ONE_PARTITION, append, event, leave_gap, takes};
@@ -150,6 +152,24 @@ fn a_page_that_is_still_being_read_is_waited_for() {
     let began = meter.time.elapsed();
     meter.time.run(worker.until_caught_up()).expect("caught up");
     assert_eq!(meter.time.elapsed() - began, 5 * queries + 5 * others);
+}
+
+#[test]
+fn as_many_partitions_are_handled_at_once_as_may() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(Layout::EachKey));
+    for (number, (concurrency, seconds)) in [(1, 4), (3, 2), (9, 1)].into_iter().enumerate() {
+        for key in 0..4 {
+            let event = Event::new(format!("k{key}"), "x");
+            meter.time.run(stream.append(event)).expect("appended");
+        }
+        let worker = stream.worker("g", takes(&meter, Duration::from_secs(1)));
+        let worker = worker.concurrency(concurrency).sweep_every(Duration::from_secs(3600));
+        let began = meter.time.elapsed();
+        let summary = meter.time.run(worker.until_caught_up()).expect("caught up");
+        assert_eq!(summary.turns, 4, "{number}");
+        assert_eq!(meter.time.elapsed() - began, Duration::from_secs(seconds), "{concurrency}");
+    }
 }
 
 /// A worker that was dropped leaves its lease. Another comes back when that has ended, and not with
