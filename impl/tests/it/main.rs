@@ -4,6 +4,7 @@
 
 mod audit;
 mod costs;
+mod embedded;
 mod faults;
 mod groups;
 mod identities;
