@@ -6,7 +6,7 @@ use futures_util::future::join;
 use gapless::{Event, Layout, Stream};
 
 use super::meter::Meter;
-use super::{ONE_PARTITION, append, takes};
+use super::{ONE_PARTITION, append, takes, with_events};
 
 /// What it costs until a worker has caught up.
 #[track_caller]
@@ -19,9 +19,7 @@ fn bill_until_caught_up(meter: &Meter, stream: &Stream, events: u64) -> Vec<Stri
 
 #[test]
 fn a_sparse_event() {
-    let meter = Meter::new();
-    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
-    append(&meter, &stream, 1);
+    let (meter, stream) = with_events(1);
     assert_eq!(
         bill_until_caught_up(&meter, &stream, 1),
         [
@@ -64,9 +62,7 @@ fn a_group_that_cannot_be_stored_is_refused_for_nothing() {
 /// Each page is read once, while the one before it is handled.
 #[test]
 fn pages() {
-    let meter = Meter::new();
-    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
-    append(&meter, &stream, 250);
+    let (meter, stream) = with_events(250);
     assert_eq!(
         bill_until_caught_up(&meter, &stream, 250),
         [
@@ -127,9 +123,7 @@ fn a_minute_without_events_in_130_partitions_of_a_key_each() {
 
 #[test]
 fn a_handler_that_takes_a_minute() {
-    let meter = Meter::new();
-    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
-    append(&meter, &stream, 1);
+    let (meter, stream) = with_events(1);
     let worker = stream.worker("g", takes(&meter, Duration::from_secs(60)));
     let (summary, bill) = meter.run(worker.until_caught_up());
     assert_eq!(summary.expect("caught up").events, 1);
@@ -149,9 +143,7 @@ fn a_handler_that_takes_a_minute() {
 /// see it end before they would look again.
 #[test]
 fn a_handler_that_takes_longer_than_a_sweep_is_apart() {
-    let meter = Meter::new();
-    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
-    append(&meter, &stream, 1);
+    let (meter, stream) = with_events(1);
     let worker = stream.worker("g", takes(&meter, Duration::from_secs(60)));
     let worker = worker.sweep_every(Duration::from_secs(15));
     let (summary, bill) = meter.run(worker.until_caught_up());
@@ -162,9 +154,7 @@ fn a_handler_that_takes_longer_than_a_sweep_is_apart() {
 /// The only partition with work is another's for ten seconds.
 #[test]
 fn a_worker_waits_for_another() {
-    let meter = Meter::new();
-    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
-    append(&meter, &stream, 1);
+    let (meter, stream) = with_events(1);
     let busy = stream.worker("g", takes(&meter, Duration::from_secs(60)));
     let other = stream.worker("g", takes(&meter, Duration::ZERO));
     let waits = async {

@@ -3,41 +3,37 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::future::{join, select};
+use futures_util::future::join;
 use gapless::trigger::{TableStream, Trigger};
 use gapless::{Config, Delivery, Event, HandlerError, Stream};
 
 use super::meter::Meter;
 use super::{ONE_PARTITION, event};
 
-/// When the event of a minute later is handled, if no sweep comes before.
-fn handled_after(meter: &Meter, stream: &Stream, trigger: Option<TableStream>) -> Duration {
-    let (time, handled) = (meter.time.clone(), Arc::new(Mutex::new(Duration::ZERO)));
-    let at = Arc::clone(&handled);
+/// How long after its append, a minute from now, an event is handled, if no sweep comes before.
+fn handled_after(
+    meter: &Meter,
+    writer: &Stream,
+    stream: &Stream,
+    hints: Option<TableStream>,
+) -> Duration {
+    let [appended, handled] = [(); 2].map(|()| Arc::new(Mutex::new(Duration::ZERO)));
+    let (time, at) = (meter.time.clone(), Arc::clone(&handled));
     let worker = stream.worker("g", move |_: Delivery| {
         *at.lock().expect("no panic") = time.elapsed();
         async { Ok::<(), HandlerError>(()) }
     });
     let mut worker = worker.sweep_every(Duration::from_secs(36_000));
-    if let Some(trigger) = trigger {
-        worker = worker.trigger(Arc::new(trigger));
+    if let Some(hints) = hints {
+        worker = worker.trigger(Arc::new(hints));
     }
     let appends = async {
         meter.time.wait(Duration::from_secs(60)).await;
-        stream.append(event(1)).await.expect("appended");
-        let appended = meter.time.elapsed();
-        meter.time.wait(Duration::from_secs(3600)).await;
-        appended
+        writer.append(event(1)).await.expect("appended");
+        *appended.lock().expect("no panic") = meter.time.elapsed();
     };
-    let run = async {
-        let run = Box::pin(worker.run());
-        match select(Box::pin(appends), run).await {
-            futures_util::future::Either::Left((appended, _)) => appended,
-            futures_util::future::Either::Right((ended, _)) => panic!("{ended:?}"),
-        }
-    };
-    let appended = meter.time.run(run);
-    let handled = *handled.lock().expect("no panic");
+    meter.run_for(Duration::from_secs(3_600), join(worker.run(), appends));
+    let [appended, handled] = [appended, handled].map(|time| *time.lock().expect("no panic"));
     handled.checked_sub(appended).expect("it is handled, and afterwards")
 }
 
@@ -45,7 +41,16 @@ fn handled_after(meter: &Meter, stream: &Stream, trigger: Option<TableStream>) -
 fn a_worker_hears_at_once_of_an_event_of_its_own_process() {
     let meter = Meter::new();
     let stream = meter.stream(|config| config.layout(ONE_PARTITION));
-    assert_eq!(handled_after(&meter, &stream, None), Duration::ZERO);
+    assert_eq!(handled_after(&meter, &stream, &stream, None), Duration::ZERO);
+}
+
+#[test]
+fn a_worker_hears_of_an_event_of_another_process_with_the_next_look() {
+    let meter = Meter::new();
+    let [writer, stream] = [(); 2].map(|()| meter.stream(|config| config.layout(ONE_PARTITION)));
+    let hints = TableStream::new(meter.streams(), &stream).expect("a reader");
+    let after = handled_after(&meter, &writer, &stream, Some(hints));
+    assert!(after <= Duration::from_millis(250), "{after:?}");
 }
 
 fn listening(meter: &Meter) -> (Stream, TableStream) {

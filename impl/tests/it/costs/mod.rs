@@ -31,6 +31,14 @@ fn append(meter: &Meter, stream: &Stream, slots: u64) {
     }
 }
 
+/// A stream with so many events in its one partition, a slot each.
+fn with_events(slots: u64) -> (Meter, Stream) {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    append(&meter, &stream, slots);
+    (meter, stream)
+}
+
 /// Takes a number that no event is written for.
 fn leave_gap(meter: &Meter, stream: &Stream) {
     let raise = Raise { partition: stream.route("k"), head: None, token: None, record: None };

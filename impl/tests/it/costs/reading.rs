@@ -9,16 +9,14 @@ use gapless_model::Time as _;
 use gapless_model::store::Request;
 
 use super::meter::Meter;
-use super::{ONE_PARTITION, append, event};
+use super::{ONE_PARTITION, append, event, with_events};
 
 const K1: fn() -> Target = || Target::Key("k1".into());
 
 /// Without a partition of its own, a key is as dear to read as all.
 #[test]
 fn everything_and_a_key_page_by_page() {
-    let meter = Meter::new();
-    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
-    append(&meter, &stream, 250);
+    let (meter, stream) = with_events(250);
     let (events, bill) = meter.run(stream.read(Target::Everything).collect());
     assert_eq!(events.expect("read").len(), 250);
     assert_eq!(bill, ["4 Query events"]);
@@ -55,9 +53,7 @@ fn a_follower_of_two_partitions_looks_once_an_interval() {
 
 #[test]
 fn a_receipt_is_settled_by_reading_up_to_it() {
-    let meter = Meter::new();
-    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
-    append(&meter, &stream, 150);
+    let (meter, stream) = with_events(150);
     let receipt = meter.time.run(stream.append(event(1))).expect("appended");
     let (settled, bill) = meter.run(stream.settled(&receipt));
     settled.expect("settled");

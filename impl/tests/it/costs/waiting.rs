@@ -11,7 +11,7 @@ use gapless::{
 };
 
 use super::meter::{Latency, Meter};
-use super::{ONE_PARTITION, append, event, leave_gap, takes};
+use super::{ONE_PARTITION, append, event, leave_gap, takes, with_events};
 
 /// An append, a read and a worker go on for as long as patience lasts, and not much longer.
 #[test]
@@ -127,9 +127,7 @@ fn a_receipt_waits_for_the_gap_before_it() {
 /// releases, and two look again.
 #[test]
 fn a_page_is_read_while_the_one_before_it_is_handled() {
-    let meter = Meter::new();
-    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
-    append(&meter, &stream, 350);
+    let (meter, stream) = with_events(350);
     let worker = stream.worker("g", takes(&meter, Duration::from_secs(1)));
     let worker = worker.sweep_every(Duration::from_secs(3600));
     let fast = Duration::from_millis(100);
@@ -142,9 +140,7 @@ fn a_page_is_read_while_the_one_before_it_is_handled() {
 /// The page is slower than the handler and the checkpoint, and is there when it has been read.
 #[test]
 fn a_page_that_is_still_being_read_is_waited_for() {
-    let meter = Meter::new();
-    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
-    append(&meter, &stream, 150);
+    let (meter, stream) = with_events(150);
     let worker = stream.worker("g", takes(&meter, Duration::ZERO));
     let worker = worker.sweep_every(Duration::from_secs(3600));
     let [queries, others] = [900, 100].map(Duration::from_millis);
@@ -199,9 +195,7 @@ fn a_lease_that_was_left_is_taken_over_when_it_has_ended() {
 /// A store that does not answer for less than patience lasts ends neither a turn nor its worker.
 #[test]
 fn a_turn_outlasts_a_store_that_is_silent_for_a_while() {
-    let meter = Meter::new();
-    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
-    append(&meter, &stream, 1);
+    let (meter, stream) = with_events(1);
     let worker = stream.worker("g", takes(&meter, Duration::from_secs(2)));
     let falls_silent = async {
         meter.time.wait(Duration::from_secs(1)).await;
@@ -216,9 +210,7 @@ fn a_turn_outlasts_a_store_that_is_silent_for_a_while() {
 /// What fails once at each of its deliveries fails for good at none.
 #[test]
 fn attempts_are_counted_for_each_delivery() {
-    let meter = Meter::new();
-    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
-    append(&meter, &stream, 350);
+    let (meter, stream) = with_events(350);
     let attempts = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&attempts);
     let worker = stream.worker("g", move |delivery: Delivery| {
@@ -252,9 +244,7 @@ fn a_queue_that_is_full_of_dropped_appends_is_emptied() {
 /// long and so on, each shortened by up to a half.
 #[test]
 fn a_worker_has_the_defaults_that_are_documented() {
-    let meter = Meter::new();
-    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
-    append(&meter, &stream, 1);
+    let (meter, stream) = with_events(1);
     let worker = stream.worker("g", async |_: Delivery| Err("never".into()));
     let began = meter.time.elapsed();
     let why = meter.time.run(worker.run()).expect_err("its handler fails");
