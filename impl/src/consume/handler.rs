@@ -50,13 +50,9 @@ impl Delivery {
         fence: Fence,
         after: Seq,
         page: Slots,
+        attempt: u32,
     ) -> Delivery {
-        Delivery { group, partition, fence, after, page, attempt: 1 }
-    }
-
-    /// The same delivery, as another attempt.
-    pub(super) fn again(&self, attempt: u32) -> Delivery {
-        Delivery { attempt, ..self.clone() }
+        Delivery { group, partition, fence, after, page, attempt }
     }
 
     /// Returns the group that consumes.

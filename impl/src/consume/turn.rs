@@ -153,9 +153,10 @@ impl<'a, H: Handler> Turn<'a, H> {
         if self.attempt == 1 {
             self.read_ahead(&page, fence.upto);
         }
-        let delivery = Delivery::new(group.clone(), partition.clone(), fence, after, page);
+        let (group, partition) = (group.clone(), partition.clone());
+        let delivery = Delivery::new(group, partition, fence, after, page, self.attempt);
         self.in_hand = delivery.events().count() as u64;
-        let handling = handler.handle(delivery.again(self.attempt));
+        let handling = handler.handle(delivery);
         let handled =
             handling.map(|ended| ended.map_or_else(Handled::Failed, |()| Handled::Finished));
         self.beside.handle(fence, handled.boxed());

@@ -51,6 +51,22 @@ fn a_stream_is_created_and_opened() {
     );
 }
 
+/// What may not be done is not tried again and again.
+#[test]
+fn a_stream_that_may_not_be_created_is_refused_at_once() {
+    for (operation, bill) in [
+        ("DescribeTable", vec!["1 DescribeTable partitions"]),
+        ("CreateTable", vec!["1 CreateTable partitions", "1 DescribeTable partitions"]),
+    ] {
+        let meter = Meter::new();
+        meter.forbid(operation);
+        let (refused, calls) = meter.run(Stream::create(meter.client(), meter.config()));
+        let why = refused.expect_err("it may not").to_string();
+        assert!(why.contains("not yours"), "{why}");
+        assert_eq!(calls, bill);
+    }
+}
+
 #[test]
 fn an_event_is_a_number_and_a_write() {
     let meter = Meter::new();

@@ -32,6 +32,8 @@ pub struct Meter {
     calls: Arc<Mutex<BTreeMap<String, u64>>>,
     is_out: Arc<AtomicBool>,
     expires: Arc<AtomicBool>,
+    /// An operation that the caller has no permission for.
+    forbidden: Arc<Mutex<Option<&'static str>>>,
     /// How many batches are still left unprocessed, whole.
     overloads: Arc<AtomicU64>,
     /// How often tables are still described as being created.
@@ -56,6 +58,7 @@ impl Meter {
             calls: Arc::default(),
             is_out: Arc::default(),
             expires: Arc::default(),
+            forbidden: Arc::default(),
             overloads: Arc::default(),
             unready: Arc::default(),
             latency: Arc::default(),
@@ -90,6 +93,11 @@ impl Meter {
     /// The next read of a shard is told that its iterator has expired.
     pub fn expire_iterator(&self) {
         self.expires.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on, the caller has no permission for an operation.
+    pub fn forbid(&self, operation: &'static str) {
+        *self.forbidden.lock().expect("no panic") = Some(operation);
     }
 
     /// The next so many reads of a batch are answered without any of it.
@@ -202,6 +210,8 @@ impl HttpConnector for Meter {
         *self.last.lock().expect("no panic") = asked.clone();
         let (status, answer) = if self.is_out.load(Ordering::SeqCst) {
             (500, br#"{"__type":"InternalServerError"}"#.to_vec())
+        } else if *self.forbidden.lock().expect("no panic") == Some(operation) {
+            (400, br#"{"__type":"AccessDeniedException","message":"not yours"}"#.to_vec())
         } else if operation == "GetRecords" && self.expires.swap(false, Ordering::SeqCst) {
             (400, br#"{"__type":"ExpiredIteratorException"}"#.to_vec())
         } else {
