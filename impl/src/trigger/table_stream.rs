@@ -42,7 +42,7 @@ struct Shards {
     iterators: BTreeMap<String, String>,
     /// Shards that are read to their end.
     ended: BTreeSet<String>,
-    /// Shards whose iterator expired, and which need a new one.
+    /// Shards whose iterator expired once: a new one begins with what is written from then on.
     expired: BTreeSet<String>,
     started: bool,
     /// Partitions that were written, and are not handed out yet.
@@ -126,7 +126,6 @@ impl TableStream {
             };
             if let Some(iterator) = self.wire.iterator(&arn, id, start).await? {
                 shards.iterators.insert(id.clone(), iterator);
-                shards.expired.remove(id);
             }
         }
         shards.started = true;

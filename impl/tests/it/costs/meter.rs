@@ -34,6 +34,8 @@ pub struct Meter {
     expires: Arc<AtomicBool>,
     /// An operation that the caller has no permission for.
     forbidden: Arc<Mutex<Option<&'static str>>>,
+    /// An operation that fails with an internal error.
+    failing: Arc<Mutex<Option<&'static str>>>,
     /// How many batches are still left unprocessed, whole.
     overloads: Arc<AtomicU64>,
     /// How often tables are still described as being created.
@@ -59,6 +61,7 @@ impl Meter {
             is_out: Arc::default(),
             expires: Arc::default(),
             forbidden: Arc::default(),
+            failing: Arc::default(),
             overloads: Arc::default(),
             unready: Arc::default(),
             latency: Arc::default(),
@@ -93,6 +96,11 @@ impl Meter {
     /// The next read of a shard is told that its iterator has expired.
     pub fn expire_iterator(&self) {
         self.expires.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on, an operation fails with an internal error.
+    pub fn fail(&self, operation: &'static str) {
+        *self.failing.lock().expect("no panic") = Some(operation);
     }
 
     /// From now on, the caller has no permission for an operation.
@@ -208,7 +216,8 @@ impl HttpConnector for Meter {
         let mut calls = self.calls.lock().expect("no panic");
         *calls.entry(kind(operation, &asked)).or_default() += 1;
         *self.last.lock().expect("no panic") = asked.clone();
-        let (status, answer) = if self.is_out.load(Ordering::SeqCst) {
+        let fails = *self.failing.lock().expect("no panic") == Some(operation);
+        let (status, answer) = if fails || self.is_out.load(Ordering::SeqCst) {
             (500, br#"{"__type":"InternalServerError"}"#.to_vec())
         } else if *self.forbidden.lock().expect("no panic") == Some(operation) {
             (400, br#"{"__type":"AccessDeniedException","message":"not yours"}"#.to_vec())

@@ -207,6 +207,26 @@ fn a_turn_outlasts_a_store_that_is_silent_for_a_while() {
     assert_eq!(summary.expect("caught up").events, 1);
 }
 
+/// The sweeps go on, and the lease would be long enough: it is the turn that gives up.
+#[test]
+fn a_turn_gives_up_when_patience_ends() {
+    let meter = Meter::new();
+    let [lease, patience, handling] = [60, 5, 2].map(Duration::from_secs);
+    let stream =
+        meter.stream(|config| config.layout(ONE_PARTITION).lease(lease).patience(patience));
+    append(&meter, &stream, 1);
+    let worker = stream.worker("g", takes(&meter, handling));
+    let fails = async {
+        meter.time.wait(handling / 2).await;
+        meter.fail("UpdateItem");
+    };
+    let began = meter.time.elapsed();
+    let (ended, ()) = meter.time.run(join(worker.run(), fails));
+    assert!(matches!(ended, Err(WorkerError::Store(why)) if why.is_transient()));
+    let given_up = meter.time.elapsed() - began - handling;
+    assert!((patience..=patience + Duration::from_secs(2)).contains(&given_up), "{given_up:?}");
+}
+
 /// What fails once at each of its deliveries fails for good at none.
 #[test]
 fn attempts_are_counted_for_each_delivery() {
