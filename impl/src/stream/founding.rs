@@ -70,3 +70,19 @@ impl fmt::Display for Founding {
         write!(f, ", leases of {lease:?}, a grace of {grace:?}, a skew of {skew:?}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_is_no_shorter_than_a_tenth_of_a_second_and_longer_than_the_skew() {
+        let allowed = |lease, skew| {
+            let [lease, skew] = [lease, skew].map(Duration::from_millis);
+            let (layout, grace) = (Layout::Fixed { bits: 0 }, Duration::ZERO);
+            Founding { layout, lease, grace, skew }.rules(Design::RECOMMENDED).is_ok()
+        };
+        assert_eq!([99, 100].map(|lease| allowed(lease, 0)), [false, true]);
+        assert_eq!([400, 401].map(|lease| allowed(lease, 400)), [false, true]);
+    }
+}

@@ -35,8 +35,10 @@ fn patience_is_as_long_as_was_set() {
         meter.time.run(stream.read(Target::Everything).collect()).expect_err("no answer");
         is_in_time();
         let worker = stream.worker("g", async |_: Delivery| Ok::<(), HandlerError>(()));
+        let began = meter.time.elapsed();
         meter.time.run(worker.run()).expect_err("no answer");
-        is_in_time();
+        // The first sweep that fails after more than that.
+        assert_eq!(meter.time.elapsed() - began, patience + Duration::from_millis(500));
         meter.set_out_of_order(false);
     }
 }
