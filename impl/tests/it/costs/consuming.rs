@@ -5,8 +5,8 @@ use std::time::Duration;
 use futures_util::future::join;
 use gapless::{Event, Layout, Stream};
 
-use super::meter::Meter;
-use super::{ONE_PARTITION, append, takes, with_events};
+use super::meter::{Latency, Meter};
+use super::{ONE_PARTITION, append, event, takes, with_events};
 
 /// What it costs until a worker has caught up.
 #[track_caller]
@@ -149,6 +149,27 @@ fn a_handler_that_takes_longer_than_a_sweep_is_apart() {
     let (summary, bill) = meter.run(worker.until_caught_up());
     assert_eq!(summary.expect("caught up").turns, 1);
     assert!(bill.contains(&"20 UpdateItem consumers".to_owned()), "{bill:?}");
+}
+
+/// The sweep sees the number at 1.4 s and nobody's lease at 1.5 s, the notice begins a turn at 1.55 s,
+/// and the sweep ends at 1.8 s.
+#[test]
+fn a_sweep_that_is_overtaken_by_a_notice_costs_no_turn() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    let [others, queries, interval, before] = [100, 300, 1_000, 1_350].map(Duration::from_millis);
+    meter.set_latency(Latency { queries, others });
+    let worker = stream.worker("g", takes(&meter, Duration::from_secs(5))).sweep_every(interval);
+    let stop = worker.stopper();
+    let appends = async {
+        meter.time.wait(before).await;
+        stream.append(event(1)).await.expect("appended");
+        meter.time.wait(Duration::from_secs(20)).await;
+        stop.request();
+    };
+    let (summary, ()) = meter.time.run(join(worker.run(), appends));
+    let summary = summary.expect("it stops");
+    assert_eq!((summary.events, summary.turns), (1, 1));
 }
 
 /// The only partition with work is another's for ten seconds.
