@@ -215,11 +215,9 @@ impl Cursor {
         }
     }
 
-    /// Adds partitions that came since: where each key has its own, new ones come.
+    /// Adds partitions that came since: where each key has its own, new ones come. Otherwise they are
+    /// known without a request, and the same.
     async fn add_new_partitions(&mut self) -> Result<(), StoreError> {
-        if self.reader.stream.layout().all().is_some() || self.reader.target != Target::Everything {
-            return Ok(());
-        }
         for (partition, after) in self.reader.partitions().await? {
             if !self.partitions.iter().any(|(known, _)| *known == partition) {
                 self.partitions.push_back((partition, after));

@@ -229,6 +229,13 @@ async fn what_cannot_work_is_refused_before_a_table_is_made() {
     }
 }
 
+#[cfg(feature = "refuted-designs")]
+#[test]
+fn a_simulation_can_have_a_design_that_is_refuted() {
+    let seed = gapless_model::design::Design::SEED;
+    assert_eq!(config().refuted_design(seed).rules().expect("it has rules").design, seed);
+}
+
 #[tokio::test]
 async fn every_declared_increment_appends_and_consumes() {
     use gapless_model::design::NAMED;
