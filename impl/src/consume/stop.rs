@@ -37,7 +37,7 @@ impl Stop {
     /// Waits until the request is made. Dropping the future changes nothing.
     pub async fn wait(&self) {
         let made = self.0.made.listen();
-        // What was made before it listened wakes nobody.
+        // A request that was made before this listened does not wake it.
         if !self.is_requested() {
             made.await;
         }

@@ -2,18 +2,22 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aws_sdk_dynamodbstreams::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodbstreams::config::{BehaviorVersion, Builder, Credentials, HttpClient, Region};
 use gapless::embedded::Engine;
 use gapless::trigger::{TableStream, Trigger};
 use gapless::{Config, Delivery, Event, HandlerError, Layout, Stream};
 
-fn streams(engine: &Engine) -> aws_sdk_dynamodbstreams::Client {
-    let config = aws_sdk_dynamodbstreams::Config::builder()
+/// The configuration of a client for tables' own streams.
+pub fn streams_config(over: impl HttpClient + 'static) -> Builder {
+    aws_sdk_dynamodbstreams::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new("embedded", "embedded", None, None, "embedded"))
-        .http_client(engine.http_client())
-        .build();
+        .http_client(over)
+}
+
+fn streams(engine: &Engine) -> aws_sdk_dynamodbstreams::Client {
+    let config = streams_config(engine.http_client()).build();
     aws_sdk_dynamodbstreams::Client::from_conf(config)
 }
 

@@ -63,8 +63,8 @@ impl ReaderLife {
         }
     }
 
-    /// Follows, again and again from the last position: that is in one partition, so that whoever
-    /// reads several begins anew.
+    /// Follows one sitting after another. A reader of one partition goes on from its last position. A
+    /// reader of several has no such position, and begins anew.
     async fn follow(&self, interval: Duration, sitting: usize) {
         let mut from = Position::START;
         let is_one = !matches!(self.readable, Readable::Everything | Readable::Listed);

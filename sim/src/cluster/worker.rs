@@ -190,10 +190,12 @@ impl WorkerLife {
     /// Judges that a run which gave up has waited for as long as its patience lasts, by its own clock.
     fn judge_patience(&self, began: Timestamp) {
         let plan = &self.cluster.plan;
-        let steps = |incident: &Incident| matches!(incident.happening, Happening::SetClock { node, .. } if node == self.node);
-        let (waited, patience) =
-            (self.cluster.clock(self.node).since(began), plan.lease.duration());
-        if waited < patience && !plan.incidents.iter().any(steps) {
+        let sets = |incident: &Incident| matches!(incident.happening, Happening::SetClock { .. });
+        let is_own = |incident: &&Incident| incident.happening.node() == Some(self.node);
+        let is_even = !plan.incidents.iter().filter(is_own).any(sets);
+        let waited = self.cluster.clock(self.node).since(began);
+        let patience = plan.lease.duration();
+        if is_even && waited < patience {
             let what =
                 format!("a worker gave up after {waited:?}, and its patience is {patience:?}");
             self.cluster.record_unexplained(self.node, what);

@@ -270,8 +270,9 @@ impl Machines {
         let own = self.appends.iter().filter(|((whose, _), _)| *whose == node);
         let mut own = own.map(|(_, copy)| &copy.machine).peekable();
         let has_ended = |machine: &Append<Live>| {
-            machine.wants(&self.rules) == Want::Nothing
-                && machine.answer(&self.rules) == Some(Answer::Appended(slot))
+            // To ask what it wants copies its batch: that comes last.
+            machine.answer(&self.rules) == Some(Answer::Appended(slot))
+                && machine.wants(&self.rules) == Want::Nothing
         };
         if own.peek().is_none() || own.any(has_ended) {
             return Ok(());

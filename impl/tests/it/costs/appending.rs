@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use gapless::{AppendError, Event, Grouping, Number, Seq, Stream};
 use serde_json::Value;
 
-use super::meter::Meter;
+use super::meter::{Meter, Wrong};
 use super::{ONE_PARTITION, event};
 
 #[test]
@@ -59,7 +59,7 @@ fn a_stream_that_may_not_be_created_is_refused_at_once() {
         ("CreateTable", vec!["1 CreateTable partitions", "1 DescribeTable partitions"]),
     ] {
         let meter = Meter::new();
-        meter.forbid(operation);
+        meter.go_wrong(operation, Wrong::Forbidden);
         let (refused, calls) = meter.run(Stream::create(meter.client(), meter.config()));
         let why = refused.expect_err("it may not").to_string();
         assert!(why.contains("not yours"), "{why}");

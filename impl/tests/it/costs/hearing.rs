@@ -3,12 +3,21 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_sdk_dynamodbstreams::Client;
+use aws_sdk_dynamodbstreams::config::retry::RetryConfig;
 use futures_util::future::join;
 use gapless::trigger::{TableStream, Trigger};
-use gapless::{Config, Delivery, Event, HandlerError, Stream};
+use gapless::{Config, Event, Stream};
 
-use super::meter::Meter;
-use super::{ONE_PARTITION, event};
+use super::meter::{Meter, Wrong};
+use super::{ONE_PARTITION, calls, event, noting};
+use crate::table_stream::streams_config;
+
+fn streams(meter: &Meter) -> Client {
+    let config = streams_config(meter.clone()).retry_config(RetryConfig::disabled());
+    let config = config.time_source(meter.time.clone()).sleep_impl(meter.time.clone());
+    Client::from_conf(config.build())
+}
 
 /// How long after its append, a minute from now, an event is handled, if no sweep comes before.
 fn handled_after(
@@ -17,13 +26,9 @@ fn handled_after(
     stream: &Stream,
     hints: Option<TableStream>,
 ) -> Duration {
-    let [appended, handled] = [(); 2].map(|()| Arc::new(Mutex::new(Duration::ZERO)));
-    let (time, at) = (meter.time.clone(), Arc::clone(&handled));
-    let worker = stream.worker("g", move |_: Delivery| {
-        *at.lock().expect("no panic") = time.elapsed();
-        async { Ok::<(), HandlerError>(()) }
-    });
-    let mut worker = worker.sweep_every(Duration::from_secs(36_000));
+    let appended = Mutex::new(Duration::ZERO);
+    let (handler, handled) = noting(meter);
+    let mut worker = stream.worker("g", handler).sweep_every(Duration::from_secs(36_000));
     if let Some(hints) = hints {
         worker = worker.trigger(Arc::new(hints));
     }
@@ -33,7 +38,7 @@ fn handled_after(
         *appended.lock().expect("no panic") = meter.time.elapsed();
     };
     meter.run_for(Duration::from_secs(3_600), join(worker.run(), appends));
-    let [appended, handled] = [appended, handled].map(|time| *time.lock().expect("no panic"));
+    let [appended, handled] = [&appended, &*handled].map(|time| *time.lock().expect("no panic"));
     handled.checked_sub(appended).expect("it is handled, and afterwards")
 }
 
@@ -48,14 +53,14 @@ fn a_worker_hears_at_once_of_an_event_of_its_own_process() {
 fn a_worker_hears_of_an_event_of_another_process_with_the_next_look() {
     let meter = Meter::new();
     let [writer, stream] = [(); 2].map(|()| meter.stream(|config| config.layout(ONE_PARTITION)));
-    let hints = TableStream::new(meter.streams(), &stream).expect("a reader");
+    let hints = TableStream::new(streams(&meter), &stream).expect("a reader");
     let after = handled_after(&meter, &writer, &stream, Some(hints));
     assert!(after <= Duration::from_millis(250), "{after:?}");
 }
 
 fn listening(meter: &Meter) -> (Stream, TableStream) {
     let stream = meter.stream(|config| config.layout(ONE_PARTITION));
-    let hints = TableStream::new(meter.streams(), &stream).expect("a reader");
+    let hints = TableStream::new(streams(meter), &stream).expect("a reader");
     let none = meter.run_for(Duration::from_secs(1), hints.next());
     assert!(!none.is_empty(), "it looks");
     (stream, hints)
@@ -68,11 +73,10 @@ fn a_tables_stream_is_looked_at_four_times_a_second() {
     let (_stream, hints) = listening(&meter);
     let bill = meter.run_for(Duration::from_secs(60), hints.next());
     assert_eq!(bill, ["241 DescribeStream", "241 GetRecords"]);
-    meter.set_out_of_order(true);
+    meter.set_wrong(Some(Wrong::Internal));
     let bill = meter.run_for(Duration::from_secs(60), hints.next());
     // Each pause is between one and two seconds in the end.
-    let looks: u64 = bill[0].split(' ').next().expect("a count").parse().expect("a number");
-    assert!((30..70).contains(&looks), "{bill:?}");
+    assert!((30..70).contains(&calls(&bill[..1])), "{bill:?}");
 }
 
 /// It would be told all of the last day otherwise. What it misses, a sweep finds.
@@ -81,7 +85,7 @@ fn a_shard_whose_iterator_has_expired_is_read_from_now_on() {
     let meter = Meter::new();
     let (stream, hints) = listening(&meter);
     meter.time.run(stream.append(event(1))).expect("appended");
-    meter.expire_iterator();
+    meter.go_wrong_once("GetRecords", Wrong::ExpiredIterator);
     let told = Mutex::new(None);
     let listens = async { *told.lock().expect("no panic") = Some(hints.next().await) };
     let bill = meter.run_for(Duration::from_secs(1), listens);
@@ -97,10 +101,10 @@ fn a_shard_that_cannot_be_read_for_a_moment_is_read_on() {
     let meter = Meter::new();
     let (stream, hints) = listening(&meter);
     let appended = meter.time.run(stream.append(event(1))).expect("appended");
-    meter.set_out_of_order(true);
+    meter.set_wrong(Some(Wrong::Internal));
     let mends = async {
         meter.time.wait(Duration::from_secs(1)).await;
-        meter.set_out_of_order(false);
+        meter.set_wrong(None);
     };
     let ((told, ()), bill) = meter.run(join(hints.next(), mends));
     assert_eq!(told, [appended.partition]);

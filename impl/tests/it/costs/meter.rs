@@ -2,16 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::http::HttpRequest;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::{
-    BehaviorVersion, Credentials, HttpClient, Region, RuntimeComponents,
-};
+use aws_sdk_dynamodb::config::{HttpClient, RuntimeComponents};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
@@ -29,19 +26,48 @@ const PREFIX: &str = "cost-";
 pub struct Meter {
     pub time: VirtualTime,
     engine: Engine,
-    calls: Arc<Mutex<BTreeMap<String, u64>>>,
-    is_out: Arc<AtomicBool>,
-    expires: Arc<AtomicBool>,
-    /// An operation that the caller has no permission for.
-    forbidden: Arc<Mutex<Option<&'static str>>>,
-    /// An operation that fails with an internal error.
-    failing: Arc<Mutex<Option<&'static str>>>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    calls: BTreeMap<String, u64>,
+    last: Value,
+    latency: Latency,
+    /// What befalls every call.
+    wrong: Option<Wrong>,
+    /// What befalls the calls of an operation, and whether it is over after one.
+    wrong_with: BTreeMap<&'static str, (Wrong, bool)>,
     /// How many batches are still left unprocessed, whole.
-    overloads: Arc<AtomicU64>,
+    overloads: u64,
     /// How often tables are still described as being created.
-    unready: Arc<AtomicU64>,
-    latency: Arc<Mutex<Latency>>,
-    last: Arc<Mutex<Value>>,
+    unready: u64,
+}
+
+/// What befalls a call. It isn't applied.
+#[derive(Clone, Copy, Debug)]
+pub enum Wrong {
+    /// An internal error.
+    Internal,
+    /// The caller has no permission.
+    Forbidden,
+    /// The iterator has expired.
+    #[cfg(feature = "table-stream")]
+    ExpiredIterator,
+}
+
+impl Wrong {
+    fn answer(self) -> (u16, Vec<u8>) {
+        let (status, answer) = match self {
+            Wrong::Internal => (500, r#"{"__type":"InternalServerError"}"#),
+            Wrong::Forbidden => {
+                (400, r#"{"__type":"AccessDeniedException","message":"not yours"}"#)
+            }
+            #[cfg(feature = "table-stream")]
+            Wrong::ExpiredIterator => (400, r#"{"__type":"ExpiredIteratorException"}"#),
+        };
+        (status, answer.into())
+    }
 }
 
 /// How long calls take.
@@ -51,22 +77,25 @@ pub struct Latency {
     pub others: Duration,
 }
 
+impl State {
+    /// What befalls a call of an operation, if anything does.
+    fn befalls(&mut self, operation: &str) -> Option<Wrong> {
+        let with = self.wrong_with.get(operation).copied();
+        if with.is_some_and(|(_, is_over)| is_over) {
+            self.wrong_with.remove(operation);
+        }
+        self.wrong.or(with.map(|(wrong, _)| wrong))
+    }
+}
+
 impl Meter {
     pub fn new() -> Meter {
         let (time, engine) = (VirtualTime::default(), Engine::memory().expect("an engine"));
-        Meter {
-            time,
-            engine,
-            calls: Arc::default(),
-            is_out: Arc::default(),
-            expires: Arc::default(),
-            forbidden: Arc::default(),
-            failing: Arc::default(),
-            overloads: Arc::default(),
-            unready: Arc::default(),
-            latency: Arc::default(),
-            last: Arc::default(),
-        }
+        Meter { time, engine, state: Arc::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no panic")
     }
 
     pub fn config(&self) -> Config {
@@ -88,62 +117,45 @@ impl Meter {
         Client::from_conf(config.retry_config(RetryConfig::disabled()).build())
     }
 
-    /// From now on, whether each call fails with an internal error.
-    pub fn set_out_of_order(&self, is_out: bool) {
-        self.is_out.store(is_out, Ordering::SeqCst);
+    /// From now on, what befalls every call.
+    pub fn set_wrong(&self, wrong: Option<Wrong>) {
+        self.state().wrong = wrong;
     }
 
-    /// The next read of a shard is told that its iterator has expired.
-    pub fn expire_iterator(&self) {
-        self.expires.store(true, Ordering::SeqCst);
+    /// From now on, what befalls the calls of an operation.
+    pub fn go_wrong(&self, operation: &'static str, wrong: Wrong) {
+        self.state().wrong_with.insert(operation, (wrong, false));
     }
 
-    /// From now on, an operation fails with an internal error.
-    pub fn fail(&self, operation: &'static str) {
-        *self.failing.lock().expect("no panic") = Some(operation);
-    }
-
-    /// From now on, the caller has no permission for an operation.
-    pub fn forbid(&self, operation: &'static str) {
-        *self.forbidden.lock().expect("no panic") = Some(operation);
+    /// What befalls the next call of an operation.
+    #[cfg(feature = "table-stream")]
+    pub fn go_wrong_once(&self, operation: &'static str, wrong: Wrong) {
+        self.state().wrong_with.insert(operation, (wrong, true));
     }
 
     /// The next so many reads of a batch are answered without any of it.
     pub fn overload(&self, batches: u64) {
-        self.overloads.store(batches, Ordering::SeqCst);
+        self.state().overloads = batches;
     }
 
     /// The next so many descriptions of a table say that it is being created.
     pub fn create_slowly(&self, descriptions: u64) {
-        self.unready.store(descriptions, Ordering::SeqCst);
-    }
-
-    /// A client for the tables' own streams.
-    pub fn streams(&self) -> aws_sdk_dynamodbstreams::Client {
-        let config = aws_sdk_dynamodbstreams::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::new("embedded", "embedded", None, None, "embedded"))
-            .retry_config(RetryConfig::disabled())
-            .time_source(self.time.clone())
-            .sleep_impl(self.time.clone())
-            .http_client(self.clone());
-        aws_sdk_dynamodbstreams::Client::from_conf(config.build())
+        self.state().unready = descriptions;
     }
 
     /// From now on, how long calls take.
     pub fn set_latency(&self, latency: Latency) {
-        *self.latency.lock().expect("no panic") = latency;
+        self.state().latency = latency;
     }
 
     /// The last call, as it was sent.
     pub fn last_call(&self) -> Value {
-        self.last.lock().expect("no panic").clone()
+        self.state().last.clone()
     }
 
     /// The calls since the last bill, kind by kind.
     pub fn bill(&self) -> Vec<String> {
-        let calls = std::mem::take(&mut *self.calls.lock().expect("no panic"));
+        let calls = std::mem::take(&mut self.state().calls);
         calls.iter().map(|(kind, count)| format!("{count} {kind}")).collect()
     }
 
@@ -189,9 +201,10 @@ fn kind(operation: &str, body: &Value) -> String {
 }
 
 /// Whether one of so many is left, which is one less then.
-fn is_one_of(left: &AtomicU64) -> bool {
-    let one_less = |left: u64| left.checked_sub(1);
-    left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok()
+fn is_one_of(left: &mut u64) -> bool {
+    let is_left = *left > 0;
+    *left = left.saturating_sub(1);
+    is_left
 }
 
 fn weakness(operation: &str, asked: &Value) -> &'static str {
@@ -213,27 +226,24 @@ impl HttpConnector for Meter {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let (operation, body) = operation_and_body(&request);
         let asked: Value = serde_json::from_slice(body).expect("JSON");
-        let mut calls = self.calls.lock().expect("no panic");
-        *calls.entry(kind(operation, &asked)).or_default() += 1;
-        *self.last.lock().expect("no panic") = asked.clone();
-        let fails = *self.failing.lock().expect("no panic") == Some(operation);
-        let (status, answer) = if fails || self.is_out.load(Ordering::SeqCst) {
-            (500, br#"{"__type":"InternalServerError"}"#.to_vec())
-        } else if *self.forbidden.lock().expect("no panic") == Some(operation) {
-            (400, br#"{"__type":"AccessDeniedException","message":"not yours"}"#.to_vec())
-        } else if operation == "GetRecords" && self.expires.swap(false, Ordering::SeqCst) {
-            (400, br#"{"__type":"ExpiredIteratorException"}"#.to_vec())
-        } else {
-            self.engine.call(operation, body)
+        let mut state = self.state();
+        *state.calls.entry(kind(operation, &asked)).or_default() += 1;
+        let (status, answer) = match state.befalls(operation) {
+            Some(wrong) => wrong.answer(),
+            None if operation == "BatchGetItem" && is_one_of(&mut state.overloads) => {
+                let left = json!({ "Responses": {}, "UnprocessedKeys": asked["RequestItems"] });
+                (200, left.to_string().into())
+            }
+            None => self.engine.call(operation, body),
         };
-        let answer = if operation == "BatchGetItem" && is_one_of(&self.overloads) {
-            json!({ "Responses": {}, "UnprocessedKeys": asked["RequestItems"] }).to_string().into()
-        } else if operation == "DescribeTable" && status == 200 && is_one_of(&self.unready) {
-            String::from_utf8_lossy(&answer).replace("\"ACTIVE\"", "\"CREATING\"").into_bytes()
-        } else {
-            answer
-        };
-        let Latency { queries, others } = *self.latency.lock().expect("no panic");
+        let answer =
+            if operation == "DescribeTable" && status == 200 && is_one_of(&mut state.unready) {
+                String::from_utf8_lossy(&answer).replace("\"ACTIVE\"", "\"CREATING\"").into_bytes()
+            } else {
+                answer
+            };
+        state.last = asked;
+        let Latency { queries, others } = state.latency;
         let comes = self.time.wait(if operation == "Query" { queries } else { others });
         HttpConnectorFuture::new(async move {
             comes.await;

@@ -11,6 +11,7 @@ mod reading;
 mod virtual_time;
 mod waiting;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gapless::{Delivery, Event, Handler, HandlerError, Layout, Stream};
@@ -28,6 +29,14 @@ fn event(number: u64) -> Event {
 fn append(meter: &Meter, stream: &Stream, slots: u64) {
     for number in 0..slots {
         meter.time.run(stream.append(event(number))).expect("appended");
+    }
+}
+
+/// Appends so many events, a slot each, to so many keys in turn.
+fn append_to_keys(meter: &Meter, stream: &Stream, slots: u64, keys: u64) {
+    for number in 0..slots {
+        let event = Event::new(format!("k{}", number % keys), "x");
+        meter.time.run(stream.append(event)).expect("appended");
     }
 }
 
@@ -55,4 +64,21 @@ fn takes(meter: &Meter, long: Duration) -> impl Handler + use<> {
             Ok::<(), HandlerError>(())
         }
     }
+}
+
+/// A handler that takes no time, and when it was last at work.
+fn noting(meter: &Meter) -> (impl Handler + use<>, Arc<Mutex<Duration>>) {
+    let (time, noted) = (meter.time.clone(), Arc::new(Mutex::new(Duration::ZERO)));
+    let at = Arc::clone(&noted);
+    let handler = move |_: Delivery| {
+        *at.lock().expect("no panic") = time.elapsed();
+        async { Ok::<(), HandlerError>(()) }
+    };
+    (handler, noted)
+}
+
+/// How many calls are on a bill.
+fn calls(bill: &[String]) -> u64 {
+    let counts = bill.iter().map(|line| line.split(' ').next().expect("a count").parse::<u64>());
+    counts.map(|count| count.expect("a number")).sum()
 }

@@ -1,9 +1,12 @@
 //! More items than an answer holds. DynamoDB ends one at a megabyte.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
-use gapless::{Delivery, Event, Group, HandlerError, Layout, Stream, Target};
+use gapless::{Event, Group, Layout, Stream, Target};
 
 use super::meter::Meter;
+use super::{ONE_PARTITION, takes};
 
 const PARTITIONS: usize = 1_200;
 
@@ -25,7 +28,7 @@ fn all_partitions_are_found_consumed_and_shown() {
     let (partitions, bill) = meter.run(stream.partitions());
     assert_eq!(partitions.expect("read").len(), PARTITIONS);
     assert_eq!(bill, ["2 Query partitions, eventual"]);
-    let worker = stream.worker("g", async |_: Delivery| Ok::<(), HandlerError>(()));
+    let worker = stream.worker("g", takes(&meter, Duration::ZERO));
     let summary = meter.time.run(worker.until_caught_up()).expect("caught up");
     assert_eq!((summary.events, summary.turns), (PARTITIONS as u64, PARTITIONS as u64));
     let (standings, bill) = meter.run(stream.standings(&Group::from("g")));
@@ -44,7 +47,7 @@ fn all_partitions_are_found_consumed_and_shown() {
 #[test]
 fn large_events_are_read_and_consumed_to_the_last() {
     let meter = Meter::new();
-    let stream = meter.stream(|config| config.layout(super::ONE_PARTITION));
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
     for _ in 0..7 {
         let event = Event::new("k", vec![b'x'; 300 * 1024]);
         meter.time.run(stream.append(event)).expect("appended");
@@ -52,6 +55,6 @@ fn large_events_are_read_and_consumed_to_the_last() {
     let (events, bill) = meter.run(stream.read(Target::Everything).collect());
     assert_eq!(events.expect("read").len(), 7);
     assert_eq!(bill, ["4 Query events"]);
-    let worker = stream.worker("g", async |_: Delivery| Ok::<(), HandlerError>(()));
+    let worker = stream.worker("g", takes(&meter, Duration::ZERO));
     assert_eq!(meter.time.run(worker.until_caught_up()).expect("caught up").events, 7);
 }

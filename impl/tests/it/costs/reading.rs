@@ -4,12 +4,12 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use gapless::{Audit, Delivery, Epoch, Event, Group, HandlerError, Layout, Owner, Target};
+use gapless::{Audit, Epoch, Group, Layout, Owner, Target};
 use gapless_model::Time as _;
 use gapless_model::store::Request;
 
 use super::meter::Meter;
-use super::{ONE_PARTITION, append, event, with_events};
+use super::{ONE_PARTITION, append, append_to_keys, event, takes, with_events};
 
 const K1: fn() -> Target = || Target::Key("k1".into());
 
@@ -29,10 +29,7 @@ fn everything_and_a_key_page_by_page() {
 fn a_key_with_a_partition_of_its_own() {
     let meter = Meter::new();
     let stream = meter.stream(|config| config.layout(Layout::EachKey));
-    for number in 0..12 {
-        let event = Event::new(format!("k{}", number % 4), "x");
-        meter.time.run(stream.append(event)).expect("appended");
-    }
+    append_to_keys(&meter, &stream, 12, 4);
     let (events, bill) = meter.run(stream.read(K1()).collect());
     assert_eq!(events.expect("read").len(), 3);
     assert_eq!(bill, ["2 Query events"]);
@@ -64,11 +61,8 @@ fn a_receipt_is_settled_by_reading_up_to_it() {
 fn status_partitions_standings_and_an_audit() {
     let meter = Meter::new();
     let stream = meter.stream(|config| config.layout(Layout::Fixed { bits: 2 }));
-    for number in 0..12 {
-        let event = Event::new(format!("k{number}"), "x");
-        meter.time.run(stream.append(event)).expect("appended");
-    }
-    let worker = stream.worker("g", async |_: Delivery| Ok::<(), HandlerError>(()));
+    append_to_keys(&meter, &stream, 12, 12);
+    let worker = stream.worker("g", takes(&meter, Duration::ZERO));
     meter.time.run(worker.until_caught_up()).expect("caught up");
     let (status, bill) = meter.run(stream.status());
     assert_eq!(status.expect("status").len(), 4);

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use futures_util::future::join;
 use futures_util::poll;
-use gapless::{
-    Delivery, Event, Grouping, HandlerError, Layout, Seq, StoreError, Target, WorkerError,
-};
+use gapless::{Delivery, Grouping, HandlerError, Layout, Seq, StoreError, Target, WorkerError};
 
-use super::meter::{Latency, Meter};
-use super::{ONE_PARTITION, append, event, leave_gap, takes, with_events};
+use super::meter::{Latency, Meter, Wrong};
+use super::{
+    ONE_PARTITION, append, append_to_keys, calls, event, leave_gap, noting, takes, with_events,
+};
 
 /// An append, a read and a worker go on for as long as patience lasts, and not much longer.
 #[test]
@@ -19,7 +19,7 @@ fn patience_is_as_long_as_was_set() {
     let meter = Meter::new();
     for patience in [5, 50].map(Duration::from_secs) {
         let stream = meter.stream(|config| config.patience(patience));
-        meter.set_out_of_order(true);
+        meter.set_wrong(Some(Wrong::Internal));
         let mut began = meter.time.elapsed();
         let mut is_in_time = || {
             let waited = meter.time.elapsed() - began;
@@ -34,12 +34,12 @@ fn patience_is_as_long_as_was_set() {
         is_in_time();
         meter.time.run(stream.read(Target::Everything).collect()).expect_err("no answer");
         is_in_time();
-        let worker = stream.worker("g", async |_: Delivery| Ok::<(), HandlerError>(()));
+        let worker = stream.worker("g", takes(&meter, Duration::ZERO));
         let began = meter.time.elapsed();
         meter.time.run(worker.run()).expect_err("no answer");
         // The first sweep that fails after more than that.
         assert_eq!(meter.time.elapsed() - began, patience + Duration::from_millis(500));
-        meter.set_out_of_order(false);
+        meter.set_wrong(None);
     }
 }
 
@@ -48,18 +48,13 @@ fn patience_is_as_long_as_was_set() {
 fn who_has_no_answer_asks_ever_less_often() {
     let meter = Meter::new();
     let stream = meter.stream(|config| config.patience(Duration::from_secs(60)));
-    meter.set_out_of_order(true);
-    let calls = |bill: Vec<String>| {
-        let counts =
-            bill.iter().map(|line| line.split(' ').next().expect("a count").parse::<u64>());
-        counts.map(|count| count.expect("a number")).sum::<u64>()
-    };
+    meter.set_wrong(Some(Wrong::Internal));
     let (_, bill) = meter.run(stream.append(event(1)));
-    assert!((35..80).contains(&calls(bill)));
+    assert!((35..80).contains(&calls(&bill)));
     let (_, bill) = meter.run(stream.read(Target::Key("k".into())).collect());
-    assert!((35..80).contains(&calls(bill)));
+    assert!((35..80).contains(&calls(&bill)));
     let (_, bill) = meter.run(stream.appender(Grouping::default()).append(event(1)));
-    assert!((35..80).contains(&calls(bill)));
+    assert!((35..80).contains(&calls(&bill)));
 }
 
 /// An answer is waited for as long as was set, and then the outcome counts as unknown.
@@ -117,7 +112,7 @@ fn a_receipt_waits_for_the_gap_before_it() {
     let why = meter.time.run(stream.settled(&receipt)).expect_err("the gap stays");
     assert!(matches!(why, StoreError::Unknown { .. }), "{why}");
     assert_eq!(meter.time.elapsed() - began, patience + Duration::from_millis(50));
-    let worker = stream.worker("g", async |_: Delivery| Ok::<(), HandlerError>(()));
+    let worker = stream.worker("g", takes(&meter, Duration::ZERO));
     let both = join(stream.settled(&receipt), worker.until_caught_up());
     let (settled, done) = meter.time.run(both);
     settled.expect("settled");
@@ -156,16 +151,13 @@ fn a_page_that_is_still_being_read_is_waited_for() {
 fn as_many_partitions_are_handled_at_once_as_may() {
     let meter = Meter::new();
     let stream = meter.stream(|config| config.layout(Layout::EachKey));
-    for (number, (concurrency, seconds)) in [(1, 4), (3, 2), (9, 1)].into_iter().enumerate() {
-        for key in 0..4 {
-            let event = Event::new(format!("k{key}"), "x");
-            meter.time.run(stream.append(event)).expect("appended");
-        }
+    for (concurrency, seconds) in [(1, 4), (3, 2), (9, 1)] {
+        append_to_keys(&meter, &stream, 4, 4);
         let worker = stream.worker("g", takes(&meter, Duration::from_secs(1)));
         let worker = worker.concurrency(concurrency).sweep_every(Duration::from_secs(3600));
         let began = meter.time.elapsed();
         let summary = meter.time.run(worker.until_caught_up()).expect("caught up");
-        assert_eq!(summary.turns, 4, "{number}");
+        assert_eq!(summary.turns, 4, "{concurrency}");
         assert_eq!(meter.time.elapsed() - began, Duration::from_secs(seconds), "{concurrency}");
     }
 }
@@ -181,12 +173,8 @@ fn a_lease_that_was_left_is_taken_over_when_it_has_ended() {
     let worker = stream.worker("g", takes(&meter, Duration::MAX / 4));
     let began = meter.time.elapsed();
     meter.run_for(Duration::from_secs(1), worker.run());
-    let (time, taken) = (meter.time.clone(), Arc::new(Mutex::new(Duration::ZERO)));
-    let at = Arc::clone(&taken);
-    let other = stream.worker("g", move |_: Delivery| {
-        *at.lock().expect("no panic") = time.elapsed();
-        async { Ok::<(), HandlerError>(()) }
-    });
+    let (handler, taken) = noting(&meter);
+    let other = stream.worker("g", handler);
     let other = other.sweep_every(Duration::from_secs(3600));
     meter.time.run(other.until_caught_up()).expect("caught up");
     assert_eq!(*taken.lock().expect("no panic") - began, lease + skew);
@@ -201,9 +189,9 @@ fn a_turn_outlasts_a_store_that_is_silent_for_a_while() {
     let worker = stream.worker("g", takes(&meter, Duration::from_secs(2)));
     let falls_silent = async {
         meter.time.wait(Duration::from_secs(1)).await;
-        meter.set_out_of_order(true);
+        meter.set_wrong(Some(Wrong::Internal));
         meter.time.wait(Duration::from_secs(5)).await;
-        meter.set_out_of_order(false);
+        meter.set_wrong(None);
     };
     let (summary, ()) = meter.time.run(join(worker.until_caught_up(), falls_silent));
     assert_eq!(summary.expect("caught up").events, 1);
@@ -220,7 +208,7 @@ fn a_turn_gives_up_when_patience_ends() {
     let worker = stream.worker("g", takes(&meter, handling));
     let fails = async {
         meter.time.wait(handling / 2).await;
-        meter.fail("UpdateItem");
+        meter.go_wrong("UpdateItem", Wrong::Internal);
     };
     let began = meter.time.elapsed();
     let (ended, ()) = meter.time.run(join(worker.run(), fails));
