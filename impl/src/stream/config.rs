@@ -11,13 +11,18 @@ use crate::vocabulary::{Live, SetupError};
 
 /// What to know of a stream before it is created or opened.
 ///
-/// The layout, the lease, the grace and the skew are chosen when the stream is created,
-/// and stored with it. Opening the stream takes what is stored and ignores these four.
+/// The layout, the lease, the grace, the skew and the design are chosen when the stream is
+/// created, and stored with it. Opening the stream takes what is stored. It ignores the first
+/// four here, and refuses another design.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(super) prefix: String,
-    pub(super) founding: Founding,
-    pub(super) design: Design,
+    layout: Layout,
+    lease: Duration,
+    grace: Duration,
+    skew: Duration,
+    /// The design that was asked for, if one was.
+    pub(super) design: Option<Design>,
     pub(super) patience: Duration,
     pub(super) attempt: Duration,
     #[cfg(feature = "refuted-designs")]
@@ -25,21 +30,23 @@ pub struct Config {
 }
 
 impl Config {
+    /// The design of a stream that is created without a choice.
+    ///
+    /// P1: outside Lambda no queue brings a trigger back, so the sweep over the tables is the
+    /// durable trigger. Notices make it fast.
+    const DESIGN: Design = Design { trigger: Trigger::Sweep, ..Design::RECOMMENDED };
+
     /// Configures a stream in the tables `{prefix}partitions`, `{prefix}events` and
     /// `{prefix}consumers`, with the defaults of the methods below.
     #[must_use]
     pub fn new(prefix: impl Into<String>) -> Config {
         Config {
             prefix: prefix.into(),
-            founding: Founding {
-                layout: Layout::Fixed { bits: 0 },
-                lease: Duration::from_secs(10),
-                grace: Duration::from_secs(1),
-                skew: Duration::from_millis(500),
-            },
-            // P1: outside Lambda no queue brings a trigger back, so the sweep over the tables is
-            // the durable trigger. Notices make it fast.
-            design: Design { trigger: Trigger::Sweep, ..Design::RECOMMENDED },
+            layout: Layout::Fixed { bits: 0 },
+            lease: Duration::from_secs(10),
+            grace: Duration::from_secs(1),
+            skew: Duration::from_millis(500),
+            design: None,
             patience: Duration::from_secs(30),
             attempt: Duration::from_secs(3),
             #[cfg(feature = "refuted-designs")]
@@ -51,7 +58,7 @@ impl Config {
     /// Stored with the stream.
     #[must_use]
     pub fn layout(mut self, layout: Layout) -> Config {
-        self.founding.layout = layout;
+        self.layout = layout;
         self
     }
 
@@ -62,7 +69,7 @@ impl Config {
     /// waits for the lease's end and the skew.
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Config {
-        self.founding.lease = lease;
+        self.lease = lease;
         self
     }
 
@@ -73,7 +80,7 @@ impl Config {
     /// write. A producer that is slower finds its slot voided and takes a new number.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Config {
-        self.founding.grace = grace;
+        self.grace = grace;
         self
     }
 
@@ -84,7 +91,7 @@ impl Config {
     /// checkpoint still moves only forward and only by the current epoch.
     #[must_use]
     pub fn skew(mut self, skew: Duration) -> Config {
-        self.founding.skew = skew;
+        self.skew = skew;
         self
     }
 
@@ -104,14 +111,14 @@ impl Config {
         self
     }
 
-    /// Sets the protocol. Default: the recommended design, triggered by sweeps.
+    /// Sets the protocol. Default: the recommended design, triggered by sweeps; for a stream that
+    /// exists, the one that is stored with it.
     ///
     /// Only designs whose declared verdict is that everything holds can be created or
-    /// opened; `gapless designs` lists them. The design is not stored with the stream, so
-    /// every process that uses it must choose the same one.
+    /// opened; `gapless designs` lists them.
     #[must_use]
     pub fn design(mut self, design: Design) -> Config {
-        self.design = design;
+        self.design = Some(design);
         self
     }
 
@@ -121,31 +128,37 @@ impl Config {
     /// # Errors
     /// Returns [`SetupError::Config`] if there can be no such stream.
     pub fn rules(&self) -> Result<Rules<Live>, SetupError> {
-        self.founding.rules(self.design)
+        self.founding().rules()
+    }
+
+    /// What a stream that is created with this configuration is founded with.
+    pub(super) fn founding(&self) -> Founding {
+        let Config { layout, lease, grace, skew, .. } = *self;
+        Founding { layout, lease, grace, skew, design: self.design.unwrap_or(Config::DESIGN) }
     }
 
     /// Sets any protocol, even one that is known to lose events. For simulations alone.
     #[cfg(feature = "refuted-designs")]
     #[must_use]
     pub fn refuted_design(mut self, design: Design) -> Config {
-        self.design = design;
+        self.design = Some(design);
         self.refuted = true;
         self
     }
 
     /// Refuses designs that are refuted, or that were never declared to hold.
-    pub(super) fn check_design(&self) -> Result<(), SetupError> {
+    pub(super) fn check_design(&self, design: &Design) -> Result<(), SetupError> {
         #[cfg(feature = "refuted-designs")]
         if self.refuted {
             return Ok(());
         }
         let mut known = NAMED.iter().filter(|named| named.breaks.is_empty());
-        if known.any(|named| named.design == self.design) {
+        if known.any(|named| named.design == *design) {
             return Ok(());
         }
-        Err(SetupError::Config(
-            "the design is refuted, or was never declared to hold: `gapless check` says how it breaks"
-                .to_owned(),
-        ))
+        Err(SetupError::Config(format!(
+            "the design `{design}` is refuted, or was never declared to hold: `gapless check` says \
+             how it breaks"
+        )))
     }
 }

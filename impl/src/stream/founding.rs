@@ -1,10 +1,11 @@
 //! The settings that are chosen when a stream is created, and stored with it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use gapless_model::Rules;
-use gapless_model::design::{Design, Increment};
+use gapless_model::design::{AXES, Design, Increment};
 
 use super::layout::Layout;
 use crate::vocabulary::{Live, SetupError};
@@ -17,21 +18,24 @@ pub(crate) struct Founding {
     pub(crate) lease: Duration,
     pub(crate) grace: Duration,
     pub(crate) skew: Duration,
+    pub(crate) design: Design,
 }
 
 impl Founding {
     /// Reads the founding of the stream in these tables, if there is one.
     pub(crate) async fn read(wire: &Wire) -> Result<Option<Founding>, SetupError> {
         let Some(item) = wire.read_founding().await? else { return Ok(None) };
-        let FoundingItem { layout, lease, grace, skew } = item;
+        let FoundingItem { layout, lease, grace, skew, design } = item;
         let layout = layout.parse().map_err(|error| wire.malformed_founding(format!("{error}")))?;
-        Ok(Some(Founding { layout, lease, grace, skew }))
+        let design = parse_design(design).map_err(|wrong| wire.malformed_founding(wrong))?;
+        Ok(Some(Founding { layout, lease, grace, skew, design }))
     }
 
     /// Founds the stream unless it is founded. Returns what it is founded with.
     pub(crate) async fn write(self, wire: &Wire) -> Result<Founding, SetupError> {
-        let Founding { layout, lease, grace, skew } = self;
-        let item = FoundingItem { layout: layout.to_string(), lease, grace, skew };
+        let Founding { layout, lease, grace, skew, design } = self;
+        let (layout, design) = (layout.to_string(), choices(&design));
+        let item = FoundingItem { layout, lease, grace, skew, design };
         if wire.write_founding(&item).await? {
             return Ok(self);
         }
@@ -39,8 +43,8 @@ impl Founding {
     }
 
     /// The rules that machines obey in a stream with this founding.
-    pub(crate) fn rules(&self, design: Design) -> Result<Rules<Live>, SetupError> {
-        let Founding { layout, lease, grace, skew } = *self;
+    pub(crate) fn rules(&self) -> Result<Rules<Live>, SetupError> {
+        let Founding { layout, lease, grace, skew, design } = *self;
         let least = Duration::from_millis(100);
         if lease < least || lease <= skew {
             return Err(SetupError::Config(format!(
@@ -61,18 +65,49 @@ impl Founding {
 
 impl fmt::Display for Founding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Founding { layout, lease, grace, skew } = self;
+        let Founding { layout, lease, grace, skew, design } = self;
         match layout {
             Layout::Fixed { bits: 0 } => f.write_str("1 partition")?,
             Layout::Fixed { .. } => write!(f, "{layout} partitions")?,
             Layout::EachKey => f.write_str("a partition for each key")?,
         }
-        write!(f, ", leases of {lease:?}, a grace of {grace:?}, a skew of {skew:?}")
+        write!(
+            f,
+            ", leases of {lease:?}, a grace of {grace:?}, a skew of {skew:?}, the design `{design}`"
+        )
+    }
+}
+
+/// What a design chooses on each axis.
+fn choices(design: &Design) -> BTreeMap<String, String> {
+    let chosen = AXES.iter().map(|axis| (axis.name.to_owned(), axis.of(design).name.to_owned()));
+    chosen.collect()
+}
+
+/// The design with these choices. An axis that is missing, or a choice that this release does not
+/// know, is an error: the stream's processes would not keep to one protocol.
+fn parse_design(mut choices: BTreeMap<String, String>) -> Result<Design, String> {
+    let newer = "use the release that created the stream";
+    let mut design = Design::RECOMMENDED;
+    for axis in AXES {
+        let Some(chosen) = choices.remove(axis.name) else {
+            return Err(format!("its design has no choice for `{}`: {newer}", axis.name));
+        };
+        if !axis.choose(&mut design, &chosen) {
+            let name = axis.name;
+            return Err(format!("this release knows no `{name} = {chosen}` of a design: {newer}"));
+        }
+    }
+    match choices.first_key_value() {
+        None => Ok(design),
+        Some((name, _)) => Err(format!("this release knows no axis `{name}` of a design: {newer}")),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use gapless_model::design::NAMED;
+
     use super::*;
 
     #[test]
@@ -80,9 +115,36 @@ mod tests {
         let allowed = |lease, skew| {
             let [lease, skew] = [lease, skew].map(Duration::from_millis);
             let (layout, grace) = (Layout::Fixed { bits: 0 }, Duration::ZERO);
-            Founding { layout, lease, grace, skew }.rules(Design::RECOMMENDED).is_ok()
+            let design = Design::RECOMMENDED;
+            Founding { layout, lease, grace, skew, design }.rules().is_ok()
         };
         assert_eq!([99, 100].map(|lease| allowed(lease, 0)), [false, true]);
         assert_eq!([400, 401].map(|lease| allowed(lease, 400)), [false, true]);
+    }
+
+    #[test]
+    fn every_design_is_read_back_as_it_was_founded() {
+        for named in NAMED {
+            assert_eq!(parse_design(choices(&named.design)), Ok(named.design), "{}", named.name);
+        }
+    }
+
+    #[test]
+    fn a_design_that_this_release_does_not_know_is_refused() {
+        let mut missing = choices(&Design::RECOMMENDED);
+        missing.remove("gap");
+        let with = |axis: &str, choice: &str| {
+            let mut choices = choices(&Design::RECOMMENDED);
+            choices.insert(axis.to_owned(), choice.to_owned());
+            choices
+        };
+        for (choices, words) in [
+            (missing, "no choice for `gap`"),
+            (with("gap", "guess"), "no `gap = guess`"),
+            (with("zeal", "much"), "no axis `zeal`"),
+        ] {
+            let said = parse_design(choices).expect_err("it is not known");
+            assert!(said.contains(words) && said.contains("use the release"), "{said}");
+        }
     }
 }

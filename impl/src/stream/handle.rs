@@ -32,15 +32,26 @@ impl Stream {
     ///
     /// # Errors
     /// Returns [`SetupError::NoTable`] or [`SetupError::NoStream`] if there is no stream,
-    /// [`SetupError::Schema`] if the tables are others, [`SetupError::Config`] if the design
+    /// [`SetupError::Schema`] if the tables are others, [`SetupError::Design`] if the stream keeps
+    /// to another design than the configuration asks for, [`SetupError::Config`] if the design
     /// is refuted or impossible, [`SetupError::Client`] if the client cannot sleep, and
     /// [`SetupError::Store`] if a request failed.
     pub async fn open(client: Client, config: Config) -> Result<Stream, SetupError> {
-        config.check_design()?;
+        if let Some(design) = &config.design {
+            config.check_design(design)?;
+        }
         let clock = Clock::of(&client)?;
         let wire = Wire::new(client, TableNames::prefixed(&config.prefix));
         tables::verify(&wire).await?;
         let founding = Founding::read(&wire).await?.ok_or(SetupError::NoStream)?;
+        // S3, D1, L2: what is proved of a design is proved of processes that all keep to it.
+        if let Some(asked) = config.design
+            && asked != founding.design
+        {
+            let exists = founding.design.to_string();
+            return Err(SetupError::Design { exists, asked: asked.to_string() });
+        }
+        config.check_design(&founding.design)?;
         Stream::from_parts(wire, clock, founding, &config)
     }
 
@@ -58,14 +69,15 @@ impl Stream {
     /// configuration is refuted or impossible, [`SetupError::Client`] if the client cannot
     /// sleep, and [`SetupError::Store`] if a request failed.
     pub async fn create(client: Client, config: Config) -> Result<Stream, SetupError> {
-        config.check_design()?;
-        config.rules()?;
+        let asked = config.founding();
+        config.check_design(&asked.design)?;
+        asked.rules()?;
         let clock = Clock::of(&client)?;
         let wire = Wire::new(client, TableNames::prefixed(&config.prefix));
         tables::create(&wire, &clock).await?;
-        let founding = config.founding.write(&wire).await?;
-        if founding != config.founding {
-            let (exists, asked) = (founding.to_string(), config.founding.to_string());
+        let founding = asked.write(&wire).await?;
+        if founding != asked {
+            let (exists, asked) = (founding.to_string(), asked.to_string());
             return Err(SetupError::Founding { exists, asked });
         }
         for partition in founding.layout.all().unwrap_or_default() {
@@ -80,7 +92,7 @@ impl Stream {
         founding: Founding,
         config: &Config,
     ) -> Result<Stream, SetupError> {
-        let (rules, layout) = (founding.rules(config.design)?, founding.layout);
+        let (rules, layout) = (founding.rules()?, founding.layout);
         let (patience, attempt) = (config.patience, config.attempt);
         let (notices, observer) = (Notices::default(), None);
         let shared = Shared { wire, clock, rules, layout, patience, attempt, notices, observer };

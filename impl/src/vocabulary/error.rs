@@ -152,6 +152,19 @@ pub enum SetupError {
         /// The settings that were asked for.
         asked: String,
     },
+    /// The stream keeps to another design than the configuration asks for. All processes of a
+    /// stream keep to the one that it was created with: leave out `Config::design`, or choose
+    /// another prefix.
+    #[error(
+        "the stream was created with the design `{exists}`, and the configuration asks for \
+         `{asked}`: leave the design out, or choose another table prefix"
+    )]
+    Design {
+        /// The design of the stream that exists.
+        exists: String,
+        /// The design that was asked for.
+        asked: String,
+    },
     /// The tables exist and hold no stream yet: an earlier creation did not finish.
     /// Create the stream again.
     #[error("the tables exist but hold no stream; `gapless init` or `Stream::create` completes it")]

@@ -1,6 +1,6 @@
 //! Writing attributes, and reading items, which may hold anything.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use gapless_model::store::Record;
@@ -18,6 +18,11 @@ pub(crate) fn text(text: &str) -> AttributeValue {
 
 pub(crate) fn number(number: u64) -> AttributeValue {
     AttributeValue::N(number.to_string())
+}
+
+/// Names with a text each, as a map.
+pub(crate) fn texts(texts: &BTreeMap<String, String>) -> AttributeValue {
+    AttributeValue::M(texts.iter().map(|(name, value)| (name.clone(), text(value))).collect())
 }
 
 /// Events as one flat list: each event's key, then its data, as a string if it is UTF-8. A
@@ -122,6 +127,17 @@ impl<'a> ItemReader<'a> {
         }))
     }
 
+    pub(crate) fn texts(self, name: &str) -> Result<BTreeMap<String, String>, StoreError> {
+        let found = self.item.get(name);
+        let map = found.and_then(|value| value.as_m().ok());
+        let map = map.ok_or_else(|| self.expected(name, "a map of strings", found))?;
+        let entry = |(name, value): (&String, &AttributeValue)| {
+            value.as_s().ok().map(|value| (name.clone(), value.clone()))
+        };
+        let texts: Option<BTreeMap<String, String>> = map.iter().map(entry).collect();
+        texts.ok_or_else(|| self.expected(name, "a map of strings", found))
+    }
+
     pub(crate) fn events(self, name: &str) -> Result<Vec<Event>, StoreError> {
         let found = self.item.get(name);
         let list = found.and_then(|value| value.as_l().ok());
@@ -194,13 +210,24 @@ mod tests {
         let seen = Record { epoch: Epoch(1), number: Number(2), count: 3, slot: Seq(4) };
         let binary = Event::new("b", vec![0xff, 0]);
         let both = [Event::new("a", "text"), binary];
-        let item = [("r", record(&seen)), ("e", events(&both)), ("f", AttributeValue::Bool(true))];
+        let choices = BTreeMap::from([("gap".to_owned(), "void".to_owned())]);
+        let item = [
+            ("r", record(&seen)),
+            ("e", events(&both)),
+            ("f", AttributeValue::Bool(true)),
+            ("t", texts(&choices)),
+        ];
         let item: Item = item.map(|(name, value)| (name.to_owned(), value)).into();
         let reader = ItemReader { table: "t", item: &item };
         assert_eq!(reader.record("r").expect("it is whole"), Some(seen));
         assert_eq!(reader.record("none").expect("it may be missing"), None);
         assert_eq!(reader.events("e").expect("they are whole"), both);
         assert_eq!(reader.flag("f").ok(), Some(true));
+        assert_eq!(reader.texts("t").expect("it is whole"), choices);
+        for (name, kind) in [("r", "a map"), ("e", "a list"), ("none", "missing")] {
+            let said = reader.texts(name).expect_err("none").to_string();
+            assert!(said.contains(&format!("`{name}` is {kind}; it should be a map of strings")));
+        }
         assert_eq!(reader.number_or_zero("none").ok(), Some(0));
         for (name, wanted) in [("r", "a list of events"), ("f", "a list of events")] {
             let said = reader.events(name).expect_err("none").to_string();

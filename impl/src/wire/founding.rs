@@ -2,23 +2,25 @@
 //!
 //! The founding is an item of Partitions, under an id that no partition has.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gapless_model::PartitionId;
 
-use super::attributes::{Item, number, text};
+use super::attributes::{Item, number, text, texts};
 use super::connection::Wire;
 use super::edit::{Edit, GetItem, reader};
 use super::names;
 use crate::vocabulary::StoreError;
 
-/// The founding item, with the layout as text.
+/// The founding item, with the layout as text, and what the design chooses on each axis.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FoundingItem {
     pub(crate) layout: String,
     pub(crate) lease: Duration,
     pub(crate) grace: Duration,
     pub(crate) skew: Duration,
+    pub(crate) design: BTreeMap<String, String>,
 }
 
 fn founding_key() -> Item {
@@ -36,7 +38,8 @@ impl Wire {
         let layout = read.text(names::LAYOUT)?.to_owned();
         let millis = |name| read.number(name).map(Duration::from_millis);
         let (lease, grace) = (millis(names::LEASE)?, millis(names::GRACE)?);
-        Ok(Some(FoundingItem { layout, lease, grace, skew: millis(names::SKEW)? }))
+        let (skew, design) = (millis(names::SKEW)?, read.texts(names::DESIGN)?);
+        Ok(Some(FoundingItem { layout, lease, grace, skew, design }))
     }
 
     /// Writes the founding item unless the stream is founded. Returns whether it was written.
@@ -47,13 +50,18 @@ impl Wire {
             .name("#lease", names::LEASE)
             .name("#grace", names::GRACE)
             .name("#skew", names::SKEW)
+            .name("#design", names::DESIGN)
             .name("#v", names::VERSION)
             .value(":layout", text(&founding.layout))
             .value(":lease", millis(founding.lease))
             .value(":grace", millis(founding.grace))
             .value(":skew", millis(founding.skew))
+            .value(":design", texts(&founding.design))
             .value(":v", number(names::THIS_VERSION))
-            .set("#layout = :layout, #lease = :lease, #grace = :grace, #skew = :skew, #v = :v")
+            .set(
+                "#layout = :layout, #lease = :lease, #grace = :grace, #skew = :skew, \
+                 #design = :design, #v = :v",
+            )
             .only_if("attribute_not_exists(#layout)");
         edit.send(&self.client).await.map(|written| written.is_ok())
     }

@@ -68,3 +68,5 @@ pub const LEASE: &str = "leaseMs";
 pub const GRACE: &str = "graceMs";
 /// In the founding item: the most by which clocks may differ, in milliseconds.
 pub const SKEW: &str = "skewMs";
+/// In the founding item: what the design chooses on each axis.
+pub const DESIGN: &str = "design";

@@ -4,6 +4,7 @@
 
 mod audit;
 mod costs;
+mod designs;
 mod embedded;
 mod faults;
 mod groups;

@@ -206,37 +206,6 @@ async fn each_key_may_have_its_own_partition() {
 }
 
 #[tokio::test]
-async fn what_cannot_work_is_refused_before_a_table_is_made() {
-    use gapless::SetupError;
-    use gapless_model::design::{Design, named};
-    let no_counter = named("no-counter").expect("it has a name").design;
-    let long_skew = Duration::from_secs(1);
-    for (config, reason) in [
-        (config().design(Design::SEED), "refuted"),
-        (config().design(no_counter).layout(Layout::EachKey), "needs a counter"),
-        (config().lease(Duration::from_millis(10)), "too short"),
-        (config().skew(long_skew), "too short"),
-    ] {
-        let engine = Engine::memory().expect("an engine");
-        match Stream::create(engine.client(), config).await {
-            Err(error @ SetupError::Config(_)) => {
-                assert!(error.to_string().contains(reason), "{error}");
-            }
-            other => panic!("{other:?}"),
-        }
-        let tables = engine.client().list_tables().send().await.expect("listed");
-        assert!(tables.table_names().is_empty());
-    }
-}
-
-#[cfg(feature = "refuted-designs")]
-#[test]
-fn a_simulation_can_have_a_design_that_is_refuted() {
-    let seed = gapless_model::design::Design::SEED;
-    assert_eq!(config().refuted_design(seed).rules().expect("it has rules").design, seed);
-}
-
-#[tokio::test]
 async fn every_declared_increment_appends_and_consumes() {
     use gapless_model::design::NAMED;
     for named in NAMED.iter().filter(|named| named.breaks.is_empty()) {

@@ -1,8 +1,10 @@
 //! The named designs, each with its declared verdict. A test checks every declaration.
 
+use std::fmt;
+
 use super::axes::{
-    Acquire, Busy, Checkpoint, ConsumersTable, Design, Expiry, Gap, Handover, Increment, OwnToken,
-    Producer, Read, Release, SlotWrite, Trigger,
+    AXES, Acquire, Axis, Busy, Checkpoint, ConsumersTable, Design, Expiry, Gap, Handover,
+    Increment, OwnToken, Producer, Read, Release, SlotWrite, Trigger,
 };
 use crate::invariant::Invariant;
 
@@ -58,6 +60,23 @@ impl Design {
         handover: Handover::GiveBack,
         consumers_table: ConsumersTable::ConsumerFirst,
     };
+}
+
+/// The design's name; without one, in what it differs from the recommended design.
+impl fmt::Display for Design {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(known) = NAMED.iter().find(|known| known.design == *self) {
+            return f.write_str(known.name);
+        }
+        f.write_str("recommended, but")?;
+        let choices = |axis: &Axis| (axis.of(self).name, axis.of(&Design::RECOMMENDED).name);
+        let differing = AXES.iter().filter(|axis| choices(axis).0 != choices(axis).1);
+        for (index, axis) in differing.enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            write!(f, "{comma} {} = {}", axis.name, choices(axis).0)?;
+        }
+        Ok(())
+    }
 }
 
 const R: Design = Design::RECOMMENDED;
@@ -246,4 +265,18 @@ pub const NAMED: &[Named] = &[
 #[must_use]
 pub fn named(name: &str) -> Option<&'static Named> {
     NAMED.iter().find(|known| known.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_design_without_a_name_is_shown_by_what_it_does_otherwise() {
+        let named = |name| named(name).expect("it has a name").design;
+        assert_eq!(Design::RECOMMENDED.to_string(), "recommended");
+        assert_eq!(named("sweep-trigger").to_string(), "sweep-trigger");
+        let other = Design { gap: Gap::Wait, expiry: Expiry::Observer, ..R };
+        assert_eq!(other.to_string(), "recommended, but gap = wait, expiry = observer");
+    }
 }

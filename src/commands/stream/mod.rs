@@ -77,7 +77,7 @@ fn open_failure(error: &SetupError, place: &Place) -> Failure {
         SetupError::Schema { .. } => {
             "these tables belong to something else: choose another --table-prefix".to_owned()
         }
-        SetupError::Founding { .. } => {
+        SetupError::Founding { .. } | SetupError::Design { .. } => {
             "a stream keeps the options it was created with: give those, or choose another \
              --table-prefix"
                 .to_owned()
