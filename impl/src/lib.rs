@@ -30,7 +30,10 @@ pub use gapless_model::{Epoch, Number, PartitionId, Seq};
 pub use append::{
     AppendError, Appender, GroupError, Grouping, Producer, ProducerError, Receipt, Unsettled,
 };
-pub use consume::{Delivery, Fence, Handler, HandlerError, Stop, Summary, Worker, WorkerError};
+pub use consume::{
+    AfterFailure, Delivery, Fence, Handler, HandlerError, RunEnd, Stop, Summary, Worker,
+    WorkerError,
+};
 pub use observe::{Asked, Decision, DecisionLog, LogLine, Machine, Observer, Told};
 pub use operate::{Audit, Finding, PartitionStatus};
 pub use read::{Reader, Target};

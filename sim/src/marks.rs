@@ -20,7 +20,7 @@ pub const ENOUGH_SEEDS: u64 = 2_000;
 
 /// All marks. `gapless sim` reports those that no run reached, or too few; and fails if `--strict`
 /// is given.
-pub const MARKS: [Mark; 37] = [
+pub const MARKS: [Mark; 39] = [
     // Reached by what machines are told, or what the store answers (`judge/`, `cluster/store.rs`).
     mark("a writer finds its own write", 20),
     mark("a writer finds its slot voided", 5),
@@ -57,6 +57,8 @@ pub const MARKS: [Mark; 37] = [
     mark("a run is dropped, and its worker runs again", 10),
     mark("a short-lived worker hands over before its deadline", 25),
     mark("a handler fails for good", 1),
+    mark("a worker goes on without a partition that failed", 1),
+    mark("a turn makes room for others", 1),
     mark("a worker's patience runs out", 8),
     mark("a read shows what has changed since", 15),
     mark("an iterator of the table's stream expires", 10),

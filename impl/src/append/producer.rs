@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use futures_util::future::try_join_all;
-use gapless_model::append::{Claim, Identity, Session};
+use futures_util::stream::{StreamExt, iter};
+use gapless_model::append::{Answer, Claim, Identity, Session};
 use gapless_model::design::Producer as ProducerAxis;
 use gapless_model::store::Record;
 use gapless_model::{Number, PartitionId};
@@ -49,8 +49,12 @@ struct PartitionFeed {
     waiting: Vec<(Number, Event)>,
     /// The bytes of the events to append.
     bytes: usize,
-    /// The append under way. A flush that was dropped goes on with it.
+    /// The append under way. A flush that was dropped goes on with it. One that was fenced stays.
     writing: Option<PendingAppend>,
+    /// Receipts that no caller has yet.
+    receipts: Vec<Receipt>,
+    /// How many events of an earlier run's last batch were found to be in the log.
+    settled: u64,
 }
 
 /// Why a named producer cannot go on.
@@ -121,6 +125,8 @@ impl Stream {
 impl Producer {
     /// The most bytes of events in a slot.
     const BYTES: usize = 256 * 1024;
+    /// The most partitions that are written at once.
+    const AT_ONCE: usize = 16;
 
     /// Sets the most events in a slot. Default: 100. Zero counts as one.
     ///
@@ -134,22 +140,24 @@ impl Producer {
     /// Returns how many of the events that were pushed were in the log already.
     #[must_use]
     pub fn skipped(&self) -> u64 {
-        self.skipped
+        self.skipped + self.feeds.values().map(|feed| feed.settled).sum::<u64>()
     }
 
-    /// Returns how many events wait to be flushed.
+    /// Returns how many events are not known to be in the log: those that wait to be flushed, and
+    /// those of appends without a receipt.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.feeds.values().map(|feed| feed.waiting.len()).sum()
+        let writing = |feed: &PartitionFeed| feed.writing.as_ref().map_or(0, PendingAppend::events);
+        let in_feed = |feed: &PartitionFeed| feed.waiting.len() + writing(feed) as usize;
+        self.feeds.values().map(in_feed).sum()
     }
 
     /// Takes the next event of the input. If its partition's batch is full, appends that
     /// batch first, and returns its receipts.
     ///
-    /// Dropping the future can lose the receipts, and the event may or may not be taken:
-    /// push it again, and ignore [`ProducerError::Order`] if it was. The next push or flush
-    /// goes on with an append that was under way, but for the known limit of
-    /// [`Producer::flush`].
+    /// If the future is dropped, the event may or may not be taken: push it again, and ignore
+    /// [`ProducerError::Order`] if it was. The next push or flush goes on with an append that was
+    /// under way, and returns the receipts, but for the known limit of [`Producer::flush`].
     ///
     /// # Errors
     /// Returns [`ProducerError`]. After [`ProducerError::Append`] with a transient error the
@@ -194,10 +202,10 @@ impl Producer {
         Ok(receipts)
     }
 
-    /// Appends everything that waits, in all partitions at once, and returns the receipts.
+    /// Appends everything that waits, in up to 16 partitions at once, and returns the receipts.
     ///
-    /// Dropping the future can lose receipts, and no event: the next call goes on with the
-    /// appends that were under way.
+    /// Dropping the future loses nothing: the next call goes on with the appends that were under
+    /// way, and returns the receipts of those that were done.
     ///
     /// A known limit: a partition is skipped while the last batch of an earlier run is not
     /// settled there, and what waits there is not appended. If settling it fails in a push, or
@@ -205,15 +213,23 @@ impl Producer {
     /// batch of that partition does. Otherwise rerun the producer.
     ///
     /// # Errors
-    /// Returns the first [`ProducerError`]. What was not appended still waits.
+    /// Returns a [`ProducerError`] of the first partition that has one, once all have been tried.
+    /// What was not appended still waits. The receipts of other partitions come with the next flush
+    /// that succeeds, or by [`Producer::take_receipts`].
     pub async fn flush(&mut self) -> Result<Vec<Receipt>, ProducerError> {
         let (stream, name, most) = (&self.stream, &self.name, self.most);
         let feeds = self.feeds.iter_mut();
         let settled = feeds.filter(|(_, feed)| feed.unsettled.is_none());
         let flushes = settled.map(|(partition, feed)| feed.flush(stream, name, partition, most));
-        let done = try_join_all(flushes).await?;
-        self.skipped += done.iter().map(|(_, skipped)| skipped).sum::<u64>();
-        Ok(done.into_iter().flat_map(|(receipts, _)| receipts).collect())
+        // Each is polled by itself: what befalls one partition stops no other.
+        let ended = iter(flushes).buffered(Producer::AT_ONCE).collect::<Vec<_>>().await;
+        ended.into_iter().collect::<Result<(), ProducerError>>()?;
+        Ok(self.take_receipts())
+    }
+
+    /// Takes the receipts that no call has returned, because it failed or its future was dropped.
+    pub fn take_receipts(&mut self) -> Vec<Receipt> {
+        self.feeds.values_mut().flat_map(|feed| feed.receipts.drain(..)).collect()
     }
 
     /// Flushes, and checks that the input held everything that earlier runs appended.
@@ -231,7 +247,7 @@ impl Producer {
             feed.unsettled.map(|record| (partition.clone(), record.number))
         });
         match unsettled {
-            None => Ok((receipts, self.skipped)),
+            None => Ok((receipts, self.skipped())),
             Some((partition, number)) => {
                 Err(ProducerError::OtherInput { name: self.name, number, partition })
             }
@@ -243,10 +259,8 @@ impl Producer {
         partition: &PartitionId,
     ) -> Result<Vec<Receipt>, ProducerError> {
         let Some(feed) = self.feeds.get_mut(partition) else { return Ok(Vec::new()) };
-        let (receipts, skipped) =
-            feed.flush(&self.stream, &self.name, partition, self.most).await?;
-        self.skipped += skipped;
-        Ok(receipts)
+        feed.flush(&self.stream, &self.name, partition, self.most).await?;
+        Ok(feed.receipts.drain(..).collect())
     }
 
     /// The feed of a partition, claimed if it is not yet.
@@ -272,31 +286,36 @@ impl Producer {
 }
 
 impl PartitionFeed {
-    /// Settles what an earlier run left, then appends what waits. Returns the receipts, and
-    /// how many events were in the log already.
+    /// Settles what an earlier run left, then appends what waits, and keeps the receipts.
     async fn flush(
         &mut self,
         stream: &Stream,
         name: &ProducerName,
         partition: &PartitionId,
         most: usize,
-    ) -> Result<(Vec<Receipt>, u64), ProducerError> {
-        let (mut receipts, mut skipped) = (Vec::new(), 0);
+    ) -> Result<(), ProducerError> {
         loop {
             if self.writing.is_none() {
                 self.start_next(stream, name, partition, most)?;
             }
-            let Some(append) = &mut self.writing else { break };
+            let Some(append) = &mut self.writing else { return Ok(()) };
             let answer = append.advance(&stream.0).await?;
-            let Some(append) = self.writing.take() else { break };
+            if answer == Answer::Fenced {
+                // Whoever asks again is told again, and its events count as waiting.
+                return Err(AppendError::Fenced { partition: partition.clone() }.into());
+            }
+            let Some(append) = self.writing.take() else { return Ok(()) };
             let recovered = self.unsettled.take().is_some();
             if let Identity::Named(session) = append.identity() {
                 self.record = Some(session.record);
             }
             let receipt = append.receipt(answer)?;
-            if recovered { skipped += u64::from(receipt.events) } else { receipts.push(receipt) }
+            if recovered {
+                self.settled += u64::from(receipt.events);
+            } else {
+                self.receipts.push(receipt);
+            }
         }
-        Ok((receipts, skipped))
     }
 
     /// Starts the append of what an earlier run left, or of the next batch that waits.

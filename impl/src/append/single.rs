@@ -229,6 +229,11 @@ impl PendingAppend {
         PendingAppend { machine, partition, token, events, expected: None }
     }
 
+    /// How many events are appended.
+    pub(super) fn events(&self) -> u32 {
+        self.events
+    }
+
     /// Who appends; for a named producer, with its record after this append.
     pub(super) fn identity(&self) -> &Identity<Live> {
         self.machine.identity()

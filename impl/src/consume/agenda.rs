@@ -5,36 +5,100 @@ use std::time::Duration;
 
 use gapless_model::PartitionId;
 
+use super::aside::Aside;
+use super::end::WorkerError;
+use super::queue::{Queue, Source};
+use super::share::Share;
 use super::sweep::Swept;
 use crate::vocabulary::Timestamp;
 
 /// The partitions of a worker, by what is to be done with them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Agenda {
     /// Partitions to take a turn on.
-    ready: BTreeSet<PartitionId>,
-    /// Partitions on which a turn is under way.
-    running: BTreeSet<PartitionId>,
+    ready: Queue,
+    /// Partitions on which a turn is under way, and how the worker learnt of them.
+    running: BTreeMap<PartitionId, Source>,
+    /// How many of those that sweeps found are taken on at once.
+    share: Share,
     /// When to come back to a partition whose lease another worker holds.
     later: BTreeMap<PartitionId, Timestamp>,
     /// Partitions whose head was ahead of their last slot at the last turn.
     quiet: BTreeSet<PartitionId>,
+    /// Partitions that failed.
+    aside: Aside,
     /// Since when no sweep has succeeded.
     failing_since: Option<Timestamp>,
 }
 
 impl Agenda {
+    /// The agenda of a worker that takes so many turns at once.
+    pub(super) fn new(places: usize) -> Agenda {
+        Agenda {
+            ready: Queue::default(),
+            running: BTreeMap::new(),
+            share: Share::of(places),
+            later: BTreeMap::new(),
+            quiet: BTreeSet::new(),
+            aside: Aside::default(),
+            failing_since: None,
+        }
+    }
+
+    /// The partition whose turn can begin.
+    fn next(&self) -> Option<PartitionId> {
+        let swept = self.running.values().filter(|source| **source == Source::Swept).count();
+        self.ready.first(|id, source| {
+            let has_room = match source {
+                Source::Announced => true,
+                Source::Swept => self.share.has_room(swept),
+            };
+            has_room && !self.running.contains_key(id)
+        })
+    }
+
+    /// Whether a partition waits for a turn of its own.
+    pub(super) fn has_waiting(&self) -> bool {
+        self.ready.first(|id, _| !self.running.contains_key(id)).is_some()
+    }
+
     /// Moves the next ready partition to the running ones, and returns it.
     pub(super) fn start_next(&mut self) -> Option<PartitionId> {
-        let partition = self.ready.iter().find(|id| !self.running.contains(*id))?.clone();
-        self.ready.remove(&partition);
-        self.running.insert(partition.clone());
+        let partition = self.next()?;
+        let source = self.ready.take(&partition)?;
+        self.running.insert(partition.clone(), source);
         Some(partition)
     }
 
-    /// Removes a partition whose turn has ended from the running ones.
-    pub(super) fn end_turn(&mut self, partition: &PartitionId) {
-        self.running.remove(partition);
+    /// Removes a partition whose turn has ended from the running ones. `was_idle` says that it was
+    /// another worker's, or had nothing to deliver.
+    pub(super) fn end_turn(&mut self, partition: &PartitionId, was_idle: bool) {
+        match (self.running.remove(partition), was_idle) {
+            (Some(Source::Swept), true) => {
+                // Others follow the same sweep. The next one shows what they have left.
+                self.share.shrink();
+                self.ready.keep_found(&BTreeSet::new());
+            }
+            (Some(Source::Swept), false) => self.share.grow(),
+            (Some(Source::Announced) | None, _) => {}
+        }
+        if !was_idle {
+            self.aside.remove(partition);
+        }
+    }
+
+    /// Sets a partition aside that failed, for a pause or, without one, for good. Returns the time
+    /// at which it is tried again.
+    pub(super) fn set_aside(
+        &mut self,
+        partition: PartitionId,
+        why: WorkerError,
+        pause: Option<Duration>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        self.running.remove(&partition);
+        self.ready.take(&partition);
+        self.aside.add(partition, why, pause, now)
     }
 
     /// Sets whether a partition's last turn had nothing to deliver. Then a head that is ahead
@@ -54,37 +118,59 @@ impl Agenda {
 
     /// Adds partitions that may have work.
     pub(super) fn add_ready(&mut self, partitions: Vec<PartitionId>) {
-        self.ready.extend(partitions);
-    }
-
-    /// Adds what a sweep found ready, and replaces the partitions to come back to.
-    pub(super) fn add_swept(&mut self, swept: Swept) {
-        self.failing_since = None;
-        let running = &self.running;
-        self.ready.extend(swept.ready.into_iter().filter(|id| !running.contains(id)));
-        // The lease of a running turn is its own.
-        let held = swept.held.into_iter();
-        self.later = held.filter(|(id, _)| !running.contains(id)).collect();
-    }
-
-    /// Moves the partitions whose lease can have ended by now to the ready ones.
-    pub(super) fn come_back(&mut self, now: Timestamp) {
-        let due: Vec<_> =
-            self.later.iter().filter(|(_, then)| **then <= now).map(|(id, _)| id.clone()).collect();
-        for partition in due {
-            self.later.remove(&partition);
-            self.ready.insert(partition);
+        for partition in partitions {
+            if !self.aside.has(&partition) {
+                self.ready.add(partition, Source::Announced);
+            }
         }
     }
 
-    /// When the first of the held partitions is to be tried again.
+    /// Adds what a sweep found ready, in any order, and replaces what an earlier one found.
+    pub(super) fn add_swept(&mut self, swept: Swept) {
+        self.failing_since = None;
+        let Swept { mut ready, held } = swept;
+        let held: BTreeMap<_, _> = held.into_iter().collect();
+        self.aside.keep(|id| ready.contains(id) || held.contains_key(id));
+        // Workers that sweep at the same time begin at different partitions.
+        fastrand::shuffle(&mut ready);
+        ready.retain(|id| !self.running.contains_key(id) && !self.aside.has(id));
+        self.ready.keep_found(&ready.iter().cloned().collect());
+        for partition in ready {
+            self.ready.add(partition, Source::Swept);
+        }
+        // The lease of a running turn is its own.
+        let is_others = |id: &PartitionId| !self.running.contains_key(id) && !self.aside.has(id);
+        self.later = held.into_iter().filter(|(id, _)| is_others(id)).collect();
+    }
+
+    /// Moves the partitions whose lease can have ended by now, or whose pause is over, to the
+    /// ready ones.
+    pub(super) fn come_back(&mut self, now: Timestamp) {
+        for partition in self.aside.come_back(now) {
+            self.ready.add(partition, Source::Announced);
+        }
+        let free = self.later.extract_if(.., |_, then| *then <= now).map(|(id, _)| id);
+        let mut free: Vec<_> = free.collect();
+        // Every worker saw those leases, and comes back at the same time.
+        fastrand::shuffle(&mut free);
+        for partition in free {
+            self.ready.add(partition, Source::Swept);
+        }
+    }
+
+    /// When the first of the partitions that are held or set aside is to be tried again.
     pub(super) fn next_return(&self) -> Option<Timestamp> {
-        self.later.values().min().copied()
+        self.later.values().min().copied().into_iter().chain(self.aside.next_return()).min()
     }
 
     /// Whether no partition waits for a turn, now or later.
     pub(super) fn is_clear(&self) -> bool {
         self.ready.is_empty() && self.later.is_empty()
+    }
+
+    /// Why one of the partitions that are set aside failed.
+    pub(super) fn into_failure(self) -> Option<WorkerError> {
+        self.aside.into_failure()
     }
 
     /// Notes that a sweep failed. Returns whether sweeps have failed for longer than

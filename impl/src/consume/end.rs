@@ -6,25 +6,46 @@ use super::handler::{Fence, HandlerError};
 use crate::vocabulary::StoreError;
 
 /// What a worker did in one run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Summary {
     /// How many events its handler finished.
     pub events: u64,
     /// How many turns it took, those that found the lease held included.
     pub turns: u64,
+    /// How many of them ended because the handler failed as often as it may, or because an item
+    /// could not be read.
+    pub failures: u64,
+    /// How many of them made room for others before they had caught up.
+    pub yields: u64,
+    /// Why the run ended.
+    pub end: RunEnd,
+}
+
+/// Why a run of a worker ended without an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RunEnd {
+    /// The worker was asked to stop, in this run or before it.
+    Stopped,
+    /// Its deadline came.
+    Deadline,
+    /// The group has finished everything that was acknowledged before.
+    CaughtUp,
 }
 
 /// Why a worker ended before it was asked to stop.
 ///
-/// The worker's other turns finished the deliveries in hand and released their leases.
+/// The worker's other turns finished the deliveries in hand and released their leases. The worker
+/// can run again.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WorkerError {
-    /// The handler failed as often as it may. The reason is stored on the consumer's item,
-    /// where `Stream::status` shows it. The checkpoint stays before the delivery, and its
-    /// lease ends by itself; the next worker then tries the same events. Mend the handler,
-    /// or the data.
+    /// The handler failed as often as it may, and the worker stops then
+    /// ([`AfterFailure::Stop`](super::AfterFailure)), or has caught up with everything else. The
+    /// reason is stored on the consumer's item, where `Stream::status` shows it. The checkpoint
+    /// stays before the delivery, and its lease ends by itself; the next worker then tries the same
+    /// events. Mend the handler, or the data.
     #[error(
         "the handler failed {} on {partition} up to slot {}: {why}",
         times(*.attempts), .at.upto
@@ -40,8 +61,7 @@ pub enum WorkerError {
         why: HandlerError,
     },
     /// The store refused a request for good, or did not answer for as long as patience
-    /// lasts. If the error is transient, make a new worker and run that: this one stays asked
-    /// to stop, so another run of it returns at once, and without an error.
+    /// lasts. If the error is transient, run the worker again.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

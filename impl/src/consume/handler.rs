@@ -86,7 +86,27 @@ impl Delivery {
     }
 }
 
-/// Handles deliveries. Any `async` closure that takes a [`Delivery`] is a handler.
+/// Handles deliveries. A closure that takes a [`Delivery`] and returns a future is a handler, and so
+/// is an `async` closure that borrows nothing from itself: it may be at work on several partitions at
+/// once. State goes into each future by a clone, or into a type of one's own.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// use gapless::{Delivery, Handler, HandlerError};
+///
+/// fn counting(count: &Arc<AtomicU64>) -> impl Handler + use<> {
+///     let count = Arc::clone(count);
+///     move |delivery: Delivery| {
+///         let count = Arc::clone(&count);
+///         async move {
+///             count.fetch_add(delivery.events().count() as u64, Ordering::Relaxed);
+///             Ok::<(), HandlerError>(())
+///         }
+///     }
+/// }
+/// ```
 ///
 /// A delivery is repeated after a crash, a lost lease or a failed handler, and at no other
 /// time. A handler that must not repeat an effect remembers the position with it.

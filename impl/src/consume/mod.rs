@@ -1,16 +1,20 @@
 //! Consuming: a worker finds partitions that have work, and takes a turn on each.
 
 mod agenda;
+mod aside;
 mod beside;
 mod end;
 mod handler;
+mod queue;
+mod share;
 mod stop;
 mod sweep;
 mod turn;
 mod work;
 mod worker;
 
-pub use end::{Summary, WorkerError};
+pub use aside::AfterFailure;
+pub use end::{RunEnd, Summary, WorkerError};
 pub use handler::{Delivery, Fence, Handler, HandlerError};
 pub use stop::Stop;
 pub use worker::Worker;

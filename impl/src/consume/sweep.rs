@@ -37,7 +37,7 @@ impl Sweep<'_> {
     /// long as ten attempts at a request.
     pub(super) async fn run(self) -> Result<Swept, StoreError> {
         let shared = &self.stream.0;
-        let most = shared.attempt * 10;
+        let most = shared.attempt.saturating_mul(10);
         let found = pin!(self.find_work());
         let limit = pin!(shared.clock.sleep(most));
         match select(found, limit).await {
@@ -52,7 +52,7 @@ impl Sweep<'_> {
     async fn find_work(&self) -> Result<Swept, StoreError> {
         let Sweep { stream, group, quiet, .. } = self;
         let shared = &stream.0;
-        let partitions = stream.partitions().await?;
+        let partitions = shared.partitions().await?;
         let last_slots = self.last_slots(&partitions).await?;
         let standings = shared.wire.standings(group).await?;
         let now = shared.clock.now();

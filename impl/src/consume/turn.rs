@@ -5,6 +5,7 @@
 //! that it was told for that (L2). The end of the handler's work waits until then.
 
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -29,7 +30,20 @@ pub(super) struct TurnSetting<'a, H> {
     pub(super) handler: &'a H,
     pub(super) retries: Retries,
     pub(super) stop: &'a Stop,
+    pub(super) crowd: &'a Crowd,
 }
+
+/// When a turn makes room for others.
+#[derive(Debug)]
+pub(super) struct Crowd {
+    /// Whether partitions wait for a turn while all places are taken.
+    pub(super) others_wait: AtomicBool,
+    /// For how long a turn goes on while they wait.
+    pub(super) quota: Duration,
+}
+
+/// The most bytes of a note why a handler failed.
+const MOST_NOTE: usize = 1024;
 
 /// How often a handler that fails is tried again.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +79,10 @@ pub(super) struct Turn<'a, H> {
     setting: TurnSetting<'a, H>,
     machine: Consume<Live>,
     beside: Beside<'a>,
+    began: Timestamp,
+    /// How many deliveries the handler finished, and whether more was known to be behind the last.
+    deliveries: u64,
+    is_more_behind: bool,
     /// How many events the handler finished, and how many it has in hand.
     delivered: u64,
     in_hand: u64,
@@ -81,12 +99,16 @@ impl<'a, H: Handler> Turn<'a, H> {
     pub(super) fn new(setting: TurnSetting<'a, H>) -> Turn<'a, H> {
         let TurnSetting { shared, group, partition, owner, .. } = setting;
         let (group, partition, owner) = (group.clone(), partition.clone(), owner.clone());
-        let machine = Consume::new(&shared.rules, group, partition, owner, shared.clock.now());
+        let began = shared.clock.now();
+        let machine = Consume::new(&shared.rules, group, partition, owner, began);
         let rest = Backoff::new(setting.retries.first);
         Turn {
             setting,
             machine,
             beside: Beside::default(),
+            began,
+            deliveries: 0,
+            is_more_behind: false,
             delivered: 0,
             in_hand: 0,
             attempt: 1,
@@ -104,7 +126,7 @@ impl<'a, H: Handler> Turn<'a, H> {
             // L2: a worker looks at its clock before it acts, a retry of the handler included.
             let now = shared.clock.now();
             self.tell(now, News::Time);
-            if stop.is_requested() && self.machine.may_stop() {
+            if (stop.is_requested() || self.has_had_its_share(now)) && self.machine.may_stop() {
                 self.tell(now, News::Stop);
             }
             if let Some((fence, handled)) = self.beside.take_handled() {
@@ -136,6 +158,14 @@ impl<'a, H: Handler> Turn<'a, H> {
         }
     }
 
+    /// Whether it has been at work for as long as it may while others wait, and is not just about
+    /// to find that nothing is left.
+    fn has_had_its_share(&self, now: Timestamp) -> bool {
+        let Crowd { others_wait, quota } = self.setting.crowd;
+        let has_more = self.deliveries > 1 || (self.deliveries == 1 && self.is_more_behind);
+        has_more && now.since(self.began) >= *quota && others_wait.load(Ordering::Relaxed)
+    }
+
     fn observed(&self) -> Machine<'_> {
         let TurnSetting { owner, group, partition, .. } = self.setting;
         Machine::Turn { owner, group, partition, machine: &self.machine }
@@ -150,8 +180,11 @@ impl<'a, H: Handler> Turn<'a, H> {
     /// Gives a delivery to the handler, and reads ahead meanwhile.
     fn deliver(&mut self, fence: Fence, after: Seq, page: Slots) {
         let TurnSetting { group, partition, handler, .. } = self.setting;
+        // A page that is not full ends at the tail: nothing comes after it yet.
+        self.is_more_behind =
+            page.last().is_some_and(|last| last > fence.upto) || page.shown().len() >= Slots::LIMIT;
         if self.attempt == 1 {
-            self.read_ahead(&page, fence.upto);
+            self.read_ahead(fence.upto);
         }
         let (group, partition) = (group.clone(), partition.clone());
         let delivery = Delivery::new(group, partition, fence, after, page, self.attempt);
@@ -172,6 +205,7 @@ impl<'a, H: Handler> Turn<'a, H> {
         let TurnSetting { shared, partition, retries, .. } = self.setting;
         match handled {
             Handled::Finished => {
+                self.deliveries += 1;
                 self.delivered += self.in_hand;
                 (self.attempt, self.rest) = (1, Backoff::new(retries.first));
                 // If the lease ended meanwhile, the machine no longer waits for the handler.
@@ -277,11 +311,8 @@ impl<'a, H: Handler> Turn<'a, H> {
     }
 
     /// Reads what comes after a delivery while it is handled.
-    fn read_ahead(&mut self, page: &Slots, upto: Seq) {
-        // A page that is not full ends at the tail: nothing comes after it yet.
-        let more =
-            page.last().is_some_and(|last| last > upto) || page.shown().len() >= Slots::LIMIT;
-        if !more {
+    fn read_ahead(&mut self, upto: Seq) {
+        if !self.is_more_behind {
             self.beside.forget_page();
             return;
         }
@@ -298,7 +329,9 @@ impl<'a, H: Handler> Turn<'a, H> {
     /// itself: until then the next worker does not try the same events.
     async fn note_failure(&mut self, fence: Fence, why: &HandlerError) {
         let TurnSetting { shared, group, partition, .. } = self.setting;
-        let note = format!("slot {}: {why}", fence.upto);
+        let mut note = format!("slot {}: {why}", fence.upto);
+        // An item has room for 400 KB, and every sweep reads it.
+        note.truncate(note.floor_char_boundary(MOST_NOTE));
         let noted = shared.wire.note_failure(group, partition, self.machine.epoch(), &note).await;
         if let Err(error) = noted {
             tracing::warn!(%partition, %error, "the handler's failure could not be stored on the consumer's item");

@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -12,14 +12,15 @@ use gapless_model::consume::Outcome;
 use gapless_model::{PartitionId, Time};
 
 use super::agenda::Agenda;
-use super::end::{Summary, WorkerError};
+use super::aside::AfterFailure;
+use super::end::{RunEnd, Summary, WorkerError};
 use super::handler::Handler;
 use super::stop::Stop;
 use super::sweep::{Sweep, Swept};
-use super::turn::{Retries, Turn, TurnEnd, TurnError, TurnSetting};
+use super::turn::{Crowd, Retries, Turn, TurnEnd, TurnError, TurnSetting};
 use crate::stream::Stream;
 use crate::trigger::Trigger;
-use crate::vocabulary::{Group, NoRandomness, Owner, StoreError, Timestamp, WorkerId};
+use crate::vocabulary::{Group, NoRandomness, Owner, StoreError, Timestamp, WorkerId, shortened};
 use crate::wire::{Consistency, check_group};
 
 /// What a worker works with.
@@ -35,6 +36,8 @@ pub(super) struct WorkerSetting<H> {
     pub(super) concurrency: usize,
     pub(super) sweep: Duration,
     pub(super) retries: Retries,
+    pub(super) after_failure: AfterFailure,
+    pub(super) quota: Duration,
     pub(super) deadline: Option<Timestamp>,
     pub(super) trigger: Option<Arc<dyn Trigger>>,
     pub(super) stop: Stop,
@@ -70,11 +73,27 @@ pub(super) struct WorkLoop<'a, H> {
     until: Until,
     agenda: Agenda,
     turns: FuturesUnordered<BoxFuture<'a, EndedTurn>>,
+    crowd: Arc<Crowd>,
     sweeping: Fuse<BoxFuture<'a, Result<Swept, StoreError>>>,
     next_sweep: Timestamp,
+    /// The pause after the sweep. The first is shortened at random: workers that began together do
+    /// not go on sweeping together.
+    pause: Duration,
+    /// The wait for hints goes on whatever else happens: a source that takes several requests to
+    /// find them would never get to its end otherwise.
+    hints: Fuse<BoxFuture<'a, Vec<PartitionId>>>,
     summary: Summary,
-    /// The first failure, reported once the other turns have ended in an orderly way.
-    failed: Option<WorkerError>,
+    /// What has its turns end, and for which reason.
+    stop: Stop,
+    stopping: Option<Stopping>,
+}
+
+/// Why a run ends before its work is done.
+enum Stopping {
+    /// It was asked to, or its deadline came.
+    Orderly(RunEnd),
+    /// Its first failure, reported once the other turns have ended in an orderly way.
+    Failed(WorkerError),
 }
 
 impl<'a, H: Handler> WorkLoop<'a, H> {
@@ -84,57 +103,97 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
     ) -> Result<WorkLoop<'a, H>, WorkerError> {
         check_group(&setting.group)?;
         let id = setting.id.as_ref().map_err(|error| StoreError::from(*error))?;
+        let WorkerSetting { stream, concurrency, sweep, quota, .. } = setting;
+        let end = match until {
+            Until::Stopped => RunEnd::Stopped,
+            Until::CaughtUp => RunEnd::CaughtUp,
+        };
         Ok(WorkLoop {
             setting,
             id,
             until,
-            agenda: Agenda::default(),
+            agenda: Agenda::new(*concurrency),
             turns: FuturesUnordered::new(),
+            crowd: Arc::new(Crowd { others_wait: AtomicBool::new(false), quota: *quota }),
             sweeping: Fuse::terminated(),
-            next_sweep: setting.stream.now(),
-            summary: Summary::default(),
-            failed: None,
+            next_sweep: stream.now(),
+            pause: shortened(*sweep, 0.5),
+            hints: setting.next_hints(),
+            summary: Summary { events: 0, turns: 0, failures: 0, yields: 0, end },
+            stop: Stop::new(),
+            stopping: None,
         })
     }
 
     pub(super) async fn run(mut self) -> Result<Summary, WorkerError> {
         let setting = self.setting;
-        let WorkerSetting { stream, stop, .. } = setting;
-        let clock = &stream.0.clock;
-        let notices = stream.0.notices.subscribe();
+        let clock = &setting.stream.0.clock;
+        let notices = setting.stream.0.notices.subscribe();
         loop {
             let now = clock.now();
-            if setting.deadline.is_some_and(|deadline| now >= deadline) {
-                stop.request();
+            if setting.stop.is_requested() {
+                self.begin_stop(Stopping::Orderly(RunEnd::Stopped));
+            } else if setting.deadline.is_some_and(|deadline| now >= deadline) {
+                self.begin_stop(Stopping::Orderly(RunEnd::Deadline));
             }
-            let stopping = stop.is_requested();
-            if stopping {
-                self.sweeping = Fuse::terminated();
-                if self.turns.is_empty() {
-                    return self.failed.map_or(Ok(self.summary), Err);
-                }
-            } else {
+            let is_stopping = self.stopping.is_some();
+            if !is_stopping {
                 self.start_turns_and_sweep(now);
+            } else if self.turns.is_empty() {
+                return self.ended();
             }
-            let wake = self.next_wake(stopping);
+            let wake = self.next_wake();
             let mut noticed = pin!(notices.next().fuse());
-            let mut hinted = pin!(setting.hints().fuse());
             let mut woken = pin!(clock.sleep_until(wake).fuse());
             // Once it stops, it waits for its turns alone.
-            let asked =
-                async { if stopping { std::future::pending().await } else { stop.wait().await } };
+            let asked = async {
+                if is_stopping { std::future::pending().await } else { setting.stop.wait().await }
+            };
             let mut stopped = pin!(asked.fuse());
             futures_util::select_biased! {
                 turn = self.turns.select_next_some() => self.turn_ended(turn),
-                partitions = noticed => if !stopping { self.agenda.add_ready(partitions) },
-                partitions = hinted => if !stopping { self.agenda.add_ready(partitions) },
+                partitions = noticed => if !is_stopping { self.agenda.add_ready(partitions) },
+                partitions = &mut self.hints => {
+                    self.agenda.add_ready(partitions);
+                    self.hints = setting.next_hints();
+                }
                 swept = &mut self.sweeping => if self.sweep_ended(swept) {
-                    return Ok(self.summary);
+                    return self.caught_up();
                 },
                 () = woken => {}
                 () = stopped => {}
             }
         }
+    }
+
+    /// Begins no more turns, and has those that are under way end. The first failure counts, even
+    /// while it stops in an orderly way.
+    fn begin_stop(&mut self, why: Stopping) {
+        match (&self.stopping, &why) {
+            (Some(Stopping::Failed(_)), _) | (Some(_), Stopping::Orderly(_)) => {}
+            (Some(Stopping::Orderly(_)), Stopping::Failed(_)) | (None, _) => {
+                self.stopping = Some(why)
+            }
+        }
+        self.sweeping = Fuse::terminated();
+        self.hints = Fuse::terminated();
+        self.stop.request();
+    }
+
+    /// How a run ends that was stopped.
+    fn ended(mut self) -> Result<Summary, WorkerError> {
+        match self.stopping {
+            Some(Stopping::Failed(error)) => return Err(error),
+            Some(Stopping::Orderly(end)) => self.summary.end = end,
+            None => {}
+        }
+        Ok(self.summary)
+    }
+
+    /// How a run ends that has nothing more to do.
+    fn caught_up(self) -> Result<Summary, WorkerError> {
+        // P1: what is set aside was acknowledged, and is not delivered.
+        self.agenda.into_failure().map_or(Ok(self.summary), Err)
     }
 
     fn start_turns_and_sweep(&mut self, now: Timestamp) {
@@ -143,8 +202,11 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
         while self.turns.len() < *concurrency
             && let Some(partition) = self.agenda.start_next()
         {
-            self.turns.push(self.setting.take_turn(self.id, partition).boxed());
+            let (crowd, stop) = (Arc::clone(&self.crowd), self.stop.clone());
+            self.turns.push(self.setting.take_turn(self.id, partition, crowd, stop).boxed());
         }
+        let is_full = self.turns.len() >= *concurrency;
+        self.crowd.others_wait.store(is_full && self.agenda.has_waiting(), Ordering::Relaxed);
         // P1: the sweep is the durable trigger: it finds what no notice or hint announced.
         if self.sweeping.is_terminated() && now >= self.next_sweep {
             let (quiet, reads) = (self.agenda.quiet().clone(), self.until.consistency());
@@ -153,11 +215,11 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
     }
 
     /// When to look up again if nothing happens.
-    fn next_wake(&self, stopping: bool) -> Timestamp {
+    fn next_wake(&self) -> Timestamp {
         let far = self.setting.stream.now().plus(Duration::from_secs(3600));
         // Once it stops, it waits for its turns alone: a partition to come back to would wake it
         // again and again.
-        if stopping {
+        if self.stopping.is_some() {
             return far;
         }
         let sweep = if self.sweeping.is_terminated() { self.next_sweep } else { far };
@@ -169,13 +231,19 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
         self.summary.turns += 1;
         let TurnEnd { outcome, delivered } = match ended {
             Ok(end) => end,
-            Err(TurnError::Store(error)) => return self.fail(error.into()),
             Err(TurnError::Handler { at, attempts, why }) => {
-                return self.fail(WorkerError::Handler { partition, at, attempts, why });
+                let of = partition.clone();
+                let why = WorkerError::Handler { partition, at, attempts, why };
+                return self.partition_failed(of, why);
             }
+            // The others may be sound.
+            Err(TurnError::Store(error @ StoreError::Malformed { .. })) => {
+                return self.partition_failed(partition, error.into());
+            }
+            Err(TurnError::Store(error)) => return self.fail(error.into()),
         };
         self.summary.events += delivered;
-        self.agenda.end_turn(&partition);
+        self.agenda.end_turn(&partition, delivered == 0);
         match outcome {
             Outcome::CaughtUp => {
                 self.agenda.set_quiet(&partition, delivered == 0);
@@ -187,8 +255,37 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
                     self.next_sweep = self.setting.stream.now();
                 }
             }
+            // It made room for others, and lines up behind them.
+            Outcome::GivenBack | Outcome::HandedOver if self.stopping.is_none() => {
+                self.summary.yields += 1;
+                self.agenda.add_ready(vec![partition]);
+            }
             // The next sweep says when that lease can have ended.
             Outcome::Busy | Outcome::Lost | Outcome::GivenBack | Outcome::HandedOver => {}
+        }
+    }
+
+    /// What becomes of a partition whose handler failed as often as it may, or whose items cannot be
+    /// read.
+    fn partition_failed(&mut self, partition: PartitionId, why: WorkerError) {
+        self.summary.failures += 1;
+        let pause = match (self.setting.after_failure, self.until) {
+            (AfterFailure::Stop, _) => return self.fail(why),
+            (AfterFailure::ComeBack { pause }, Until::Stopped) => Some(pause),
+            (AfterFailure::ComeBack { .. }, Until::CaughtUp) | (AfterFailure::LeaveAlone, _) => {
+                None
+            }
+        };
+        let now = self.setting.stream.now();
+        let said = why.to_string();
+        match self.agenda.set_aside(partition.clone(), why, pause, now) {
+            Some(until) => {
+                let pause = until.since(now);
+                tracing::error!(%partition, why = said, ?pause, "the partition failed; it is left alone for a while");
+            }
+            None => {
+                tracing::error!(%partition, why = said, "the partition failed; it is left alone")
+            }
         }
     }
 
@@ -200,7 +297,8 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
     /// Whether the sweep found that the work is done.
     fn sweep_ended(&mut self, swept: Result<Swept, StoreError>) -> bool {
         let stream = &self.setting.stream;
-        self.next_sweep = stream.now().plus(self.setting.sweep);
+        self.next_sweep = stream.now().plus(self.pause);
+        self.pause = self.setting.sweep;
         match swept {
             Ok(swept) => {
                 self.agenda.add_swept(swept);
@@ -219,13 +317,18 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
 
     /// Keeps the first failure, and stops.
     fn fail(&mut self, error: WorkerError) {
-        self.failed.get_or_insert(error);
-        self.setting.stop.request();
+        self.begin_stop(Stopping::Failed(error));
     }
 }
 
 impl<H: Handler> WorkerSetting<H> {
-    async fn take_turn(&self, id: &WorkerId, partition: PartitionId) -> EndedTurn {
+    async fn take_turn(
+        &self,
+        id: &WorkerId,
+        partition: PartitionId,
+        crowd: Arc<Crowd>,
+        stop: Stop,
+    ) -> EndedTurn {
         // L1: a name of its own for each turn, even where the worker runs twice at once.
         let owner = Owner::of(id, self.next_turn.fetch_add(1, Ordering::Relaxed));
         let setting = TurnSetting {
@@ -235,17 +338,15 @@ impl<H: Handler> WorkerSetting<H> {
             owner: &owner,
             handler: &self.handler,
             retries: self.retries,
-            stop: &self.stop,
+            stop: &stop,
+            crowd: &crowd,
         };
         let ended = Turn::new(setting).run().await;
         (partition, ended)
     }
 
     /// The next hints of the trigger; none, ever, without one.
-    async fn hints(&self) -> Vec<PartitionId> {
-        match &self.trigger {
-            Some(trigger) => trigger.next().await,
-            None => std::future::pending().await,
-        }
+    fn next_hints(&self) -> Fuse<BoxFuture<'_, Vec<PartitionId>>> {
+        self.trigger.as_ref().map_or_else(Fuse::terminated, |trigger| trigger.next().fuse())
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use gapless_model::Time;
 
+use super::aside::AfterFailure;
 use super::end::{Summary, WorkerError};
 use super::handler::Handler;
 use super::stop::Stop;
@@ -48,6 +49,8 @@ impl Stream {
             concurrency: 16,
             sweep: Duration::from_millis(500),
             retries: Retries { most: 5, first: Duration::from_millis(200) },
+            after_failure: AfterFailure::ComeBack { pause: Duration::from_secs(5) },
+            quota: Duration::from_secs(1),
             deadline: None,
             trigger: None,
             stop: Stop::new(),
@@ -72,7 +75,7 @@ impl<H: Handler> Worker<H> {
     }
 
     /// Sets the pause between two sweeps, in which the worker looks for work in the tables.
-    /// Default: 500 ms.
+    /// Default: 500 ms. The first pause is shortened at random by up to a half.
     ///
     /// Sweeps are the durable trigger: if a notice or a hint is lost, the next sweep finds
     /// the work. A sweep costs half a read unit for each partition, in requests of 100, and
@@ -84,8 +87,29 @@ impl<H: Handler> Worker<H> {
         self
     }
 
-    /// Sets how often a delivery is tried when its handler fails, and the pause before the
-    /// second attempt. Default: 5 and 200 ms. Zero attempts count as one.
+    /// Sets for how long a turn goes on while other partitions wait for a place. Default: 1 s.
+    ///
+    /// A turn ends at the partition's tail. One whose events come faster than they are handled
+    /// would keep its place for good. Instead it checkpoints, releases the lease and lines up again
+    /// behind those that wait. That costs as much as the beginning and the end of a turn.
+    #[must_use]
+    pub fn quota(mut self, length: Duration) -> Self {
+        self.0.quota = length;
+        self
+    }
+
+    /// Sets what becomes of a partition whose handler failed as often as [`Worker::attempts`]
+    /// says. Default: [`AfterFailure::ComeBack`] after 5 s. [`Worker::until_caught_up`] does not
+    /// come back, but leaves the partition alone.
+    #[must_use]
+    pub fn after_failure(mut self, what: AfterFailure) -> Self {
+        self.0.after_failure = what;
+        self
+    }
+
+    /// Sets how often a turn tries a delivery when its handler fails, and the pause before the
+    /// second attempt. Default: 5 and 200 ms. Zero attempts count as one. What comes after the last
+    /// attempt is said by [`Worker::after_failure`].
     ///
     /// The pause doubles with each attempt, up to 2 s, and is shortened at random by up to a
     /// half.
@@ -137,8 +161,8 @@ impl<H: Handler> Worker<H> {
     /// take these leases up again: like any other worker it waits until they have ended, which takes
     /// a lease's length and the bound on skew at most, and what was not checkpointed is delivered
     /// again. [`Stream::release_leases`] ends them at once, if nothing of the dropped run is still
-    /// at work. A worker that was asked to stop, or that failed, stays stopped: another run of it
-    /// returns at once.
+    /// at work. A worker that was asked to stop stays stopped: another run of it returns at once,
+    /// with [`RunEnd::Stopped`](super::RunEnd) in its summary.
     ///
     /// Two runs at once are safe: they share the partitions as two workers do. They also share the
     /// request to stop, and each hint goes to one of them.
@@ -158,7 +182,9 @@ impl<H: Handler> Worker<H> {
     /// It also returns when the worker is asked to stop, or its deadline comes.
     ///
     /// # Errors
-    /// Returns the errors of [`Worker::run`], which also says what dropping the future means.
+    /// Returns [`WorkerError::Handler`] if the group has finished everything but the partitions
+    /// that failed, and otherwise the errors of [`Worker::run`], which also says what dropping the
+    /// future means.
     pub async fn until_caught_up(&self) -> Result<Summary, WorkerError> {
         WorkLoop::new(&self.0, Until::CaughtUp)?.run().await
     }

@@ -29,13 +29,14 @@ impl Stream {
     /// an item is not in the answer, and in a design without a counter every head is zero.
     ///
     /// # Errors
-    /// Returns [`StoreError`] if a request fails. Nothing is retried beyond the SDK's own
-    /// retries.
+    /// Returns [`StoreError`] if a request fails, for as long as patience lasts if the error is
+    /// transient.
     pub async fn heads(
         &self,
         partitions: &[PartitionId],
     ) -> Result<BTreeMap<PartitionId, Seq>, StoreError> {
-        self.0.wire.heads(partitions, Consistency::Eventual).await
+        let read = || self.0.wire.heads(partitions, Consistency::Eventual);
+        self.0.patiently(read).await
     }
 
     /// Reads a group's standing in every partition where it ever took the lease.
@@ -44,13 +45,13 @@ impl Stream {
     /// KB of the group's items: some 20 partitions.
     ///
     /// # Errors
-    /// Returns [`StoreError`] if a request fails. Nothing is retried beyond the SDK's own
-    /// retries.
+    /// Returns [`StoreError`] if a request fails, for as long as patience lasts if the error is
+    /// transient.
     pub async fn standings(
         &self,
         group: &Group,
     ) -> Result<BTreeMap<PartitionId, Standing>, StoreError> {
-        self.0.wire.standings(group).await
+        self.0.patiently(|| self.0.wire.standings(group)).await
     }
 
     /// Reads every partition's head, and every group's standing there.
@@ -60,12 +61,12 @@ impl Stream {
     /// Dropping the future changes nothing.
     ///
     /// # Errors
-    /// Returns [`StoreError`] if a request fails. Nothing is retried beyond the SDK's own
-    /// retries.
+    /// Returns [`StoreError`] if a request fails, for as long as patience lasts if the error is
+    /// transient.
     pub async fn status(&self) -> Result<Vec<PartitionStatus>, StoreError> {
         let partitions = self.partitions().await?;
         let heads = self.heads(&partitions).await?;
-        let mut groups = self.0.wire.all_standings().await?;
+        let mut groups = self.0.patiently(|| self.0.wire.all_standings()).await?;
         let known = partitions.into_iter().map(|partition| PartitionStatus {
             head: heads.get(&partition).copied().unwrap_or(Seq::ZERO),
             groups: groups.remove(&partition).unwrap_or_default(),

@@ -8,6 +8,7 @@ use gapless_model::design::{Design, NAMED, Trigger};
 use super::founding::Founding;
 use super::layout::Layout;
 use crate::vocabulary::{Live, SetupError};
+use crate::wire::TableNames;
 
 /// What to know of a stream before it is created or opened.
 ///
@@ -16,7 +17,7 @@ use crate::vocabulary::{Live, SetupError};
 /// four here, and refuses another design.
 #[derive(Clone, Debug)]
 pub struct Config {
-    pub(super) prefix: String,
+    prefix: String,
     layout: Layout,
     lease: Duration,
     grace: Duration,
@@ -63,7 +64,8 @@ impl Config {
     }
 
     /// Sets how long a worker may be silent before another takes over. Default: 10 s. At
-    /// least 100 ms, and longer than the skew. Stored with the stream.
+    /// least 100 ms, at most a day, and longer than the skew. Stored with the stream, in whole
+    /// milliseconds.
     ///
     /// A worker renews its lease after a third of this time. After a crash the next worker
     /// waits for the lease's end and the skew.
@@ -73,8 +75,8 @@ impl Config {
         self
     }
 
-    /// Sets how long an empty slot may stand before a consumer voids it. Default: 1 s.
-    /// Stored with the stream.
+    /// Sets how long an empty slot may stand before a consumer voids it. Default: 1 s. At most a
+    /// day. Stored with the stream.
     ///
     /// Choose a time that is longer than a producer usually takes from its number to its
     /// write. A producer that is slower finds its slot voided and takes a new number.
@@ -131,10 +133,17 @@ impl Config {
         self.founding().rules()
     }
 
-    /// What a stream that is created with this configuration is founded with.
+    /// The names of the stream's tables.
+    pub(super) fn tables(&self) -> TableNames {
+        TableNames::prefixed(&self.prefix)
+    }
+
+    /// What a stream that is created with this configuration is founded with. Times are stored in
+    /// milliseconds.
     pub(super) fn founding(&self) -> Founding {
-        let Config { layout, lease, grace, skew, .. } = *self;
-        Founding { layout, lease, grace, skew, design: self.design.unwrap_or(Config::DESIGN) }
+        let [lease, grace, skew] = [self.lease, self.grace, self.skew].map(whole_millis);
+        let design = self.design.unwrap_or(Config::DESIGN);
+        Founding { layout: self.layout, lease, grace, skew, design }
     }
 
     /// Sets any protocol, even one that is known to lose events. For simulations alone.
@@ -161,4 +170,8 @@ impl Config {
              how it breaks"
         )))
     }
+}
+
+fn whole_millis(span: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
 }

@@ -45,7 +45,22 @@ impl Founding {
     /// The rules that machines obey in a stream with this founding.
     pub(crate) fn rules(&self) -> Result<Rules<Live>, SetupError> {
         let Founding { layout, lease, grace, skew, design } = *self;
-        let least = Duration::from_millis(100);
+        let (least, most) = (Duration::from_millis(100), Duration::from_secs(24 * 3600));
+        for (what, span) in [("lease", lease), ("grace", grace)] {
+            if span > most {
+                return Err(SetupError::Config(format!(
+                    "a {what} of {span:?} is too long: choose at most {most:?}"
+                )));
+            }
+        }
+        if let Layout::Fixed { bits } = layout
+            && bits > Layout::MOST_BITS
+        {
+            return Err(SetupError::Config(format!(
+                "a layout of {bits} bits has too many partitions: choose at most {} bits",
+                Layout::MOST_BITS
+            )));
+        }
         if lease < least || lease <= skew {
             return Err(SetupError::Config(format!(
                 "a lease of {lease:?} is too short: choose at least {least:?}, and longer than the \

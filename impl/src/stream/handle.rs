@@ -1,19 +1,22 @@
 //! The `Stream` handle: creating and opening a stream, and what it is made of.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use gapless_model::PartitionId;
 
 use super::config::Config;
 use super::founding::Founding;
 use super::layout::Layout;
-use super::requests::Shared;
+use super::requests::{Shared, patiently};
 use super::tables;
 use crate::notices::Notices;
 use crate::observe::Observer;
 use crate::vocabulary::{Clock, SetupError, StoreError, Timestamp};
-use crate::wire::{TableNames, Wire};
+use crate::wire::Wire;
 
 /// An ordered event stream in DynamoDB: the entry point for everything else.
 ///
@@ -27,8 +30,9 @@ pub struct Stream(pub(crate) Arc<Shared>);
 impl Stream {
     /// Opens a stream that exists, and verifies its tables.
     ///
-    /// It sends three `DescribeTable` requests and reads one item (one read unit). Dropping
-    /// the future changes nothing.
+    /// It sends three `DescribeTable` requests and reads one item (one read unit), again and again
+    /// for as long as patience lasts if the store does not answer. Dropping the future changes
+    /// nothing.
     ///
     /// # Errors
     /// Returns [`SetupError::NoTable`] or [`SetupError::NoStream`] if there is no stream,
@@ -41,9 +45,12 @@ impl Stream {
             config.check_design(design)?;
         }
         let clock = Clock::of(&client)?;
-        let wire = Wire::new(client, TableNames::prefixed(&config.prefix));
-        tables::verify(&wire).await?;
-        let founding = Founding::read(&wire).await?.ok_or(SetupError::NoStream)?;
+        let wire = Wire::new(answering_within(&client, config.attempt), config.tables());
+        let founding = patiently(&clock, config.patience, || async {
+            tables::verify(&wire).await?;
+            Founding::read(&wire).await?.ok_or(SetupError::NoStream)
+        });
+        let founding = founding.await?;
         // S3, D1, L2: what is proved of a design is proved of processes that all keep to it.
         if let Some(asked) = config.design
             && asked != founding.design
@@ -58,31 +65,29 @@ impl Stream {
     /// Creates a stream, or opens the one that was created with the same settings.
     ///
     /// It creates the tables that do not exist (billed on demand) and waits until they are
-    /// active, which takes some seconds on AWS. Then it writes one item for the stream and
-    /// one for each partition of a fixed layout, one after another: a write unit each, and
-    /// another for the index. Calling it again is safe, even from several processes at once,
+    /// active, which takes some seconds on AWS. Then it writes one item for the stream and one for
+    /// each partition of a fixed layout that the index does not show, one after another: a write
+    /// unit each, and another for the index. If the store does not answer, it begins again for as
+    /// long as patience lasts. Calling it again is safe, even from several processes at once,
     /// and completes what a dropped future or a crash left half done.
     ///
     /// # Errors
     /// Returns [`SetupError::Founding`] if the stream exists with other settings,
     /// [`SetupError::Schema`] if the tables are others, [`SetupError::Config`] if the
-    /// configuration is refuted or impossible, [`SetupError::Client`] if the client cannot
-    /// sleep, and [`SetupError::Store`] if a request failed.
+    /// configuration is refuted or impossible, [`SetupError::NotActive`] if a table is not active
+    /// after five minutes, [`SetupError::Client`] if the client cannot sleep, and [`SetupError::Store`] if a request failed.
     pub async fn create(client: Client, config: Config) -> Result<Stream, SetupError> {
         let asked = config.founding();
         config.check_design(&asked.design)?;
         asked.rules()?;
         let clock = Clock::of(&client)?;
-        let wire = Wire::new(client, TableNames::prefixed(&config.prefix));
-        tables::create(&wire, &clock).await?;
-        let founding = asked.write(&wire).await?;
-        if founding != asked {
-            let (exists, asked) = (founding.to_string(), asked.to_string());
-            return Err(SetupError::Founding { exists, asked });
-        }
-        for partition in founding.layout.all().unwrap_or_default() {
-            wire.enter_partition(&partition).await?;
-        }
+        let wire = Wire::new(answering_within(&client, config.attempt), config.tables());
+        // Each step can be taken again.
+        let founding = patiently(&clock, config.patience, || async {
+            tables::create(&wire, &clock).await?;
+            found(&wire, asked).await
+        });
+        let founding = founding.await?;
         Stream::from_parts(wire, clock, founding, &config)
     }
 
@@ -158,11 +163,36 @@ impl Stream {
     /// consistent and may not show the newest partitions yet.
     ///
     /// # Errors
-    /// Returns [`StoreError`] if the index cannot be read.
+    /// Returns [`StoreError`] if the index cannot be read, for as long as patience lasts if the
+    /// error is transient.
     pub async fn partitions(&self) -> Result<Vec<PartitionId>, StoreError> {
-        match self.0.layout.all() {
-            Some(all) => Ok(all),
-            None => self.0.wire.partitions().await,
-        }
+        self.0.patiently(|| self.0.partitions()).await
     }
+}
+
+/// Founds a stream, or returns what it is founded with, and enters the partitions of a fixed layout
+/// into the index where they are not.
+async fn found(wire: &Wire, asked: Founding) -> Result<Founding, SetupError> {
+    let founding = asked.write(wire).await?;
+    if founding != asked {
+        let (exists, asked) = (founding.to_string(), asked.to_string());
+        return Err(SetupError::Founding { exists, asked });
+    }
+    let Some(all) = founding.layout.all() else { return Ok(founding) };
+    // What the index does not show yet is written in vain.
+    let entered: BTreeSet<_> = wire.partitions().await?.into_iter().collect();
+    for partition in all.iter().filter(|id| !entered.contains(id)) {
+        wire.enter_partition(partition).await?;
+    }
+    Ok(founding)
+}
+
+/// The same client, which gives each call up after so long, retries included. A limit of its own
+/// stays if it is shorter.
+fn answering_within(client: &Client, limit: Duration) -> Client {
+    let config = client.config();
+    let timeouts = config.timeout_config().cloned().unwrap_or_else(TimeoutConfig::disabled);
+    let own = timeouts.operation_timeout().unwrap_or(Duration::MAX);
+    let timeouts = timeouts.to_builder().operation_timeout(own.min(limit)).build();
+    Client::from_conf(config.to_builder().timeout_config(timeouts).build())
 }

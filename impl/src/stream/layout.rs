@@ -14,7 +14,8 @@ use md5::{Digest, Md5};
 #[non_exhaustive]
 pub enum Layout {
     /// A fixed number of partitions: two to the power of `bits`, at most
-    /// [`Layout::MOST_BITS`]. Each covers the hashes that begin with its own `bits` digits.
+    /// [`Layout::MOST_BITS`]; more count as that many, and no stream can be created with them. Each
+    /// covers the hashes that begin with its own `bits` digits.
     Fixed {
         /// How many leading binary digits of a key's hash name its partition.
         bits: u8,
@@ -45,7 +46,7 @@ impl Layout {
     pub fn route(self, key: &str) -> PartitionId {
         let hash = hash(key);
         match self {
-            Layout::Fixed { bits } => PartitionId::covering(hash, bits),
+            Layout::Fixed { bits } => PartitionId::covering(hash, bits.min(Layout::MOST_BITS)),
             Layout::EachKey => PartitionId::of_key(hash, key),
         }
     }
@@ -56,6 +57,7 @@ impl Layout {
         match self {
             Layout::Fixed { bits: 0 } => Some(vec![PartitionId::covering(0, 0)]),
             Layout::Fixed { bits } => {
+                let bits = bits.min(Layout::MOST_BITS);
                 let first = |index: u64| index << (HASH_BITS - bits);
                 Some((0..1 << bits).map(|i| PartitionId::covering(first(i), bits)).collect())
             }
@@ -67,7 +69,9 @@ impl Layout {
     #[must_use]
     pub fn has(self, partition: &PartitionId) -> bool {
         match self {
-            Layout::Fixed { bits } => partition.key().is_none() && partition.bits() == bits,
+            Layout::Fixed { bits } => {
+                partition.key().is_none() && partition.bits() == bits.min(Layout::MOST_BITS)
+            }
             Layout::EachKey => partition.key().is_some_and(|key| self.route(key) == *partition),
         }
     }
@@ -89,7 +93,7 @@ pub struct NoLayout(String);
 impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Layout::Fixed { bits } => write!(f, "{}", 1_u32 << bits),
+            Layout::Fixed { bits } => write!(f, "{}", 1_u32 << bits.min(&Layout::MOST_BITS)),
             Layout::EachKey => f.write_str("each-key"),
         }
     }

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use gapless_model::Rules;
 use gapless_model::store::{Reply, Request};
+use gapless_model::{PartitionId, Rules};
 
 use super::layout::Layout;
 use crate::notices::Notices;
 use crate::observe::{Asked, Decision, Machine, Observer, Told};
-use crate::vocabulary::{Backoff, Clock, Live, StoreError};
+use crate::vocabulary::{Backoff, Clock, Live, SetupError, StoreError};
 use crate::wire::Wire;
 
 /// The number of the next call. Streams may share an observer, so it is one for the process.
@@ -44,6 +44,22 @@ impl Shared {
         if let Some(observer) = &self.observer {
             observer.on_tell(machine, told);
         }
+    }
+
+    /// Lists every partition, once.
+    pub(crate) async fn partitions(&self) -> Result<Vec<PartitionId>, StoreError> {
+        match self.layout.all() {
+            Some(all) => Ok(all),
+            None => self.wire.partitions().await,
+        }
+    }
+
+    /// Does something again and again, until the store answers or patience runs out.
+    pub(crate) async fn patiently<T, F: Future<Output = Result<T, StoreError>>>(
+        &self,
+        what: impl FnMut() -> F,
+    ) -> Result<T, StoreError> {
+        patiently(&self.clock, self.patience, what).await
     }
 
     /// Sends a request once. An answer that does not come within `most` is unknown.
@@ -86,17 +102,42 @@ impl Shared {
         who: &str,
         request: &Request<Live>,
     ) -> Result<Reply<Live>, StoreError> {
-        let began = self.clock.now();
-        let mut backoff = Backoff::default();
-        loop {
-            match self.send_once(who, request, self.attempt).await {
-                Err(error)
-                    if error.is_transient() && self.clock.now().since(began) < self.patience =>
-                {
-                    self.clock.sleep(backoff.next()).await;
-                }
-                answered => return answered,
+        self.patiently(|| self.send_once(who, request, self.attempt)).await
+    }
+}
+
+/// Does something again and again, with pauses that grow, until the store answers or patience runs
+/// out.
+pub(super) async fn patiently<T, E: MayPass, F: Future<Output = Result<T, E>>>(
+    clock: &Clock,
+    patience: Duration,
+    mut what: impl FnMut() -> F,
+) -> Result<T, E> {
+    let began = clock.now();
+    let mut backoff = Backoff::default();
+    loop {
+        match what().await {
+            Err(error) if error.may_pass() && clock.now().since(began) < patience => {
+                clock.sleep(backoff.next()).await;
             }
+            answered => return answered,
         }
+    }
+}
+
+/// An error that may pass by itself.
+pub(super) trait MayPass {
+    fn may_pass(&self) -> bool;
+}
+
+impl MayPass for StoreError {
+    fn may_pass(&self) -> bool {
+        self.is_transient()
+    }
+}
+
+impl MayPass for SetupError {
+    fn may_pass(&self) -> bool {
+        matches!(self, SetupError::Store(error) if error.is_transient())
     }
 }

@@ -5,6 +5,9 @@ use std::time::Duration;
 use crate::vocabulary::{Backoff, Clock, SetupError};
 use crate::wire::Wire;
 
+/// How long a table may take to become active. On AWS it takes some seconds.
+const MOST: Duration = Duration::from_secs(300);
+
 /// Creates the tables that do not exist, waits until all three are active, and verifies them.
 pub(super) async fn create(wire: &Wire, clock: &Clock) -> Result<(), SetupError> {
     for schema in wire.schemas() {
@@ -14,7 +17,13 @@ pub(super) async fn create(wire: &Wire, clock: &Clock) -> Result<(), SetupError>
     }
     for schema in wire.schemas() {
         let mut backoff = Backoff::new(Duration::from_millis(100));
+        let began = clock.now();
         loop {
+            let waited = clock.now().since(began);
+            if waited > MOST {
+                let table = schema.table().to_owned();
+                return Err(SetupError::NotActive { table, waited });
+            }
             match wire.describe_table(&schema).await? {
                 Some(table) if table.is_active() => {
                     table.verify(&schema)?;

@@ -19,8 +19,8 @@ pub type Hints<'a> = Pin<Box<dyn Future<Output = Vec<PartitionId>> + Send + 'a>>
 pub trait Trigger: fmt::Debug + Send + Sync {
     /// Waits for the next hints.
     ///
-    /// A worker drops the future and calls again whenever something else happens, so
-    /// dropping it must lose no hint.
+    /// A worker keeps the future until it has hints, and then calls again. When a run of the
+    /// worker ends, or is dropped, so is the future: that must lose no hint.
     fn next(&self) -> Hints<'_>;
 
     /// Called when a turn found its partition caught up: the triggers of that partition

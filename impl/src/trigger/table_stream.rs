@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use aws_sdk_dynamodbstreams::Client;
 use futures_util::lock::Mutex;
-use gapless_model::PartitionId;
+use gapless_model::{PartitionId, Time};
 
 use super::hints::{Hints, Trigger};
 use crate::stream::Stream;
-use crate::vocabulary::{Backoff, Clock, SetupError};
+use crate::vocabulary::{Backoff, Clock, SetupError, Timestamp};
 use crate::wire::{ShardPage, ShardStart, StreamsError, StreamsWire};
 
 /// Reads from the Events table's stream which partitions were written.
@@ -18,9 +18,9 @@ use crate::wire::{ShardPage, ShardStart, StreamsError, StreamsWire};
 /// No more than two processes should read one shard of a table's stream, so this is for
 /// a worker or two, not for hundreds. Where it lags or fails, sweeps find the work.
 ///
-/// It looks at every shard every 250 ms while there is nothing new. A look costs a
-/// `DescribeStream` request for each page of shards and a `GetRecords` request for each
-/// open shard, and no capacity of the table.
+/// It looks at every shard every 250 ms while there is nothing new, with a `GetRecords` request
+/// for each open shard. Every ten seconds, and when a shard ends, it asks for the list of shards,
+/// with a `DescribeStream` request for each page. That costs no capacity of the table.
 pub struct TableStream {
     wire: StreamsWire,
     clock: Clock,
@@ -45,6 +45,8 @@ struct Shards {
     /// Shards whose iterator expired once: a new one begins with what is written from then on.
     expired: BTreeSet<String>,
     started: bool,
+    /// When the list of shards is asked for again.
+    next_list: Timestamp,
     /// Partitions that were written, and are not handed out yet.
     written: BTreeSet<PartitionId>,
 }
@@ -57,6 +59,8 @@ impl Shards {
             None => {
                 self.iterators.remove(&shard);
                 self.ended.insert(shard);
+                // Its children are there by now.
+                self.next_list = Timestamp::default();
             }
         }
     }
@@ -65,11 +69,14 @@ impl Shards {
         if error.iterator_is_gone() {
             self.iterators.remove(&shard);
             self.expired.insert(shard);
+            self.next_list = Timestamp::default();
         }
     }
 }
 
 impl TableStream {
+    const LIST_EVERY: Duration = Duration::from_secs(10);
+
     /// Creates a reader of `stream`'s Events table. It hints at what is written from its
     /// first look on; what was there before is found by the worker's first sweep.
     ///
@@ -106,15 +113,28 @@ impl TableStream {
     }
 
     async fn find_shards(&self, shards: &mut Shards) -> Result<(), StreamsError> {
+        let now = self.clock.now();
+        let next = now.plus(TableStream::LIST_EVERY);
+        // A clock that is set back must not put it off for long.
+        if now < shards.next_list && shards.next_list <= next {
+            return Ok(());
+        }
         let arn = match &shards.stream {
             Some(arn) => arn.clone(),
             None => {
-                let Some(arn) = self.wire.stream_arn().await? else { return Ok(()) };
+                let Some(arn) = self.find_stream().await? else {
+                    shards.next_list = next;
+                    return Ok(());
+                };
                 shards.stream = Some(arn.clone());
                 arn
             }
         };
-        for id in &self.wire.shards(&arn).await? {
+        let listed = self.wire.shards(&arn).await?;
+        // What is no longer listed is gone for good.
+        shards.ended.retain(|id| listed.contains(id));
+        shards.expired.retain(|id| listed.contains(id));
+        for id in &listed {
             if shards.iterators.contains_key(id) || shards.ended.contains(id) {
                 continue;
             }
@@ -128,8 +148,22 @@ impl TableStream {
                 shards.iterators.insert(id.clone(), iterator);
             }
         }
-        shards.started = true;
+        if shards.iterators.is_empty() {
+            // It may have been disabled, and another one taken its place.
+            shards.stream = None;
+        }
+        (shards.started, shards.next_list) = (true, next);
         Ok(())
+    }
+
+    /// The table's stream, unless it has none.
+    async fn find_stream(&self) -> Result<Option<String>, StreamsError> {
+        for arn in self.wire.stream_arns().await? {
+            if self.wire.is_enabled(&arn).await? {
+                return Ok(Some(arn));
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -47,25 +47,34 @@ impl Clock {
     }
 }
 
-/// Waits that double up to two seconds. Each is drawn at random between its half and its
+/// Waits that double up to two seconds, or another most. Each is drawn at random between its half and its
 /// whole, so that callers who were refused together do not come back together.
 #[derive(Clone, Debug)]
 pub(crate) struct Backoff {
     next: Duration,
+    most: Duration,
 }
 
 impl Backoff {
-    const MOST: Duration = Duration::from_secs(2);
-
     pub(crate) fn new(first: Duration) -> Backoff {
-        Backoff { next: first }
+        Backoff::up_to(first, Duration::from_secs(2))
+    }
+
+    pub(crate) fn up_to(first: Duration, most: Duration) -> Backoff {
+        Backoff { next: first, most }
     }
 
     pub(crate) fn next(&mut self) -> Duration {
         let now = self.next;
-        self.next = (now * 2).min(Backoff::MOST);
-        now.mul_f64(0.5 + 0.5 * fastrand::f64())
+        self.next = now.saturating_mul(2).min(self.most);
+        shortened(now, 0.5)
     }
+}
+
+/// A time that is shortened at random, by up to this part of it.
+pub(crate) fn shortened(length: Duration, most: f64) -> Duration {
+    // By what is taken away: a product with 1 could be more than a duration can be.
+    length - length.mul_f64(most * fastrand::f64()).min(length)
 }
 
 impl Default for Backoff {

@@ -1,6 +1,7 @@
 //! What can go wrong between the caller and the tables.
 
 use std::error::Error;
+use std::time::Duration;
 
 /// The operating system gave no random bytes, so nothing new can be named: no append and no worker.
 ///
@@ -15,7 +16,8 @@ pub struct NoRandomness(#[source] pub(super) getrandom::Error);
 #[non_exhaustive]
 pub enum StoreError {
     /// The request was not applied, and can be sent again: it was throttled, or was in
-    /// conflict with a transaction. Wait and retry; raise the table's capacity if it lasts.
+    /// conflict with a transaction. Where the SDK retries by itself, that is said of its last
+    /// attempt alone. Wait and retry; raise the table's capacity if it lasts.
     #[error("{table}: the request was turned away: {why}")]
     Busy {
         /// The table.
@@ -169,6 +171,15 @@ pub enum SetupError {
     /// Create the stream again.
     #[error("the tables exist but hold no stream; `gapless init` or `Stream::create` completes it")]
     NoStream,
+    /// A table exists and cannot be used: it is still being created, or changed, or deleted. Look
+    /// at it in DynamoDB, and create the stream again.
+    #[error("table {table} is not active after {waited:?}: create the stream again once it is")]
+    NotActive {
+        /// The table's name.
+        table: String,
+        /// How long it was waited for.
+        waited: Duration,
+    },
     /// The SDK client lacks something. `help` says how to provide it.
     #[error("the SDK client has no {what}: {help}")]
     Client {

@@ -9,13 +9,12 @@ use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkErro
 use crate::vocabulary::StoreError;
 
 /// The codes of answers that mean: not applied, try again later.
-const BUSY: [&str; 8] = [
+const BUSY: [&str; 7] = [
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "ThrottlingException",
     "Throttling",
     "TransactionConflictException",
-    "TransactionInProgressException",
     "ReplicatedWriteConflictException",
     "LimitExceededException",
 ];
@@ -44,7 +43,9 @@ where
             if BUSY.contains(&code) {
                 return StoreError::Busy { table, why: format!("{code} {message}") };
             }
-            if answer.raw().status().is_server_error() {
+            // An earlier attempt with the same token is under way, and may be applied yet.
+            let goes_on = code == "TransactionInProgressException";
+            if goes_on || answer.raw().status().is_server_error() {
                 return StoreError::Unknown { table, why: format!("{code} {message}").into() };
             }
             StoreError::Refused { table, why: format!("{code}: {message}") }

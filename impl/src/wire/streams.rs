@@ -7,7 +7,7 @@
 use aws_sdk_dynamodbstreams::Client;
 use aws_sdk_dynamodbstreams::error::{DisplayErrorContext, SdkError};
 use aws_sdk_dynamodbstreams::operation::get_records::GetRecordsError;
-use aws_sdk_dynamodbstreams::types::{AttributeValue, Record, ShardIteratorType};
+use aws_sdk_dynamodbstreams::types::{AttributeValue, Record, ShardIteratorType, StreamStatus};
 use gapless_model::PartitionId;
 
 use super::names;
@@ -72,11 +72,19 @@ impl StreamsWire {
         &self.table
     }
 
-    /// Returns the ARN of the table's stream, if it has one.
-    pub(crate) async fn stream_arn(&self) -> Result<Option<String>, StreamsError> {
+    /// Returns the ARNs of the table's streams. One that was disabled is listed for a day, beside the
+    /// one that took its place.
+    pub(crate) async fn stream_arns(&self) -> Result<Vec<String>, StreamsError> {
         let listed = self.client.list_streams().table_name(&self.table).send().await;
-        let listed = listed.map_err(failed)?;
-        Ok(listed.streams().iter().find_map(|stream| stream.stream_arn()).map(str::to_owned))
+        let listed = listed.map_err(failed)?.streams.unwrap_or_default();
+        Ok(listed.into_iter().filter_map(|stream| stream.stream_arn).collect())
+    }
+
+    /// Whether what is written now gets into a stream.
+    pub(crate) async fn is_enabled(&self, arn: &str) -> Result<bool, StreamsError> {
+        let answer = self.client.describe_stream().stream_arn(arn).limit(1).send().await;
+        let status = answer.map_err(failed)?.stream_description.and_then(|it| it.stream_status);
+        Ok(!matches!(status, Some(StreamStatus::Disabled | StreamStatus::Disabling)))
     }
 
     /// Returns the ids of all shards, page by page.

@@ -30,6 +30,10 @@ async fn what_cannot_work_is_refused_before_a_table_is_made() {
         (config().design(no_counter).layout(Layout::EachKey), "needs a counter"),
         (config().lease(Duration::from_millis(10)), "too short"),
         (config().skew(long_skew), "too short"),
+        (config().lease(Duration::from_secs(86_401)), "too long"),
+        (config().lease(Duration::MAX), "too long"),
+        (config().grace(Duration::from_secs(86_401)), "too long"),
+        (config().layout(Layout::Fixed { bits: 65 }), "too many partitions"),
     ] {
         let engine = Engine::memory().expect("an engine");
         match Stream::create(engine.client(), config).await {
@@ -88,4 +92,13 @@ async fn a_stream_with_a_refuted_design_is_opened_by_simulations_alone() {
 fn a_simulation_can_have_a_design_that_is_refuted() {
     let seed = Design::SEED;
     assert_eq!(config().refuted_design(seed).rules().expect("it has rules").design, seed);
+}
+
+/// They are stored in milliseconds.
+#[tokio::test]
+async fn a_stream_with_times_between_two_milliseconds_can_be_created_again() {
+    let client = Engine::memory().expect("an engine").client();
+    let odd = || config().lease(Duration::from_micros(600_700)).grace(Duration::from_nanos(1));
+    Stream::create(client.clone(), odd()).await.expect("created");
+    Stream::create(client, odd()).await.expect("completed");
 }

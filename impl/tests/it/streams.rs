@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use gapless::embedded::Engine;
 use gapless::{
-    AppendError, Config, Delivery, Event, Grouping, HandlerError, Layout, Number, Position,
-    ProducerError, Recorded, Seq, Stream, Target, WorkerError,
+    AfterFailure, AppendError, Config, Delivery, Event, Grouping, HandlerError, Layout, Number,
+    Position, ProducerError, Recorded, Seq, Stream, Target, WorkerError,
 };
 
 fn config() -> Config {
@@ -255,7 +255,8 @@ async fn a_handler_that_fails_is_tried_again_and_then_the_reason_stays_on_the_it
             seen.lock().expect("no panic").push(delivery.attempt());
             async { Err::<(), HandlerError>("no such order".into()) }
         })
-        .attempts(3, Duration::from_millis(1));
+        .attempts(3, Duration::from_millis(1))
+        .after_failure(AfterFailure::Stop);
     match worker.run().await {
         Err(WorkerError::Handler { attempts: 3, why, .. }) => {
             assert_eq!(why.to_string(), "no such order");

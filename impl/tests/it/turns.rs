@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use futures_util::future::{join, join3, select};
 use gapless::embedded::Engine;
 use gapless::{
-    Config, Delivery, Epoch, Event, Group, Handler, HandlerError, Layout, Owner, Stream, Timestamp,
-    Worker,
+    AfterFailure, Config, Delivery, Epoch, Event, Group, Handler, HandlerError, Layout, Owner,
+    Stream, Timestamp, Worker,
 };
 use gapless_model::store::{Guard, Raise, Request};
 
@@ -175,6 +175,7 @@ async fn a_failure_is_noted_under_ones_own_epoch_alone() {
         }
     };
     let worker = stream.worker("g", failing).attempts(1, Duration::ZERO);
+    let worker = worker.after_failure(AfterFailure::Stop);
     worker.run().await.expect_err("its handler fails for good");
     let standing = &stream.status().await.expect("status")[0].groups[0];
     assert_eq!((standing.lease.epoch, standing.failure.as_deref()), (Epoch(2), None));

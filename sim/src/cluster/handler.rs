@@ -20,6 +20,9 @@ pub(super) struct DeliveryHandler {
 }
 
 impl DeliveryHandler {
+    /// How often it may fail at a delivery.
+    pub(super) const ATTEMPTS: u32 = 3;
+
     pub(super) fn new(cluster: Arc<Cluster>, node: Node, plan: WorkerPlan) -> DeliveryHandler {
         let handled = AtomicU64::new(u64::from(cluster.life(node)) << 32);
         DeliveryHandler { cluster, node, plan, handled }
@@ -80,6 +83,11 @@ impl Handler for DeliveryHandler {
             let mut recorder = self.cluster.recorder();
             recorder.note(now(), &name, format!("fails at {what}"), Some("handler"));
             recorder.judge.deliveries.note_failure(&active.observed);
+            if active.observed.attempt == DeliveryHandler::ATTEMPTS {
+                recorder.mark("a handler fails for good");
+                let key = (active.observed.group.clone(), active.observed.partition.clone());
+                recorder.judge.turns.note_failure(self.node, &key);
+            }
             drop(recorder);
             return Err("the handler fails, as planned".into());
         }

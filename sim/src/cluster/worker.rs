@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use gapless::trigger::{TableStream, Trigger};
-use gapless::{Group, Stream, Summary, Timestamp, WorkerError};
+use gapless::{AfterFailure, Group, RunEnd, Stream, Summary, Timestamp, WorkerError};
 use gapless_model::Time as _;
 use madsim::time::{sleep, timeout};
 
@@ -17,7 +17,7 @@ use super::queue::{Queue, QueueRequest};
 use super::shared::Cluster;
 use super::watcher::open_stream;
 use crate::moment::now;
-use crate::plan::{Happening, HintSource, Incident, Lifetime, Node, WorkerPlan};
+use crate::plan::{Dice, Happening, HintSource, Incident, Lifetime, Node, WorkerPlan};
 
 struct WorkerLife {
     cluster: Arc<Cluster>,
@@ -74,10 +74,23 @@ impl WorkerLife {
             .name(&format!("w{}", self.node.0))
             .concurrency(3)
             .sweep_every(self.plan.sweep.duration())
-            .attempts(3, Duration::from_millis(40));
+            .attempts(DeliveryHandler::ATTEMPTS, Duration::from_millis(40))
+            .after_failure(self.after_failure())
+            .quota(self.cluster.plan.lease.duration() / 4);
         let id = worker.id().expect("the simulation has random bytes");
         self.cluster.recorder().judge.leases.register_worker(id, self.node);
         worker
+    }
+
+    /// What the worker does with a partition that failed, drawn for each of its lives.
+    fn after_failure(&self) -> AfterFailure {
+        let life = u64::from(self.cluster.life(self.node));
+        let mut dice = Dice::at(self.cluster.plan.seed, &[18, u64::from(self.node.0), life]);
+        match dice.below(4) {
+            0 => AfterFailure::Stop,
+            1 => AfterFailure::LeaveAlone,
+            _ => AfterFailure::ComeBack { pause: self.cluster.plan.lease.duration() / 8 },
+        }
     }
 
     async fn run_standing(&self) {
@@ -133,7 +146,7 @@ impl WorkerLife {
                     self.cluster.recorder().judge.turns.note_interruption(self.node);
                 }
                 Ok(Err(error)) => self.recover_from(error).await,
-                Ok(Ok(_)) if worker.stopper().is_requested() => {
+                Ok(Ok(summary)) if summary.end != RunEnd::CaughtUp => {
                     // It stopped before its deadline: the other triggers come back.
                     self.cluster
                         .recorder()
@@ -176,6 +189,9 @@ impl WorkerLife {
                     {
                         self.judge_patience(began);
                     }
+                    if let Ok(summary) = &ended {
+                        self.mark_summary(summary);
+                    }
                     return ended;
                 }
                 Either::Right(_) => {
@@ -184,6 +200,16 @@ impl WorkerLife {
                     recorder.judge.turns.note_interruption(self.node);
                 }
             }
+        }
+    }
+
+    fn mark_summary(&self, summary: &Summary) {
+        let mut recorder = self.cluster.recorder();
+        if summary.failures > 0 {
+            recorder.mark("a worker goes on without a partition that failed");
+        }
+        if summary.yields > 0 {
+            recorder.mark("a turn makes room for others");
         }
     }
 
@@ -211,9 +237,7 @@ impl WorkerLife {
     /// explains is a violation.
     async fn recover_from(&self, error: WorkerError) {
         match &error {
-            WorkerError::Handler { .. } => {
-                self.cluster.recorder().mark("a handler fails for good");
-            }
+            WorkerError::Handler { .. } => {}
             WorkerError::Store(error) if error.is_transient() => {
                 self.cluster.recorder().mark("a worker's patience runs out");
             }

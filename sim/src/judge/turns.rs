@@ -14,7 +14,7 @@ use crate::plan::Node;
 /// How a turn ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// Its process crashed, or its run was dropped.
+    /// Its process crashed, its run was dropped, or its handler failed for good.
     Interrupted,
     /// Its lease ended by its own clock, or was no longer its own.
     Lost,
@@ -96,6 +96,14 @@ impl Turns {
         };
         self.ended.insert((turn.key.clone(), epoch), end);
         self.open.remove(owner);
+    }
+
+    /// Notes that a handler failed as often as it may: its turn is over, and what it had in hand is
+    /// delivered again.
+    pub(crate) fn note_failure(&mut self, node: Node, key: &LeaseKey) {
+        let fails = |turn: &OpenTurn| turn.node == node && turn.key == *key;
+        // Nothing is suspected of a turn that could not go on.
+        let _ = self.end_all(|turn| fails(turn).then_some(End::Interrupted));
     }
 
     /// Notes that a node's process crashed, or that its worker's run was dropped.

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use gapless::trigger::TableStream;
 use gapless::{
-    Delivery, Group, Handler, HandlerError, StoreError, Stream, Summary, Timestamp, Worker,
-    WorkerError,
+    AfterFailure, Delivery, Group, Handler, HandlerError, StoreError, Stream, Summary, Timestamp,
+    Worker, WorkerError,
 };
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
@@ -39,6 +39,7 @@ pub fn run(args: &ConsumeArgs) -> Result<Status, Failure> {
                 // An output that failed once fails again.
                 let worker = worker(args, &stream, &store, Print::default())?;
                 let worker = worker.attempts(1, Duration::ZERO);
+                let worker = worker.after_failure(AfterFailure::Stop);
                 consume(args, &stream, &worker, output_closed()).await
             }
         }
@@ -123,13 +124,18 @@ async fn consume<H: Handler>(
 
 /// Prints what the worker did on standard error: standard output is for events.
 fn print_summary(summary: Summary, args: &ConsumeArgs) -> Result<(), Failure> {
-    let Summary { events, turns, .. } = summary;
+    let Summary { events, turns, failures, .. } = summary;
     let mut out = stderr().lock();
     if args.place.json {
-        writeln!(out, "{}", json!({ "events": events, "turns": turns }))?;
-    } else {
-        writeln!(out, "{} in {}", counted(events, "event"), counted(turns, "turn"))?;
+        let summary = json!({ "events": events, "turns": turns, "failures": failures });
+        writeln!(out, "{summary}")?;
+        return Ok(());
     }
+    write!(out, "{} in {}", counted(events, "event"), counted(turns, "turn"))?;
+    if failures > 0 {
+        write!(out, ", {}: `gapless status` shows what failed", counted(failures, "failure"))?;
+    }
+    writeln!(out)?;
     Ok(())
 }
 

@@ -4,10 +4,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use aws_smithy_async::time::TimeSource as _;
 use futures_util::future::join_all;
-use gapless::{AppendError, Event, Grouping, Number, Seq, Stream};
+use gapless::{AppendError, Event, Grouping, Layout, Number, Producer, ProducerError, Seq, Stream};
 use serde_json::Value;
 
-use super::meter::{Meter, Wrong};
+use super::meter::{Latency, Meter, Wrong};
 use super::{ONE_PARTITION, event};
 
 #[test]
@@ -23,6 +23,7 @@ fn a_stream_is_created_and_opened() {
             "2 DescribeTable consumers",
             "2 DescribeTable events",
             "2 DescribeTable partitions",
+            "1 Query partitions, eventual",
             "2 UpdateItem partitions"
         ]
     );
@@ -34,7 +35,8 @@ fn a_stream_is_created_and_opened() {
             "2 DescribeTable events",
             "2 DescribeTable partitions",
             "1 GetItem partitions",
-            "2 UpdateItem partitions"
+            "1 Query partitions, eventual",
+            "1 UpdateItem partitions"
         ]
     );
     let opening = Stream::open(meter.client(), meter.config());
@@ -160,4 +162,75 @@ fn a_slot_takes_what_an_item_can_hold() {
     assert_eq!(two_events(&meter, &stream, most).expect("appended"), MOST_ITEM);
     let why = two_events(&meter, &stream, most + 1).expect_err("too large").to_string();
     assert!(why.contains("409601") && why.contains("409600"), "{why}");
+}
+
+/// A later run has claimed one of two partitions. The other is none of its business.
+#[test]
+fn a_flush_that_fails_in_one_partition_loses_no_receipt_of_another() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(Layout::EachKey));
+    let mut producer = stream.producer("shop");
+    let mut push = |producer: &mut Producer, number, key: &str| {
+        let pushed = meter.time.run(producer.push(Number(number), Event::new(key, "x")));
+        assert_eq!(pushed.expect("taken"), []);
+    };
+    push(&mut producer, 1, "a");
+    push(&mut producer, 2, "b");
+    assert_eq!(meter.time.run(producer.flush()).expect("appended").len(), 2);
+    let mut later = stream.producer("shop");
+    assert_eq!(meter.time.run(later.push(Number(1), Event::new("a", "x"))).expect("taken"), []);
+    push(&mut producer, 3, "a");
+    push(&mut producer, 4, "b");
+    for calls in [3, 0] {
+        let (flushed, bill) = meter.run(producer.flush());
+        let why = flushed.expect_err("a later run has claimed it");
+        let of = stream.route("a");
+        assert!(
+            matches!(&why, ProducerError::Append(AppendError::Fenced { partition }) if *partition == of),
+            "{why}"
+        );
+        assert_eq!(producer.waiting(), 1);
+        // Once it knows, it does not ask again.
+        assert_eq!(super::calls(&bill), calls, "{bill:?}");
+    }
+    let receipts = producer.take_receipts();
+    assert_eq!(receipts.len(), 1);
+    assert_eq!((&receipts[0].partition, receipts[0].position.slot), (&stream.route("b"), Seq(2)));
+    assert_eq!(producer.take_receipts(), []);
+}
+
+/// Two calls for each partition, one after another, and sixteen partitions at once.
+#[test]
+fn a_flush_writes_to_sixteen_partitions_at_once() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(Layout::EachKey));
+    let mut producer = stream.producer("shop");
+    for number in 1..=40 {
+        let event = Event::new(number.to_string(), "x");
+        meter.time.run(producer.push(Number(number), event)).expect("taken");
+    }
+    let call = Duration::from_millis(100);
+    meter.set_latency(Latency { queries: call, others: call });
+    let began = meter.time.elapsed();
+    assert_eq!(meter.time.run(producer.flush()).expect("appended").len(), 40);
+    assert_eq!(meter.time.elapsed() - began, 3 * 2 * call);
+}
+
+/// Its receipts come with the next one.
+#[test]
+fn a_flush_that_is_dropped_loses_no_receipt() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    let mut producer = stream.producer("shop").batches_of(1);
+    for number in 1..=3 {
+        meter.time.run(producer.push(Number(number), event(number))).expect("taken");
+    }
+    let call = Duration::from_millis(100);
+    meter.set_latency(Latency { queries: call, others: call });
+    // The first two batches went with the pushes. This one is in the middle.
+    let _ = meter.run_for(3 * call / 2, producer.flush());
+    assert_eq!(producer.waiting(), 1);
+    let receipts = meter.time.run(producer.flush()).expect("appended");
+    assert_eq!(receipts.len(), 1);
+    assert_eq!(receipts[0].position.slot, Seq(3));
 }

@@ -119,8 +119,8 @@ fn a_handler_that_takes_a_minute() {
     assert_eq!(
         bill,
         [
-            "121 BatchGetItem 1 partitions",
-            "121 Query consumers",
+            "122 BatchGetItem 1 partitions",
+            "122 Query consumers",
             "2 Query events",
             "1 TransactWriteItems Update consumers, ConditionCheck events",
             "20 UpdateItem consumers"

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use aws_sdk_dynamodbstreams::Client;
 use aws_sdk_dynamodbstreams::config::retry::RetryConfig;
-use futures_util::future::join;
+use futures_util::future::{join, join3};
 use gapless::trigger::{TableStream, Trigger};
-use gapless::{Config, Event, Stream};
+use gapless::{Config, Delivery, Event, Handler, HandlerError, Layout, Stream};
 
-use super::meter::{Meter, Wrong};
+use super::meter::{Latency, Meter, Wrong};
 use super::{ONE_PARTITION, calls, event, noting};
 use crate::table_stream::streams_config;
 
@@ -72,7 +72,7 @@ fn a_tables_stream_is_looked_at_four_times_a_second() {
     let meter = Meter::new();
     let (_stream, hints) = listening(&meter);
     let bill = meter.run_for(Duration::from_secs(60), hints.next());
-    assert_eq!(bill, ["241 DescribeStream", "241 GetRecords"]);
+    assert_eq!(bill, ["6 DescribeStream", "241 GetRecords"]);
     meter.set_wrong(Some(Wrong::Internal));
     let bill = meter.run_for(Duration::from_secs(60), hints.next());
     // Each pause is between one and two seconds in the end.
@@ -89,7 +89,7 @@ fn a_shard_whose_iterator_has_expired_is_read_from_now_on() {
     let told = Mutex::new(None);
     let listens = async { *told.lock().expect("no panic") = Some(hints.next().await) };
     let bill = meter.run_for(Duration::from_secs(1), listens);
-    assert_eq!(bill, ["5 DescribeStream", "5 GetRecords", "1 GetShardIterator"]);
+    assert_eq!(bill, ["1 DescribeStream", "5 GetRecords", "1 GetShardIterator"]);
     assert_eq!(told.into_inner().expect("no panic"), None);
     let appended = meter.time.run(stream.append(event(2))).expect("appended");
     assert_eq!(meter.time.run(hints.next()), [appended.partition]);
@@ -122,4 +122,56 @@ fn another_tables_stream_is_not_heard() {
     let listens = async { *told.lock().expect("no panic") = Some(hints.next().await) };
     meter.run_for(Duration::from_secs(60), listens);
     assert_eq!(told.into_inner().expect("no panic"), None);
+}
+
+/// It is listed for a day after another one took its place, and nothing gets into it.
+#[test]
+fn a_stream_that_was_disabled_is_passed_over() {
+    let meter = Meter::new();
+    meter.list_disabled_stream();
+    let (stream, hints) = listening(&meter);
+    let appended = meter.time.run(stream.append(event(1))).expect("appended");
+    assert_eq!(meter.time.run(hints.next()), [appended.partition]);
+}
+
+/// It takes four calls until it has read a shard, and a notice comes in the middle of each.
+#[test]
+fn a_worker_hears_of_other_processes_however_busy_it_is() {
+    let meter = Meter::new();
+    let [writer, stream] = [(); 2].map(|()| meter.stream(|config| config.layout(Layout::EachKey)));
+    let call = Duration::from_millis(20);
+    meter.set_latency(Latency { queries: call, others: call });
+    let (handler, heard) = noting_key(&meter, "far");
+    let hints = TableStream::new(streams(&meter), &stream).expect("a reader");
+    let worker = stream.worker("g", handler).sweep_every(Duration::from_secs(36_000));
+    let worker = worker.trigger(Arc::new(hints));
+    let notices = async {
+        for number in 0_u64.. {
+            stream.notices().notify(&stream.route(&format!("near{}", number % 4)));
+            meter.time.wait(Duration::from_millis(7)).await;
+        }
+    };
+    let appended = Mutex::new(Duration::ZERO);
+    let appends = async {
+        meter.time.wait(Duration::from_secs(5)).await;
+        writer.append(Event::new("far", "x")).await.expect("appended");
+        *appended.lock().expect("no panic") = meter.time.elapsed();
+    };
+    meter.run_for(Duration::from_secs(10), join3(worker.run(), notices, appends));
+    let [appended, heard] = [&appended, &*heard].map(|time| *time.lock().expect("no panic"));
+    let after = heard.checked_sub(appended).expect("it is handled, and afterwards");
+    assert!(after <= Duration::from_millis(500), "{after:?}");
+}
+
+/// A handler that notes when it is given an event of this key.
+fn noting_key(meter: &Meter, key: &'static str) -> (impl Handler + use<>, Arc<Mutex<Duration>>) {
+    let (time, noted) = (meter.time.clone(), Arc::new(Mutex::new(Duration::ZERO)));
+    let at = Arc::clone(&noted);
+    let handler = move |delivery: Delivery| {
+        if delivery.events().any(|recorded| recorded.event.key == key) {
+            *at.lock().expect("no panic") = time.elapsed();
+        }
+        async { Ok::<(), HandlerError>(()) }
+    };
+    (handler, noted)
 }

@@ -20,6 +20,8 @@ use serde_json::{Value, json};
 use super::virtual_time::VirtualTime;
 
 const PREFIX: &str = "cost-";
+#[cfg(feature = "table-stream")]
+const DISABLED: &str = "arn:aws:dynamodb:eu-west-1:000000000000:table/cost-events/stream/before";
 
 /// An engine that counts the calls.
 #[derive(Clone, Debug)]
@@ -42,6 +44,9 @@ struct State {
     overloads: u64,
     /// How often tables are still described as being created.
     unready: u64,
+    /// Whether a stream that was disabled is listed before the table's own.
+    #[cfg(feature = "table-stream")]
+    disabled_stream: bool,
 }
 
 /// What befalls a call. It isn't applied.
@@ -143,6 +148,12 @@ impl Meter {
         self.state().unready = descriptions;
     }
 
+    /// From now on, a stream that was disabled is listed before the table's own.
+    #[cfg(feature = "table-stream")]
+    pub fn list_disabled_stream(&self) {
+        self.state().disabled_stream = true;
+    }
+
     /// From now on, how long calls take.
     pub fn set_latency(&self, latency: Latency) {
         self.state().latency = latency;
@@ -234,7 +245,21 @@ impl HttpConnector for Meter {
                 let left = json!({ "Responses": {}, "UnprocessedKeys": asked["RequestItems"] });
                 (200, left.to_string().into())
             }
+            #[cfg(feature = "table-stream")]
+            None if asked["StreamArn"] == DISABLED => {
+                let description = json!({ "StreamArn": DISABLED, "StreamStatus": "DISABLED" });
+                (200, json!({ "StreamDescription": description }).to_string().into())
+            }
             None => self.engine.call(operation, body),
+        };
+        #[cfg(feature = "table-stream")]
+        let answer = if operation == "ListStreams" && state.disabled_stream {
+            let mut listed: Value = serde_json::from_slice(&answer).expect("JSON");
+            let streams = listed["Streams"].as_array_mut().expect("a list");
+            streams.insert(0, json!({ "StreamArn": DISABLED }));
+            listed.to_string().into()
+        } else {
+            answer
         };
         let answer =
             if operation == "DescribeTable" && status == 200 && is_one_of(&mut state.unready) {

@@ -3,6 +3,8 @@
 
 mod appending;
 mod consuming;
+mod crowds;
+mod failing;
 #[cfg(feature = "table-stream")]
 mod hearing;
 mod meter;

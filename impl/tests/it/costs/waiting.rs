@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use futures_util::future::join;
 use futures_util::poll;
-use gapless::{Delivery, Grouping, HandlerError, Layout, Seq, StoreError, Target, WorkerError};
+use gapless::{
+    Config, Delivery, Group, Grouping, HandlerError, Layout, Seq, SetupError, StoreError, Stream,
+    Target, WorkerError,
+};
 
 use super::meter::{Latency, Meter, Wrong};
 use super::{
@@ -37,8 +40,9 @@ fn patience_is_as_long_as_was_set() {
         let worker = stream.worker("g", takes(&meter, Duration::ZERO));
         let began = meter.time.elapsed();
         meter.time.run(worker.run()).expect_err("no answer");
-        // The first sweep that fails after more than that.
-        assert_eq!(meter.time.elapsed() - began, patience + Duration::from_millis(500));
+        // The first sweep that fails after more than that. The first pause was shorter than the others.
+        let longer = meter.time.elapsed() - began - patience;
+        assert!(longer > Duration::ZERO && longer <= Duration::from_millis(500), "{longer:?}");
         meter.set_wrong(None);
     }
 }
@@ -251,16 +255,23 @@ fn a_queue_that_is_full_of_dropped_appends_is_emptied() {
 }
 
 /// Without settings of its own, a worker tries a delivery five times, and rests for 200 ms, twice as
-/// long and so on, each shortened by up to a half.
+/// long and so on. After that it lets the partition rest for 5 s and the old lease end. Each pause is
+/// shortened by up to a half.
 #[test]
 fn a_worker_has_the_defaults_that_are_documented() {
     let (meter, stream) = with_events(1);
-    let worker = stream.worker("g", async |_: Delivery| Err("never".into()));
     let began = meter.time.elapsed();
-    let why = meter.time.run(worker.run()).expect_err("its handler fails");
-    assert!(matches!(why, WorkerError::Handler { attempts: 5, .. }), "{why}");
-    let rested = meter.time.elapsed() - began;
-    assert!((1_500..=3_000).contains(&rested.as_millis()), "{rested:?}");
+    let failed = Mutex::new(Vec::new());
+    let worker = stream.worker("g", async |_: Delivery| {
+        failed.lock().expect("no panic").push((meter.time.elapsed() - began).as_millis());
+        Err("never".into())
+    });
+    let _ = meter.run_for(Duration::from_secs(16), worker.run());
+    let failed = failed.lock().expect("no panic").clone();
+    assert!(failed.len() > 5, "{failed:?}");
+    assert!((1_500..=3_000).contains(&failed[4]), "{failed:?}");
+    // Its lease was longer than the pause: 10 s, and half a second by which clocks may differ.
+    assert_eq!(failed[5], 10_500, "{failed:?}");
 }
 
 /// It looks again after 100 ms, and ever less often.
@@ -274,4 +285,80 @@ fn a_table_that_is_being_created_is_waited_for() {
     let waited = (meter.time.elapsed() - began).as_millis();
     // Three of the eight are looks whether it is there.
     assert!((100 * 31 / 2..=100 * 31).contains(&waited), "{waited}");
+}
+
+/// Every call is given up when an attempt is over, and everything when patience is.
+#[test]
+fn what_is_read_and_opened_is_asked_for_as_long_as_patience_lasts() {
+    let meter = Meter::new();
+    let [attempt, patience] = [2, 10].map(Duration::from_secs);
+    let set = |config: Config| config.attempt(attempt).patience(patience);
+    let stream = meter.stream(|config| set(config).layout(Layout::EachKey));
+    let never = Duration::from_secs(10_000);
+    meter.set_latency(Latency { queries: never, others: never });
+    let mut began = meter.time.elapsed();
+    let mut is_in_time = |what: &str| {
+        let waited = meter.time.elapsed() - began;
+        began = meter.time.elapsed();
+        let longest = patience + attempt + Duration::from_secs(2);
+        assert!((patience..=longest).contains(&waited), "{what}: {waited:?}");
+    };
+    meter.time.run(stream.heads(&[stream.route("k")])).expect_err("no answer");
+    is_in_time("heads");
+    meter.time.run(stream.standings(&Group::from("g"))).expect_err("no answer");
+    is_in_time("standings");
+    meter.time.run(stream.partitions()).expect_err("no answer");
+    is_in_time("partitions");
+    let config = || set(meter.config()).layout(Layout::EachKey);
+    meter.time.run(Stream::open(meter.client(), config())).expect_err("no answer");
+    is_in_time("open");
+    meter.time.run(Stream::create(meter.client(), config())).expect_err("no answer");
+    is_in_time("create");
+}
+
+/// A store that is silent for a moment when a process starts does not keep it from starting.
+#[test]
+fn a_stream_is_opened_when_the_store_answers_again() {
+    let meter = Meter::new();
+    meter.stream(|config| config);
+    meter.set_wrong(Some(Wrong::Internal));
+    let mends = async {
+        meter.time.wait(Duration::from_secs(5)).await;
+        meter.set_wrong(None);
+    };
+    let opens = Stream::open(meter.client(), meter.config());
+    let (opened, ()) = meter.time.run(join(opens, mends));
+    opened.expect("opened");
+}
+
+#[test]
+fn a_table_that_never_becomes_active_is_given_up() {
+    let meter = Meter::new();
+    meter.create_slowly(u64::MAX);
+    let began = meter.time.elapsed();
+    let why = meter.time.run(Stream::create(meter.client(), meter.config()));
+    let why = why.expect_err("it never is");
+    assert!(matches!(why, SetupError::NotActive { .. }), "{why}");
+    let waited = (meter.time.elapsed() - began).as_secs();
+    assert!((300..=302).contains(&waited), "{waited}");
+}
+
+/// Whatever a caller asks for, nothing overflows.
+#[test]
+fn the_longest_times_that_can_be_asked_for_are_no_trouble() {
+    let meter = Meter::new();
+    let set = |config: Config| {
+        let longest = Duration::MAX / 8;
+        config.attempt(longest).patience(longest).layout(ONE_PARTITION)
+    };
+    let stream = meter.stream(set);
+    append(&meter, &stream, 1);
+    let failed = Mutex::new(false);
+    let worker = stream.worker("g", async |_: Delivery| {
+        let had_failed = std::mem::replace(&mut *failed.lock().expect("no panic"), true);
+        if had_failed { Ok(()) } else { Err("at first".into()) }
+    });
+    let worker = worker.attempts(u32::MAX, Duration::ZERO).sweep_every(Duration::MAX / 8);
+    let summary = meter.time.run(worker.until_caught_up()).expect("caught up");
+    assert_eq!(summary.events, 1);
 }
