@@ -57,7 +57,7 @@ pub const MARKS: [Mark; 39] = [
     mark("a run is dropped, and its worker runs again", 10),
     mark("a short-lived worker hands over before its deadline", 25),
     mark("a handler fails for good", 1),
-    mark("a worker goes on without a partition that failed", 1),
+    mark("a worker comes back to a partition that failed", 1),
     mark("a turn makes room for others", 1),
     mark("a worker's patience runs out", 8),
     mark("a read shows what has changed since", 15),

@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use predicates::prelude::PredicateBooleanExt as _;
 use predicates::str::contains;
@@ -60,7 +62,7 @@ mod closed_output {
     /// More than a pipe holds, in one partition, an event a slot.
     fn large_stream() -> tempfile::TempDir {
         let folder = folder();
-        on(folder.path(), &["init"]).assert().code(0);
+        on(folder.path(), &["init", "--lease", "1s", "--skew", "100ms"]).assert().code(0);
         let event = |n: usize| format!("{{\"n\":{n},\"x\":\"{}\"}}\n", "x".repeat(3000));
         let events: String = (1..=300).map(event).collect();
         on(folder.path(), &["append", "--batch", "1"]).write_stdin(events).assert().code(0);
@@ -83,6 +85,20 @@ mod closed_output {
         let rest = on(path, &["consume", "--group", "g"]).assert().code(0);
         let rest = positions(&rest.get_output().stdout);
         assert_eq!(rest, (checkpoint + 1..=300).collect::<Vec<_>>());
+    }
+
+    /// A pager, or a slow reader. Another worker would deliver everything again.
+    #[test]
+    fn consume_keeps_its_lease_while_nobody_reads_what_it_prints() {
+        let folder = large_stream();
+        let path = folder.path();
+        let child = start(path, &["consume", "--group", "g"]);
+        thread::sleep(Duration::from_secs(4));
+        let other = on(path, &["consume", "--group", "g", "--deadline", "2s"]).assert().code(0);
+        assert_eq!(positions(&other.get_output().stdout), [0; 0]);
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!(output.status.code(), Some(0));
+        assert_eq!(positions(&output.stdout), (1..=300).collect::<Vec<_>>());
     }
 
     #[test]
@@ -147,13 +163,13 @@ mod closed_output {
         let folder = folder();
         let path = folder.path();
         let written = |name: &str| fs::read_to_string(path.join(name)).expect("it is written");
-        let sim = "sim seed --from 5 --seeds 1 --shrink 0 --json sim.json --junit sim.xml --svg . --out .";
+        let sim = "sim seed --from 0 --seeds 1 --shrink 0 --json sim.json --junit sim.xml --svg . --out .";
         run_unread(path, &sim.split(' ').collect::<Vec<_>>());
         assert!(written("sim.json").contains("gapless-sim"));
         assert!(written("sim.xml").contains("<testsuite"));
-        assert!(written("seed-5.svg").contains("<svg"));
-        run_unread(path, &["replay", "seed-5.ndjson", "--log", "again.ndjson"]);
-        assert_eq!(written("again.ndjson"), written("seed-5.ndjson"));
+        assert!(written("seed-0.svg").contains("<svg"));
+        run_unread(path, &["replay", "seed-0.ndjson", "--log", "again.ndjson"]);
+        assert_eq!(written("again.ndjson"), written("seed-0.ndjson"));
     }
 
     #[test]
@@ -297,5 +313,30 @@ mod standard_input {
             .assert()
             .code(2)
             .stderr(contains("standard input").and(contains("line 3")));
+    }
+}
+
+/// What another program prints now and then is in the log soon, and not with its two-thousandth line.
+#[test]
+fn lines_are_appended_as_they_come() {
+    let folder = folder();
+    let path = folder.path();
+    on(path, &["init"]).assert().code(0);
+    let read = || {
+        let read = on(path, &["read"]).assert().code(0);
+        positions(&read.get_output().stdout).len()
+    };
+    for (args, before) in [(&["append"][..], 0), (&["append", "--producer", "p"], 2)] {
+        let mut child = start(path, args);
+        let mut input = child.stdin.take().expect("its input");
+        for line in 1..=2 {
+            writeln!(input, "{line}").expect("it reads on");
+            let began = Instant::now();
+            while read() < before + line {
+                assert!(began.elapsed() < Duration::from_secs(20), "{args:?}: line {line}");
+            }
+        }
+        drop(input);
+        assert_eq!(child.wait().expect("it ends").code(), Some(0));
     }
 }

@@ -136,10 +136,10 @@ fn a_failure_begins_with_what_went_wrong_and_ends_with_the_state() {
     let json: Value = serde_json::from_str(&read(&file("sim.json"))).expect("it is JSON");
     let explanation = &json["failures"][0]["explanation"];
     let whole = explanation["sentence"].as_str().expect("a sentence").to_owned();
-    assert!(whole.starts_with("Slot 6 of p changed at 0.975 s: "), "{whole}");
+    assert!(whole.starts_with("Slot 6 of p changed at 0.63 s: "), "{whole}");
     assert!(explanation["end"].as_array().is_some_and(|lines| lines.len() > 3));
     let junit = read(&file("sim.xml"));
-    assert!(junit.contains("message=\"Slot 6 of p changed at 0.975 s: "), "{junit}");
+    assert!(junit.contains("message=\"Slot 6 of p changed at 0.63 s: "), "{junit}");
 }
 
 #[test]

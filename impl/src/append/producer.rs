@@ -218,9 +218,13 @@ impl Producer {
     /// that succeeds, or by [`Producer::take_receipts`].
     pub async fn flush(&mut self) -> Result<Vec<Receipt>, ProducerError> {
         let (stream, name, most) = (&self.stream, &self.name, self.most);
-        let feeds = self.feeds.iter_mut();
-        let settled = feeds.filter(|(_, feed)| feed.unsettled.is_none());
-        let flushes = settled.map(|(partition, feed)| feed.flush(stream, name, partition, most));
+        // A loop and no chain of closures, whose lifetimes would keep the future from being `Send`.
+        let mut flushes = Vec::new();
+        for (partition, feed) in &mut self.feeds {
+            if feed.unsettled.is_none() {
+                flushes.push(feed.flush(stream, name, partition, most));
+            }
+        }
         // Each is polled by itself: what befalls one partition stops no other.
         let ended = iter(flushes).buffered(Producer::AT_ONCE).collect::<Vec<_>>().await;
         ended.into_iter().collect::<Result<(), ProducerError>>()?;

@@ -10,7 +10,7 @@ use super::end::WorkerError;
 use super::queue::{Queue, Source};
 use super::share::Share;
 use super::sweep::Swept;
-use crate::vocabulary::Timestamp;
+use crate::vocabulary::{Timestamp, shuffle};
 
 /// The partitions of a worker, by what is to be done with them.
 #[derive(Debug)]
@@ -98,6 +98,8 @@ impl Agenda {
     ) -> Option<Timestamp> {
         self.running.remove(&partition);
         self.ready.take(&partition);
+        // A sweep need not look into what is left alone in any case.
+        self.quiet.remove(&partition);
         self.aside.add(partition, why, pause, now)
     }
 
@@ -132,7 +134,7 @@ impl Agenda {
         let held: BTreeMap<_, _> = held.into_iter().collect();
         self.aside.keep(|id| ready.contains(id) || held.contains_key(id));
         // Workers that sweep at the same time begin at different partitions.
-        fastrand::shuffle(&mut ready);
+        shuffle(&mut ready);
         ready.retain(|id| !self.running.contains_key(id) && !self.aside.has(id));
         self.ready.keep_found(&ready.iter().cloned().collect());
         for partition in ready {
@@ -152,7 +154,7 @@ impl Agenda {
         let free = self.later.extract_if(.., |_, then| *then <= now).map(|(id, _)| id);
         let mut free: Vec<_> = free.collect();
         // Every worker saw those leases, and comes back at the same time.
-        fastrand::shuffle(&mut free);
+        shuffle(&mut free);
         for partition in free {
             self.ready.add(partition, Source::Swept);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, FutureExt, select};
 use gapless_model::store::{Reply, Request};
 use gapless_model::{PartitionId, Rules};
 
@@ -74,7 +74,9 @@ impl Shared {
         if let Some(observer) = &self.observer {
             observer.on_request(&Asked { call, sent_at, who, request });
         }
-        let sent = std::pin::pin!(self.wire.send(request));
+        // Boxed: the SDK's futures are nested so deeply that a caller's crate, with a few more around
+        // them, would meet the compiler's limit.
+        let sent = self.wire.send(request).boxed();
         let limit = std::pin::pin!(self.clock.sleep(most));
         let answer = match select(sent, limit).await {
             Either::Left((answer, _)) => answer,

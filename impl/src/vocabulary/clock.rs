@@ -77,6 +77,11 @@ pub(crate) fn shortened(length: Duration, most: f64) -> Duration {
     length - length.mul_f64(most * fastrand::f64()).min(length)
 }
 
+/// Puts things into a random order, so that processes that see the same begin with different ones.
+pub(crate) fn shuffle<T>(things: &mut [T]) {
+    fastrand::shuffle(things);
+}
+
 impl Default for Backoff {
     fn default() -> Backoff {
         Backoff::new(Duration::from_millis(20))

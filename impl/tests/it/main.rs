@@ -7,6 +7,7 @@ mod costs;
 mod designs;
 mod embedded;
 mod faults;
+mod futures;
 mod groups;
 mod identities;
 mod names;

@@ -1,14 +1,15 @@
 //! The application's handler, where the simulation sees deliveries.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
-use gapless::{Delivery, Handler, HandlerError};
+use gapless::{Delivery, Handler, HandlerError, PartitionId};
 use madsim::time::sleep;
 
 use super::shared::Cluster;
 use crate::judge::ObservedDelivery;
-use crate::moment::now;
+use crate::moment::{lock, now};
 use crate::plan::{Dice, Node, WorkerPlan};
 
 /// The application's handler.
@@ -17,15 +18,17 @@ pub(super) struct DeliveryHandler {
     node: Node,
     plan: WorkerPlan,
     handled: AtomicU64,
+    /// Partitions at which it failed for good.
+    failed: Mutex<BTreeSet<PartitionId>>,
 }
 
 impl DeliveryHandler {
     /// How often it may fail at a delivery.
-    pub(super) const ATTEMPTS: u32 = 3;
+    pub(super) const ATTEMPTS: u32 = 2;
 
     pub(super) fn new(cluster: Arc<Cluster>, node: Node, plan: WorkerPlan) -> DeliveryHandler {
         let handled = AtomicU64::new(u64::from(cluster.life(node)) << 32);
-        DeliveryHandler { cluster, node, plan, handled }
+        DeliveryHandler { cluster, node, plan, handled, failed: Mutex::default() }
     }
 }
 
@@ -71,6 +74,9 @@ impl Handler for DeliveryHandler {
             let mut recorder = self.cluster.recorder();
             recorder.note(at, &name, format!("handles {what}"), None);
             let timely = self.cluster.plan.timely;
+            if lock(&self.failed).remove(&observed.partition) {
+                recorder.mark("a worker comes back to a partition that failed");
+            }
             let judgement = recorder.judge.judge_delivery(at, &observed, timely);
             (judgement, recorder.judge.activity.enter(at, &observed))
         };
@@ -87,6 +93,7 @@ impl Handler for DeliveryHandler {
                 recorder.mark("a handler fails for good");
                 let key = (active.observed.group.clone(), active.observed.partition.clone());
                 recorder.judge.turns.note_failure(self.node, &key);
+                lock(&self.failed).insert(active.observed.partition.clone());
             }
             drop(recorder);
             return Err("the handler fails, as planned".into());

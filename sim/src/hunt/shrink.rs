@@ -216,12 +216,14 @@ fn without_node(plan: &Plan, gone: Node) -> Option<Plan> {
 }
 
 /// Reduces the events of each producer: to one, to a quarter, by half or by one. Where all of them at
-/// once no longer do it, they are spread over the whole run.
+/// once no longer do it, they are spread over the run, up to the end of trouble.
 fn reduce_events(shrinking: &mut Shrinker) {
     for index in 0..shrinking.plan().producers.len() {
         loop {
             let (plan, violation) = (shrinking.plan(), shrinking.violation());
-            let ends = violation.map_or(plan.heals, |violation| violation.at);
+            // A violation of P1 comes long after trouble has ended. Producers that take until then would
+            // be one by themselves.
+            let ends = violation.map_or(plan.heals, |violation| violation.at.min(plan.heals));
             let events = plan.producers[index].events;
             let spread = |fewer: u16| Some(Millis(ends.0 / u64::from(fewer)));
             let at_once = fewer_events(events).map(|fewer| (fewer, None));

@@ -33,7 +33,7 @@ const SHOWN: [(&str, &[&str]); 10] = [
     ),
     (
         "a-handler-is-tried-again-only-after-a-look-at-the-clock",
-        &["worker 2: fails at", "worker 2: fails at", "worker 2: freeze", "under epoch 2"],
+        &["worker 2: fails at", "worker 2: freeze", "under epoch 2"],
     ),
     (
         "a-run-that-fails-with-its-clock-set-back-excuses-a-redelivery",

@@ -45,10 +45,10 @@ fn without_faults_nothing_is_ever_redelivered_or_voided() {
 }
 
 #[test]
-fn a_worker_that_looks_for_work_a_minute_late_breaks_p1() {
+fn a_worker_that_looks_for_work_minutes_late_breaks_p1() {
     let mut plan = Profile::Calm.plan(1, Design::RECOMMENDED);
     for worker in &mut plan.workers {
-        (worker.sweep, worker.hints) = (Millis(60_000), HintSource::None);
+        (worker.sweep, worker.hints) = (Millis(240_000), HintSource::None);
         worker.life = Lifetime::Standing;
     }
     let violation = run(&plan).violation.expect("its patience is shorter");

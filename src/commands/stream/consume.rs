@@ -1,6 +1,6 @@
 //! `gapless consume`: a worker for a group.
 
-use std::io::{ErrorKind, Write as _, stderr, stdout};
+use std::io::{ErrorKind, Write as _, stderr};
 use std::pin::pin;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use gapless::{
     Worker, WorkerError,
 };
 use serde_json::json;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncWriteExt as _, Stdout};
 use tokio::sync::Mutex;
 
 use super::ending::{interrupted, output_closed};
@@ -152,17 +152,25 @@ fn event_lines(delivery: &Delivery) -> Result<Vec<u8>, HandlerError> {
 #[error("the reader of the output closed it")]
 struct OutputClosed;
 
-/// Prints deliveries, one at a time.
-#[derive(Default)]
-struct Print(Mutex<()>);
+/// Prints deliveries, one at a time. While nobody reads them, the leases are renewed.
+struct Print(Mutex<Stdout>);
+
+impl Default for Print {
+    fn default() -> Print {
+        Print(Mutex::new(tokio::io::stdout()))
+    }
+}
 
 impl Handler for Print {
     async fn handle(&self, delivery: Delivery) -> Result<(), HandlerError> {
         let lines = event_lines(&delivery)?;
-        let _one_at_a_time = self.0.lock().await;
-        let mut out = stdout().lock();
-        // Flushed, because the checkpoint moves past the events when this returns.
-        match out.write_all(&lines).and_then(|()| out.flush()) {
+        let mut out = self.0.lock().await;
+        let written = async {
+            out.write_all(&lines).await?;
+            // The checkpoint moves past the events when this returns.
+            out.flush().await
+        };
+        match written.await {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(OutputClosed.into()),
             written => Ok(written?),
         }

@@ -41,7 +41,10 @@ fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Fa
     }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(future)
+    let ended = runtime.block_on(future);
+    // An output that nobody reads must not keep the process.
+    runtime.shutdown_background();
+    ended
 }
 
 /// The stream's configuration, as far as the options determine it.

@@ -170,7 +170,7 @@ fn a_flush_that_fails_in_one_partition_loses_no_receipt_of_another() {
     let meter = Meter::new();
     let stream = meter.stream(|config| config.layout(Layout::EachKey));
     let mut producer = stream.producer("shop");
-    let mut push = |producer: &mut Producer, number, key: &str| {
+    let push = |producer: &mut Producer, number, key: &str| {
         let pushed = meter.time.run(producer.push(Number(number), Event::new(key, "x")));
         assert_eq!(pushed.expect("taken"), []);
     };

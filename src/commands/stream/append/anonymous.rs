@@ -9,7 +9,7 @@ use gapless::{AppendError, Event, PartitionId, Stream};
 use indicatif::ProgressBar;
 use tokio::sync::mpsc::Receiver;
 
-use super::events::{CHUNK, InputEvent, Mistake};
+use super::events::{InputEvent, Mistake, next_lines};
 use super::outcome::{Done, Stopped};
 
 /// How many bytes of events share a slot, so that a batch of large events fits into an item.
@@ -54,8 +54,7 @@ struct Chunk {
 impl Chunk {
     async fn read(stream: &Stream, input: &mut Receiver<InputEvent>) -> Chunk {
         let mut chunk = Chunk { partitions: BTreeMap::new(), last: 0, mistake: None };
-        for _ in 0..CHUNK {
-            let Some(event) = input.recv().await else { break };
+        for event in next_lines(input).await {
             match event {
                 Ok((number, event)) => {
                     let partition = stream.route(&event.key);

@@ -2,10 +2,12 @@
 
 use std::io::{BufRead, Lines};
 use std::thread;
+use std::time::Duration;
 
 use gapless::{Event, Number};
 use serde_json::Value;
 use tokio::sync::mpsc::{Receiver, channel};
+use tokio::time::{Instant, timeout_at};
 
 use crate::failure::{Failure, json_mistake};
 use crate::files;
@@ -13,6 +15,9 @@ use crate::input::Input;
 
 /// How many lines are read before the events that wait are appended.
 pub const CHUNK: usize = 2000;
+
+/// How long the next line is waited for before those that are there are appended.
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// The events of an input, each with the number of its line.
 pub struct InputEvents {
@@ -59,6 +64,23 @@ impl InputEvents {
         });
         receiver
     }
+}
+
+/// The next lines: as many as a chunk has, or fewer if no more come for a moment. None at the end.
+pub async fn next_lines(input: &mut Receiver<InputEvent>) -> Vec<InputEvent> {
+    let mut lines = Vec::new();
+    if input.recv_many(&mut lines, CHUNK).await == 0 {
+        return lines;
+    }
+    let ends = Instant::now() + MOMENT;
+    while lines.len() < CHUNK {
+        let room = CHUNK - lines.len();
+        match timeout_at(ends, input.recv_many(&mut lines, room)).await {
+            Ok(0) | Err(_) => break,
+            Ok(_) => {}
+        }
+    }
+    lines
 }
 
 impl Iterator for InputEvents {

@@ -5,7 +5,7 @@ use gapless::Producer;
 use indicatif::ProgressBar;
 use tokio::sync::mpsc::Receiver;
 
-use super::events::{CHUNK, InputEvent};
+use super::events::{InputEvent, next_lines};
 use super::outcome::{Done, Stopped};
 
 /// Appends the events of `input`.
@@ -15,28 +15,30 @@ pub async fn append(
     bar: &ProgressBar,
     done: &mut Done,
 ) -> Result<(), Stopped> {
-    let (mut last, mut mistake) = (0, None);
-    while let Some(event) = input.recv().await {
-        match event {
-            Ok((number, event)) => {
-                last = number.0;
-                done.add(&producer.push(number, event).await.map_err(Stopped::Named)?);
-                if producer.waiting() >= CHUNK {
-                    done.add(&producer.flush().await.map_err(Stopped::Named)?);
-                    done.line = last;
+    let mut last = 0;
+    let mut mistake = None;
+    while mistake.is_none() {
+        let lines = next_lines(&mut input).await;
+        if lines.is_empty() {
+            break;
+        }
+        for line in lines {
+            match line {
+                Ok((number, event)) => {
+                    last = number.0;
+                    done.add(&producer.push(number, event).await.map_err(Stopped::Named)?);
                 }
-                done.skipped = producer.skipped();
-                bar.set_position(done.appended + done.skipped);
-            }
-            Err(found) => {
-                mistake = Some(found);
-                break;
+                Err(found) => {
+                    mistake = Some(found);
+                    break;
+                }
             }
         }
+        done.add(&producer.flush().await.map_err(Stopped::Named)?);
+        (done.line, done.skipped) = (last, producer.skipped());
+        bar.set_position(done.appended + done.skipped);
     }
     if let Some(mistake) = mistake {
-        done.add(&producer.flush().await.map_err(Stopped::Named)?);
-        done.skipped = producer.skipped();
         return Err(Stopped::Line(mistake));
     }
     let (receipts, skipped) = producer.finish().await.map_err(Stopped::Named)?;
