@@ -107,7 +107,7 @@ pub struct ConsumeArgs {
     /// in its environment. The checkpoint moves when it exits with 0.
     #[arg(long, value_name = "COMMAND")]
     pub exec: Option<String>,
-    /// How often a delivery is tried while COMMAND fails, before the worker ends.
+    /// How often a delivery is tried while COMMAND fails, before its partition has failed. The others go on.
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub attempts: u32,
     /// How many partitions to consume at the same time.

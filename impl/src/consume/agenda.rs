@@ -71,13 +71,16 @@ impl Agenda {
     }
 
     /// Removes a partition whose turn has ended from the running ones. `was_idle` says that it was
-    /// another worker's, or had nothing to deliver.
-    pub(super) fn end_turn(&mut self, partition: &PartitionId, was_idle: bool) {
+    /// another worker's, or had nothing to deliver. Returns whether the sweep it came from is not to
+    /// be followed any further.
+    pub(super) fn end_turn(&mut self, partition: &PartitionId, was_idle: bool) -> bool {
+        let mut is_stale = false;
         match (self.running.remove(partition), was_idle) {
             (Some(Source::Swept), true) => {
                 // Others follow the same sweep. The next one shows what they have left.
                 self.share.shrink();
                 self.ready.keep_found(&BTreeSet::new());
+                is_stale = true;
             }
             (Some(Source::Swept), false) => self.share.grow(),
             (Some(Source::Announced) | None, _) => {}
@@ -85,6 +88,7 @@ impl Agenda {
         if !was_idle {
             self.aside.remove(partition);
         }
+        is_stale
     }
 
     /// Sets a partition aside that failed, for a pause or, without one, for good. Returns the time
@@ -132,6 +136,12 @@ impl Agenda {
         self.failing_since = None;
         let Swept { mut ready, held } = swept;
         let held: BTreeMap<_, _> = held.into_iter().collect();
+        // P1: a turn that goes on has its partition for itself. The share is for what others may be
+        // about to take as well, and must not keep places empty.
+        for source in self.running.values_mut().filter(|source| **source == Source::Swept) {
+            *source = Source::Announced;
+            self.share.grow();
+        }
         self.aside.keep(|id| ready.contains(id) || held.contains_key(id));
         // Workers that sweep at the same time begin at different partitions.
         shuffle(&mut ready);

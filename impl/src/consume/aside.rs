@@ -9,7 +9,7 @@ use super::end::WorkerError;
 use crate::vocabulary::{Backoff, Timestamp};
 
 /// What a worker does with a partition whose handler failed as often as
-/// [`Worker::attempts`](super::Worker::attempts) says, or whose items it cannot read.
+/// [`Worker::attempts`](super::Worker::attempts) says, or whose slots it cannot read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AfterFailure {
@@ -99,9 +99,10 @@ impl Aside {
         self.0.remove(partition);
     }
 
-    /// Keeps the partitions that still lag.
+    /// Keeps the partitions that still lag, as far as a sweep can tell, and those that are left alone
+    /// for good.
     pub(super) fn keep(&mut self, lags: impl Fn(&PartitionId) -> bool) {
-        self.0.retain(|partition, _| lags(partition));
+        self.0.retain(|partition, failed| failed.rest == Rest::Always || lags(partition));
     }
 
     /// Why one of the partitions that are left failed, if there are any.

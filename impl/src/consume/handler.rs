@@ -120,7 +120,7 @@ pub trait Handler: Send + Sync {
     ///
     /// # Errors
     /// An error has the delivery handled again, after a pause, as often as
-    /// `Worker::attempts` says. Then the worker ends with `WorkerError::Handler`.
+    /// `Worker::attempts` says. What comes after that is said by `Worker::after_failure`.
     fn handle(&self, delivery: Delivery) -> impl Future<Output = Result<(), HandlerError>> + Send;
 }
 

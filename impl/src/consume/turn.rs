@@ -64,8 +64,8 @@ pub(super) struct TurnEnd {
 pub(super) enum TurnError {
     /// The store refused a request for good, or did not answer.
     Store(StoreError),
-    /// The handler failed once too often.
-    Handler { at: Fence, attempts: u32, why: HandlerError },
+    /// The handler failed once too often, after so many events.
+    Handler { at: Fence, attempts: u32, why: HandlerError, delivered: u64 },
 }
 
 impl From<StoreError> for TurnError {
@@ -216,7 +216,8 @@ impl<'a, H: Handler> Turn<'a, H> {
             }
             Handled::Failed(why) if self.attempt >= retries.most => {
                 self.note_failure(fence, &why).await;
-                return Err(TurnError::Handler { at: fence, attempts: self.attempt, why });
+                let (attempts, delivered) = (self.attempt, self.delivered);
+                return Err(TurnError::Handler { at: fence, attempts, why, delivered });
             }
             Handled::Failed(why) => {
                 let attempt = self.attempt;

@@ -231,7 +231,12 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
         self.summary.turns += 1;
         let TurnEnd { outcome, delivered } = match ended {
             Ok(end) => end,
-            Err(TurnError::Handler { at, attempts, why }) => {
+            Err(TurnError::Handler { at, attempts, why, delivered }) => {
+                self.summary.events += delivered;
+                if delivered > 0 {
+                    // It got on, so its pauses begin anew.
+                    self.agenda.end_turn(&partition, false);
+                }
                 let of = partition.clone();
                 let why = WorkerError::Handler { partition, at, attempts, why };
                 return self.partition_failed(of, why);
@@ -243,7 +248,11 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
             Err(TurnError::Store(error)) => return self.fail(error.into()),
         };
         self.summary.events += delivered;
-        self.agenda.end_turn(&partition, delivered == 0);
+        if self.agenda.end_turn(&partition, delivered == 0) {
+            // What the sweep had found otherwise is found by the next one, before long.
+            let soon = self.setting.stream.now().plus(shortened(Duration::from_secs(2), 0.5));
+            self.next_sweep = self.next_sweep.min(soon);
+        }
         match outcome {
             Outcome::CaughtUp => {
                 self.agenda.set_quiet(&partition, delivered == 0);

@@ -191,7 +191,8 @@ async fn found(wire: &Wire, asked: Founding) -> Result<Founding, SetupError> {
 /// stays if it is shorter.
 fn answering_within(client: &Client, limit: Duration) -> Client {
     let config = client.config();
-    let timeouts = config.timeout_config().cloned().unwrap_or_else(TimeoutConfig::disabled);
+    let timeouts =
+        config.timeout_config().cloned().unwrap_or_else(|| TimeoutConfig::builder().build());
     let own = timeouts.operation_timeout().unwrap_or(Duration::MAX);
     let timeouts = timeouts.to_builder().operation_timeout(own.min(limit)).build();
     Client::from_conf(config.to_builder().timeout_config(timeouts).build())

@@ -92,7 +92,14 @@ async fn consume<H: Handler>(
         worked = &mut working => worked,
         () = interrupted() => {
             stop.request();
-            working.await
+            tokio::select! {
+                worked = &mut working => worked,
+                // A handler that does not end, such as one whose output nobody reads.
+                () = interrupted() => return Err(Failure::Usage {
+                    what: "interrupted in the middle of a delivery".to_owned(),
+                    help: "it is delivered again, once its lease has ended".to_owned(),
+                }),
+            }
         }
         () = closed => {
             quietly = true;

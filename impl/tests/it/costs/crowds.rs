@@ -138,3 +138,16 @@ fn a_turn_that_made_room_goes_on_behind_the_others() {
     // Two pages each: after the first it is the next one's turn.
     assert_eq!((summary.events, summary.turns, summary.yields), (450, 6, 3));
 }
+
+/// A sweep shows eight partitions, and a worker begins with four of them. Their handlers do not end, and
+/// no notice comes: the next sweeps show that the four are its own, and that there are places left.
+#[test]
+fn a_partition_does_not_wait_for_others_while_there_are_places() {
+    let meter = Meter::new();
+    let [writer, stream] = [(); 2].map(|()| meter.stream(|config| config.layout(Layout::EachKey)));
+    append_to_keys(&meter, &writer, 8, 8);
+    let (handler, noted) = noting_keys(&meter, Duration::from_secs(3600));
+    let worker = stream.worker("g", handler);
+    let _ = meter.run_for(Duration::from_secs(2), worker.run());
+    assert_eq!(noted.lock().expect("no panic").len(), 8);
+}

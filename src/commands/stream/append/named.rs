@@ -34,7 +34,11 @@ pub async fn append(
                 }
             }
         }
-        done.add(&producer.flush().await.map_err(Stopped::Named)?);
+        let flushed = producer.flush().await;
+        // Of other partitions there may be receipts all the same.
+        done.add(&producer.take_receipts());
+        done.skipped = producer.skipped();
+        done.add(&flushed.map_err(Stopped::Named)?);
         (done.line, done.skipped) = (last, producer.skipped());
         bar.set_position(done.appended + done.skipped);
     }
