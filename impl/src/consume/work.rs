@@ -274,7 +274,7 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
         }
     }
 
-    /// What becomes of a partition whose handler failed as often as it may, or whose items cannot be
+    /// What becomes of a partition whose handler failed as often as it may, or whose slots cannot be
     /// read.
     fn partition_failed(&mut self, partition: PartitionId, why: WorkerError) {
         self.summary.failures += 1;

@@ -7,7 +7,7 @@ use gapless_model::design::{Design, NAMED, Trigger};
 
 use super::founding::Founding;
 use super::layout::Layout;
-use crate::vocabulary::{Live, SetupError};
+use crate::vocabulary::{Live, SetupError, millis};
 use crate::wire::TableNames;
 
 /// What to know of a stream before it is created or opened.
@@ -141,7 +141,8 @@ impl Config {
     /// What a stream that is created with this configuration is founded with. Times are stored in
     /// milliseconds.
     pub(super) fn founding(&self) -> Founding {
-        let [lease, grace, skew] = [self.lease, self.grace, self.skew].map(whole_millis);
+        let times = [self.lease, self.grace, self.skew];
+        let [lease, grace, skew] = times.map(|span| Duration::from_millis(millis(span)));
         let design = self.design.unwrap_or(Config::DESIGN);
         Founding { layout: self.layout, lease, grace, skew, design }
     }
@@ -170,8 +171,4 @@ impl Config {
              how it breaks"
         )))
     }
-}
-
-fn whole_millis(span: Duration) -> Duration {
-    Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
 }

@@ -75,7 +75,8 @@ impl Stream {
     /// Returns [`SetupError::Founding`] if the stream exists with other settings,
     /// [`SetupError::Schema`] if the tables are others, [`SetupError::Config`] if the
     /// configuration is refuted or impossible, [`SetupError::NotActive`] if a table is not active
-    /// after five minutes, [`SetupError::Client`] if the client cannot sleep, and [`SetupError::Store`] if a request failed.
+    /// after five minutes, [`SetupError::Client`] if the client cannot sleep, and
+    /// [`SetupError::Store`] if a request failed.
     pub async fn create(client: Client, config: Config) -> Result<Stream, SetupError> {
         let asked = config.founding();
         config.check_design(&asked.design)?;

@@ -47,8 +47,8 @@ impl Clock {
     }
 }
 
-/// Waits that double up to two seconds, or another most. Each is drawn at random between its half and its
-/// whole, so that callers who were refused together do not come back together.
+/// Waits that double up to two seconds, or another most. Each is drawn at random between its half
+/// and its whole, so that callers who were refused together do not come back together.
 #[derive(Clone, Debug)]
 pub(crate) struct Backoff {
     next: Duration,

@@ -17,3 +17,4 @@ pub use names::{Group, Owner, ProducerName, Token, WorkerId};
 pub(crate) use page::recorded;
 pub use page::{Filled, Slots};
 pub use time::Timestamp;
+pub(crate) use time::millis;

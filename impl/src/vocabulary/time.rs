@@ -36,7 +36,7 @@ impl From<SystemTime> for Timestamp {
     /// Truncates to milliseconds. A time before 1970 becomes 0.
     fn from(time: SystemTime) -> Timestamp {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        Timestamp(millis(since))
     }
 }
 
@@ -52,6 +52,7 @@ impl Time for Timestamp {
     }
 }
 
-fn millis(span: Duration) -> u64 {
+/// A span in whole milliseconds, as the tables store it.
+pub(crate) fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

@@ -11,7 +11,7 @@ use super::attributes::{Item, number, text, texts};
 use super::connection::Wire;
 use super::edit::{Edit, GetItem, reader};
 use super::names;
-use crate::vocabulary::StoreError;
+use crate::vocabulary::{StoreError, millis};
 
 /// The founding item, with the layout as text, and what the design chooses on each axis.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,15 +36,14 @@ impl Wire {
         let read = reader(table, &item);
         read.version()?;
         let layout = read.text(names::LAYOUT)?.to_owned();
-        let millis = |name| read.number(name).map(Duration::from_millis);
-        let (lease, grace) = (millis(names::LEASE)?, millis(names::GRACE)?);
-        let (skew, design) = (millis(names::SKEW)?, read.texts(names::DESIGN)?);
+        let span = |name| read.number(name).map(Duration::from_millis);
+        let (lease, grace) = (span(names::LEASE)?, span(names::GRACE)?);
+        let (skew, design) = (span(names::SKEW)?, read.texts(names::DESIGN)?);
         Ok(Some(FoundingItem { layout, lease, grace, skew, design }))
     }
 
     /// Writes the founding item unless the stream is founded. Returns whether it was written.
     pub(crate) async fn write_founding(&self, founding: &FoundingItem) -> Result<bool, StoreError> {
-        let millis = |span: Duration| number(u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
         let edit = Edit::of(&self.tables.partitions, [(names::PARTITION, text(names::STREAM))])
             .name("#layout", names::LAYOUT)
             .name("#lease", names::LEASE)
@@ -53,9 +52,9 @@ impl Wire {
             .name("#design", names::DESIGN)
             .name("#v", names::VERSION)
             .value(":layout", text(&founding.layout))
-            .value(":lease", millis(founding.lease))
-            .value(":grace", millis(founding.grace))
-            .value(":skew", millis(founding.skew))
+            .value(":lease", number(millis(founding.lease)))
+            .value(":grace", number(millis(founding.grace)))
+            .value(":skew", number(millis(founding.skew)))
             .value(":design", texts(&founding.design))
             .value(":v", number(names::THIS_VERSION))
             .set(

@@ -69,11 +69,11 @@ impl fmt::Display for Design {
             return f.write_str(known.name);
         }
         f.write_str("recommended, but")?;
-        let choices = |axis: &Axis| (axis.of(self).name, axis.of(&Design::RECOMMENDED).name);
-        let differing = AXES.iter().filter(|axis| choices(axis).0 != choices(axis).1);
+        let differs = |axis: &&Axis| axis.of(self).name != axis.of(&Design::RECOMMENDED).name;
+        let differing = AXES.iter().filter(differs);
         for (index, axis) in differing.enumerate() {
             let comma = if index == 0 { "" } else { "," };
-            write!(f, "{comma} {} = {}", axis.name, choices(axis).0)?;
+            write!(f, "{comma} {} = {}", axis.name, axis.of(self).name)?;
         }
         Ok(())
     }

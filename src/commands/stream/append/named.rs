@@ -39,7 +39,7 @@ pub async fn append(
         done.add(&producer.take_receipts());
         done.skipped = producer.skipped();
         done.add(&flushed.map_err(Stopped::Named)?);
-        (done.line, done.skipped) = (last, producer.skipped());
+        done.line = last;
         bar.set_position(done.appended + done.skipped);
     }
     if let Some(mistake) = mistake {
