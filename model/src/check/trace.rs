@@ -201,7 +201,8 @@ impl Trace {
         };
         let walked = walk(task, bounds, invariant, &actions);
         let Walked { decisions, told, explanation } = walked;
-        let explanation = explanation.unwrap_or_else(|| Explanation::unknown(invariant));
+        // The search calls states alike that are not, or its steps are not the protocol's.
+        let explanation = explanation.unwrap_or_else(|| Explanation::contradicted(invariant));
         Trace { invariant, actions, minimal, decisions, told, explanation, header }
     }
 

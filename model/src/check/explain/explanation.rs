@@ -49,4 +49,13 @@ impl Explanation {
         let sentence = format!("At the end it is not true that {}.", invariant.says());
         Explanation { sentence, end: Vec::new(), why: None }
     }
+
+    /// What is said of a counterexample that leads to no violation, step by step.
+    pub(in crate::check) fn contradicted(invariant: Invariant) -> Explanation {
+        let sentence = format!(
+            "The search says that {invariant} is violated, and these steps do not show it: the checker \
+             contradicts itself, and this verdict is worth nothing. Please report it."
+        );
+        Explanation { sentence, end: Vec::new(), why: None }
+    }
 }

@@ -14,6 +14,8 @@ mod process;
 mod renaming;
 mod seat;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 pub(super) use left::{Fault, Left};
 pub(super) use log::{Began, LAST, Log};

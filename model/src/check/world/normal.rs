@@ -21,6 +21,10 @@ use crate::store::{Free, Guard, Lease, Reply, Request, Slot};
 /// A wake counter that the lease has passed, or will not reach.
 const PASSED: u64 = u64::MAX;
 
+/// Another one that the lease has passed. A turn compares the counter that it knows with that of an
+/// answer under way, and the lease may have passed both since.
+const PASSED_AS_WELL: u64 = u64::MAX - 1;
+
 /// What the normal form of a state depends on, beside the state.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::check) struct Norm {
@@ -101,8 +105,9 @@ impl Frame<'_> {
         self.time(until, -self.norm.skew)
     }
 
-    /// An epoch counted from the lease's, which is 2: epochs are only compared for equality with
-    /// the lease's, and a lower one never becomes equal again. Zero is no epoch.
+    /// An epoch counted from the lease's, which is 2: epochs are compared for equality with the
+    /// lease's, and a lower one never becomes equal again; and that of an answer with that of the
+    /// turn that waits for it, see [`Frame::tell_apart`]. Zero is no epoch.
     fn epoch(&self, epoch: Epoch) -> Epoch {
         match self.lease {
             Some((current, ..)) if epoch != Epoch::ZERO => {
@@ -161,9 +166,10 @@ impl Frame<'_> {
         let waits = turn.flight.is_some();
         let times = machine.times_mut();
         // Clocks show the present or later, so a lease asked for this long ago has ended by all of
-        // them, and a wait that began then is over.
-        let floor = -Tick::LEASE;
-        let watched = floor - 2 * self.norm.skew;
+        // them, and a wait that began then is over. An owner that acts by a time that it saw long
+        // ago asks for a lease that ends in the past, and such ends are told apart down to `-skew`.
+        let floor = -Tick::LEASE - if self.norm.pauses { self.norm.skew } else { 0 };
+        let watched = -Tick::LEASE - 2 * self.norm.skew;
         *times.leased = if holds { self.time(*times.leased, floor) } else { clock };
         if let Some(since) = times.since {
             *since = self.time(*since, watched);
@@ -179,8 +185,8 @@ impl Frame<'_> {
             clock
         };
         let epoch = machine.epoch();
-        let wake = machine.wake_mut();
-        *wake = if holds { self.wake(epoch, *wake) } else { 0 };
+        let known = *machine.wake_mut();
+        *machine.wake_mut() = if holds { self.wake(epoch, known) } else { 0 };
         machine.each_sign(&mut |epoch, beat| {
             if let Some(beat) = beat {
                 *beat = self.beat(*epoch, *beat);
@@ -194,8 +200,26 @@ impl Frame<'_> {
         }
         match turn.flight.as_deref_mut() {
             Some(Flight::Sent(request)) => self.request(request),
-            Some(Flight::Applied(reply)) => self.reply(reply),
+            Some(Flight::Applied(reply)) => {
+                let heard = reply.lease_mut().map(|lease| (lease.epoch, lease.wake));
+                self.reply(reply);
+                if let (Some(lease), Some(heard), true) = (reply.lease_mut(), heard, holds) {
+                    self.tell_apart(lease, heard, (epoch, known));
+                }
+            }
             None => {}
+        }
+    }
+
+    /// Keeps the epoch of an answer, or its wake counter under the same epoch, apart from that of the
+    /// turn that compares them, where they differ and the lease has passed both.
+    fn tell_apart(&self, lease: &mut Lease<Small>, heard: (Epoch, u64), known: (Epoch, u64)) {
+        if heard.0 != known.0 {
+            if lease.epoch == self.epoch(known.0) {
+                lease.epoch = Epoch::ZERO;
+            }
+        } else if heard.1 != known.1 && lease.wake == PASSED {
+            lease.wake = PASSED_AS_WELL;
         }
     }
 
@@ -247,7 +271,9 @@ impl Frame<'_> {
 
     /// The time by which a lease must have ended for a late acquire to take it. Once it is as early
     /// as the earliest end that is told apart, all that matters is whether the lease that is there
-    /// had ended by then. Any later lease ends later, so what is too early stays too early.
+    /// had ended by then. Any later lease ends later, so what is too early stays too early. (Not one
+    /// that lands when it has ended already: an acquire as old as that may take it here, as any new
+    /// one could.)
     fn threshold(&self, time: Tick) -> Tick {
         let (time, floor) = (time.0 - self.now.0, -self.norm.skew);
         let passes = self.ends.is_some_and(|ends| ends <= time);
@@ -261,9 +287,12 @@ impl Frame<'_> {
             *content = Slot::Void;
         }
         let Some(lease) = reply.lease_mut() else { return };
-        lease.owner = self.owner(lease.owner);
-        // The machine subtracts a lease's length from the end of its own lease.
-        lease.until = self.time(lease.until, -self.norm.skew);
+        // The machine subtracts a lease's length from the end of its own lease. It asks for neither
+        // the owner nor the end of one that is free.
+        (lease.owner, lease.until) = match lease.active || self.norm.keeps_free {
+            true => (self.owner(lease.owner), self.end(lease.until)),
+            false => (Owner::PAST, Tick(-self.norm.skew)),
+        };
         lease.beat = self.beat(lease.epoch, lease.beat);
         lease.wake = self.wake(lease.epoch, lease.wake);
         lease.epoch = self.epoch(lease.epoch);
