@@ -91,6 +91,9 @@
 //! #     fn last(&self) -> Option<Seq> {
 //! #         self.0.last().map(|(seq, _)| *seq)
 //! #     }
+//! #     fn is_full(&self) -> bool {
+//! #         false
+//! #     }
 //! # }
 //! # impl FromSlots<Texts> for Shown {
 //! #     fn from_slots(_: Seq, slots: impl Iterator<Item = (Seq, Slot<Texts>)>) -> Shown {

@@ -5,8 +5,7 @@
 //! takes a protection out of the store, the simulation takes the same one out of the traffic
 //! between the adapter and the engine. One name stands for nearly the same fault in both. In the
 //! traffic, `renewal-unfenced` and `expiry-in-seconds` also strip the condition
-//! `#expiry <= :until`, `release-unfenced` and `release-forgotten` concern only releases that are
-//! transactions, and `blind-writes` concerns no transaction.
+//! `#expiry <= :until`, and `blind-writes` concerns no transaction.
 
 use serde::{Deserialize, Serialize};
 

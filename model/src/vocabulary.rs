@@ -60,6 +60,10 @@ pub trait Page: Id {
     /// Returns the highest slot that the page shows as a void or as events; `None` if it
     /// shows no item.
     fn last(&self) -> Option<Seq>;
+
+    /// Returns whether the page ends because it has no more room. Nothing was known to be behind the
+    /// last slot of any other page when it was read.
+    fn is_full(&self) -> bool;
 }
 
 /// The types that the protocol leaves open.

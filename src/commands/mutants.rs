@@ -37,8 +37,8 @@ const RESCUED_BY_SWEEPS: [&str; 5] = [
     "best-effort-trigger",
     "drop-busy-trigger",
     "eventual-reads",
+    "eventual-reads-checked",
     "eventual-reads-wake",
-    "plain-release-eventual",
 ];
 
 fn all() -> Vec<Broken> {

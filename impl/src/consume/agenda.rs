@@ -62,6 +62,11 @@ impl Agenda {
         self.ready.first(|id, _| !self.running.contains_key(id)).is_some()
     }
 
+    /// Whether a turn is due on a partition.
+    pub(super) fn is_ready(&self, partition: &PartitionId) -> bool {
+        self.ready.first(|id, _| id == partition).is_some()
+    }
+
     /// Moves the next ready partition to the running ones, and returns it.
     pub(super) fn start_next(&mut self) -> Option<PartitionId> {
         let partition = self.next()?;

@@ -28,7 +28,8 @@ impl Stream {
             if lease.active && lease.owner.worker().as_ref() == Some(worker) {
                 // L1: fenced by the epoch, so a lease that another worker took meanwhile stays.
                 let (group, fence) = (group.clone(), Some(lease.epoch));
-                let release = Request::Release { group, partition, fence, guard: Guard::None };
+                let (to, guard) = (None, Guard::None);
+                let release = Request::Release { group, partition, to, fence, guard };
                 self.0.send_until_answered("release", &release).await?;
             }
         }

@@ -69,6 +69,10 @@ impl Page for Slots {
     fn last(&self) -> Option<Seq> {
         self.0.last().map(|(seq, _)| *seq)
     }
+
+    fn is_full(&self) -> bool {
+        self.0.len() >= Slots::LIMIT
+    }
 }
 
 /// The events in some slots of a partition, each with its position.

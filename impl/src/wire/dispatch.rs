@@ -45,8 +45,8 @@ impl Wire {
             Request::Checkpoint { group, partition, to, fence, forward, extend } => {
                 self.checkpoint(group, partition, *to, *fence, *forward, extend).await
             }
-            Request::Release { group, partition, fence, guard } => {
-                self.release(group, partition, *fence, *guard).await
+            Request::Release { group, partition, to, fence, guard } => {
+                self.release(group, partition, *to, *fence, *guard).await
             }
             Request::Wake { group, partition } => self.wake(group, partition).await,
         };

@@ -150,6 +150,15 @@ impl Wire {
         self.leased(edit).await
     }
 
+    /// A change that moves the checkpoint as well. What failed before has been finished by now.
+    fn finished(edit: Edit, to: Seq) -> Edit {
+        edit.name("#checkpoint", names::SEQ)
+            .name("#failure", names::FAILURE)
+            .value(":to", number(to.0))
+            .set("#checkpoint = :to")
+            .remove("#failure")
+    }
+
     pub(super) async fn checkpoint(
         &self,
         group: &Group,
@@ -159,12 +168,8 @@ impl Wire {
         forward: bool,
         extend: &Extend<Live>,
     ) -> Result<Reply<Live>, StoreError> {
-        let edit = Wire::extended(self.fenced(group, partition, fence), extend)
-            .name("#checkpoint", names::SEQ)
-            .name("#failure", names::FAILURE)
-            .value(":to", number(to.0))
-            .set("#checkpoint = :to")
-            .remove("#failure");
+        let edit = Wire::extended(self.fenced(group, partition, fence), extend);
+        let edit = Wire::finished(edit, to);
         if !forward {
             return self.leased(edit).await;
         }
@@ -177,12 +182,18 @@ impl Wire {
         &self,
         group: &Group,
         partition: &PartitionId,
+        to: Option<Seq>,
         fence: Option<Epoch>,
         guard: Guard,
     ) -> Result<Reply<Live>, StoreError> {
         let edit = Wire::while_active(self.fenced(group, partition, fence))
             .value(":false", AttributeValue::Bool(false))
             .set("#active = :false");
+        // L3: with the lease, which only its owner gives up, and once.
+        let edit = match to {
+            Some(to) => Wire::finished(edit, to),
+            None => edit,
+        };
         let edit = match guard {
             Guard::None | Guard::Empty(_) => edit,
             Guard::Unwoken(wake) => edit

@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
 use gapless::embedded::Engine;
 use gapless::{Config, Delivery, Event, HandlerError, Stream, Token, WorkerId};
+use gapless_model::design::named;
 
 /// What a process does, for each of three that draw alike.
 fn alike<T>(mut run: impl FnMut() -> T) -> [T; 3] {
@@ -62,7 +63,9 @@ async fn transactions_of_a_process() -> Vec<String> {
     let base = Engine::memory().expect("an engine").client();
     let config = base.config().to_builder().interceptor(seen.clone());
     let client = Client::from_conf(config.build());
-    let stream = Stream::create(client, Config::new("t-")).await.expect("a stream");
+    let checked = named("checked-release").expect("a design").design;
+    let config = Config::new("t-").design(checked);
+    let stream = Stream::create(client, config).await.expect("a stream");
     stream.append(Event::new("k", "e")).await.expect("appended");
     let finishes = |_: Delivery| async { Ok::<(), HandlerError>(()) };
     stream.worker("g", finishes).until_caught_up().await.expect("caught up");
@@ -76,7 +79,7 @@ async fn the_generators_state_decides_no_transactions_token() {
         fastrand::seed(7);
         tokens.extend(transactions_of_a_process().await);
     }
-    assert!(tokens.len() >= 3, "a lease is released in a transaction: {tokens:?}");
+    assert!(tokens.len() >= 3, "this design releases a lease in a transaction: {tokens:?}");
     let different: BTreeSet<_> = tokens.iter().collect();
     assert_eq!(different.len(), tokens.len(), "{tokens:?}");
 }

@@ -219,7 +219,7 @@ async fn a_late_release_of_a_dropped_run_lets_one_worker_in_and_not_two() {
         tokio::time::sleep(LEASE / 12).await;
         let (group, partition) = (Group::from("g"), stream.route("k"));
         let fence = Some(Epoch(1));
-        let release = Request::Release { group, partition, fence, guard: Guard::None };
+        let release = Request::Release { group, partition, to: None, fence, guard: Guard::None };
         stream.wire().send(&release).await.expect("released");
     };
     let (one, other, ()) = join3(worker.until_caught_up(), other.until_caught_up(), late).await;

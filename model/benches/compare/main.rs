@@ -12,12 +12,16 @@ mod table;
 
 use std::process::ExitCode;
 
-use gapless_model::design::Design;
+use gapless_model::design::{Design, Finish, Release};
 use gapless_model_bench::{Measured, Outcome, Protocol, Search, Way, measure};
 
 use budget::{Budget, Options, Part, USAGE};
 use pan::{Missing, Variant};
 use table::Table;
+
+/// The design that the Promela model describes.
+const MODELLED: Design =
+    Design { release: Release::NextEmpty, finish: Finish::TwoWrites, ..Design::RECOMMENDED };
 
 fn main() -> ExitCode {
     gapless_model_bench::main(USAGE, Options::parse, run)
@@ -82,7 +86,7 @@ fn compare(
 ) -> Result<(), String> {
     let name = budget.to_string();
     let search = |way| {
-        let (design, bounds, memory) = (Design::RECOMMENDED, budget.bounds(), options.memory);
+        let (design, bounds, memory) = (MODELLED, budget.bounds(), options.memory);
         let search = Search::Protocol(Protocol { design, bounds, way, memory, seconds: None });
         fastest(options.runs, || measure(&search))
     };

@@ -12,7 +12,7 @@ use super::small::{Small, Tick, WorkerNo};
 use super::world::World;
 use crate::consume::Outcome;
 use crate::design::{
-    Acquire, Checkpoint, Design, Expiry, Gap, Handover, Increment, Producer, Read, Release,
+    Acquire, Checkpoint, Design, Expiry, Finish, Gap, Handover, Increment, Producer, Read, Release,
     SlotWrite, Trigger,
 };
 use crate::store::{Guard, Head, Lease, Raise, Reply, Request, Slot};
@@ -93,6 +93,7 @@ marks! {
     Renewed = "renew: the lease extended" if ALWAYS;
     RenewFenced = "renew: fenced out" if |d, b, c| FENCED(d, b, c) && can_end(b) && c == Clocks::Unbounded && b.faults > 1 && b.workers > 1;
     Released = "release: the lease given up" if ALWAYS;
+    ReleasedWith = "release: the checkpoint moved with it" if |d, _, _| d.finish == Finish::OneWrite;
     ReleaseOwn = "release: met its own effect" if |d, b, _| can_lose(b) && d.release != Release::NextEmpty;
     ReleaseOwnGuarded = "release: met its own effect, guarded by an empty slot" if |d, b, _| can_lose(b) && d.release == Release::NextEmpty;
     ReleaseTaken = "release: the next slot was not empty" if |d, b, _| d.release == Release::NextEmpty && b.producers * b.events > 1;
@@ -120,7 +121,7 @@ marks! {
     DroppedApplied = "fault: a turn dropped before the reply arrived" if |_, b, _| drops(b);
     ReplyLost = "fault: a reply lost" if |_, b, _| b.faults > 0 && b.lost_replies > 0;
     Late = "fault: a request arrived late" if |_, b, _| b.faults > 0 && b.late > 0;
-    Stale = "fault: a stale read" if |d, b, _| d.read != Read::Consistent && b.faults > 0 && b.stale > 0;
+    Stale = "fault: a stale read" if |d, b, _| (d.read != Read::Consistent || d.finish == Finish::OneWrite) && b.faults > 0 && b.stale > 0;
     Lapsed = "time: a lease ended that its turn had left behind" if |_, b, _| crashes(b) || drops(b);
     LapsedAware = "fault: a lease ended, and its owner saw that" if |_, b, _| can_end(b);
     LapsedUnaware = "fault: an owner acted past the end of its lease" if |_, b, c| can_end(b) && c == Clocks::Unbounded;
@@ -385,7 +386,8 @@ fn reply_mark(
         (Request::Checkpoint { fence, .. }, Reply::Refused { lease: Some(lease), .. }) => {
             if *fence == Some(lease.epoch) { Mark::CheckpointOwn } else { Mark::CheckpointFenced }
         }
-        (Request::Release { .. }, Reply::Released) => Mark::Released,
+        (Request::Release { to: Some(_), .. }, Reply::Released) => Mark::ReleasedWith,
+        (Request::Release { to: None, .. }, Reply::Released) => Mark::Released,
         (Request::Release { .. }, Reply::Refused { lease: None, taken: true }) => {
             Mark::ReleaseTaken
         }

@@ -59,7 +59,10 @@ impl Mutant {
                 | Request::Checkpoint { extend: Extend { until, .. }, .. },
             ) => *until = Tick(until.0 - Tick::LEASE / 2),
             (Mutant::CheckpointBackwards, Request::Checkpoint { forward, .. }) => *forward = false,
-            (Mutant::CheckpointAhead, Request::Checkpoint { to, .. }) => *to = to.next(),
+            (
+                Mutant::CheckpointAhead,
+                Request::Checkpoint { to, .. } | Request::Release { to: Some(to), .. },
+            ) => *to = to.next(),
             (
                 Mutant::ExpiryInSeconds,
                 Request::Acquire { until, .. }
@@ -121,6 +124,16 @@ impl Mutant {
             (Mutant::AcquireForgotten, Request::Acquire { .. }, Reply::Leased(lease)) => {
                 let never = Lease { active: false, epoch: Epoch::ZERO, ..lease.clone() };
                 put(tables, sent, before.lease.clone().unwrap_or(never));
+                reply
+            }
+            (
+                Mutant::CheckpointForgotten,
+                Request::Release { to: Some(_), .. },
+                Reply::Released,
+            ) => {
+                if let Some(lease) = &before.lease {
+                    put(tables, sent, Lease { active: false, ..lease.clone() });
+                }
                 reply
             }
             (Mutant::CheckpointForgotten, Request::Checkpoint { .. }, Reply::Leased(_))

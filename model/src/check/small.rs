@@ -168,6 +168,10 @@ impl Page for Window {
         let last = self.slots.iter().rev().find(|&&shown| shown != 0)?;
         Some(Seq(u64::from(*last)))
     }
+
+    fn is_full(&self) -> bool {
+        self.slots.iter().all(|&shown| shown != 0)
+    }
 }
 
 impl FromSlots<Small> for Window {

@@ -4,7 +4,7 @@ use super::reading::read_phase;
 use super::state::{Consume, Phase, Why};
 use super::turn::Outcome;
 use crate::design::{Handover, Release};
-use crate::ids::Epoch;
+use crate::ids::{Epoch, Seq};
 use crate::rules::Rules;
 use crate::store::{Lease, Reply};
 use crate::vocabulary::Vocabulary;
@@ -12,34 +12,43 @@ use crate::vocabulary::Vocabulary;
 impl<V: Vocabulary> Consume<V> {
     /// Ends the lease after a release. Reads on if new work refused the release, and ends the
     /// turn if another worker has the lease.
-    pub(super) fn finish_release(&mut self, rules: &Rules<V>, why: Why, reply: Reply<V>) {
+    pub(super) fn finish_release(
+        &mut self,
+        rules: &Rules<V>,
+        why: Why,
+        upto: Option<Seq>,
+        reply: Reply<V>,
+    ) {
+        // D2: what the release would have moved the checkpoint over is still to be checkpointed.
+        let goes_on = || upto.map_or_else(|| read_phase(rules), |upto| Phase::Checkpoint { upto });
         match reply {
             Reply::Released => self.end_lease(rules, why),
             // The release was applied before, and the reply was lost (scenario 2).
-            Reply::Refused { lease: Some(lease), .. } if self.is_own_release(&lease) => {
+            Reply::Refused { lease: Some(lease), .. } if self.is_own_release(&lease, upto) => {
                 self.end_lease(rules, why);
             }
-            Reply::Refused { lease: Some(lease), .. } if self.was_woken(rules, &lease) => {
+            Reply::Refused { lease: Some(lease), .. } if self.was_woken(&lease) => {
                 self.wake = lease.wake;
-                self.phase = read_phase(rules);
+                self.phase = goes_on();
             }
             // The lease met its condition, and a slot behind the checkpoint was filled.
-            Reply::Refused { lease: None, taken: true } => self.phase = read_phase(rules),
+            Reply::Refused { lease: None, taken: true } => self.phase = goes_on(),
             Reply::Refused { .. } => self.phase = Phase::Done(Outcome::Lost),
             _ => {}
         }
     }
 
-    /// Whether the lease shows that this turn has released it.
-    pub(super) fn is_own_release(&self, lease: &Lease<V>) -> bool {
-        lease.epoch == self.epoch && !lease.active
+    /// Whether the lease shows that this turn has released it, and moved the checkpoint to `upto`.
+    pub(super) fn is_own_release(&self, lease: &Lease<V>, upto: Option<Seq>) -> bool {
+        // D2: an operator can release a lease as well, and leaves the checkpoint where it is.
+        let moved = upto.is_none_or(|upto| lease.checkpoint >= upto);
+        lease.epoch == self.epoch && !lease.active && moved
     }
 
     /// Whether the turn still holds the lease, and only a trigger that came meanwhile refused
     /// the release.
-    pub(super) fn was_woken(&self, rules: &Rules<V>, lease: &Lease<V>) -> bool {
-        let fenced_out = self.fence(rules).is_some_and(|epoch| epoch != lease.epoch);
-        !fenced_out && lease.active && lease.wake != self.wake
+    pub(super) fn was_woken(&self, lease: &Lease<V>) -> bool {
+        self.still_holds(lease) && lease.wake != self.wake
     }
 
     /// Forgets the lease, and moves to what follows a release.
@@ -58,7 +67,7 @@ impl<V: Vocabulary> Consume<V> {
     pub(super) fn hand_over(&mut self, rules: &Rules<V>) {
         self.phase = match rules.design.handover {
             Handover::GiveBack | Handover::ReleaseThenTrigger => {
-                Phase::Release { why: Why::HandOver }
+                Phase::Release { why: Why::HandOver, upto: None }
             }
             Handover::TriggerThenRelease => Phase::Trigger,
         };
@@ -68,7 +77,7 @@ impl<V: Vocabulary> Consume<V> {
     pub(super) fn finish_trigger(&mut self, rules: &Rules<V>) {
         if let Phase::Trigger = self.phase {
             self.phase = match rules.design.handover {
-                Handover::TriggerThenRelease => Phase::Release { why: Why::HandOver },
+                Handover::TriggerThenRelease => Phase::Release { why: Why::HandOver, upto: None },
                 Handover::ReleaseThenTrigger | Handover::GiveBack => {
                     Phase::Done(Outcome::HandedOver)
                 }

@@ -1,12 +1,12 @@
 //! The machine's two doors: what it wants, and what it is told.
 
-use super::reading::{Next, read_phase, reads_consistently};
-use super::state::{Consume, Phase};
+use super::reading::{Next, confirms, read_phase, reads_consistently};
+use super::state::{Consume, Phase, Why};
 use super::turn::{Delivery, Outcome, Wants};
 use crate::design::Gap;
 use crate::rules::Rules;
 use crate::store::{Lease, Reply};
-use crate::vocabulary::{Time, Vocabulary};
+use crate::vocabulary::{Page, Time, Vocabulary};
 
 /// What a turn is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,11 +61,12 @@ impl<V: Vocabulary> Consume<V> {
             Phase::SetLease { epoch, .. } => store(self.set_lease(rules, *epoch)),
             Phase::Acquire { seen } => store(self.acquire(rules, *seen)),
             Phase::Wake => store(self.wake()),
-            Phase::Read { consistent } => store(self.read_events(*consistent)),
-            Phase::LookAgain => store(self.read_events(reads_consistently(rules))),
+            Phase::Read { consistent } => store(self.read_events(self.cursor, *consistent)),
+            Phase::LookBehind { upto } => store(self.read_events(*upto, confirms(rules))),
+            Phase::LookAgain => store(self.read_events(self.cursor, reads_consistently(rules))),
             Phase::Void { slot } => store(self.void(*slot)),
             Phase::Checkpoint { upto } => store(self.checkpoint(rules, *upto)),
-            Phase::Release { why } => store(self.release(rules, *why)),
+            Phase::Release { why, upto } => store(self.release(rules, *why, *upto)),
         }
     }
 
@@ -82,7 +83,7 @@ impl<V: Vocabulary> Consume<V> {
         }
         match news {
             News::Reply(reply) => self.take_reply(rules, asked, now, reply),
-            News::Handled => self.finish_delivery(),
+            News::Handled => self.finish_delivery(rules),
             News::Triggered => self.finish_trigger(rules),
             News::Time => self.pass_time(rules, now),
             News::Stop => self.begin_stop(rules),
@@ -120,6 +121,13 @@ impl<V: Vocabulary> Consume<V> {
                 let consistent = *consistent;
                 self.act_on_page(rules, now, page, consistent);
             }
+            (Phase::LookBehind { upto }, Reply::Page(page)) => {
+                let upto = *upto;
+                self.phase = match page.last() {
+                    Some(_) => Phase::Checkpoint { upto },
+                    None => Phase::Release { why: Why::CaughtUp, upto: Some(upto) },
+                };
+            }
             (Phase::LookAgain, Reply::Page(page)) => match self.next(rules, &page) {
                 Next::Run { .. } | Next::Gap => self.phase = Self::first_phase(rules),
                 Next::Tail => self.phase = Phase::Done(Outcome::CaughtUp),
@@ -135,9 +143,9 @@ impl<V: Vocabulary> Consume<V> {
                 let upto = *upto;
                 self.finish_checkpoint(rules, asked, upto, reply);
             }
-            (Phase::Release { why }, reply) => {
-                let why = *why;
-                self.finish_release(rules, why, reply);
+            (Phase::Release { why, upto }, reply) => {
+                let (why, upto) = (*why, *upto);
+                self.finish_release(rules, why, upto, reply);
             }
             _ => {}
         }

@@ -2,7 +2,7 @@
 
 use super::state::{Consume, Gaps, Phase, Why};
 use super::turn::Outcome;
-use crate::design::{Gap, Read};
+use crate::design::{Finish, Gap, Read};
 use crate::ids::Seq;
 use crate::rules::Rules;
 use crate::store::{Lease, Reply};
@@ -46,7 +46,7 @@ impl<V: Vocabulary> Consume<V> {
                 // slot alone would reveal it.
                 Read::EventualConfirmed if !consistent => Phase::Read { consistent: true },
                 Read::Consistent | Read::Eventual | Read::EventualConfirmed => {
-                    Phase::Release { why: Why::CaughtUp }
+                    Phase::Release { why: Why::CaughtUp, upto: None }
                 }
             },
         };
@@ -120,12 +120,12 @@ impl<V: Vocabulary> Consume<V> {
     }
 
     /// Notes that the handler is done: the checkpoint comes next, once no renewal is in flight.
-    pub(super) fn finish_delivery(&mut self) {
+    pub(super) fn finish_delivery(&mut self, rules: &Rules<V>) {
         match &mut self.phase {
             Phase::Deliver { handled, renewing: true, .. } => *handled = true,
             // D3: the checkpoint moves only after the handler has finished.
-            Phase::Deliver { upto, renewing: false, .. } => {
-                self.phase = Phase::Checkpoint { upto: *upto };
+            Phase::Deliver { upto, page, renewing: false, .. } => {
+                self.phase = after_delivery(rules, *upto, page);
             }
             _ => {}
         }
@@ -147,8 +147,8 @@ impl<V: Vocabulary> Consume<V> {
             _ => return,
         }
         match &mut self.phase {
-            Phase::Deliver { upto, handled: true, .. } => {
-                self.phase = Phase::Checkpoint { upto: *upto };
+            Phase::Deliver { upto, page, handled: true, .. } => {
+                self.phase = after_delivery(rules, *upto, page);
             }
             Phase::Deliver { renewing, .. } | Phase::Gap { renewing, .. } => *renewing = false,
             _ => {}
@@ -197,6 +197,26 @@ impl<V: Vocabulary> Consume<V> {
     /// Whether the lease shows that this turn has moved the checkpoint to `upto`.
     pub(super) fn is_own_checkpoint(&self, lease: &Lease<V>, upto: Seq) -> bool {
         self.still_holds(lease) && lease.checkpoint >= upto
+    }
+}
+
+/// The phase after a delivery that the handler has finished.
+fn after_delivery<V: Vocabulary>(rules: &Rules<V>, upto: Seq, page: &V::Page) -> Phase<V> {
+    let ends_here = page.last() == Some(upto) && !page.is_full();
+    match rules.design.finish {
+        Finish::OneWrite if ends_here => Phase::LookBehind { upto },
+        Finish::OneWrite | Finish::TwoWrites => Phase::Checkpoint { upto },
+    }
+}
+
+/// Whether the look behind the last delivery is strongly consistent.
+pub(super) fn confirms<V: Vocabulary>(rules: &Rules<V>) -> bool {
+    match rules.design.read {
+        // P1: the page has shown all that was acknowledged before it was read. What came later has
+        // a trigger that met this lease, and comes back. The look is there so that it need not.
+        Read::Consistent | Read::Eventual => false,
+        // P1: the page may have hidden something, and only this read would show it.
+        Read::EventualConfirmed => true,
     }
 }
 

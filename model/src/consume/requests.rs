@@ -67,8 +67,8 @@ impl<V: Vocabulary> Consume<V> {
         Request::Wake { group: self.group.clone(), partition: self.partition.clone() }
     }
 
-    pub(super) fn read_events(&self, consistent: bool) -> Request<V> {
-        Request::ReadEvents { partition: self.partition.clone(), after: self.cursor, consistent }
+    pub(super) fn read_events(&self, after: Seq, consistent: bool) -> Request<V> {
+        Request::ReadEvents { partition: self.partition.clone(), after, consistent }
     }
 
     pub(super) fn void(&self, slot: Seq) -> Request<V> {
@@ -100,10 +100,10 @@ impl<V: Vocabulary> Consume<V> {
         }
     }
 
-    pub(super) fn release(&self, rules: &Rules<V>, why: Why) -> Request<V> {
+    pub(super) fn release(&self, rules: &Rules<V>, why: Why, to: Option<Seq>) -> Request<V> {
         let guard = match (why, rules.design.release) {
             // P1: otherwise no worker would see what came in since the last read.
-            (Why::CaughtUp, Release::NextEmpty) => Guard::Empty(self.cursor.next()),
+            (Why::CaughtUp, Release::NextEmpty) => Guard::Empty(to.unwrap_or(self.cursor).next()),
             (Why::CaughtUp, Release::Wake) => Guard::Unwoken(self.wake),
             (Why::CaughtUp, Release::Unconditional | Release::LookAgain) | (Why::HandOver, _) => {
                 Guard::None
@@ -112,6 +112,7 @@ impl<V: Vocabulary> Consume<V> {
         Request::Release {
             group: self.group.clone(),
             partition: self.partition.clone(),
+            to,
             fence: self.fence(rules),
             guard,
         }

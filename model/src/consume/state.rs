@@ -62,8 +62,10 @@ pub(super) enum Phase<V: Vocabulary> {
     Void { slot: Seq },
     /// Move the checkpoint.
     Checkpoint { upto: Seq },
-    /// Give the lease up.
-    Release { why: Why },
+    /// Look once more behind the last delivery before the lease is given up.
+    LookBehind { upto: Seq },
+    /// Give the lease up, and move the checkpoint with it where that is still to be done.
+    Release { why: Why, upto: Option<Seq> },
     /// Read once more after the release, for events that came meanwhile.
     LookAgain,
     /// Send a trigger for a successor.
@@ -154,6 +156,7 @@ impl<V: Vocabulary> Consume<V> {
             | Phase::Gap { .. }
             | Phase::Void { .. }
             | Phase::Checkpoint { .. }
+            | Phase::LookBehind { .. }
             | Phase::Release { .. } => true,
             // A design may send the trigger before the release.
             Phase::Trigger => self.epoch != Epoch::ZERO,
@@ -176,7 +179,8 @@ impl<V: Vocabulary> Consume<V> {
             | Phase::Deliver { .. }
             | Phase::Gap { .. }
             | Phase::Void { .. }
-            | Phase::Checkpoint { .. } => !self.stopping,
+            | Phase::Checkpoint { .. }
+            | Phase::LookBehind { .. } => !self.stopping,
             Phase::ReadLease
             | Phase::SetLease { .. }
             | Phase::Acquire { .. }

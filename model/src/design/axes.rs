@@ -186,6 +186,14 @@ axes! {
         /// A release demands that no trigger came since the worker last looked (a counter).
         Wake = "wake",
     }
+    /// How the last checkpoint and the release of a turn are written.
+    finish: Finish = "finish" {
+        /// The checkpoint moves, the worker reads on, and at the tail it releases the lease.
+        TwoWrites = "two-writes",
+        /// A worker whose page ended with its delivery looks once more; if nothing came behind it,
+        /// one update moves the checkpoint and releases the lease.
+        OneWrite = "one-write",
+    }
     /// How other workers know that a lease has ended.
     expiry: Expiry = "expiry" {
         /// A lease has ended at the time that its owner wrote into it, plus the bound on skew.

@@ -5,7 +5,7 @@ mod file;
 mod named;
 
 pub use axes::{
-    AXES, Acquire, Axis, Busy, Checkpoint, ConsumersTable, Design, Expiry, Gap, Handover,
+    AXES, Acquire, Axis, Busy, Checkpoint, ConsumersTable, Design, Expiry, Finish, Gap, Handover,
     Increment, OwnToken, Producer, Read, Release, SlotWrite, Trigger, Value,
 };
 pub use file::{DesignError, Mistake, parse, to_toml};

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::axes::{
-    AXES, Acquire, Axis, Busy, Checkpoint, ConsumersTable, Design, Expiry, Gap, Handover,
+    AXES, Acquire, Axis, Busy, Checkpoint, ConsumersTable, Design, Expiry, Finish, Gap, Handover,
     Increment, OwnToken, Producer, Read, Release, SlotWrite, Trigger,
 };
 use crate::invariant::Invariant;
@@ -36,6 +36,7 @@ impl Design {
         checkpoint: Checkpoint::Unconditional,
         read: Read::Consistent,
         release: Release::Unconditional,
+        finish: Finish::TwoWrites,
         expiry: Expiry::WallClock,
         trigger: Trigger::BestEffort,
         busy: Busy::Drop,
@@ -53,7 +54,8 @@ impl Design {
         acquire: Acquire::Conditional,
         checkpoint: Checkpoint::EpochForward,
         read: Read::Consistent,
-        release: Release::NextEmpty,
+        release: Release::Unconditional,
+        finish: Finish::OneWrite,
         expiry: Expiry::WallClock,
         trigger: Trigger::Stream,
         busy: Busy::ComeBack,
@@ -143,7 +145,7 @@ pub const NAMED: &[Named] = &[
         name: "unfenced-checkpoint",
         about: "the checkpoint has no condition, and renewals and releases demand no epoch",
         design: Design { checkpoint: Checkpoint::Unconditional, ..R },
-        breaks: &[Invariant::L2, Invariant::L3],
+        breaks: &[Invariant::D2, Invariant::L2, Invariant::L3],
     },
     Named {
         name: "epoch-only-checkpoint",
@@ -153,7 +155,7 @@ pub const NAMED: &[Named] = &[
     },
     Named {
         name: "eventual-reads",
-        about: "reads at half the price: a stale read can hide what is behind a gap",
+        about: "reads at half the price: a worker leaves at a stale tail",
         design: Design { read: Read::Eventual, ..R },
         breaks: &[Invariant::P1],
     },
@@ -164,22 +166,28 @@ pub const NAMED: &[Named] = &[
         breaks: &[],
     },
     Named {
+        name: "eventual-reads-checked",
+        about: "reads at half the price, and the next slot checked: a gap hides what is behind it",
+        design: Design { read: Read::Eventual, release: Release::NextEmpty, ..R },
+        breaks: &[Invariant::P1],
+    },
+    Named {
         name: "eventual-reads-wake",
         about: "reads at half the price, and a wake counter: no trigger corrects a stale read",
         design: Design { read: Read::Eventual, release: Release::Wake, ..R },
         breaks: &[Invariant::P1],
     },
     Named {
-        name: "plain-release",
-        about: "the release does not check the next slot; with consistent reads it need not",
-        design: Design { release: Release::Unconditional, ..R },
+        name: "checked-release",
+        about: "the release demands that the next slot is empty: a transaction, at four write units",
+        design: Design { release: Release::NextEmpty, ..R },
         breaks: &[],
     },
     Named {
-        name: "plain-release-eventual",
-        about: "a plain release after reads at half the price: a worker leaves at a stale tail",
-        design: Design { release: Release::Unconditional, read: Read::Eventual, ..R },
-        breaks: &[Invariant::P1],
+        name: "two-writes",
+        about: "the last checkpoint and the release are two writes: one write unit more",
+        design: Design { finish: Finish::TwoWrites, ..R },
+        breaks: &[],
     },
     Named {
         name: "look-again",

@@ -92,8 +92,8 @@ pub fn apply<V: Vocabulary, T: Tables<V>>(
                     .then(|| Lease { checkpoint: *to, ..extended_lease(lease, extend) })
             })
         }
-        Request::Release { group, partition, fence, guard } => {
-            release(tables, group, partition, *fence, *guard)
+        Request::Release { group, partition, to, fence, guard } => {
+            release(tables, (group, partition), *to, *fence, *guard)
         }
         Request::Wake { group, partition } => update_lease(tables, group, partition, |lease| {
             // P1: a trigger must not count on an owner that has left.
@@ -282,8 +282,8 @@ fn update_lease<V: Vocabulary, T: Tables<V>>(
 
 fn release<V: Vocabulary, T: Tables<V>>(
     tables: &mut T,
-    group: &V::Group,
-    partition: &V::Partition,
+    (group, partition): (&V::Group, &V::Partition),
+    to: Option<Seq>,
     fence: Option<Epoch>,
     guard: Guard,
 ) -> Reply<V> {
@@ -305,7 +305,9 @@ fn release<V: Vocabulary, T: Tables<V>>(
             if taken {
                 return Reply::Refused { lease: None, taken };
             }
-            let free = Lease { active: false, ..lease };
+            // L3: a lease is released once in each epoch, so no late copy moves the checkpoint back.
+            let checkpoint = to.unwrap_or(lease.checkpoint);
+            let free = Lease { checkpoint, active: false, ..lease };
             tables.put_lease(group, partition, free);
             Reply::Released
         }

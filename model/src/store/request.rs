@@ -130,13 +130,15 @@ pub enum Request<V: Vocabulary> {
         /// The new end and sign of life.
         extend: Extend<V>,
     },
-    /// Gives a held lease up: an `UpdateItem` on Consumers. Where the guard is [`Guard::Empty`], a
-    /// transaction of that and a `ConditionCheck` on Events.
+    /// Gives a held lease up, and can move the checkpoint with it: an `UpdateItem` on Consumers. Where
+    /// the guard is [`Guard::Empty`], a transaction of that and a `ConditionCheck` on Events.
     Release {
         /// The group.
         group: V::Group,
         /// The partition.
         partition: V::Partition,
+        /// The last finished slot, if the checkpoint is to move there.
+        to: Option<Seq>,
         /// The epoch that the lease must have, if the design demands one.
         fence: Option<Epoch>,
         /// What else must hold.

@@ -107,13 +107,24 @@ pub fn request_words<V: Spoken>(request: &Request<V>) -> String {
             let forward = if *forward { ", forward only" } else { "" };
             format!("move the checkpoint to {to}{}{forward}", fence_words(*fence))
         }
-        Request::Release { fence, guard, .. } => {
+        Request::Release { to, fence, guard, .. } => {
             let guard = match guard {
-                Guard::None => String::new(),
-                Guard::Empty(slot) => format!(" and slot {slot} is empty"),
-                Guard::Unwoken(wake) => format!(" and {wake} triggers came"),
+                Guard::None => None,
+                Guard::Empty(slot) => Some(format!("slot {slot} is empty")),
+                Guard::Unwoken(wake) => Some(format!("{wake} triggers came")),
             };
-            format!("release the lease{}{guard}", fence_words(*fence))
+            let fence = fence.map(|epoch| format!("its epoch is {epoch}"));
+            let conditions: Vec<String> = fence.into_iter().chain(guard).collect();
+            let (when, comma) = match conditions.as_slice() {
+                [] => (String::new(), ""),
+                conditions => (format!(" if {}", conditions.join(" and ")), ","),
+            };
+            match to {
+                None => format!("release the lease{when}"),
+                Some(to) => {
+                    format!("move the checkpoint to {to}, releasing the lease{comma}{when}")
+                }
+            }
         }
         Request::Wake { .. } => "leave word with the lease's holder".to_owned(),
     }

@@ -1,111 +1,14 @@
 //! The consume machine, news by news: what it makes of each answer, on a clock of ticks.
 
-use gapless_model::check::{
-    Count, GroupNo, Owner, PartitionNo, ProducerNo, Small, Tick, Token, Window, WorkerNo,
-};
-use gapless_model::consume::{Consume, News, Outcome};
+use gapless_model::check::{Small, Tick};
+use gapless_model::consume::{News, Outcome};
 use gapless_model::design::{
     Acquire, Design, Expiry, Gap, Handover, Read as ReadDesign, Release as ReleaseDesign,
 };
-use gapless_model::store::{Free, FromSlots, Guard, Lease, Reply, Request, Slot};
+use gapless_model::store::{Free, Guard, Lease, Reply, Request};
 use gapless_model::{Epoch, Rules, Seq};
 
-const PARTITION: PartitionNo = PartitionNo(0);
-const ME: Owner = Owner { worker: WorkerNo(0), turn: 0 };
-const OTHER: Owner = Owner { worker: WorkerNo(1), turn: 0 };
-const TOKEN: Token = Token { producer: ProducerNo(0), run: 0, number: 1 };
-
-/// A lease lasts 3 ticks, a renewal is due after 1, and a gap is voided after 2.
-fn rules(design: Design) -> Rules<Small> {
-    Rules { design, lease: 3, renew: 1, grace: 2, skew: 0 }
-}
-
-/// A turn and its rules: what is told is told at a tick.
-struct Dialogue {
-    rules: Rules<Small>,
-    turn: Consume<Small>,
-}
-
-impl Dialogue {
-    fn of(design: Design) -> Dialogue {
-        let rules = rules(design);
-        let turn = Consume::new(&rules, GroupNo(0), PARTITION, ME, Tick(0));
-        Dialogue { rules, turn }
-    }
-
-    /// A turn that holds the lease since tick 0, with the checkpoint at 4.
-    fn holding(design: Design) -> Dialogue {
-        Dialogue::of(design).replies(0, Reply::Leased(lease()))
-    }
-
-    /// A turn whose handler is at work on slot 5.
-    fn delivering(design: Design) -> Dialogue {
-        Dialogue::holding(design).replies(0, page(&[5]))
-    }
-
-    /// A turn that moves the checkpoint to 5.
-    fn checkpointing() -> Dialogue {
-        Dialogue::delivering(Design::RECOMMENDED).hears(0, News::Handled)
-    }
-
-    /// A turn that is about to release the lease, because nothing is left.
-    fn releasing(design: Design) -> Dialogue {
-        Dialogue::holding(design).replies(0, page(&[]))
-    }
-
-    fn hears(mut self, tick: i16, news: News<Small>) -> Dialogue {
-        self.turn.tell(&self.rules, Tick(tick), news);
-        self
-    }
-
-    fn replies(self, tick: i16, reply: Reply<Small>) -> Dialogue {
-        self.hears(tick, News::Reply(reply))
-    }
-
-    #[track_caller]
-    fn asks(&self) -> Request<Small> {
-        self.turn.wants(&self.rules).store.expect("it should ask the store for something")
-    }
-
-    fn ended(&self) -> Option<Outcome> {
-        self.turn.wants(&self.rules).done
-    }
-
-    fn wakes_at(&self) -> Option<Tick> {
-        self.turn.wants(&self.rules).wake
-    }
-
-    #[track_caller]
-    fn reads_after(&self, slot: u64) {
-        match self.asks() {
-            Request::ReadEvents { after, .. } => assert_eq!(after, Seq(slot)),
-            other => panic!("it should read on, not {other:?}"),
-        }
-    }
-}
-
-/// The lease of epoch 7, taken at tick 0.
-fn lease() -> Lease<Small> {
-    Lease {
-        checkpoint: Seq(4),
-        active: true,
-        owner: ME,
-        epoch: Epoch(7),
-        until: Tick(3),
-        beat: 0,
-        wake: 0,
-    }
-}
-
-fn page(slots: &[u64]) -> Reply<Small> {
-    let events = Slot::Events { token: TOKEN, batch: Count(1) };
-    let shown = slots.iter().map(|&slot| (Seq(slot), events.clone()));
-    Reply::Page(Window::from_slots(Seq(4), shown))
-}
-
-fn refused(lease: Lease<Small>) -> Reply<Small> {
-    Reply::Refused { lease: Some(lease), taken: false }
-}
+use crate::dialogue::{Dialogue, OTHER, lease, page, refused, rules};
 
 mod taking {
     use super::*;
@@ -345,7 +248,7 @@ mod reading {
         // Renewed at tick 2, the lease ends at tick 5. Then the clock shows 1.
         let renewing = Dialogue::delivering(Design::RECOMMENDED).hears(2, News::Time);
         let renewed = renewing.replies(2, Reply::Leased(Lease { until: Tick(5), ..lease() }));
-        let dialogue = renewed.hears(1, News::Handled);
+        let dialogue = renewed.hears(1, News::Handled).replies(1, page(&[6]));
         let Request::Checkpoint { extend, .. } = dialogue.asks() else { panic!("a checkpoint") };
         assert_eq!(extend.until, Tick(5));
         let moved = Lease { checkpoint: Seq(5), until: Tick(5), ..lease() };
@@ -425,7 +328,8 @@ mod giving_up {
 
     #[test]
     fn what_came_in_meanwhile_is_read() {
-        let dialogue = Dialogue::releasing(Design::RECOMMENDED);
+        let design = Design { release: ReleaseDesign::NextEmpty, ..Design::RECOMMENDED };
+        let dialogue = Dialogue::releasing(design);
         match dialogue.asks() {
             Request::Release { guard, .. } => assert_eq!(guard, Guard::Empty(Seq(5))),
             other => panic!("{other:?}"),
@@ -464,7 +368,8 @@ mod giving_up {
     #[test]
     fn gives_the_trigger_back_when_its_time_runs_out() {
         let dialogue = Dialogue::delivering(Design::RECOMMENDED).hears(0, News::Stop);
-        let dialogue = dialogue.hears(0, News::Handled).replies(0, Reply::Leased(lease()));
+        let dialogue = dialogue.hears(0, News::Handled).replies(0, page(&[6]));
+        let dialogue = dialogue.replies(0, Reply::Leased(lease()));
         assert!(matches!(dialogue.asks(), Request::Release { guard: Guard::None, .. }));
         let dialogue = dialogue.replies(0, Reply::Released);
         assert_eq!(dialogue.ended(), Some(Outcome::GivenBack));

@@ -4,7 +4,7 @@
 use crate::common::{CALM, mutated, run, task};
 use gapless_model::check::{Bounds, Clocks, Task, Trace, Verdict};
 use gapless_model::design::{
-    Acquire, Busy, Checkpoint, Design, Gap, Increment, OwnToken, Producer, Release, SlotWrite,
+    Acquire, Busy, Checkpoint, Design, Finish, Gap, Increment, OwnToken, Producer, SlotWrite,
 };
 use gapless_model::{Invariant, Mutant};
 
@@ -84,7 +84,7 @@ fn d1_names_the_slot_that_held_no_event() {
 #[test]
 fn d2_names_the_delivery_that_came_before() {
     let bounds = Bounds { faults: 1, late: 1, ..CALM };
-    let design = Design { release: Release::Unconditional, ..R };
+    let design = Design { finish: Finish::TwoWrites, ..R };
     let found = trace(&mutated(design, bounds, Mutant::CheckpointUnknownAsDone), Invariant::D2);
     says(&found, &["delivered A1 (slot 1) to group g1 again", "had delivered it", "in good order"]);
 

@@ -278,6 +278,7 @@ fn two_owners_of_one_lease_are_not_explained() {
     let release = Request::Release {
         group: "g".to_owned(),
         partition: p(),
+        to: None,
         fence: Some(Epoch(1)),
         guard: Guard::Empty(Seq(1)),
     };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gapless_model::check::{Bounds, Clocks, Ended, Progress, Task, Verdict, check};
 use gapless_model::design::{
-    Acquire, Busy, Checkpoint, Design, Gap, Increment, OwnToken, Producer, Read, Release, SlotWrite,
+    Acquire, Busy, Checkpoint, Design, Finish, Gap, Increment, OwnToken, Producer, Read, SlotWrite,
 };
 
 const R: Design = Design::RECOMMENDED;
@@ -39,7 +39,7 @@ fn d1_fails_when_voids_are_taken_for_events() {
 #[test]
 fn d2_fails_when_an_unknown_checkpoint_is_reported_as_done() {
     let bounds = Bounds { faults: 1, late: 1, ..CALM };
-    let design = Design { release: Release::Unconditional, ..R };
+    let design = Design { finish: Finish::TwoWrites, ..R };
     assert_breaks(&mutated(design, bounds, Mutant::CheckpointUnknownAsDone), Invariant::D2);
 }
 
@@ -108,7 +108,7 @@ fn where_clocks_are_unbounded_l2_is_not_promised_and_the_rest_holds() {
 
 #[test]
 fn stale_reads_refute_a_plain_release() {
-    let design = Design { release: Release::Unconditional, read: Read::Eventual, ..R };
+    let design = Design { read: Read::Eventual, ..R };
     let bounds = Bounds { faults: 1, stale: 1, ..CALM };
     assert_breaks(&task(design, bounds), Invariant::P1);
 }

@@ -8,7 +8,9 @@ use std::fmt::Write as _;
 use crate::common::CALM;
 use gapless_model::Invariant;
 use gapless_model::check::{Action, Bounds, Clocks, Protocol, World};
-use gapless_model::design::{Design, Expiry, Gap, Increment, Producer, Read, Release, Trigger};
+use gapless_model::design::{
+    Design, Expiry, Finish, Gap, Increment, Producer, Read, Release, Trigger,
+};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use stateright::Model;
@@ -153,17 +155,20 @@ fn sound_designs() -> impl Strategy<Value = Design> {
         (Read::Consistent, Release::NextEmpty),
         (Read::Consistent, Release::Unconditional),
         (Read::EventualConfirmed, Release::NextEmpty),
+        (Read::EventualConfirmed, Release::Unconditional),
         (Read::Consistent, Release::LookAgain),
         (Read::Consistent, Release::Wake),
     ]);
+    let finishes = prop::sample::select(Finish::ALL);
     let expiries = prop::sample::select(vec![Expiry::WallClock, Expiry::Observer]);
-    (increments, triggers, reads, expiries).prop_map(
-        |((increment, producer), trigger, (read, release), expiry)| Design {
+    (increments, triggers, reads, finishes, expiries).prop_map(
+        |((increment, producer), trigger, (read, release), finish, expiry)| Design {
             increment,
             producer,
             trigger,
             read,
             release,
+            finish,
             expiry,
             ..Design::RECOMMENDED
         },

@@ -4,7 +4,7 @@
 use crate::common::{CALM, assert_breaks, assert_holds, mutated, task};
 use gapless_model::check::{Bounds, Clocks, Task};
 use gapless_model::design::{
-    Acquire, Busy, Checkpoint, Design, Gap, OwnToken, Producer, Release, SlotWrite, Trigger,
+    Acquire, Busy, Checkpoint, Design, Finish, Gap, OwnToken, Producer, SlotWrite, Trigger,
 };
 use gapless_model::{Invariant, Mutant};
 
@@ -133,7 +133,7 @@ mod scenario_6_memory_runs_ahead_of_the_table {
 
     #[test]
     fn a_checkpoint_reported_as_done_is_delivered_again_after_a_clean_release() {
-        let design = Design { release: Release::Unconditional, ..R };
+        let design = Design { finish: Finish::TwoWrites, ..R };
         assert_breaks(&mutated(design, BOUNDS, Mutant::CheckpointUnknownAsDone), Invariant::D2);
     }
 }

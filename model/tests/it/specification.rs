@@ -111,7 +111,13 @@ mod releasing {
     use super::*;
 
     fn release(fence: Option<u64>, guard: Guard) -> Request<Small> {
-        Request::Release { group: GROUP, partition: PARTITION, fence: fence.map(Epoch), guard }
+        Request::Release {
+            group: GROUP,
+            partition: PARTITION,
+            to: None,
+            fence: fence.map(Epoch),
+            guard,
+        }
     }
 
     #[test]
@@ -121,6 +127,24 @@ mod releasing {
             assert_eq!(after(&lease(), &release(Some(3), guard)), Some(free.clone()));
         }
         assert_eq!(after(&lease(), &release(None, Guard::None)), Some(free));
+    }
+
+    #[test]
+    fn moves_the_checkpoint_with_it_if_told_to() {
+        let with = |to: u64, fence, guard| match release(fence, guard) {
+            Request::Release { group, partition, fence, guard, .. } => {
+                Request::Release { group, partition, to: Some(Seq(to)), fence, guard }
+            }
+            other => other,
+        };
+        let moved = Lease { checkpoint: Seq(5), active: false, ..lease() };
+        assert_eq!(after(&lease(), &with(5, Some(3), Guard::None)), Some(moved.clone()));
+        assert_eq!(after(&lease(), &with(5, Some(3), Guard::Empty(Seq(5)))), Some(moved));
+        // Refused, it moves nothing: by the fence, by the guard, and because it was applied before.
+        assert_eq!(after(&lease(), &with(5, Some(2), Guard::None)), None);
+        assert_eq!(after(&lease(), &with(5, Some(3), Guard::Empty(Seq(6)))), None);
+        let released = Lease { active: false, ..lease() };
+        assert_eq!(after(&released, &with(5, Some(3), Guard::None)), None);
     }
 
     #[test]
@@ -309,7 +333,7 @@ mod describing_itself {
                 Request::Checkpoint { group, partition, to: Seq(1), fence, forward: true, extend },
                 lease,
             ),
-            (Request::Release { group, partition, fence, guard: Guard::None }, lease),
+            (Request::Release { group, partition, to: None, fence, guard: Guard::None }, lease),
             (Request::Wake { group, partition }, lease),
         ] {
             assert_eq!(account(&request), expected, "{request:?}");

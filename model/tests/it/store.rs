@@ -106,11 +106,8 @@ fn lease_request() -> impl Strategy<Value = Request<Small>> {
         (seq(), fence(), any::<bool>(), extend()).prop_map(move |(to, fence, forward, extend)| {
             Request::Checkpoint { group, partition, to, fence, forward, extend }
         }),
-        (fence(), guard).prop_map(move |(fence, guard)| Request::Release {
-            group,
-            partition,
-            fence,
-            guard
+        (prop::option::of(seq()), fence(), guard).prop_map(move |(to, fence, guard)| {
+            Request::Release { group, partition, to, fence, guard }
         }),
         Just(Request::Wake { group, partition }),
     ]

@@ -59,6 +59,10 @@ impl Page for Shown {
     fn last(&self) -> Option<Seq> {
         self.0.last().map(|(seq, _)| *seq)
     }
+
+    fn is_full(&self) -> bool {
+        false
+    }
 }
 
 impl FromSlots<Words> for Shown {

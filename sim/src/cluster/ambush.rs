@@ -99,7 +99,8 @@ pub(super) fn moment_of(
         (Request::ReadEvents { .. }, Reply::Page(page)) if !page.shown().is_empty() => {
             Some(Moment::Read)
         }
-        (Request::Checkpoint { .. }, Reply::Leased(_)) => Some(Moment::Checkpointed),
+        (Request::Checkpoint { .. }, Reply::Leased(_))
+        | (Request::Release { to: Some(_), .. }, Reply::Released) => Some(Moment::Checkpointed),
         _ => None,
     }
 }

@@ -159,6 +159,8 @@ fn bend_lease_update(mutant: Mutant, call: &mut Value) -> Bent {
         Mutant::CheckpointBackwards if has(call, ":to") => loosen(call, "#checkpoint < :to"),
         Mutant::CheckpointAhead if has(call, ":to") => add(call, ":to", 1),
         Mutant::CheckpointForgotten if has(call, ":to") => return Bent::Pretend,
+        Mutant::ReleaseUnfenced if is_release(call) => loosen(call, "#epoch = :epoch"),
+        Mutant::ReleaseForgotten if is_release(call) => forget_release(call),
         // That a renewal never shortens a lease keeps most late ones out as well, so
         // both protections go; with that one in place the checks would see next to nothing.
         Mutant::RenewalUnfenced if is_renewal(call) => {
@@ -190,7 +192,7 @@ fn bend_transaction(mutant: Mutant, call: &mut Value) -> Bent {
         }
         Mutant::ReleaseForgotten => {
             if let Some(update) = release_update(call) {
-                update["ExpressionAttributeValues"][":false"] = json!({"BOOL": true});
+                forget_release(update);
             }
         }
         Mutant::TransactionHalved => {
@@ -258,9 +260,18 @@ fn is_raise(call: &Value) -> bool {
     call["ExpressionAttributeNames"].get("#head").is_some() && !has(call, ":record")
 }
 
+fn is_release(call: &Value) -> bool {
+    has(call, ":false") && !has(call, ":owner")
+}
+
+/// Leaves the lease active.
+fn forget_release(update: &mut Value) {
+    update["ExpressionAttributeValues"][":false"] = json!({"BOOL": true});
+}
+
 fn release_update(call: &mut Value) -> Option<&mut Value> {
     let update = call["TransactItems"].get_mut(0)?.get_mut("Update")?;
-    has(update, ":false").then_some(update)
+    is_release(update).then_some(update)
 }
 
 /// Makes a condition true whatever the item holds; its names and values stay in use,

@@ -126,18 +126,19 @@ fn update_lease(call: &Value) -> Option<Request<Live>> {
         return Some(Request::Acquire { group, partition, owner, until, free });
     }
     let extend = until.map(|until| Extend { until, beat: counts });
-    if let Some(to) = number(values, ":to") {
+    let to = number(values, ":to").map(Seq);
+    if values.get(":false").is_some() {
+        let guard = number(values, ":wake").map_or(Guard::None, Guard::Unwoken);
+        return Some(Request::Release { group, partition, to, fence, guard });
+    }
+    if let Some(to) = to {
         let condition = call.get("ConditionExpression").and_then(Value::as_str);
         let forward = condition.is_some_and(|text| text.contains("#checkpoint < :to"));
-        let (to, extend) = (Seq(to), extend?);
+        let extend = extend?;
         return Some(Request::Checkpoint { group, partition, to, fence, forward, extend });
     }
     if let Some(extend) = extend {
         return Some(Request::Renew { group, partition, fence, extend });
-    }
-    if values.get(":false").is_some() {
-        let guard = number(values, ":wake").map_or(Guard::None, Guard::Unwoken);
-        return Some(Request::Release { group, partition, fence, guard });
     }
     counts.then_some(Request::Wake { group, partition })
 }
@@ -165,7 +166,8 @@ fn transaction(tables: &TableNames, call: &Value) -> Option<Request<Live>> {
         return Some(Request::RaiseAndWrite { raise, write });
     }
     let (group, partition) = lease_key(update)?;
-    let fence = number(values(update), ":epoch").map(Epoch);
+    let values = values(update);
+    let (to, fence) = (number(values, ":to").map(Seq), number(values, ":epoch").map(Epoch));
     let (_, slot) = slot_key(second.get("ConditionCheck")?.get("Key")?)?;
-    Some(Request::Release { group, partition, fence, guard: Guard::Empty(slot) })
+    Some(Request::Release { group, partition, to, fence, guard: Guard::Empty(slot) })
 }

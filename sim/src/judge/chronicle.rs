@@ -216,6 +216,9 @@ impl Chronicle {
             (Request::Checkpoint { .. }, Some(Reply::Leased(lease))) => {
                 deed.is_about(key) && lease.checkpoint >= slot
             }
+            (Request::Release { to: Some(to), .. }, Some(Reply::Released)) => {
+                deed.is_about(key) && *to >= slot
+            }
             _ => false,
         })
     }

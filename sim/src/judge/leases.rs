@@ -93,7 +93,9 @@ impl Leases {
                 format!(", where {mover} had moved it at {at},")
             });
             let how = match applied.request {
-                Request::Checkpoint { .. } => format!("{who} moved it"),
+                Request::Checkpoint { .. } | Request::Release { to: Some(_), .. } => {
+                    format!("{who} moved it")
+                }
                 _ => format!("{who} changed the lease's item"),
             };
             let sentence = format!(
@@ -143,7 +145,7 @@ impl Leases {
         chronicle: &Chronicle,
     ) -> Judgement {
         let fence = match applied.request {
-            Request::Checkpoint { fence, .. } => *fence,
+            Request::Checkpoint { fence, .. } | Request::Release { fence, .. } => *fence,
             _ => None,
         };
         let by_owner = match fence {

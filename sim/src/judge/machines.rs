@@ -196,7 +196,7 @@ impl Machines {
         match (news, copy.wants(&self.rules)) {
             (Told::Answer(reply), Want::Store(request)) => {
                 self.replies.judge(*since, node, &request, reply)?;
-                self.marks.extend(mark_of(&request, reply));
+                self.marks.extend(mark_of(&self.rules.design, &request, reply));
                 copy.tell(&self.rules, reply.clone());
                 *since = at;
                 Ok(())
@@ -241,7 +241,7 @@ impl Machines {
                 Some(request) => {
                     let since = if may_be_ahead(request, reply) { turn.began } else { turn.since };
                     let given = self.replies.judge(since, node, request, reply)?;
-                    self.marks.extend(mark_of(request, reply));
+                    self.marks.extend(mark_of(&self.rules.design, request, reply));
                     if given < turn.since {
                         self.marks.insert("a page that was read ahead is used");
                     }

@@ -1,10 +1,16 @@
 //! Which coverage marks the machines reach.
 
 use gapless::{Live, Slots};
+use gapless_model::Page as _;
+use gapless_model::design::{Design, Read};
 use gapless_model::store::{Reply, Request, Slot};
 
-/// The coverage mark that a reply to a request reaches.
-pub(super) fn mark_of(request: &Request<Live>, reply: &Reply<Live>) -> Option<&'static str> {
+/// The coverage mark that a reply to a request reaches under a design.
+pub(super) fn mark_of(
+    design: &Design,
+    request: &Request<Live>,
+    reply: &Reply<Live>,
+) -> Option<&'static str> {
     match (request, reply) {
         (Request::Write(write), Reply::Taken(Slot::Events { token, .. }))
             if *token == write.token =>
@@ -26,9 +32,15 @@ pub(super) fn mark_of(request: &Request<Live>, reply: &Reply<Live>) -> Option<&'
         }
         (Request::Renew { .. }, Reply::Leased(_)) => Some("a lease is renewed"),
         (Request::Checkpoint { .. }, Reply::Refused { .. }) => Some("a checkpoint is refused"),
-        (Request::Release { .. }, Reply::Released) => Some("a lease is released"),
-        (Request::Release { .. }, Reply::Refused { taken: true, .. }) => {
-            Some("a release finds the next slot taken")
+        (Request::Release { to: None, .. }, Reply::Released) => Some("a lease is released"),
+        (Request::Release { to: Some(_), .. }, Reply::Released) => {
+            Some("a release moves the checkpoint")
+        }
+        (Request::Release { .. }, Reply::Refused { .. }) => Some("a release is refused"),
+        (Request::ReadEvents { consistent: false, .. }, Reply::Page(page))
+            if design.read == Read::Consistent && page.last().is_some() =>
+        {
+            Some("a look behind a delivery finds more")
         }
         (Request::Raise(_), Reply::NotRaised(_)) => Some("an increment is refused"),
         (Request::ReadEvents { .. }, Reply::Page(page)) if page.shown().len() >= Slots::LIMIT => {

@@ -56,8 +56,7 @@ pub(super) fn events(names: &[String]) -> String {
 /// A request as something to do, with what it is about.
 pub(crate) fn request(request: &Request<Live>) -> String {
     let about = partition_name(request.partition());
-    // Without a fence its other condition comes first.
-    let did = request_words(request).replace("release the lease and ", "release the lease if ");
+    let did = request_words(request);
     match request.group() {
         Some(group) => format!("{did} ({group} on {about})"),
         None => format!("{did} ({about})"),

@@ -27,8 +27,8 @@ fn a_sparse_event() {
             [
                 "2 BatchGetItem 1 partitions",
                 "2 Query consumers",
-                "2 Query events",
-                "1 TransactWriteItems Update consumers, ConditionCheck events",
+                "1 Query events",
+                "1 Query events, eventual",
                 "2 UpdateItem consumers"
             ]
         );
@@ -60,8 +60,8 @@ fn pages() {
         [
             "2 BatchGetItem 1 partitions",
             "2 Query consumers",
-            "4 Query events",
-            "1 TransactWriteItems Update consumers, ConditionCheck events",
+            "3 Query events",
+            "1 Query events, eventual",
             "4 UpdateItem consumers"
         ]
     );
@@ -93,9 +93,9 @@ fn a_minute_without_events_in_130_partitions_of_a_key_each() {
             "2 BatchGetItem 100 partitions",
             "2 BatchGetItem 30 partitions",
             "2 Query consumers",
-            "260 Query events",
+            "130 Query events",
+            "130 Query events, eventual",
             "2 Query partitions, eventual",
-            "130 TransactWriteItems Update consumers, ConditionCheck events",
             "260 UpdateItem consumers"
         ]
     );
@@ -121,8 +121,8 @@ fn a_handler_that_takes_a_minute() {
         [
             "122 BatchGetItem 1 partitions",
             "122 Query consumers",
-            "2 Query events",
-            "1 TransactWriteItems Update consumers, ConditionCheck events",
+            "1 Query events",
+            "1 Query events, eventual",
             "20 UpdateItem consumers"
         ]
     );

@@ -7,6 +7,7 @@ mod crowds;
 mod failing;
 #[cfg(feature = "table-stream")]
 mod hearing;
+mod leaving;
 mod meter;
 mod pages;
 mod reading;

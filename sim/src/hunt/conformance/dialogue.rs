@@ -203,9 +203,15 @@ fn of_consumers() -> BoxedStrategy<Request<Live>> {
                 extend
             }
         ),
-        (group(), partition(), fence(), guard()).prop_map(|(group, partition, fence, guard)| {
-            Request::Release { group, partition, fence, guard }
-        }),
+        (group(), partition(), prop::option::of(seq()), fence(), guard()).prop_map(
+            |(group, partition, to, fence, guard)| Request::Release {
+                group,
+                partition,
+                to,
+                fence,
+                guard
+            }
+        ),
         (group(), partition()).prop_map(|(group, partition)| Request::Wake { group, partition }),
     ]
     .boxed()
