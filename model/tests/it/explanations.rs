@@ -4,7 +4,8 @@
 use crate::common::{CALM, mutated, run, task};
 use gapless_model::check::{Bounds, Clocks, Task, Trace, Verdict};
 use gapless_model::design::{
-    Acquire, Busy, Checkpoint, Design, Finish, Gap, Increment, OwnToken, Producer, SlotWrite,
+    Acquire, Busy, Checkpoint, Design, Finish, Gap, Increment, OwnToken, Producer, Release,
+    SlotWrite,
 };
 use gapless_model::{Invariant, Mutant};
 
@@ -139,7 +140,12 @@ fn l2_names_both_workers_and_how_one_lost_its_lease() {
     let found = trace(&unbounded, Invariant::L2);
     says(&found, &["still acts on it", "it ended at step", "worker 2 took it", "(epoch 2)"]);
 
-    let design = Design { checkpoint: Checkpoint::Unconditional, ..R };
+    let design = Design {
+        checkpoint: Checkpoint::Unconditional,
+        release: Release::NextEmpty,
+        finish: Finish::TwoWrites,
+        ..R
+    };
     let bounds = Bounds { faults: 1, lost_replies: 1, ..CALM };
     let found = trace(&task(design, bounds), Invariant::L2);
     says(&found, &["its own release was applied", "heard no reply", "worker 2 took it"]);
@@ -155,9 +161,9 @@ fn l2_names_the_turn_that_took_anothers_lease_for_its_own() {
     says(
         &found,
         &[
-            "worker 1 took the lease for its own at step 18 (epoch 1)",
-            "the release that its last turn had sent at step 15 was applied at step 19",
-            "worker 2 took it at step 21 (epoch 2)",
+            "worker 1 took the lease for its own at step 17 (epoch 1)",
+            "the release that its last turn had sent at step 14 was applied at step 18",
+            "worker 2 took it at step 20 (epoch 2)",
         ],
     );
     assert!(found.story().contains("worker 1    drops its turn   [fault: turn dropped]"));

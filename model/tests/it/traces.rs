@@ -36,12 +36,12 @@ fn the_skipped_event_reads_like_the_story_it_is() {
         })
         .collect();
     assert_eq!(
-        words[words.len() - 3..],
+        words[words.len() - 4..],
         [
             "producer A: write A1 into slot 1 if empty -> done",
             "worker 1: delivers B1 (slot 2) -> ",
-            "worker 1: move the checkpoint to 2 if its epoch is 1, forward only -> checkpoint 2, \
-             epoch 1 held by worker 1",
+            "worker 1: read events after 2, eventually consistent -> nothing",
+            "worker 1: move the checkpoint to 2, releasing the lease, if its epoch is 1 -> released",
         ],
     );
 }

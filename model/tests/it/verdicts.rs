@@ -105,7 +105,7 @@ mod turns {
     #[test]
     fn under_its_workers_name_a_turn_adopts_the_lease_that_a_dropped_one_then_releases() {
         let task = mutated(R, DROPS, Mutant::OwnerPerWorker);
-        assert_eq!(assert_breaks(&task, Invariant::L2), 21);
+        assert_eq!(assert_breaks(&task, Invariant::L2), 20);
     }
 
     #[test]

@@ -41,13 +41,17 @@ fn passes(path: &Path, worker: WorkerNo, turn: &Turn, slot: u64) -> Option<Strin
     let wants = turn.machine.wants(&path.rules);
     let upto = match (&wants.deliver, &wants.store) {
         (Some(delivery), _) => delivery.upto.0,
-        (None, Some(Request::Checkpoint { to, .. })) => to.0,
+        (None, Some(Request::Checkpoint { to, .. } | Request::Release { to: Some(to), .. })) => {
+            to.0
+        }
+        // It looks behind what it has delivered.
+        (None, Some(Request::ReadEvents { after, .. })) => after.0,
         (None, _) => return None,
     };
     if slot > upto {
         return None;
     }
-    let read = path.read(worker, path.steps())?;
+    let read = path.read(worker, path.steps(), slot)?;
     let position = Place::of_turn(turn).at(slot);
     let saw = match path.saw(read, worker, slot)? {
         Seen::Nothing if path.end().events(position).is_none() => {
@@ -196,7 +200,9 @@ fn ends(path: &Path, worker: WorkerNo, turn: &Turn, position: Position) -> Strin
 
 /// What a worker that is done with reading did not see.
 fn saw_nothing(path: &Path, worker: WorkerNo, step: usize, position: Position) -> String {
-    let Some(read) = path.read(worker, step) else { return "saw nothing new".to_owned() };
+    let Some(read) = path.read(worker, step, position.slot) else {
+        return "saw nothing new".to_owned();
+    };
     let stale = match path.deed(read).action {
         Action::StaleRead { .. } => " in a stale read",
         _ => "",

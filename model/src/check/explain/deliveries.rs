@@ -280,6 +280,6 @@ fn seen(path: &Path, step: usize, position: Position) -> Option<String> {
 /// The worker that took a step, its last read before that, and what it showed of a slot.
 fn look(path: &Path, step: usize, position: Position) -> Option<(WorkerNo, usize, Seen)> {
     let Process::Worker(worker) = path.deed(step).who? else { return None };
-    let read = path.read(worker, path.deed(step).sent.unwrap_or(step))?;
+    let read = path.read(worker, path.deed(step).sent.unwrap_or(step), position.slot)?;
     Some((worker, read, path.saw(read, worker, position.slot)?))
 }

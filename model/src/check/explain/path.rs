@@ -224,12 +224,14 @@ impl Path {
         })
     }
 
-    /// The last step, up to `step`, at which a worker read events in the turn that it is in then.
-    pub(super) fn read(&self, worker: WorkerNo, step: usize) -> Option<usize> {
+    /// The last step, up to `step`, at which a worker read events in the turn that it is in then, from
+    /// before a slot.
+    pub(super) fn read(&self, worker: WorkerNo, step: usize, slot: u64) -> Option<usize> {
         let began = self.began(worker, step)?;
         self.last(|path, read| {
             let deed = path.deed(read);
-            let reads = matches!(deed.applied(), Some(Request::ReadEvents { .. }));
+            let reads =
+                matches!(deed.applied(), Some(Request::ReadEvents { after, .. }) if after.0 < slot);
             read > began && read <= step && reads && deed.who == Some(Process::Worker(worker))
         })
     }
