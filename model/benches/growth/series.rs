@@ -1,7 +1,7 @@
 //! The budgets that are raised, and from which base.
 
 use gapless_model::check::Bounds;
-use gapless_model::design::{Design, Read, Trigger};
+use gapless_model::design::{Design, Trigger};
 
 /// Two producers of one event each, two workers, one group, one partition; no fault.
 const CALM: Bounds = Bounds::DEFAULT.without_faults();
@@ -48,12 +48,7 @@ pub const SERIES: [Series; 21] = [
     series("lost-replies"),
     series("late"),
     series("slow"),
-    // No read of the recommended design can be stale, and none of its triggers can be lost.
-    Series {
-        note: Some("eventual-reads-confirmed"),
-        design: Design { read: Read::EventualConfirmed, ..Design::RECOMMENDED },
-        ..series("stale")
-    },
+    series("stale"),
     series("expiries"),
     series("clock-steps"),
     series("failures"),
