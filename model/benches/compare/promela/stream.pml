@@ -115,6 +115,10 @@ typedef Worker {
   bit renewing;
   /* The ticks that it has waited at a gap. */
   unsigned waited : 3;
+  /* A slot that was filled when empty ones before it were seen first, or 0; and the ticks since,
+   * at most GRACE. */
+  unsigned gap_before : NUMBER;
+  unsigned gap_age : 1;
   /* For D2: the last slot delivered under this lease. */
   unsigned delivered : NUMBER
 };
@@ -159,7 +163,7 @@ unsigned late_checkpoints : 3 = LATE_CHECKPOINTS;
 #endif
 
 /* Temporaries of one step, which are no part of the state. */
-hidden byte n, w, last, before, count, granted, taken, again, excused, known;
+hidden byte n, w, last, before, count, granted, taken, again, excused, known, gapped;
 
 #define SLOT(number) slots[(number) - 1]
 #define BIT(number) (1 << ((number) - 1))
@@ -186,6 +190,11 @@ inline pass_tick() {
     if
     :: workers[w].phase == GAP && workers[w].waited < LONGEST ->
       workers[w].waited = workers[w].waited + 1
+    :: else
+    fi;
+    if
+    :: workers[w].gap_before > 0 && workers[w].gap_age < GRACE ->
+      workers[w].gap_age = workers[w].gap_age + 1
     :: else
     fi
   }

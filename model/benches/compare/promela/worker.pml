@@ -23,6 +23,8 @@ inline end_turn() {
   W.upto = 0;
   clear_page();
   W.waited = 0;
+  W.gap_before = 0;
+  W.gap_age = 0;
   W.delivered = 0;
   /* An owner is a turn: the next one has another name. */
   if
@@ -120,9 +122,10 @@ inline apply_workers() {
     :: else
     fi
   :: W.phase == VOID ->
-    before = SLOT(W.cursor + 1);
+    /* `upto` is the slot before the one that is voided. */
+    before = SLOT(W.upto + 1);
     if
-    :: before == EMPTY -> SLOT(W.cursor + 1) = VOIDED; judge_slot(W.cursor + 1)
+    :: before == EMPTY -> SLOT(W.upto + 1) = VOIDED; judge_slot(W.upto + 1)
     :: else
     fi
   :: W.phase == CHECKPOINT -> apply_checkpoint()
@@ -205,7 +208,7 @@ inline tell_worker() {
   if
   :: W.phase == ACQUIRE -> tell_acquire()
   :: W.phase == DELIVER || W.phase == GAP -> tell_renewal()
-  :: W.phase == VOID -> W.phase = READ
+  :: W.phase == VOID -> W.phase = READ; W.upto = 0
   :: W.phase == CHECKPOINT -> tell_checkpoint()
   :: W.phase == RELEASE -> tell_release()
   fi;
@@ -234,8 +237,42 @@ inline read_page() {
   }
 }
 
-/* The page decides: deliver, pass voids, wait at a gap, or release at the tail. */
+/* Whether a slot behind the cursor and before another one is empty, as far as the page shows. */
+inline look_for_gap(limit) {
+  gapped = 0;
+  n = W.cursor + 1;
+  do
+  :: n < limit ->
+    if
+    :: !(W.items & BIT(n)) -> gapped = 1
+    :: else
+    fi;
+    n = n + 1
+  :: else -> break
+  od
+}
+
+/* Empty slots of one page age together, unless older ones are still before them. */
+inline age_gaps() {
+  look_for_gap(W.gap_before);
+  if
+  :: !gapped ->
+    W.gap_before = 0;
+    W.gap_age = 0;
+    look_for_gap(last);
+    if
+    :: gapped -> W.gap_before = last
+    :: else
+    fi
+  :: else
+  fi
+}
+
+#define HAS_AGED(slot) (slot < W.gap_before && W.gap_age >= GRACE)
+
+/* The page decides: deliver, pass voids, wait at a gap or void it, or release at the tail. */
 inline act_on_page() {
+  age_gaps();
   n = W.cursor;
   known = 0;
   do
@@ -248,10 +285,18 @@ inline act_on_page() {
   :: else -> break
   od;
   if
-  :: known -> W.upto = n; W.phase = DELIVER
-  :: !known && n > W.cursor -> W.upto = n; W.phase = CHECKPOINT; clear_page()
-  :: !known && n == W.cursor && last > 0 -> W.phase = GAP; clear_page()
-  :: else -> W.phase = RELEASE
+  :: n < last && HAS_AGED(n + 1) && (n == W.cursor || W.ends > LEASE - RENEW) ->
+    /* What is in front of it is delivered together with what is behind it. */
+    W.upto = n;
+    W.phase = VOID;
+    clear_page()
+  :: else ->
+    if
+    :: known -> W.upto = n; W.phase = DELIVER
+    :: !known && n > W.cursor -> W.upto = n; W.phase = CHECKPOINT; clear_page()
+    :: !known && n == W.cursor && last > 0 -> W.phase = GAP; W.waited = W.gap_age; clear_page()
+    :: else -> W.phase = RELEASE
+    fi
   fi
 }
 
@@ -289,7 +334,10 @@ inline deliver() {
 inline look_at_clock() {
   if
   :: W.ends == 0 -> lose_lease(1)
-  :: W.ends > 0 && W.phase == GAP && W.waited >= GRACE -> W.phase = VOID; W.waited = 0
+  :: W.ends > 0 && W.phase == GAP && W.waited >= GRACE ->
+    W.phase = VOID;
+    W.upto = W.cursor;
+    W.waited = 0
   :: else -> W.renewing = 1
   fi
 }
