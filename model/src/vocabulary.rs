@@ -64,6 +64,11 @@ pub trait Page: Id {
     /// Returns whether the page ends because it has no more room. Nothing was known to be behind the
     /// last slot of any other page when it was read.
     fn is_full(&self) -> bool;
+
+    /// Returns whether nothing was known to be behind a slot of the page when it was read.
+    fn ends_with(&self, slot: Seq) -> bool {
+        self.last() == Some(slot) && !self.is_full()
+    }
 }
 
 /// The types that the protocol leaves open.

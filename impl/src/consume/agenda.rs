@@ -64,7 +64,7 @@ impl Agenda {
 
     /// Whether a turn is due on a partition.
     pub(super) fn is_ready(&self, partition: &PartitionId) -> bool {
-        self.ready.first(|id, _| id == partition).is_some()
+        self.ready.has(partition)
     }
 
     /// Moves the next ready partition to the running ones, and returns it.

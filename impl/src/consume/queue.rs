@@ -34,6 +34,11 @@ impl Queue {
         }
     }
 
+    /// Whether a partition waits.
+    pub(super) fn has(&self, partition: &PartitionId) -> bool {
+        self.sources.contains_key(partition)
+    }
+
     /// The first partition that may go.
     pub(super) fn first(
         &self,

@@ -180,9 +180,7 @@ impl<'a, H: Handler> Turn<'a, H> {
     /// Gives a delivery to the handler, and reads ahead meanwhile.
     fn deliver(&mut self, fence: Fence, after: Seq, page: Slots) {
         let TurnSetting { group, partition, handler, .. } = self.setting;
-        // A page that is not full ends at the tail: nothing comes after it yet.
-        self.is_more_behind =
-            page.last().is_some_and(|last| last > fence.upto) || page.shown().len() >= Slots::LIMIT;
+        self.is_more_behind = !page.ends_with(fence.upto);
         if self.attempt == 1 {
             self.read_ahead(fence.upto);
         }

@@ -202,9 +202,8 @@ impl<V: Vocabulary> Consume<V> {
 
 /// The phase after a delivery that the handler has finished.
 fn after_delivery<V: Vocabulary>(rules: &Rules<V>, upto: Seq, page: &V::Page) -> Phase<V> {
-    let ends_here = page.last() == Some(upto) && !page.is_full();
     match rules.design.finish {
-        Finish::OneWrite if ends_here => Phase::LookBehind { upto },
+        Finish::OneWrite if page.ends_with(upto) => Phase::LookBehind { upto },
         Finish::OneWrite | Finish::TwoWrites => Phase::Checkpoint { upto },
     }
 }

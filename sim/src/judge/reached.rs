@@ -1,6 +1,6 @@
 //! Which coverage marks the machines reach.
 
-use gapless::{Live, Slots};
+use gapless::Live;
 use gapless_model::Page as _;
 use gapless_model::design::{Design, Read};
 use gapless_model::store::{Reply, Request, Slot};
@@ -43,9 +43,7 @@ pub(super) fn mark_of(
             Some("a look behind a delivery finds more")
         }
         (Request::Raise(_), Reply::NotRaised(_)) => Some("an increment is refused"),
-        (Request::ReadEvents { .. }, Reply::Page(page)) if page.shown().len() >= Slots::LIMIT => {
-            Some("a page is full")
-        }
+        (Request::ReadEvents { .. }, Reply::Page(page)) if page.is_full() => Some("a page is full"),
         _ => None,
     }
 }

@@ -8,7 +8,7 @@ use futures_util::future::{join, join_all};
 use gapless::{Delivery, Event, Handler, HandlerError, Layout, Stream};
 
 use super::meter::{Latency, Meter};
-use super::{append_to_keys, takes};
+use super::{append_to_keys, noting, takes};
 
 /// The calls of these kinds on a bill.
 fn count(bill: &[String], kind: &str) -> u64 {
@@ -27,18 +27,8 @@ fn herd(workers: u64, seed: u64) -> (u64, Duration) {
     let call = Duration::from_millis(10);
     meter.set_latency(Latency { queries: call, others: call });
     let began = meter.time.elapsed();
-    let handling = Duration::from_millis(20);
-    let last = Arc::new(Mutex::new(Duration::ZERO));
-    let handler = |_: Delivery| {
-        let (handled, time, last) =
-            (meter.time.wait(handling), meter.time.clone(), Arc::clone(&last));
-        async move {
-            handled.await;
-            *last.lock().expect("no panic") = time.elapsed();
-            Ok::<(), HandlerError>(())
-        }
-    };
-    let all: Vec<_> = (0..workers).map(|_| stream.worker("g", handler)).collect();
+    let (handler, last) = noting(&meter, Duration::from_millis(20));
+    let all: Vec<_> = (0..workers).map(|_| stream.worker("g", handler.clone())).collect();
     let runs = join_all(all.iter().map(|worker| worker.until_caught_up()));
     let (summaries, bill) = meter.run(runs);
     let events: u64 = summaries.into_iter().map(|ended| ended.expect("caught up").events).sum();

@@ -27,7 +27,7 @@ fn handled_after(
     hints: Option<TableStream>,
 ) -> Duration {
     let appended = Mutex::new(Duration::ZERO);
-    let (handler, handled) = noting(meter);
+    let (handler, handled) = noting(meter, Duration::ZERO);
     let mut worker = stream.worker("g", handler).sweep_every(Duration::from_secs(36_000));
     if let Some(hints) = hints {
         worker = worker.trigger(Arc::new(hints));

@@ -59,23 +59,20 @@ fn leave_gap(meter: &Meter, stream: &Stream) {
 
 /// A handler that takes this long.
 fn takes(meter: &Meter, long: Duration) -> impl Handler + use<> {
-    let time = meter.time.clone();
-    move |_: Delivery| {
-        let handled = time.wait(long);
-        async move {
-            handled.await;
-            Ok::<(), HandlerError>(())
-        }
-    }
+    noting(meter, long).0
 }
 
-/// A handler that takes no time, and when it was last at work.
-fn noting(meter: &Meter) -> (impl Handler + use<>, Arc<Mutex<Duration>>) {
+/// A handler that takes this long, and when it or a copy of it was last done.
+fn noting(meter: &Meter, long: Duration) -> (impl Handler + Clone + use<>, Arc<Mutex<Duration>>) {
     let (time, noted) = (meter.time.clone(), Arc::new(Mutex::new(Duration::ZERO)));
     let at = Arc::clone(&noted);
     let handler = move |_: Delivery| {
-        *at.lock().expect("no panic") = time.elapsed();
-        async { Ok::<(), HandlerError>(()) }
+        let (handled, time, at) = (time.wait(long), time.clone(), Arc::clone(&at));
+        async move {
+            handled.await;
+            *at.lock().expect("no panic") = time.elapsed();
+            Ok::<(), HandlerError>(())
+        }
     };
     (handler, noted)
 }

@@ -177,7 +177,7 @@ fn a_lease_that_was_left_is_taken_over_when_it_has_ended() {
     let worker = stream.worker("g", takes(&meter, Duration::MAX / 4));
     let began = meter.time.elapsed();
     meter.run_for(Duration::from_secs(1), worker.run());
-    let (handler, taken) = noting(&meter);
+    let (handler, taken) = noting(&meter, Duration::ZERO);
     let other = stream.worker("g", handler);
     let other = other.sweep_every(Duration::from_secs(3600));
     meter.time.run(other.until_caught_up()).expect("caught up");

@@ -46,16 +46,18 @@ impl Explanation {
 
     /// All that can be said where nothing more is known.
     pub(in crate::check) fn unknown(invariant: Invariant) -> Explanation {
-        let sentence = format!("At the end it is not true that {}.", invariant.says());
-        Explanation { sentence, end: Vec::new(), why: None }
+        Explanation::only(format!("At the end it is not true that {}.", invariant.says()))
     }
 
     /// What is said of a counterexample that leads to no violation, step by step.
     pub(in crate::check) fn contradicted(invariant: Invariant) -> Explanation {
-        let sentence = format!(
+        Explanation::only(format!(
             "The search says that {invariant} is violated, and these steps do not show it: the checker \
              contradicts itself, and this verdict is worth nothing. Please report it."
-        );
+        ))
+    }
+
+    fn only(sentence: String) -> Explanation {
         Explanation { sentence, end: Vec::new(), why: None }
     }
 }

@@ -150,12 +150,17 @@ impl Frame<'_> {
         }
     }
 
-    fn lease(&self, lease: &mut Lease<Small>) {
-        // No request depends on the owner or the end of a lease that is free.
+    /// Who holds a lease, and until when. Those of a lease that is free are all alike.
+    fn hold(&self, lease: &mut Lease<Small>) {
         (lease.owner, lease.until) = match lease.active || self.norm.keeps_free {
             true => (self.owner(lease.owner), self.end(lease.until)),
             false => (Owner::PAST, Tick(-self.norm.skew)),
         };
+    }
+
+    fn lease(&self, lease: &mut Lease<Small>) {
+        // No request depends on the owner or the end of a lease that is free.
+        self.hold(lease);
         // They are counted from themselves.
         (lease.epoch, lease.beat, lease.wake) = (Epoch(2), 1, 0);
     }
@@ -289,10 +294,7 @@ impl Frame<'_> {
         let Some(lease) = reply.lease_mut() else { return };
         // The machine subtracts a lease's length from the end of its own lease. It asks for neither
         // the owner nor the end of one that is free.
-        (lease.owner, lease.until) = match lease.active || self.norm.keeps_free {
-            true => (self.owner(lease.owner), self.end(lease.until)),
-            false => (Owner::PAST, Tick(-self.norm.skew)),
-        };
+        self.hold(lease);
         lease.beat = self.beat(lease.epoch, lease.beat);
         lease.wake = self.wake(lease.epoch, lease.wake);
         lease.epoch = self.epoch(lease.epoch);
