@@ -25,10 +25,11 @@ use crate::vocabulary::{Group, NoRandomness, Timestamp, WorkerId};
 /// A worker may run again, and even twice at once: every turn owns its lease under a name of its
 /// own, so that the runs are to each other what other workers are.
 ///
-/// With the default design, a turn that delivers one page costs one write unit to acquire
-/// the lease, one for each checkpoint, four to release the lease, and a read unit for each 4
-/// KB of slots and one at the end; while a handler works, one write unit for each third of a
-/// lease. Sweeps cost what [`Worker::sweep_every`] says.
+/// With the default design, a turn costs one write unit to acquire the lease, one for each
+/// delivery, of which the last releases the lease as well, and a read unit for each 4 KB of slots;
+/// and half a read unit to look behind the last page, or half of what has come there meanwhile.
+/// While a handler works, it costs one write unit for each third of a lease. Sweeps cost what
+/// [`Worker::sweep_every`] says.
 #[derive(Debug)]
 pub struct Worker<H>(WorkerSetting<H>);
 

@@ -26,8 +26,9 @@ pub trait Trigger: fmt::Debug + Send + Sync {
     /// Called when a turn found its partition caught up: the triggers of that partition
     /// are finished, and a durable source can forget them.
     ///
-    /// It is not called when the lease was held, lost or handed over. The default does
-    /// nothing.
+    /// It is not called when the lease was held, lost or handed over, nor when a turn is due on the
+    /// partition again, because it was announced meanwhile: the next turn finishes both. It says
+    /// nothing of hints that [`Trigger::next`] has not returned yet. The default does nothing.
     fn finish(&self, partition: &PartitionId) {
         let _ = partition;
     }

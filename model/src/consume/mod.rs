@@ -10,11 +10,12 @@
 //! | watch | to be woken when the lease's length has passed | acquire, on condition that nothing changed |
 //! | wake | [`Wake`] | the holder will see it, and the turn ends as busy. Refused: acquire |
 //! | read | [`ReadEvents`] | deliver; move the checkpoint over voids; wait at a gap; release at the tail |
-//! | deliver | a delivery; [`Renew`] when that is due | move the checkpoint |
+//! | deliver | a delivery; [`Renew`] when that is due | move the checkpoint; look behind the last slot of its page (`finish = "one-write"`) |
 //! | gap | to be woken when the grace period ends; [`Renew`] when that is due | void, or read again |
 //! | void | [`Void`] | read: the slot is settled either way |
 //! | checkpoint | [`Checkpoint`] | read on behind it |
-//! | release | [`Release`] | done. Refused because of new work: read |
+//! | look behind | [`ReadEvents`] | move the checkpoint if something came; otherwise release, and move it with that |
+//! | release | [`Release`] | done. Refused because of new work: read, or move the checkpoint that is still to be moved |
 //! | look again | [`ReadEvents`] | begin anew if there is work (`release = "look-again"`) |
 //! | trigger | a trigger for a successor | done, or release |
 //! | done | nothing | |
@@ -26,7 +27,8 @@
 //!   which it was asked for, not from the reply.
 //! - **A refusal may be the turn's own effect.** An acquire that meets a lease under the turn's own
 //!   name that has not ended, a checkpoint that is already where it should be, and a release of
-//!   a lease that is free under the turn's epoch had all been applied before, and count as done.
+//!   a lease that is free under the turn's epoch, with the checkpoint where the release moves it, had
+//!   all been applied before, and count as done.
 //! - **Any other refusal of a write under the lease ends the turn**, because another worker may
 //!   have the lease. The exception is a release that new work refuses: the turn goes on.
 //!
