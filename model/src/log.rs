@@ -11,13 +11,14 @@ use serde::{Deserialize, Serialize};
 pub const FORMAT: &str = "gapless-decisions";
 /// The version in a header: the one that these crates write and read.
 ///
-/// Replaying a log compares its words, so a release that rewords decisions raises the version. In
-/// version 3, the owner of a lease is a turn, not a worker, and a turn can be dropped at any moment.
-pub const VERSION: u32 = 3;
+/// Replaying a log compares its words, so a release that rewords decisions raises the version. Since
+/// version 3, the owner of a lease is a turn, not a worker, and a turn can be dropped at any moment;
+/// since version 5, a release may move the checkpoint, and a look behind a delivery may fail.
+pub const VERSION: u32 = 5;
 
 /// The version in the header of a production log, whose lines are other ones: each request before it
-/// is sent, and what came of it.
-pub const CALLS_VERSION: u32 = 4;
+/// is sent, and what came of it. Since version 6, a page says whether it was cut.
+pub const CALLS_VERSION: u32 = 6;
 
 /// The fields that every line after the header has, whatever its source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -20,7 +20,7 @@ pub const ENOUGH_SEEDS: u64 = 2_000;
 
 /// All marks. `gapless sim` reports those that no run reached, or too few; and fails if `--strict`
 /// is given.
-pub const MARKS: [Mark; 41] = [
+pub const MARKS: [Mark; 43] = [
     // Reached by what machines are told, or what the store answers (`judge/`, `cluster/store.rs`).
     mark("a writer finds its own write", 20),
     mark("a writer finds its slot voided", 5),
@@ -37,8 +37,10 @@ pub const MARKS: [Mark; 41] = [
     mark("a release moves the checkpoint", 80),
     mark("a release is refused", 1),
     mark("a look behind a delivery finds more", 5),
+    mark("a look behind a delivery fails", 5),
     mark("an increment is refused", 20),
     mark("a page is full", 5),
+    mark("a page of large slots is cut", 5),
     mark("a page that was read ahead is used", 5),
     // Reached by the nodes around them (`cluster/`, `play/`, `judge/activity.rs`, `judge/fences.rs`,
     // `judge/reader.rs`).

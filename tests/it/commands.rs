@@ -105,7 +105,7 @@ fn decisions_are_logged() {
     let path = folder.path();
     on(path, &["append", "--decisions", "log.ndjson"]).write_stdin("1\n").assert().code(0);
     let log = fs::read_to_string(path.join("log.ndjson")).expect("a log");
-    assert!(log.starts_with(r#"{"format":"gapless-decisions","version":4"#), "{log}");
+    assert!(log.starts_with(r#"{"format":"gapless-decisions","version":6"#), "{log}");
     assert!(log.contains(r#""request":{"Write""#) && log.contains(r#""reply":"Written""#), "{log}");
 }
 

@@ -153,7 +153,7 @@ fn a_file_that_is_no_log_says_what_it_is() {
     let refused = |says: &str| {
         validate(path, &["append-1.ndjson", "bad"]).code(2).stderr(contains(says));
     };
-    let header = r#"{"format":"gapless-decisions","version":4,"source":"production"}"#;
+    let header = r#"{"format":"gapless-decisions","version":6,"source":"production"}"#;
     let asked = fs::read_to_string(path.join("append-1.ndjson")).expect("a log");
     let asked = asked.lines().nth(1).expect("a request").to_owned();
     for (text, says) in [
@@ -168,8 +168,8 @@ fn a_file_that_is_no_log_says_what_it_is() {
             ),
             "bad: line 2: a number in it is larger",
         ),
-        ("{\"format\":\"x\",\"version\":4}\n", "the format is \"x\""),
-        (&format!("{}\n", header.replace('4', "9")), "version 9, and this build reads 4"),
+        ("{\"format\":\"x\",\"version\":6}\n", "the format is \"x\""),
+        (&format!("{}\n", header.replace('6', "9")), "version 9, and this build reads 6"),
         (&format!("{}\n", header.replace("production", "check")), "gapless check --replay"),
         (&format!("{header}\n{{}}\n"), "bad: line 2: it is no line of such a log"),
         (&format!("{header}\n{asked}\n{asked}\n"), "bad: line 3: call 1 was made before"),

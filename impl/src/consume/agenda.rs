@@ -62,9 +62,9 @@ impl Agenda {
         self.ready.first(|id, _| !self.running.contains_key(id)).is_some()
     }
 
-    /// Whether a turn is due on a partition.
-    pub(super) fn is_ready(&self, partition: &PartitionId) -> bool {
-        self.ready.has(partition)
+    /// Whether a partition was announced, and waits for a turn.
+    pub(super) fn is_announced(&self, partition: &PartitionId) -> bool {
+        self.ready.source(partition) == Some(Source::Announced)
     }
 
     /// Moves the next ready partition to the running ones, and returns it.

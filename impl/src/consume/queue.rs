@@ -34,9 +34,9 @@ impl Queue {
         }
     }
 
-    /// Whether a partition waits.
-    pub(super) fn has(&self, partition: &PartitionId) -> bool {
-        self.sources.contains_key(partition)
+    /// How the worker learnt of a partition that waits.
+    pub(super) fn source(&self, partition: &PartitionId) -> Option<Source> {
+        self.sources.get(partition).copied()
     }
 
     /// The first partition that may go.

@@ -243,6 +243,13 @@ impl<'a, H: Handler> Turn<'a, H> {
                 self.tell(shared.clock.now(), News::Reply(reply));
                 Ok(())
             }
+            // D2: what the handler has finished is not delivered again for a look that fails.
+            Err(error) if self.machine.can_do_without() => {
+                let partition = self.setting.partition;
+                tracing::debug!(%partition, %error, "the look behind a delivery failed");
+                self.tell(shared.clock.now(), News::Unheard);
+                Ok(())
+            }
             Err(error) if error.is_transient() => {
                 let since = *self.silent_since.get_or_insert(now);
                 if shared.clock.now().since(since) > shared.patience {
@@ -301,7 +308,8 @@ impl<'a, H: Handler> Turn<'a, H> {
     /// A span, cut where the lease ends.
     fn within_lease(&self, wake: Option<Timestamp>, span: Duration) -> Duration {
         match wake {
-            // L2: when the lease ends, the request is given up, and the handler with it.
+            // L2: when the lease ends, the request is given up, and the handler with it. So is a
+            // look when the lease is to be renewed.
             Some(ends) if self.machine.holds_lease() => {
                 span.min(ends.since(self.setting.shared.clock.now()))
             }

@@ -259,7 +259,7 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
                 // P1: what announced the partition meanwhile may be of an event that the turn has not
                 // seen. The next turn finishes it.
                 if let Some(trigger) = &self.setting.trigger
-                    && !self.agenda.is_ready(&partition)
+                    && !self.agenda.is_announced(&partition)
                 {
                     trigger.finish(&partition);
                 }

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
+use gapless_model::Page as _;
 use gapless_model::Seq;
-use gapless_model::store::{FromSlots as _, Reply, Request, Slot, ToSlots as _, Write};
+use gapless_model::store::{Reply, Request, Slot, Write};
 use md5::{Digest, Md5};
 
-use crate::vocabulary::{Event, EventBatch, Live, Slots};
+use crate::vocabulary::{Event, EventBatch, Filled, Live, Slots};
 
 /// The request with a digest in place of each event.
 pub(super) fn veiled_request(request: &Request<Live>) -> Cow<'_, Request<Live>> {
@@ -69,8 +70,13 @@ fn veiled_slot(slot: &Slot<Live>) -> Slot<Live> {
 }
 
 fn veiled_page(page: &Slots) -> Slots {
-    let slots = page.to_slots().into_iter();
-    Slots::from_slots(Seq::ZERO, slots.map(|(seq, slot)| (seq, veiled_slot(&slot))))
+    let veiled = |(seq, filled): &(Seq, Filled)| match filled {
+        Filled::Void => (*seq, Filled::Void),
+        Filled::Events { token, batch } => {
+            (*seq, Filled::Events { token: token.clone(), batch: veiled_batch(batch) })
+        }
+    };
+    Slots::new(page.shown().iter().map(veiled).collect(), page.is_full())
 }
 
 fn veiled_batch(batch: &EventBatch) -> EventBatch {
@@ -90,7 +96,7 @@ mod tests {
     use gapless_model::store::Head;
 
     use super::*;
-    use crate::vocabulary::{Filled, Token};
+    use crate::vocabulary::Token;
 
     fn batch(data: &str) -> EventBatch {
         EventBatch::new(vec![Event::new("key", data)]).expect("an event")
@@ -121,8 +127,9 @@ mod tests {
     #[test]
     fn a_page_keeps_its_slots() {
         let events = Filled::Events { token: Token::from("a1"), batch: batch("x") };
-        let page: Slots = [(Seq(3), events), (Seq(4), Filled::Void)].into_iter().collect();
+        let page = Slots::new(vec![(Seq(3), events), (Seq(4), Filled::Void)], true);
         let veiled = veiled_page(&page);
+        assert!(veiled.is_full());
         let slots: Vec<_> = veiled.shown().iter().map(|(seq, _)| *seq).collect();
         assert_eq!(slots, [Seq(3), Seq(4)]);
         assert_eq!(veiled.shown()[1].1, Filled::Void);

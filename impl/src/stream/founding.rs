@@ -99,13 +99,18 @@ fn choices(design: &Design) -> BTreeMap<String, String> {
     chosen.collect()
 }
 
-/// The design with these choices. An axis that is missing, or a choice that this release does not
+/// Axes that came later, and what streams that were founded before have on them.
+const LATER: [(&str, &str); 1] = [("finish", "two-writes")];
+
+/// The design with these choices. Any other axis that is missing, or a choice that this release does not
 /// know, is an error: the stream's processes would not keep to one protocol.
 fn parse_design(mut choices: BTreeMap<String, String>) -> Result<Design, String> {
     let newer = "use the release that created the stream";
     let mut design = Design::RECOMMENDED;
     for axis in AXES {
-        let Some(chosen) = choices.remove(axis.name) else {
+        let before = || LATER.iter().find(|(name, _)| *name == axis.name);
+        let chosen = choices.remove(axis.name);
+        let Some(chosen) = chosen.or_else(|| Some(before()?.1.to_owned())) else {
             return Err(format!("its design has no choice for `{}`: {newer}", axis.name));
         };
         if !axis.choose(&mut design, &chosen) {
@@ -121,7 +126,7 @@ fn parse_design(mut choices: BTreeMap<String, String>) -> Result<Design, String>
 
 #[cfg(test)]
 mod tests {
-    use gapless_model::design::NAMED;
+    use gapless_model::design::{Finish, NAMED};
 
     use super::*;
 
@@ -142,6 +147,14 @@ mod tests {
         for named in NAMED {
             assert_eq!(parse_design(choices(&named.design)), Ok(named.design), "{}", named.name);
         }
+    }
+
+    #[test]
+    fn a_stream_that_was_founded_before_an_axis_came_goes_on_as_before() {
+        let checked = Design { finish: Finish::TwoWrites, ..Design::RECOMMENDED };
+        let mut before = choices(&checked);
+        before.remove("finish");
+        assert_eq!(parse_design(before), Ok(checked));
     }
 
     #[test]

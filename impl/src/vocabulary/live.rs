@@ -32,7 +32,9 @@ impl FromSlots<Live> for Slots {
             Slot::Void => Some((seq, Filled::Void)),
             Slot::Events { token, batch } => Some((seq, Filled::Events { token, batch })),
         });
-        filled.take(Slots::LIMIT).collect()
+        let shown: Vec<_> = filled.take(Slots::LIMIT).collect();
+        let is_cut = shown.len() == Slots::LIMIT;
+        Slots::new(shown, is_cut)
     }
 }
 
@@ -119,7 +121,9 @@ mod tests {
             token: Token::from("a1"),
             batch: EventBatch::new(vec![Event::new("k", "x")]).expect("an event"),
         };
-        let shown = |filled: Vec<Filled>| Live::page(&(3..).map(Seq).zip(filled).collect());
+        let shown = |filled: Vec<Filled>| {
+            Live::page(&Slots::new((3..).map(Seq).zip(filled).collect(), false))
+        };
         assert_eq!(shown(vec![]), "nothing");
         assert_eq!(shown(vec![filled(), filled()]), "slots 3 to 4");
         assert_eq!(shown(vec![filled(), Filled::Void, filled()]), "slots 3 to 5, 1 void");

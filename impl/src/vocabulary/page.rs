@@ -12,7 +12,11 @@ use super::names::Token;
 ///
 /// Cloning is cheap: clones share the slots.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Slots(Arc<[(Seq, Filled)]>);
+pub struct Slots {
+    shown: Arc<[(Seq, Filled)]>,
+    /// Whether DynamoDB ended the page before it had looked at everything.
+    is_cut: bool,
+}
 
 /// The content of a slot that is not empty.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -30,36 +34,35 @@ pub enum Filled {
 }
 
 impl Slots {
-    /// The number of slots that one query asks for. DynamoDB may return fewer, as a page
-    /// holds at most 1 MB.
+    /// The number of slots that one query asks for. DynamoDB may return fewer, and say that more
+    /// may follow, as a page holds at most 1 MB.
     pub const LIMIT: usize = 100;
+
+    /// A page of slots in rising order, after which more may follow if it `is_cut`.
+    #[must_use]
+    pub fn new(shown: Vec<(Seq, Filled)>, is_cut: bool) -> Slots {
+        Slots { shown: shown.into(), is_cut }
+    }
 
     /// Returns the slots of the page in rising order.
     #[must_use]
     pub fn shown(&self) -> &[(Seq, Filled)] {
-        &self.0
+        &self.shown
     }
 
     /// The slots of the page after `after`, up to and including `upto`.
     pub(crate) fn between(&self, after: Seq, upto: Seq) -> &[(Seq, Filled)] {
-        let begin = self.0.partition_point(|(seq, _)| *seq <= after);
-        let end = self.0.partition_point(|(seq, _)| *seq <= upto);
-        &self.0[begin..end]
-    }
-}
-
-impl FromIterator<(Seq, Filled)> for Slots {
-    /// Collects slots that come in rising order.
-    fn from_iter<I: IntoIterator<Item = (Seq, Filled)>>(slots: I) -> Self {
-        Slots(slots.into_iter().collect())
+        let begin = self.shown.partition_point(|(seq, _)| *seq <= after);
+        let end = self.shown.partition_point(|(seq, _)| *seq <= upto);
+        &self.shown[begin..end]
     }
 }
 
 impl Page for Slots {
     fn seen(&self, slot: Seq) -> Seen {
-        match self.0.binary_search_by_key(&slot, |(seq, _)| *seq) {
+        match self.shown.binary_search_by_key(&slot, |(seq, _)| *seq) {
             Err(_) => Seen::Nothing,
-            Ok(found) => match self.0[found].1 {
+            Ok(found) => match self.shown[found].1 {
                 Filled::Void => Seen::Void,
                 Filled::Events { .. } => Seen::Events,
             },
@@ -67,11 +70,11 @@ impl Page for Slots {
     }
 
     fn last(&self) -> Option<Seq> {
-        self.0.last().map(|(seq, _)| *seq)
+        self.shown.last().map(|(seq, _)| *seq)
     }
 
     fn is_full(&self) -> bool {
-        self.0.len() >= Slots::LIMIT
+        self.is_cut
     }
 }
 

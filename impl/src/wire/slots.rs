@@ -91,7 +91,7 @@ impl Wire {
                 }
             }
         }
-        Ok(Reply::Page(shown.into_iter().collect()))
+        Ok(Reply::Page(Slots::new(shown, answer.last_evaluated_key().is_some())))
     }
 
     pub(super) async fn write(&self, write: &Write<Live>) -> Result<Reply<Live>, StoreError> {

@@ -97,7 +97,24 @@ impl Protocol {
         let request = self.wanted(world, process)?;
         self.note_start(world, process);
         let epoch = Self::acts_under(world, process);
-        self.execute(world, process, epoch, false, &request, View::Latest).map(drop)
+        self.execute(world, process, epoch, false, &request, View::Latest)?;
+        if let Process::Worker(worker) = process
+            && self.can_do_without(world, process)
+        {
+            self.tell(world, worker, News::Unheard);
+        }
+        Some(())
+    }
+
+    /// Whether a process goes on without a reply to the request that it wants.
+    pub(super) fn can_do_without(&self, world: &World, process: Process) -> bool {
+        match process {
+            Process::Producer(_) => false,
+            Process::Worker(worker) => {
+                let turn = world.workers[worker.index()].turn.as_ref();
+                turn.is_some_and(|turn| turn.machine.can_do_without())
+            }
+        }
     }
 
     /// Keeps a copy of the request that a process wants, which arrives later or never.

@@ -225,11 +225,12 @@ impl Protocol {
         if which == Steps::FaultFree {
             return;
         }
-        // A read whose reply is lost or late changes nothing, and is sent again.
+        // Any other read whose reply is lost changes nothing, and is sent again.
+        let matters = request.writes() || self.can_do_without(world, process);
+        if matters && world.left.has(Fault::LostReply, 1) {
+            push(Action::LoseReply { process });
+        }
         if request.writes() {
-            if world.left.has(Fault::LostReply, 1) {
-                push(Action::LoseReply { process });
-            }
             if world.left.has(Fault::Late, 1) {
                 push(Action::Delay { process });
             }

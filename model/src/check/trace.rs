@@ -133,6 +133,12 @@ pub enum ReplayError {
         /// The value.
         value: String,
     },
+    /// The header's design makes no choice on an axis.
+    #[error("line 1: the design makes no choice on the axis `{axis}`")]
+    NoChoice {
+        /// The axis.
+        axis: &'static str,
+    },
     /// The mutant in it concerns a protection that the checked model does not have.
     #[error(
         "line 1: the mutant `{0}` exists in the traffic alone, so the checker cannot replay it"
@@ -277,6 +283,9 @@ pub fn replay(text: &str) -> Result<Replayed, ReplayError> {
     header.bounds.validate()?;
     if let Some(mutant) = header.mutant.filter(|mutant| !mutant.is_in_model()) {
         return Err(ReplayError::Mutant(mutant.name()));
+    }
+    if let Some(axis) = AXES.iter().find(|axis| !header.design.contains_key(axis.name)) {
+        return Err(ReplayError::NoChoice { axis: axis.name });
     }
     let mut design = Design::RECOMMENDED;
     for (name, value) in &header.design {

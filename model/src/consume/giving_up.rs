@@ -22,10 +22,10 @@ impl<V: Vocabulary> Consume<V> {
         // D2: what the release would have moved the checkpoint over is still to be checkpointed.
         let goes_on = || upto.map_or_else(|| read_phase(rules), |upto| Phase::Checkpoint { upto });
         match reply {
-            Reply::Released => self.end_lease(rules, why),
+            Reply::Released => self.end_lease(rules, why, upto),
             // The release was applied before, and the reply was lost (scenario 2).
             Reply::Refused { lease: Some(lease), .. } if self.is_own_release(&lease, upto) => {
-                self.end_lease(rules, why);
+                self.end_lease(rules, why, upto);
             }
             Reply::Refused { lease: Some(lease), .. } if self.was_woken(&lease) => {
                 self.wake = lease.wake;
@@ -51,9 +51,10 @@ impl<V: Vocabulary> Consume<V> {
         self.still_holds(lease) && lease.wake != self.wake
     }
 
-    /// Forgets the lease, and moves to what follows a release.
-    pub(super) fn end_lease(&mut self, rules: &Rules<V>, why: Why) {
+    /// Forgets the lease, and moves to what follows a release that moved the checkpoint to `upto`.
+    pub(super) fn end_lease(&mut self, rules: &Rules<V>, why: Why, upto: Option<Seq>) {
         self.epoch = Epoch::ZERO;
+        self.cursor = upto.unwrap_or(self.cursor);
         self.phase = match (why, rules.design.handover, rules.design.release) {
             (Why::CaughtUp, _, Release::LookAgain) => Phase::LookAgain,
             (Why::CaughtUp, _, _) => Phase::Done(Outcome::CaughtUp),

@@ -13,6 +13,9 @@ use crate::vocabulary::{Page, Time, Vocabulary};
 pub enum News<V: Vocabulary> {
     /// The store's reply to the request that the turn wants.
     Reply(Reply<V>),
+    /// The request that the turn [can do without](Consume::can_do_without) failed, or its reply was
+    /// given up.
+    Unheard,
     /// The handler has finished the delivery that the turn wants.
     Handled,
     /// The successor's trigger was sent, or attempted where the design attempts it only once.
@@ -62,7 +65,11 @@ impl<V: Vocabulary> Consume<V> {
             Phase::Acquire { seen } => store(self.acquire(rules, *seen)),
             Phase::Wake => store(self.wake()),
             Phase::Read { consistent } => store(self.read_events(self.cursor, *consistent)),
-            Phase::LookBehind { upto } => store(self.read_events(*upto, confirms(rules))),
+            Phase::LookBehind { upto } => Wants {
+                store: Some(self.read_events(*upto, confirms(rules))),
+                wake: Some(renew_at),
+                ..Wants::NOTHING
+            },
             Phase::LookAgain => store(self.read_events(self.cursor, reads_consistently(rules))),
             Phase::Void { slot } => store(self.void(*slot)),
             Phase::Checkpoint { upto } => store(self.checkpoint(rules, *upto)),
@@ -83,6 +90,7 @@ impl<V: Vocabulary> Consume<V> {
         }
         match news {
             News::Reply(reply) => self.take_reply(rules, asked, now, reply),
+            News::Unheard => self.do_without(),
             News::Handled => self.finish_delivery(rules),
             News::Triggered => self.finish_trigger(rules),
             News::Time => self.pass_time(rules, now),
@@ -151,6 +159,14 @@ impl<V: Vocabulary> Consume<V> {
         }
     }
 
+    /// Goes on without a look behind the last delivery.
+    fn do_without(&mut self) {
+        if let Phase::LookBehind { upto } = self.phase {
+            // P1: more may have come. The checkpoint ends no turn: it reads on.
+            self.phase = Phase::Checkpoint { upto };
+        }
+    }
+
     /// Moves to the phase that is due at `now`, if one is.
     fn pass_time(&mut self, rules: &Rules<V>, now: V::Time) {
         let renewal_due = now >= self.leased.plus(rules.renew);
@@ -169,6 +185,8 @@ impl<V: Vocabulary> Consume<V> {
             Phase::Deliver { renewing, .. } | Phase::Gap { renewing, .. } if renewal_due => {
                 *renewing = true;
             }
+            // The checkpoint renews the lease.
+            Phase::LookBehind { .. } if renewal_due => self.do_without(),
             _ => {}
         }
     }

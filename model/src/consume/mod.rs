@@ -10,11 +10,11 @@
 //! | watch | to be woken when the lease's length has passed | acquire, on condition that nothing changed |
 //! | wake | [`Wake`] | the holder will see it, and the turn ends as busy. Refused: acquire |
 //! | read | [`ReadEvents`] | deliver; move the checkpoint over voids; wait at a gap; release at the tail |
-//! | deliver | a delivery; [`Renew`] when that is due | move the checkpoint; look behind the last slot of its page (`finish = "one-write"`) |
+//! | deliver | a delivery; [`Renew`] when that is due | move the checkpoint; look behind the last slot of its page, or release if it is to stop (`finish = "one-write"`) |
 //! | gap | to be woken when the grace period ends; [`Renew`] when that is due | void, or read again |
 //! | void | [`Void`] | read: the slot is settled either way |
 //! | checkpoint | [`Checkpoint`] | read on behind it |
-//! | look behind | [`ReadEvents`] | move the checkpoint if something came; otherwise release, and move it with that |
+//! | look behind | [`ReadEvents`], until a renewal is due | move the checkpoint if something came, or the look failed; otherwise release, and move it with that |
 //! | release | [`Release`] | done. Refused because of new work: read, or move the checkpoint that is still to be moved |
 //! | look again | [`ReadEvents`] | begin anew if there is work (`release = "look-again"`) |
 //! | trigger | a trigger for a successor | done, or release |

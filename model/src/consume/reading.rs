@@ -2,7 +2,7 @@
 
 use super::state::{Consume, Gaps, Phase, Why};
 use super::turn::Outcome;
-use crate::design::{Finish, Gap, Read};
+use crate::design::{Finish, Gap, Handover, Read};
 use crate::ids::Seq;
 use crate::rules::Rules;
 use crate::store::{Lease, Reply};
@@ -125,7 +125,7 @@ impl<V: Vocabulary> Consume<V> {
             Phase::Deliver { handled, renewing: true, .. } => *handled = true,
             // D3: the checkpoint moves only after the handler has finished.
             Phase::Deliver { upto, page, renewing: false, .. } => {
-                self.phase = after_delivery(rules, *upto, page);
+                self.phase = after_delivery(rules, self.stopping, *upto, page);
             }
             _ => {}
         }
@@ -148,7 +148,7 @@ impl<V: Vocabulary> Consume<V> {
         }
         match &mut self.phase {
             Phase::Deliver { upto, page, handled: true, .. } => {
-                self.phase = after_delivery(rules, *upto, page);
+                self.phase = after_delivery(rules, self.stopping, *upto, page);
             }
             Phase::Deliver { renewing, .. } | Phase::Gap { renewing, .. } => *renewing = false,
             _ => {}
@@ -201,10 +201,19 @@ impl<V: Vocabulary> Consume<V> {
 }
 
 /// The phase after a delivery that the handler has finished.
-fn after_delivery<V: Vocabulary>(rules: &Rules<V>, upto: Seq, page: &V::Page) -> Phase<V> {
-    match rules.design.finish {
-        Finish::OneWrite if page.ends_with(upto) => Phase::LookBehind { upto },
-        Finish::OneWrite | Finish::TwoWrites => Phase::Checkpoint { upto },
+fn after_delivery<V: Vocabulary>(
+    rules: &Rules<V>,
+    stopping: bool,
+    upto: Seq,
+    page: &V::Page,
+) -> Phase<V> {
+    match (rules.design.finish, rules.design.handover) {
+        (Finish::OneWrite, Handover::GiveBack | Handover::ReleaseThenTrigger) if stopping => {
+            Phase::Release { why: Why::HandOver, upto: Some(upto) }
+        }
+        (Finish::OneWrite, _) if !stopping && page.ends_with(upto) => Phase::LookBehind { upto },
+        // A trigger that comes before the release comes before the checkpoint in no design.
+        (Finish::OneWrite | Finish::TwoWrites, _) => Phase::Checkpoint { upto },
     }
 }
 

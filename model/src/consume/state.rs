@@ -193,6 +193,14 @@ impl<V: Vocabulary> Consume<V> {
         }
     }
 
+    /// Returns whether the turn goes on without a reply to the request that it wants: it only looks
+    /// whether more has come. Tell it [`News::Unheard`](super::News::Unheard) if that fails, and do
+    /// not ask again.
+    #[must_use]
+    pub fn can_do_without(&self) -> bool {
+        matches!(self.phase, Phase::LookBehind { .. })
+    }
+
     /// Returns the epoch of the lease that the turn holds or lost; [`Epoch::ZERO`] before it has
     /// one and after it released it.
     #[must_use]

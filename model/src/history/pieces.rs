@@ -7,7 +7,7 @@ use std::vec::IntoIter;
 use super::call::{Call, Heard};
 use crate::ids::Seq;
 use crate::store::{Guard, Reply, Request, Slot, ToSlots};
-use crate::vocabulary::Vocabulary;
+use crate::vocabulary::{Page as _, Vocabulary};
 
 /// An item of a partition.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -382,9 +382,6 @@ where
     let shown = page.to_slots();
     let (mut pieces, mut empty) = (Vec::new(), Vec::new());
     let mut last = *after;
-    if shown.is_empty() {
-        empty.push((last, None));
-    }
     for (seq, slot) in shown {
         // A page is in order, and begins behind the slot that it was asked for.
         let says = if seq > last { Says::Slot(seq, slot) } else { Says::Never };
@@ -393,6 +390,9 @@ where
         }
         pieces.push((Item::Slot(seq), says));
         last = seq;
+    }
+    if !page.is_full() {
+        empty.push((last, None));
     }
     // What an eventually consistent read leaves out may be there.
     empty.retain(|_| *consistent);

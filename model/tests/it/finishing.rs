@@ -1,7 +1,8 @@
 //! How a turn leaves at the tail: one look behind its last delivery, and one write.
 
+use gapless_model::check::Tick;
 use gapless_model::consume::{News, Outcome};
-use gapless_model::design::{Design, Finish, Read, Release};
+use gapless_model::design::{Design, Finish, Handover, Read, Release};
 use gapless_model::store::{Guard, Lease, Reply, Request};
 use gapless_model::{Epoch, Seq};
 
@@ -65,6 +66,53 @@ fn reads_on_behind_a_checkpoint_if_something_came() {
     let dialogue = Dialogue::finished(Design::RECOMMENDED).replies(0, page(&[6]));
     asks_to_checkpoint(&dialogue);
     dialogue.replies(0, Reply::Leased(lease())).reads_after(5);
+}
+
+#[test]
+fn goes_on_without_a_look_that_fails_or_comes_too_late() {
+    let dialogue = Dialogue::finished(Design::RECOMMENDED);
+    assert!(dialogue.turn.can_do_without());
+    assert_eq!(dialogue.wakes_at(), Some(Tick(1)), "the checkpoint renews the lease");
+    let late = Dialogue::finished(Design::RECOMMENDED).hears(1, News::Time);
+    for given_up in [dialogue.hears(0, News::Unheard), late] {
+        asks_to_checkpoint(&given_up);
+        assert!(!given_up.turn.can_do_without());
+        asks_to_checkpoint(&given_up.hears(1, News::Unheard));
+    }
+}
+
+#[test]
+fn leaves_with_one_write_and_no_look_where_its_time_runs_out() {
+    for shown in [&[5][..], &[5, 7][..]] {
+        for handover in [Handover::GiveBack, Handover::ReleaseThenTrigger] {
+            let design = Design { handover, ..Design::RECOMMENDED };
+            let dialogue = Dialogue::holding(design).replies(0, page(shown));
+            let dialogue = dialogue.hears(0, News::Stop).hears(0, News::Handled);
+            match dialogue.asks() {
+                Request::Release { to, guard, .. } => {
+                    assert_eq!((to, guard), (Some(Seq(5)), Guard::None));
+                }
+                other => panic!("{other:?}"),
+            }
+            let left = dialogue.replies(0, Reply::Released);
+            match handover {
+                Handover::GiveBack => assert_eq!(left.ended(), Some(Outcome::GivenBack)),
+                _ => assert!(left.turn.wants(&left.rules).trigger),
+            }
+        }
+    }
+    // A successor that comes before the release is to find the checkpoint moved.
+    let design = Design { handover: Handover::TriggerThenRelease, ..Design::RECOMMENDED };
+    let dialogue = Dialogue::delivering(design).hears(0, News::Stop);
+    asks_to_checkpoint(&dialogue.hears(0, News::Handled));
+}
+
+#[test]
+fn looks_again_behind_what_its_release_has_finished() {
+    let design = Design { release: Release::LookAgain, ..Design::RECOMMENDED };
+    leaving(design).replies(0, Reply::Released).reads_after(5);
+    let own = Lease { checkpoint: Seq(5), active: false, ..lease() };
+    leaving(design).replies(0, refused(own)).reads_after(5);
 }
 
 #[test]

@@ -117,6 +117,21 @@ fn an_acknowledged_write_is_seen_by_every_consistent_read_after_it() {
 }
 
 #[test]
+fn a_page_says_that_nothing_was_behind_it_unless_it_was_cut() {
+    let shows = |slots: &[(u64, Slot<Words>)], consistent| {
+        let written = (1..=slots.len() as u64 + 1)
+            .map(|slot| call(slot as usize, (slot, slot + 1), write(slot, "a"), Reply::Written));
+        let read = call(9, (11, 12), read(0, consistent), page(slots));
+        written.chain([read]).collect::<Vec<_>>()
+    };
+    let one = [(1, events("a"))];
+    assert_eq!(blamed(&shows(&one, true)), 2, "slot 2 had been written");
+    assert_eq!(explained(&shows(&one, false)), Ok(()), "an eventual read may miss it");
+    let two = [(1, events("a")), (2, events("a"))];
+    assert_eq!(explained(&shows(&two, true)), Ok(()), "it had no room for slot 3");
+}
+
+#[test]
 fn of_two_reads_that_found_nothing_the_later_one_counts() {
     let empty = |at: u64, after: u64| call(1, (at, at + 1), read(after, true), page(&[]));
     let written = call(0, (3, 4), write(1, "a"), Reply::Written);

@@ -62,16 +62,25 @@ fn another_format_and_another_version_are_refused() {
     let log = skipped().to_ndjson();
     let other = log.replacen("gapless-decisions", "diary", 1);
     assert!(matches!(replay(&other), Err(ReplayError::Format { .. })));
-    let newer = log.replacen("\"version\":3", "\"version\":5", 1);
-    assert!(matches!(replay(&newer), Err(ReplayError::Version { found: 5 })));
-    let production = log.replacen("\"version\":3", "\"version\":4", 1);
+    let newer = log.replacen("\"version\":5", "\"version\":7", 1);
+    assert!(matches!(replay(&newer), Err(ReplayError::Version { found: 7 })));
+    let production = log.replacen("\"version\":5", "\"version\":6", 1);
     assert!(matches!(replay(&production), Err(ReplayError::Production)));
     // The bounds of version 1 had other names. What is wrong is the version, not one of its fields.
-    let older = log.replacen("\"version\":3", "\"version\":1", 1);
+    let older = log.replacen("\"version\":5", "\"version\":1", 1);
     let older = older.replacen("\"slow\"", "\"renewals\"", 1);
     let refused = replay(&older).expect_err("another version");
     assert!(matches!(refused, ReplayError::Version { found: 1 }));
-    assert!(refused.to_string().contains("this reads version 3"), "{refused}");
+    assert!(refused.to_string().contains("this reads version 5"), "{refused}");
+}
+
+#[test]
+fn a_design_without_a_choice_on_an_axis_is_refused() {
+    let log = skipped().to_ndjson();
+    let (before, after) = log.split_once("\"finish\":\"").expect("it has a choice");
+    let (_, after) = after.split_once("\",").expect("it ends");
+    let refused = replay(&format!("{before}{after}")).expect_err("it may have been another one");
+    assert!(refused.to_string().contains("no choice on the axis `finish`"), "{refused}");
 }
 
 #[test]

@@ -61,7 +61,7 @@ impl Page for Shown {
     }
 
     fn is_full(&self) -> bool {
-        false
+        self.0.len() == 2
     }
 }
 

@@ -155,12 +155,13 @@ fn bend_lease_update(mutant: Mutant, call: &mut Value) -> Bent {
             call["ExpressionAttributeValues"][":one"] = json!({"N": "0"});
         }
         Mutant::AcquireForgotten if has(call, ":owner") => return Bent::Pretend,
-        Mutant::CheckpointUnfenced if has(call, ":to") => loosen(call, "#epoch = :epoch"),
+        Mutant::CheckpointUnfenced if is_checkpoint(call) => loosen(call, "#epoch = :epoch"),
         Mutant::CheckpointBackwards if has(call, ":to") => loosen(call, "#checkpoint < :to"),
         Mutant::CheckpointAhead if has(call, ":to") => add(call, ":to", 1),
-        Mutant::CheckpointForgotten if has(call, ":to") => return Bent::Pretend,
+        Mutant::CheckpointForgotten if is_checkpoint(call) => return Bent::Pretend,
+        Mutant::CheckpointForgotten if is_release(call) => keep_checkpoint(call),
         Mutant::ReleaseUnfenced if is_release(call) => loosen(call, "#epoch = :epoch"),
-        Mutant::ReleaseForgotten if is_release(call) => forget_release(call),
+        Mutant::ReleaseForgotten if is_release(call) => return Bent::Pretend,
         // That a renewal never shortens a lease keeps most late ones out as well, so
         // both protections go; with that one in place the checks would see next to nothing.
         Mutant::RenewalUnfenced if is_renewal(call) => {
@@ -192,7 +193,13 @@ fn bend_transaction(mutant: Mutant, call: &mut Value) -> Bent {
         }
         Mutant::ReleaseForgotten => {
             if let Some(update) = release_update(call) {
-                forget_release(update);
+                update["ExpressionAttributeValues"][":false"] = json!({"BOOL": true});
+                keep_checkpoint(update);
+            }
+        }
+        Mutant::CheckpointForgotten => {
+            if let Some(update) = release_update(call) {
+                keep_checkpoint(update);
             }
         }
         Mutant::TransactionHalved => {
@@ -264,9 +271,19 @@ fn is_release(call: &Value) -> bool {
     has(call, ":false") && !has(call, ":owner")
 }
 
-/// Leaves the lease active.
-fn forget_release(update: &mut Value) {
-    update["ExpressionAttributeValues"][":false"] = json!({"BOOL": true});
+fn is_checkpoint(call: &Value) -> bool {
+    has(call, ":to") && !is_release(call)
+}
+
+/// Leaves the checkpoint where it is.
+fn keep_checkpoint(update: &mut Value) {
+    if let Some(text) = update["UpdateExpression"].as_str() {
+        update["UpdateExpression"] =
+            text.replace("#checkpoint = :to", "#checkpoint = #checkpoint").into();
+    }
+    if let Some(values) = update["ExpressionAttributeValues"].as_object_mut() {
+        values.remove(":to");
+    }
 }
 
 fn release_update(call: &mut Value) -> Option<&mut Value> {

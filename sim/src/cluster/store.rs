@@ -59,6 +59,10 @@ impl Store {
         let mutant = cluster.plan.mutant;
 
         let mut sent = if lag.is_some() { replica::asked(json) } else { Cow::Borrowed(json) };
+        if let (Some(most), Some(Request::ReadEvents { .. })) = (cluster.plan.page, &request) {
+            let limit = json.get("Limit").and_then(Value::as_u64).unwrap_or(u64::MAX);
+            Cow::to_mut(&mut sent)["Limit"] = limit.min(most.into()).into();
+        }
         let bent = mutant
             .map_or(Bent::Sent, |mutant| mutant.bend_request(operation, Cow::to_mut(&mut sent)));
         let (mut status, mut answer) = self.call_engine_bent(cluster, operation, &sent, bent);

@@ -58,7 +58,8 @@ fn reply_to_success(request: &Request<Live>, answer: &Value) -> Option<Reply<Liv
                 let (_, seq) = slot_key(item)?;
                 Some((seq, filled(slot(item)?)?))
             });
-            Reply::Page(filled.collect::<Option<Slots>>()?)
+            let is_cut = answer.get("LastEvaluatedKey").is_some();
+            Reply::Page(Slots::new(filled.collect::<Option<Vec<_>>>()?, is_cut))
         }
         Request::ReadLease { .. } => Reply::Lease(match item {
             None => None,

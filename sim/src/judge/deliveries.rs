@@ -96,7 +96,7 @@ impl Deliveries {
         match before {
             Some(before) if before.epoch == lease.epoch => {
                 if before.active && !lease.active {
-                    track.note_release(lease.epoch);
+                    track.note_release(applied.node, lease.epoch);
                 }
             }
             Some(_) | None => track.note_taking(lease.epoch),

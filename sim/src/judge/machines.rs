@@ -64,6 +64,7 @@ fn want_words(want: &Want<Live>) -> String {
 fn news_words(news: &News<Live>) -> String {
     match news {
         News::Reply(reply) => format!("the reply \"{}\"", reply_words(reply)),
+        News::Unheard => "that its look failed".to_owned(),
         News::Handled => "that its delivery is handled".to_owned(),
         News::Triggered => "that its trigger is sent".to_owned(),
         News::Time => "the time".to_owned(),
@@ -249,6 +250,10 @@ impl Machines {
                 }
                 None => false,
             },
+            News::Unheard => {
+                self.marks.insert("a look behind a delivery fails");
+                copy.can_do_without()
+            }
             News::Handled => delivers,
             News::Triggered => triggers,
             News::Time => true,
@@ -358,7 +363,7 @@ mod tests {
         let request = Request::ReadEvents { partition, after: Seq(4), consistent: true };
         let page = |slots: &[u64]| -> Reply<Live> {
             let slots = slots.iter().map(|slot| (Seq(*slot), Filled::Void));
-            Reply::Page(slots.collect::<Slots>())
+            Reply::Page(Slots::new(slots.collect(), false))
         };
         assert!(may_be_ahead(&request, &page(&[5, 6])));
         // A gap, and a tail.

@@ -1,6 +1,6 @@
 //! Which coverage marks the machines reach.
 
-use gapless::Live;
+use gapless::{Live, Slots};
 use gapless_model::Page as _;
 use gapless_model::design::{Design, Read};
 use gapless_model::store::{Reply, Request, Slot};
@@ -43,7 +43,12 @@ pub(super) fn mark_of(
             Some("a look behind a delivery finds more")
         }
         (Request::Raise(_), Reply::NotRaised(_)) => Some("an increment is refused"),
-        (Request::ReadEvents { .. }, Reply::Page(page)) if page.is_full() => Some("a page is full"),
+        (Request::ReadEvents { .. }, Reply::Page(page)) if page.is_full() => {
+            match page.shown().len() < Slots::LIMIT {
+                true => Some("a page of large slots is cut"),
+                false => Some("a page is full"),
+            }
+        }
         _ => None,
     }
 }

@@ -101,7 +101,7 @@ impl Scene {
 
     /// The turn waits at a gap, and its renewal is refused: the lease is said to be another's.
     fn is_refused(&mut self) {
-        let gap: Slots = [(Seq(7), Filled::Void)].into_iter().collect();
+        let gap = Slots::new(vec![(Seq(7), Filled::Void)], false);
         self.tell(News::Reply(Reply::Page(gap)));
         let lease = Lease { epoch: Epoch(9), ..self.lease() };
         self.tell(News::Reply(Reply::Refused { lease: Some(lease), taken: false }));
@@ -189,8 +189,17 @@ fn a_turn_that_gives_up_or_errs_excuses_nothing() {
 
     let mut scene = Scene::new();
     scene.track.note_finish(&scene.delivery(1..6, 1));
-    scene.track.note_release(Epoch(1));
+    scene.track.note_release(scene.node, Epoch(1));
     assert_broken(scene.deliver_again(), "released under epoch 1 after slot 5 was finished");
+}
+
+#[test]
+fn an_operator_may_release_a_lease_before_the_checkpoint_has_moved() {
+    let mut scene = Scene::new();
+    scene.track.note_finish(&scene.delivery(1..6, 1));
+    scene.track.note_release(Node(scene.node.0 + 1), Epoch(1));
+    scene.turns.note_interruption(scene.node);
+    assert_eq!(scene.deliver_again(), Ok(()));
 }
 
 /// Its slots may be delivered again before its worker shows that it went on without it.

@@ -56,10 +56,11 @@ impl Track {
         self.taken.insert(epoch, self.checkpoint);
     }
 
-    /// Notes that the lease was released. A turn releases what it has finished, whatever the
-    /// checkpoint says.
-    pub(super) fn note_release(&mut self, epoch: Epoch) {
-        let finished = self.given.get(&epoch).map_or(Seq::ZERO, |given| given.finished);
+    /// Notes that a node has released the lease. A turn releases what it has finished, whatever the
+    /// checkpoint says. An operator takes it away in the middle.
+    pub(super) fn note_release(&mut self, node: Node, epoch: Epoch) {
+        let given = self.given.get(&epoch).filter(|given| given.node == node);
+        let finished = given.map_or(Seq::ZERO, |given| given.finished);
         self.released.insert(epoch, self.checkpoint.max(finished));
     }
 

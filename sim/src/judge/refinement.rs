@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use gapless::Live;
-use gapless_model::Seq;
+use gapless::{Live, Slots};
 use gapless_model::store::{MemoryTables, Reply, Request, View, apply, reply_words};
+use gapless_model::{Page, Seq};
 
 use super::chronicle::Chronicle;
 use super::evidence::AppliedCall;
@@ -44,7 +44,7 @@ impl Refinement {
         let done = token.and_then(|token| self.transactions.get(token)).cloned();
         let specified = done.unwrap_or_else(|| {
             let latest = apply(&mut self.tables, request, View::Latest);
-            without(latest, missed)
+            cut_like(without(latest, missed), *reply)
         });
         if let (Some(token), 200) = (token, status) {
             self.transactions.insert((*token).to_owned(), specified.clone());
@@ -77,8 +77,19 @@ fn without(reply: Reply<Live>, missed: &BTreeSet<Seq>) -> Reply<Live> {
     match reply {
         Reply::Page(page) if !missed.is_empty() => {
             let shown = page.shown().iter().filter(|(slot, _)| !missed.contains(slot));
-            Reply::Page(shown.cloned().collect())
+            Reply::Page(Slots::new(shown.cloned().collect(), page.is_full()))
         }
         other => other,
+    }
+}
+
+/// The reply to a read, its page cut where the engine's is: a query may end anywhere, if it says so.
+fn cut_like(reply: Reply<Live>, engine: Option<&Reply<Live>>) -> Reply<Live> {
+    match (reply, engine) {
+        (Reply::Page(page), Some(Reply::Page(cut))) if cut.is_full() => {
+            let shown = page.shown().iter().take(cut.shown().len());
+            Reply::Page(Slots::new(shown.cloned().collect(), true))
+        }
+        (other, _) => other,
     }
 }

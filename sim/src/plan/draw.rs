@@ -51,6 +51,7 @@ impl Profile {
             latency: Millis(dice.between(2, 8)),
             read_timeout: Millis(dice.between(150, 1200)),
             sdk_retries: dice.percent(60),
+            page: None,
             groups,
             patience: Millis(0),
             producers,
@@ -85,6 +86,7 @@ impl Profile {
             add_readers(&mut plan);
             plan.incidents.sort_by_key(|incident| incident.at);
         }
+        plan.page = page(&plan);
         plan.patience = patience(&plan);
         plan
     }
@@ -186,6 +188,15 @@ impl Profile {
 
 /// One plan in ten gives each key its own partition, where the design has a counter: raising
 /// the counter is what enters a partition into the index.
+/// How many slots a page holds, if they are large and handled fast enough for that. It is drawn by
+/// itself, so that the rest of a seed's plan stays as it is.
+fn page(plan: &Plan) -> Option<u8> {
+    let mut dice = Dice::at(plan.seed, &[20]);
+    let (large, most) = (dice.percent(40), dice.between(2, 8) as u8);
+    let fast = plan.workers.iter().all(|worker| worker.handling <= Millis(200));
+    (large && fast).then_some(most)
+}
+
 fn partition_bits(design: &Design, dice: &mut Dice) -> Option<u8> {
     let (each_key, bits) = (dice.percent(10), dice.below(3) as u8);
     match design.increment {

@@ -69,6 +69,10 @@ pub struct Plan {
     pub read_timeout: Millis,
     /// Whether the SDK retries on its own, without the machines' knowledge.
     pub sdk_retries: bool,
+    /// How many slots a page holds at most, as if they were so large that no more were within the
+    /// 1 MB that a query returns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<u8>,
     /// How many groups consume.
     pub groups: u8,
     /// The producers.

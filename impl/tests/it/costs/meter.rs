@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::virtual_time::VirtualTime;
 
-const PREFIX: &str = "cost-";
+pub const PREFIX: &str = "cost-";
 #[cfg(feature = "table-stream")]
 const DISABLED: &str = "arn:aws:dynamodb:eu-west-1:000000000000:table/cost-events/stream/before";
 
@@ -38,7 +38,7 @@ struct State {
     latency: Latency,
     /// What befalls every call.
     wrong: Option<Wrong>,
-    /// What befalls the calls of an operation, and whether it is over after one.
+    /// What befalls the calls of a kind, by how its name begins, and whether it is over after one.
     wrong_with: BTreeMap<&'static str, (Wrong, bool)>,
     /// How many batches are still left unprocessed, whole.
     overloads: u64,
@@ -83,13 +83,14 @@ pub struct Latency {
 }
 
 impl State {
-    /// What befalls a call of an operation, if anything does.
-    fn befalls(&mut self, operation: &str) -> Option<Wrong> {
-        let with = self.wrong_with.get(operation).copied();
-        if with.is_some_and(|(_, is_over)| is_over) {
-            self.wrong_with.remove(operation);
+    /// What befalls a call of a kind, if anything does.
+    fn befalls(&mut self, kind: &str) -> Option<Wrong> {
+        let mut with = self.wrong_with.iter().filter(|(name, _)| kind.starts_with(**name));
+        let with = with.next().map(|(name, with)| (*name, *with));
+        if let Some((name, (_, true))) = with {
+            self.wrong_with.remove(name);
         }
-        self.wrong.or(with.map(|(wrong, _)| wrong))
+        self.wrong.or(with.map(|(_, (wrong, _))| wrong))
     }
 }
 
@@ -127,15 +128,15 @@ impl Meter {
         self.state().wrong = wrong;
     }
 
-    /// From now on, what befalls the calls of an operation.
-    pub fn go_wrong(&self, operation: &'static str, wrong: Wrong) {
-        self.state().wrong_with.insert(operation, (wrong, false));
+    /// From now on, what befalls the calls whose kind begins with this, as on a bill.
+    pub fn go_wrong(&self, kind: &'static str, wrong: Wrong) {
+        self.state().wrong_with.insert(kind, (wrong, false));
     }
 
-    /// What befalls the next call of an operation.
+    /// What befalls the next call whose kind begins with this.
     #[cfg(feature = "table-stream")]
-    pub fn go_wrong_once(&self, operation: &'static str, wrong: Wrong) {
-        self.state().wrong_with.insert(operation, (wrong, true));
+    pub fn go_wrong_once(&self, kind: &'static str, wrong: Wrong) {
+        self.state().wrong_with.insert(kind, (wrong, true));
     }
 
     /// The next so many reads of a batch are answered without any of it.
@@ -238,8 +239,9 @@ impl HttpConnector for Meter {
         let (operation, body) = operation_and_body(&request);
         let asked: Value = serde_json::from_slice(body).expect("JSON");
         let mut state = self.state();
-        *state.calls.entry(kind(operation, &asked)).or_default() += 1;
-        let (status, answer) = match state.befalls(operation) {
+        let kind = kind(operation, &asked);
+        *state.calls.entry(kind.clone()).or_default() += 1;
+        let (status, answer) = match state.befalls(&kind) {
             Some(wrong) => wrong.answer(),
             None if operation == "BatchGetItem" && is_one_of(&mut state.overloads) => {
                 let left = json!({ "Responses": {}, "UnprocessedKeys": asked["RequestItems"] });
