@@ -62,6 +62,10 @@ pub struct InitArgs {
     /// are not further apart.
     #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = humantime::parse_duration)]
     pub skew: Duration,
+    /// Give the Events table a stream of its own, keys only, which `gapless consume --table-stream`
+    /// reads. It is added to a stream that exists: give the options that it was created with.
+    #[arg(long)]
+    pub table_stream: bool,
     /// Where it is.
     #[command(flatten)]
     pub place: Place,
@@ -122,7 +126,7 @@ pub struct ConsumeArgs {
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub deadline: Option<Duration>,
     /// Also read the Events table's own stream, which shows new events before the next look at
-    /// the tables.
+    /// the tables. `gapless init --table-stream` gives it one.
     #[arg(long)]
     pub table_stream: bool,
     /// Where it is.

@@ -297,6 +297,21 @@ mod bad_input {
             .stderr(contains("binary digits"));
     }
 
+    #[test]
+    fn a_stream_of_the_table_is_made_only_if_it_is_asked_for() {
+        let folder = stream();
+        let path = folder.path();
+        on(path, &["append", "--key", "id"]).write_stdin(EVENTS).assert().code(0);
+        let consume = || on(path, &["consume", "--group", "g", "--table-stream"]);
+        consume().assert().code(2).stdout(is_empty()).stderr(
+            contains("the table gapless-events has no stream of its own")
+                .and(contains("gapless init --table-stream")),
+        );
+        let founding = ["init", "--partitions", "2", "--lease", "1s", "--grace", "100ms"];
+        on(path, &[&founding[..], &["--table-stream"]].concat()).assert().code(0);
+        consume().assert().code(0).stdout(contains("\n"));
+    }
+
     /// Changes an item behind the stream's back.
     fn with_engine(folder: &Path, change: impl AsyncFnOnce(aws_sdk_dynamodb::Client)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -22,6 +22,8 @@ pub struct Config {
     lease: Duration,
     grace: Duration,
     skew: Duration,
+    /// Whether the Events table gets a stream of its own, if that was said.
+    table_stream: Option<bool>,
     /// The design that was asked for, if one was.
     pub(super) design: Option<Design>,
     pub(super) patience: Duration,
@@ -47,6 +49,7 @@ impl Config {
             lease: Duration::from_secs(10),
             grace: Duration::from_secs(1),
             skew: Duration::from_millis(500),
+            table_stream: None,
             design: None,
             patience: Duration::from_secs(30),
             attempt: Duration::from_secs(3),
@@ -97,6 +100,18 @@ impl Config {
         self
     }
 
+    /// Sets whether [`Stream::create`](super::Stream::create) gives the Events table a stream of its
+    /// own (DynamoDB Streams, keys only), for `TableStream` or a function that DynamoDB invokes.
+    /// Default: only for a design whose trigger is that stream.
+    ///
+    /// On AWS it costs nothing until it is read. The embedded engine pays for it at each write. A
+    /// stream that the table has already stays.
+    #[must_use]
+    pub fn table_stream(mut self, wanted: bool) -> Config {
+        self.table_stream = Some(wanted);
+        self
+    }
+
     /// Sets how long an append, a read or a worker goes on trying while the store does not
     /// answer. Default: 30 s.
     #[must_use]
@@ -131,6 +146,12 @@ impl Config {
     /// Returns [`SetupError::Config`] if there can be no such stream.
     pub fn rules(&self) -> Result<Rules<Live>, SetupError> {
         self.founding().rules()
+    }
+
+    /// Whether the Events table gets a stream of its own.
+    pub(super) fn wants_table_stream(&self) -> bool {
+        let of_design = self.design.unwrap_or(Config::DESIGN).trigger == Trigger::Stream;
+        self.table_stream.unwrap_or(of_design)
     }
 
     /// The names of the stream's tables.

@@ -67,7 +67,8 @@ impl Stream {
     /// It creates the tables that do not exist (billed on demand) and waits until they are
     /// active, which takes some seconds on AWS. Then it writes one item for the stream and one for
     /// each partition of a fixed layout that the index does not show, one after another: a write
-    /// unit each, and another for the index. If the store does not answer, it begins again for as
+    /// unit each, and another for the index. An Events table that exists is given its stream
+    /// ([`Config::table_stream`]) with `UpdateTable`. If the store does not answer, it begins again for as
     /// long as patience lasts. Calling it again is safe, even from several processes at once,
     /// and completes what a dropped future or a crash left half done.
     ///
@@ -83,9 +84,10 @@ impl Stream {
         asked.rules()?;
         let clock = Clock::of(&client)?;
         let wire = Wire::new(answering_within(&client, config.attempt), config.tables());
+        let table_stream = config.wants_table_stream();
         // Each step can be taken again.
         let founding = patiently(&clock, config.patience, || async {
-            tables::create(&wire, &clock).await?;
+            tables::create(&wire, &clock, table_stream).await?;
             found(&wire, asked).await
         });
         let founding = founding.await?;
@@ -155,6 +157,17 @@ impl Stream {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.0.clock.now()
+    }
+
+    /// Returns whether the Events table has a stream of its own, which
+    /// [`TableStream`](crate::trigger::TableStream) reads. It sends `DescribeTable`.
+    ///
+    /// # Errors
+    /// Returns [`StoreError`] if the table cannot be described, for as long as patience lasts if the
+    /// error is transient.
+    #[cfg(feature = "table-stream")]
+    pub async fn has_table_stream(&self) -> Result<bool, StoreError> {
+        self.0.patiently(|| self.0.wire.has_table_stream()).await
     }
 
     /// Returns every partition, in order.

@@ -93,7 +93,7 @@ impl Shared {
         if let Err(error) = &answer
             && error.is_transient()
         {
-            tracing::debug!(who, %error, "no answer from the store; the same request will be sent again");
+            tracing::debug!(who, %error, "no answer from the store");
         }
         answer
     }

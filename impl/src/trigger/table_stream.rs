@@ -15,6 +15,8 @@ use crate::wire::{ShardPage, ShardStart, StreamsError, StreamsWire};
 
 /// Reads from the Events table's stream which partitions were written.
 ///
+/// The table has one only if [`Config::table_stream`](crate::Config::table_stream) asked for it.
+///
 /// No more than two processes should read one shard of a table's stream, so this is for
 /// a worker or two, not for hundreds. Where it lags or fails, sweeps find the work.
 ///
@@ -45,6 +47,8 @@ struct Shards {
     /// Shards whose iterator expired once: a new one begins with what is written from then on.
     expired: BTreeSet<String>,
     started: bool,
+    /// Whether it was said that the table has no stream.
+    warned: bool,
     /// When the list of shards is asked for again.
     next_list: Timestamp,
     /// Partitions that were written, and are not handed out yet.
@@ -80,7 +84,9 @@ impl TableStream {
     /// Creates a reader of `stream`'s Events table. It hints at what is written from its
     /// first look on; what was there before is found by the worker's first sweep.
     ///
-    /// `client` must reach the same DynamoDB as the stream's own client.
+    /// `client` must reach the same DynamoDB as the stream's own client. Without a stream of the
+    /// table there are no hints, and a warning in the log:
+    /// [`Stream::has_table_stream`] tells before.
     ///
     /// # Errors
     /// Returns [`SetupError::Client`] if the stream's own client has no way to sleep.
@@ -124,6 +130,7 @@ impl TableStream {
             None => {
                 let Some(arn) = self.find_stream().await? else {
                     shards.next_list = next;
+                    self.warn(shards);
                     return Ok(());
                 };
                 shards.stream = Some(arn.clone());
@@ -154,6 +161,14 @@ impl TableStream {
         }
         (shards.started, shards.next_list) = (true, next);
         Ok(())
+    }
+
+    /// Says that there is nothing to read, once.
+    fn warn(&self, shards: &mut Shards) {
+        if !std::mem::replace(&mut shards.warned, true) {
+            let table = self.wire.table();
+            tracing::warn!(table, "the table has no stream: `Config::table_stream` gives it one");
+        }
     }
 
     /// The table's stream, unless it has none.

@@ -23,7 +23,7 @@ pub(crate) struct Schema<'a> {
     range: Option<KeyAttribute>,
     /// The index of partitions in the order of their ids.
     index: bool,
-    /// The table's own stream, keys only: it announces that a slot was written.
+    /// Whether it is to have a stream of its own, keys only, which announces that a slot was written.
     stream: bool,
 }
 
@@ -31,8 +31,8 @@ pub(crate) struct Schema<'a> {
 pub(crate) struct ExistingTable(TableDescription);
 
 impl Wire {
-    /// The schemas of the three tables.
-    pub(crate) fn schemas(&self) -> [Schema<'_>; 3] {
+    /// The schemas of the three tables, with a stream of the Events table if that is wanted.
+    pub(crate) fn schemas(&self, table_stream: bool) -> [Schema<'_>; 3] {
         use ScalarAttributeType::{N, S};
         [
             Schema {
@@ -47,7 +47,7 @@ impl Wire {
                 hash: (names::PARTITION, S),
                 range: Some((names::SEQ, N)),
                 index: false,
-                stream: true,
+                stream: table_stream,
             },
             Schema {
                 name: &self.tables.consumers,
@@ -71,19 +71,44 @@ impl Wire {
         }
     }
 
+    /// Whether the Events table has a stream of its own.
+    #[cfg(feature = "table-stream")]
+    pub(crate) async fn has_table_stream(&self) -> Result<bool, StoreError> {
+        let table = &self.tables.events;
+        let answer = self.client.describe_table().table_name(table).send().await;
+        let described = answer.map_err(|error| failure(table, error))?.table;
+        Ok(described.is_some_and(|table| ExistingTable(table).has_stream()))
+    }
+
+    /// Begins to give a table that exists its stream. It is no error if another process does so.
+    pub(crate) async fn add_stream(&self, schema: &Schema<'_>) -> Result<(), SetupError> {
+        let call = self.client.update_table().table_name(schema.name);
+        match call
+            .stream_specification(keys_only().map_err(|error| schema.refused(&error))?)
+            .send()
+            .await
+        {
+            Ok(_) => Ok(()),
+            Err(error) if error.code() == Some("ResourceInUseException") => Ok(()),
+            Err(error) => Err(failure(schema.name, error).into()),
+        }
+    }
+
     /// Begins to create a table. It is no error if another process does so already.
     pub(crate) async fn create_table(&self, schema: &Schema<'_>) -> Result<(), SetupError> {
         let call = self.client.create_table().table_name(schema.name);
-        let call = schema.shape(call).map_err(|error| {
-            let (table, why) = (schema.name.to_owned(), error.to_string());
-            SetupError::Store(StoreError::Refused { table, why })
-        })?;
+        let call = schema.shape(call).map_err(|error| schema.refused(&error))?;
         match call.send().await {
             Ok(_) => Ok(()),
             Err(error) if error.code() == Some("ResourceInUseException") => Ok(()),
             Err(error) => Err(failure(schema.name, error).into()),
         }
     }
+}
+
+fn keys_only() -> Result<StreamSpecification, BuildError> {
+    let stream = StreamSpecification::builder().stream_enabled(true);
+    stream.stream_view_type(StreamViewType::KeysOnly).build()
 }
 
 fn key(name: &str, kind: KeyType) -> Result<KeySchemaElement, BuildError> {
@@ -129,13 +154,19 @@ impl Schema<'_> {
                 .global_secondary_indexes(index);
         }
         if self.stream {
-            let stream = StreamSpecification::builder()
-                .stream_enabled(true)
-                .stream_view_type(StreamViewType::KeysOnly)
-                .build()?;
-            call = call.stream_specification(stream);
+            call = call.stream_specification(keys_only()?);
         }
         Ok(call)
+    }
+
+    /// Whether a table that exists is still to be given its stream.
+    pub(crate) fn lacks_stream(&self, table: &ExistingTable) -> bool {
+        self.stream && !table.has_stream()
+    }
+
+    fn refused(&self, error: &BuildError) -> SetupError {
+        let (table, why) = (self.name.to_owned(), error.to_string());
+        SetupError::Store(StoreError::Refused { table, why })
     }
 
     fn mismatch(&self, what: String) -> SetupError {
@@ -147,6 +178,10 @@ impl ExistingTable {
     /// Whether the table can be used.
     pub(crate) fn is_active(&self) -> bool {
         self.0.table_status() == Some(&TableStatus::Active)
+    }
+
+    fn has_stream(&self) -> bool {
+        self.0.stream_specification().is_some_and(|stream| stream.stream_enabled)
     }
 
     /// Returns an error if the keys or the index differ from the schema.

@@ -24,7 +24,7 @@ fn streams(engine: &Engine) -> aws_sdk_dynamodbstreams::Client {
 #[tokio::test]
 async fn tells_which_partitions_were_written() {
     let engine = Engine::memory().expect("an engine");
-    let config = Config::new("t-").layout(Layout::Fixed { bits: 4 });
+    let config = Config::new("t-").table_stream(true).layout(Layout::Fixed { bits: 4 });
     let stream = Stream::create(engine.client(), config).await.expect("a stream");
     stream.append(Event::new("before", "x")).await.expect("appended");
     let hints = TableStream::new(streams(&engine), &stream).expect("a reader");
@@ -40,7 +40,9 @@ async fn tells_which_partitions_were_written() {
 #[tokio::test]
 async fn a_worker_hears_of_an_event_long_before_its_next_sweep() {
     let engine = Engine::memory().expect("an engine");
-    let stream = Stream::create(engine.client(), Config::new("t-")).await.expect("a stream");
+    let stream = Stream::create(engine.client(), Config::new("t-").table_stream(true))
+        .await
+        .expect("a stream");
     // As in another process: its notices do not arrive here.
     let elsewhere = Stream::open(engine.client(), Config::new("t-")).await.expect("the stream");
     let hints = TableStream::new(streams(&engine), &stream).expect("a reader");

@@ -9,10 +9,18 @@ use aws_sdk_dynamodb::types::{
 };
 use gapless::embedded::Engine;
 use gapless::{Config, Layout, Stream};
+use gapless_model::design::{Design, Trigger};
 
 async fn created(table: &str) -> TableDescription {
+    created_with(table, &[Config::new("t-")]).await
+}
+
+/// A table after a stream was created with one configuration after the other.
+async fn created_with(table: &str, configs: &[Config]) -> TableDescription {
     let client = Engine::memory().expect("an engine").client();
-    Stream::create(client.clone(), Config::new("t-")).await.expect("a stream");
+    for config in configs {
+        Stream::create(client.clone(), config.clone()).await.expect("a stream");
+    }
     let described = client.describe_table().table_name(table).send().await;
     described.expect("it is there").table.expect("it is described")
 }
@@ -44,12 +52,34 @@ async fn partitions_are_found_by_an_index_and_have_no_stream() {
 }
 
 #[tokio::test]
-async fn events_are_in_the_order_of_their_slots_and_have_a_stream_of_keys() {
+async fn events_are_in_the_order_of_their_slots_and_have_no_stream_either() {
     let table = created("t-events").await;
     assert_eq!(key(&table), ["partitionId HASH", "sequenceNumber RANGE"]);
     assert_eq!(indexes(&table), [""; 0]);
-    assert_eq!(view(&table), Some(&StreamViewType::KeysOnly));
+    assert_eq!(view(&table), None);
     assert_eq!(billing(&table), Some(&BillingMode::PayPerRequest));
+}
+
+#[tokio::test]
+async fn events_have_a_stream_of_keys_once_somebody_asks_for_it() {
+    let (plain, streamed) = (Config::new("t-"), Config::new("t-").table_stream(true));
+    for configs in [&[streamed.clone()][..], &[plain.clone(), streamed.clone()], &[streamed, plain]]
+    {
+        let table = created_with("t-events", configs).await;
+        assert_eq!(view(&table), Some(&StreamViewType::KeysOnly));
+    }
+    assert_eq!(
+        view(&created_with("t-partitions", &[Config::new("t-").table_stream(true)]).await),
+        None
+    );
+}
+
+/// DynamoDB invokes the workers of such a design.
+#[tokio::test]
+async fn events_have_a_stream_where_it_is_the_trigger_of_the_design() {
+    let design = Design { trigger: Trigger::Stream, ..Design::RECOMMENDED };
+    let table = created_with("t-events", &[Config::new("t-").design(design)]).await;
+    assert_eq!(view(&table), Some(&StreamViewType::KeysOnly));
 }
 
 #[tokio::test]

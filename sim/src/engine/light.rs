@@ -200,8 +200,10 @@ impl Light {
             "KeySchema": call["KeySchema"],
             "AttributeDefinitions": call["AttributeDefinitions"],
         });
-        if call.get("GlobalSecondaryIndexes").is_some() {
-            description["GlobalSecondaryIndexes"] = call["GlobalSecondaryIndexes"].clone();
+        for part in ["GlobalSecondaryIndexes", "StreamSpecification"] {
+            if let Some(asked) = call.get(part) {
+                description[part] = asked.clone();
+            }
         }
         let answer = json!({ "TableDescription": description });
         let table =

@@ -121,6 +121,8 @@ impl Plan {
             .lease(self.lease.duration())
             .grace(self.grace.duration())
             .skew(self.skew.duration())
+            // Some workers read it.
+            .table_stream(true)
             // Short enough to run out now and then.
             .patience(self.lease.duration())
             .attempt(self.read_timeout.duration() * 4)

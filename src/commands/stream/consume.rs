@@ -19,7 +19,7 @@ use super::ending::{interrupted, output_closed};
 use super::event_line::add_event_line;
 use super::store::Store;
 use super::{block_on, open, open_failure, use_failure};
-use crate::cli::stream::ConsumeArgs;
+use crate::cli::stream::{ConsumeArgs, Place};
 use crate::commands::counted::counted;
 use crate::failure::Failure;
 use crate::status::Status;
@@ -28,6 +28,9 @@ use crate::status::Status;
 pub fn run(args: &ConsumeArgs) -> Result<Status, Failure> {
     block_on(async {
         let (stream, store) = open(&args.place).await?;
+        if args.table_stream {
+            check_table_stream(&stream, &args.place).await?;
+        }
         match &args.exec {
             Some(command) => {
                 let exec = Exec(command.clone());
@@ -43,6 +46,21 @@ pub fn run(args: &ConsumeArgs) -> Result<Status, Failure> {
                 consume(args, &stream, &worker, output_closed()).await
             }
         }
+    })
+}
+
+/// Refuses to wait for what cannot come.
+async fn check_table_stream(stream: &Stream, place: &Place) -> Result<(), Failure> {
+    let known = stream.has_table_stream().await;
+    if known.map_err(|error| open_failure(&error.into(), place))? {
+        return Ok(());
+    }
+    Err(Failure::Usage {
+        what: format!("the table {} has no stream of its own", stream.wire().tables().events),
+        help:
+            "`gapless init --table-stream` gives it one; without --table-stream, workers look into \
+               the tables alone"
+                .to_owned(),
     })
 }
 

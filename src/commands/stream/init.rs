@@ -15,11 +15,14 @@ pub fn run(args: &InitArgs) -> Result<Status, Failure> {
     block_on(async {
         let place = &args.place;
         let store = Store::open(place).await?;
-        let config = config(place)
+        let mut config = config(place)
             .layout(args.partitions)
             .lease(args.lease)
             .grace(args.grace)
             .skew(args.skew);
+        if args.table_stream {
+            config = config.table_stream(true);
+        }
         let created = Stream::create(store.client(), config).await;
         let stream = created.map_err(|error| open_failure(&error, place))?;
         let tables = stream.wire().tables();

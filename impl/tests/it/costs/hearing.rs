@@ -45,21 +45,22 @@ fn handled_after(
 #[test]
 fn a_worker_hears_at_once_of_an_event_of_its_own_process() {
     let meter = Meter::new();
-    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION).table_stream(true));
     assert_eq!(handled_after(&meter, &stream, &stream, None), Duration::ZERO);
 }
 
 #[test]
 fn a_worker_hears_of_an_event_of_another_process_with_the_next_look() {
     let meter = Meter::new();
-    let [writer, stream] = [(); 2].map(|()| meter.stream(|config| config.layout(ONE_PARTITION)));
+    let [writer, stream] =
+        [(); 2].map(|()| meter.stream(|config| config.layout(ONE_PARTITION).table_stream(true)));
     let hints = TableStream::new(streams(&meter), &stream).expect("a reader");
     let after = handled_after(&meter, &writer, &stream, Some(hints));
     assert!(after <= Duration::from_millis(250), "{after:?}");
 }
 
 fn listening(meter: &Meter) -> (Stream, TableStream) {
-    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION).table_stream(true));
     let hints = TableStream::new(streams(meter), &stream).expect("a reader");
     let none = meter.run_for(Duration::from_secs(1), hints.next());
     assert!(!none.is_empty(), "it looks");
@@ -138,7 +139,8 @@ fn a_stream_that_was_disabled_is_passed_over() {
 #[test]
 fn a_worker_hears_of_other_processes_however_busy_it_is() {
     let meter = Meter::new();
-    let [writer, stream] = [(); 2].map(|()| meter.stream(|config| config.layout(Layout::EachKey)));
+    let [writer, stream] =
+        [(); 2].map(|()| meter.stream(|config| config.layout(Layout::EachKey).table_stream(true)));
     let call = Duration::from_millis(20);
     meter.set_latency(Latency { queries: call, others: call });
     let (handler, heard) = noting_key(&meter, "far");
