@@ -23,7 +23,9 @@
 //! 1. The driver sends the request that the machine wants, and tells it the reply.
 //! 2. A machine is never told about an unknown outcome. It keeps wanting the same request, and it
 //!    understands every reply as if the request might have been applied before. A lost reply, a
-//!    timeout and a hidden retry of the SDK are therefore one case.
+//!    timeout and a hidden retry of the SDK are therefore one case. The exception changes nothing in
+//!    the store: a turn is told that its look for more failed
+//!    ([`can_do_without`](consume::Consume::can_do_without)).
 //! 3. At most one request per lease is in flight. Until its reply arrives, the machine is told
 //!    nothing else.
 //! 4. A turn ([`consume::Consume`]) takes the time of the driver's clock with everything it is

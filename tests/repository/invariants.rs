@@ -115,7 +115,7 @@ fn is_unfinished_tag(comment: &str) -> bool {
 }
 
 /// `docs/invariants.md` has a row for each invariant. A link in it that names a line leads to a tag
-/// of that invariant.
+/// of that invariant, within the function that it names.
 fn unexplained(files: &Files) -> Vec<String> {
     let page = text_of(files, PAGE);
     let tags = tags(files);
@@ -129,7 +129,7 @@ fn unexplained(files: &Files) -> Vec<String> {
         for (_, link) in links(row) {
             let Some((file, line)) = link.split_once("#L") else { continue };
             let file = resolved(PAGE, file);
-            let lines = lines(&tags, *invariant, &file);
+            let lines = lines(files, &tags, *invariant, (title(row, link), &file));
             if !lines.iter().any(|known| known.to_string() == line) {
                 faults.push(format!(
                     "{PAGE}:{}: {link} is not where {file} has the tag {invariant}: lines {lines:?}",
@@ -141,14 +141,42 @@ fn unexplained(files: &Files) -> Vec<String> {
     faults
 }
 
-/// The lines of a file that carry the tag of an invariant.
+/// The words of a link.
+fn title<'a>(row: &'a str, link: &str) -> &'a str {
+    let before = row.split_once(&format!("]({link})")).map_or("", |(before, _)| before);
+    before.rsplit('[').next().unwrap_or_default().trim_matches('`')
+}
+
+/// The lines of a file that carry the tag of an invariant: within a function, if the file has one of
+/// that name.
 fn lines(
+    files: &Files,
     tags: &BTreeMap<String, Vec<(&str, usize)>>,
     invariant: Invariant,
-    file: &str,
+    (name, file): (&str, &str),
 ) -> Vec<usize> {
+    let text = text_of(files, file);
+    let is_function = |name: &str| functions(text).any(|(_, known)| known == name);
+    let is_within = |line: usize| {
+        let last = functions(text).take_while(|(begin, _)| *begin <= line).last();
+        !is_function(name) || last.is_some_and(|(_, known)| known == name)
+    };
     let tagged = tags.get(invariant.name()).into_iter().flatten();
-    tagged.filter(|(tagged, _)| *tagged == file).map(|(_, line)| *line).collect()
+    let tagged = tagged.filter(|(tagged, _)| *tagged == file).map(|(_, line)| *line);
+    tagged.filter(|line| is_within(*line)).collect()
+}
+
+/// The functions of a file, each with its line.
+fn functions(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    (1..).zip(text.lines()).filter_map(|(place, line)| {
+        let declared = line.trim_start().split("fn ").nth(1)?;
+        let keywords = line.trim_start().split("fn ").next()?;
+        let is_declared = keywords
+            .split_whitespace()
+            .all(|word| matches!(word, "async" | "const") || word.starts_with("pub"));
+        let name = declared.split(|c: char| c != '_' && !c.is_alphanumeric()).next()?;
+        is_declared.then_some((place, name))
+    })
 }
 
 /// `docs/invariants.md` with links that lead to a tag again: to the nearest one, since a line moves
@@ -163,11 +191,11 @@ fn relinked(files: &Files) -> String {
         let leads =
             row.into_iter().flat_map(|row| links(line).into_iter().map(move |(_, to)| (*row, to)));
         for (invariant, link) in leads {
-            let Some((file, line)) = link.split_once("#L") else { continue };
-            let (file, old) = (resolved(PAGE, file), line.parse::<usize>().unwrap_or_default());
-            let lines = lines(&tags, invariant, &file);
+            let Some((file, place)) = link.split_once("#L") else { continue };
+            let (file, old) = (resolved(PAGE, file), place.parse::<usize>().unwrap_or_default());
+            let lines = lines(files, &tags, invariant, (title(line, link), &file));
             if let Some(new) = lines.iter().min_by_key(|new| new.abs_diff(old)) {
-                let moved = link.replace(&format!("#L{line}"), &format!("#L{new}"));
+                let moved = link.replace(&format!("#L{place}"), &format!("#L{new}"));
                 text = text.replace(&format!("({link})"), &format!("({moved})"));
             }
         }
@@ -275,6 +303,13 @@ fn an_invariant_without_a_row_and_a_wrong_line_are_found() {
     let gone = source.replace("L3, ", "");
     let gone = unexplained(&files(&[good[0], ("model/src/a.rs", &gone)]));
     assert!(gone.len() == 1 && gone[0].contains("the tag L3: lines []"), "{gone:?}");
+    // It is in another function than the one that is named.
+    let named = rows.replacen("[it]", "[`f`]", 1);
+    let (page, begins) = (("docs/invariants.md", named.as_str()), format!("fn g() {{{source}}}\n"));
+    let both = format!("{begins}pub(crate) async fn f() {{}}\n");
+    assert_eq!(unexplained(&files(&[page, ("model/src/a.rs", &begins)])), [""; 0]);
+    let other = unexplained(&files(&[page, ("model/src/a.rs", &both)]));
+    assert!(other.len() == 1 && other[0].contains("the tag S1: lines []"), "{other:?}");
 }
 
 #[test]

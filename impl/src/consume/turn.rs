@@ -229,7 +229,7 @@ impl<'a, H: Handler> Turn<'a, H> {
     }
 
     /// Sends the request that the machine wants, and tells it the reply. Without a reply it
-    /// pauses, and the machine still wants the same request.
+    /// pauses, and the machine still wants the same request, unless it can do without.
     async fn exchange(
         &mut self,
         now: Timestamp,

@@ -120,6 +120,8 @@ marks! {
     Dropped = "fault: a turn dropped" if |_, b, _| drops(b);
     DroppedApplied = "fault: a turn dropped before the reply arrived" if |_, b, _| drops(b);
     ReplyLost = "fault: a reply lost" if |_, b, _| b.faults > 0 && b.lost_replies > 0;
+    LookFailed = "fault: a look behind a delivery failed" if |d, b, _| d.finish == Finish::OneWrite && b.faults > 0 && b.lost_replies > 0;
+    LookLate = "time: a look behind a delivery gave way to the renewal" if |d, _, _| d.finish == Finish::OneWrite;
     Late = "fault: a request arrived late" if |_, b, _| b.faults > 0 && b.late > 0;
     Stale = "fault: a stale read" if |d, b, _| (d.read != Read::Consistent || d.finish == Finish::OneWrite) && b.faults > 0 && b.stale > 0;
     Lapsed = "time: a lease ended that its turn had left behind" if |_, b, _| crashes(b) || drops(b);
@@ -273,7 +275,14 @@ impl Coverage {
             self.mark(Mark::Watched);
         } else if turn.machine.waits_at_gap() {
             self.mark(Mark::Waited);
+        } else if turn.machine.can_do_without() {
+            self.mark(Mark::LookLate);
         }
+    }
+
+    /// Marks that a look failed, and its turn goes on without.
+    pub(super) fn mark_look_failed(&self) {
+        self.mark(Mark::LookFailed);
     }
 
     /// Marks whose lease the next tick ends.

@@ -214,6 +214,8 @@ impl Protocol {
             "sees that its lease has ended, and stops"
         } else if !turn.machine.holds_lease() {
             "has watched the lease for its whole length"
+        } else if turn.machine.can_do_without() {
+            "looks no more behind its delivery, as it should renew its lease"
         } else {
             let mut looked = turn.machine.clone();
             looked.tell(&self.rules, world.clock(worker), News::Time);

@@ -101,6 +101,7 @@ impl Protocol {
         if let Process::Worker(worker) = process
             && self.can_do_without(world, process)
         {
+            self.coverage.mark_look_failed();
             self.tell(world, worker, News::Unheard);
         }
         Some(())

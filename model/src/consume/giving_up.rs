@@ -86,12 +86,13 @@ impl<V: Vocabulary> Consume<V> {
         }
     }
 
-    /// Notes that the worker's time runs out. A turn that only waits at a gap hands over at once;
-    /// any other first finishes its delivery or its request.
+    /// Notes that the worker's time runs out. A turn that only waits at a gap, or looks for more,
+    /// hands over at once; any other first finishes its delivery or its request.
     pub(super) fn begin_stop(&mut self, rules: &Rules<V>) {
         self.stopping = true;
-        if let Phase::Gap { renewing: false, .. } = self.phase {
-            self.hand_over(rules);
+        match self.phase {
+            Phase::Gap { renewing: false, .. } => self.hand_over(rules),
+            _ => self.do_without(rules),
         }
     }
 }

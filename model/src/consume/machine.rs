@@ -90,7 +90,7 @@ impl<V: Vocabulary> Consume<V> {
         }
         match news {
             News::Reply(reply) => self.take_reply(rules, asked, now, reply),
-            News::Unheard => self.do_without(),
+            News::Unheard => self.do_without(rules),
             News::Handled => self.finish_delivery(rules),
             News::Triggered => self.finish_trigger(rules),
             News::Time => self.pass_time(rules, now),
@@ -132,7 +132,7 @@ impl<V: Vocabulary> Consume<V> {
             (Phase::LookBehind { upto }, Reply::Page(page)) => {
                 let upto = *upto;
                 self.phase = match page.last() {
-                    Some(_) => Phase::Checkpoint { upto },
+                    Some(_) => self.checkpoint_or_leave(rules, upto),
                     None => Phase::Release { why: Why::CaughtUp, upto: Some(upto) },
                 };
             }
@@ -160,10 +160,10 @@ impl<V: Vocabulary> Consume<V> {
     }
 
     /// Goes on without a look behind the last delivery.
-    fn do_without(&mut self) {
+    pub(super) fn do_without(&mut self, rules: &Rules<V>) {
         if let Phase::LookBehind { upto } = self.phase {
-            // P1: more may have come. The checkpoint ends no turn: it reads on.
-            self.phase = Phase::Checkpoint { upto };
+            // P1: more may have come, and nobody has caught up.
+            self.phase = self.checkpoint_or_leave(rules, upto);
         }
     }
 
@@ -186,7 +186,7 @@ impl<V: Vocabulary> Consume<V> {
                 *renewing = true;
             }
             // The checkpoint renews the lease.
-            Phase::LookBehind { .. } if renewal_due => self.do_without(),
+            Phase::LookBehind { .. } if renewal_due => self.do_without(rules),
             _ => {}
         }
     }

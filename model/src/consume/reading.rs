@@ -125,7 +125,8 @@ impl<V: Vocabulary> Consume<V> {
             Phase::Deliver { handled, renewing: true, .. } => *handled = true,
             // D3: the checkpoint moves only after the handler has finished.
             Phase::Deliver { upto, page, renewing: false, .. } => {
-                self.phase = after_delivery(rules, self.stopping, *upto, page);
+                let (upto, is_last) = (*upto, page.ends_with(*upto));
+                self.phase = self.after_delivery(rules, upto, is_last);
             }
             _ => {}
         }
@@ -148,7 +149,8 @@ impl<V: Vocabulary> Consume<V> {
         }
         match &mut self.phase {
             Phase::Deliver { upto, page, handled: true, .. } => {
-                self.phase = after_delivery(rules, self.stopping, *upto, page);
+                let (upto, is_last) = (*upto, page.ends_with(*upto));
+                self.phase = self.after_delivery(rules, upto, is_last);
             }
             Phase::Deliver { renewing, .. } | Phase::Gap { renewing, .. } => *renewing = false,
             _ => {}
@@ -189,6 +191,29 @@ impl<V: Vocabulary> Consume<V> {
         }
     }
 
+    /// The phase after a delivery that the handler has finished. `is_last` says that nothing was known
+    /// to be behind it.
+    fn after_delivery(&self, rules: &Rules<V>, upto: Seq, is_last: bool) -> Phase<V> {
+        match rules.design.finish {
+            Finish::OneWrite if !self.stopping && is_last => Phase::LookBehind { upto },
+            Finish::OneWrite | Finish::TwoWrites => self.checkpoint_or_leave(rules, upto),
+        }
+    }
+
+    /// The phase after a delivery behind which more may be: it is the successor's if the worker is
+    /// to stop.
+    pub(super) fn checkpoint_or_leave(&self, rules: &Rules<V>, upto: Seq) -> Phase<V> {
+        match (rules.design.finish, rules.design.handover) {
+            (Finish::OneWrite, Handover::GiveBack | Handover::ReleaseThenTrigger)
+                if self.stopping =>
+            {
+                Phase::Release { why: Why::HandOver, upto: Some(upto) }
+            }
+            // A trigger that comes before the release comes before the checkpoint in no design.
+            (Finish::OneWrite | Finish::TwoWrites, _) => Phase::Checkpoint { upto },
+        }
+    }
+
     /// Whether the lease is still the one that this turn holds.
     pub(super) fn still_holds(&self, lease: &Lease<V>) -> bool {
         lease.epoch == self.epoch && lease.active
@@ -197,23 +222,6 @@ impl<V: Vocabulary> Consume<V> {
     /// Whether the lease shows that this turn has moved the checkpoint to `upto`.
     pub(super) fn is_own_checkpoint(&self, lease: &Lease<V>, upto: Seq) -> bool {
         self.still_holds(lease) && lease.checkpoint >= upto
-    }
-}
-
-/// The phase after a delivery that the handler has finished.
-fn after_delivery<V: Vocabulary>(
-    rules: &Rules<V>,
-    stopping: bool,
-    upto: Seq,
-    page: &V::Page,
-) -> Phase<V> {
-    match (rules.design.finish, rules.design.handover) {
-        (Finish::OneWrite, Handover::GiveBack | Handover::ReleaseThenTrigger) if stopping => {
-            Phase::Release { why: Why::HandOver, upto: Some(upto) }
-        }
-        (Finish::OneWrite, _) if !stopping && page.ends_with(upto) => Phase::LookBehind { upto },
-        // A trigger that comes before the release comes before the checkpoint in no design.
-        (Finish::OneWrite | Finish::TwoWrites, _) => Phase::Checkpoint { upto },
     }
 }
 

@@ -101,6 +101,11 @@ fn leaves_with_one_write_and_no_look_where_its_time_runs_out() {
             }
         }
     }
+    // What it was about to look for is its successor's.
+    match Dialogue::finished(Design::RECOMMENDED).hears(0, News::Stop).asks() {
+        Request::Release { to, guard, .. } => assert_eq!((to, guard), (Some(Seq(5)), Guard::None)),
+        other => panic!("{other:?}"),
+    }
     // A successor that comes before the release is to find the checkpoint moved.
     let design = Design { handover: Handover::TriggerThenRelease, ..Design::RECOMMENDED };
     let dialogue = Dialogue::delivering(design).hears(0, News::Stop);
@@ -132,6 +137,15 @@ fn its_own_lost_release_counts_only_with_the_checkpoint() {
     let released = Lease { checkpoint: Seq(4), ..own };
     let dialogue = leaving(Design::RECOMMENDED).replies(0, refused(released));
     assert_eq!(dialogue.ended(), Some(Outcome::Lost));
+}
+
+#[test]
+fn its_own_lost_hand_over_counts_only_with_the_checkpoint() {
+    let own = Lease { checkpoint: Seq(5), active: false, ..lease() };
+    let leaving = || Dialogue::finished(Design::RECOMMENDED).hears(0, News::Stop);
+    assert_eq!(leaving().replies(0, refused(own.clone())).ended(), Some(Outcome::GivenBack));
+    let released = Lease { checkpoint: Seq(4), ..own };
+    assert_eq!(leaving().replies(0, refused(released)).ended(), Some(Outcome::Lost));
 }
 
 #[test]

@@ -202,6 +202,11 @@ fn bend_transaction(mutant: Mutant, call: &mut Value) -> Bent {
                 keep_checkpoint(update);
             }
         }
+        Mutant::CheckpointAhead => {
+            if let Some(update) = release_update(call) {
+                add(update, ":to", 1);
+            }
+        }
         Mutant::TransactionHalved => {
             let items = call["TransactItems"].as_array_mut();
             if let Some(items) = items.filter(|items| items.len() == 2) {

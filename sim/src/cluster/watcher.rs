@@ -43,9 +43,8 @@ impl Watcher {
 impl Observer for Watcher {
     fn on_decision(&self, decision: &Decision<'_>) {
         if self.is_enabled() {
-            self.judge(|machines| {
-                machines.judge_decision(self.node, self.life, decision.who, decision.request)
-            });
+            let (asked, failed) = ((decision.who, decision.request), decision.answer.is_err());
+            self.judge(|machines| machines.judge_decision(self.node, self.life, asked, failed));
         }
     }
 

@@ -29,6 +29,8 @@ struct TurnCopy {
     began: Millis,
     /// Since when the machine has wanted the request that it wants.
     since: Millis,
+    /// Whether that request was sent, and its last attempt failed.
+    failed: bool,
 }
 
 /// The copy of an append.
@@ -134,7 +136,8 @@ impl Machines {
             Machine::Turn { owner, group, partition, machine: now } => {
                 let (group, partition) = (group.clone(), partition.clone());
                 let machine = now.clone();
-                let copy = TurnCopy { group, partition, machine, began: at, since: at };
+                let (began, since, failed) = (at, at, false);
+                let copy = TurnCopy { group, partition, machine, began, since, failed };
                 match self.turns.insert(owner.clone(), copy) {
                     Some(_) => doubt(format!("began a second turn under the name {owner}")),
                     None => Ok(()),
@@ -252,7 +255,7 @@ impl Machines {
             },
             News::Unheard => {
                 self.marks.insert("a look behind a delivery fails");
-                copy.can_do_without()
+                copy.can_do_without() && turn.failed
             }
             News::Handled => delivers,
             News::Triggered => triggers,
@@ -264,7 +267,7 @@ impl Machines {
         }
         copy.tell(&self.rules, time, news.clone());
         if copy.wants(&self.rules).store != asked {
-            turn.since = at;
+            (turn.since, turn.failed) = (at, false);
         }
         Ok(())
     }
@@ -286,13 +289,14 @@ impl Machines {
         doubt(format!("was given a receipt for {place}, where none of its appends has ended"))
     }
 
-    /// Judges a request that a node has sent: its machine must want it.
+    /// Judges a request that a node has sent, and that was answered or has failed: its machine must
+    /// want it.
     pub(crate) fn judge_decision(
-        &self,
+        &mut self,
         node: Node,
         life: u32,
-        who: &str,
-        request: &Request<Live>,
+        (who, request): (&str, &Request<Live>),
+        failed: bool,
     ) -> Doubt {
         if let Some(copy) = self.appends.get(&(node, (Token::from(who), life))) {
             return match copy.machine.wants(&self.rules) {
@@ -305,7 +309,7 @@ impl Machines {
                 )),
             };
         }
-        let turn = self.turns.get(&Owner::from(who));
+        let turn = self.turns.get_mut(&Owner::from(who));
         let Some(turn) = turn.filter(|turn| turn.partition == *request.partition()) else {
             // A claim or an audit has no copy.
             return match request.group() {
@@ -316,7 +320,10 @@ impl Machines {
             };
         };
         match turn.machine.wants(&self.rules).store {
-            Some(wanted) if wanted == *request => Ok(()),
+            Some(wanted) if wanted == *request => {
+                turn.failed = failed;
+                Ok(())
+            }
             wanted => {
                 let wants = wanted.map_or_else(
                     || "asks for nothing now".to_owned(),
@@ -344,6 +351,8 @@ mod tests {
     use gapless::{Event, EventBatch, Filled, Slots};
     use gapless_model::append::Identity;
     use gapless_model::design::Design;
+    use gapless_model::store::Lease;
+    use gapless_model::{Epoch, Time as _};
 
     use super::*;
     use crate::plan::Profile;
@@ -355,6 +364,58 @@ mod tests {
         let [clock, later] = [1, 2].map(Timestamp::from_millis);
         assert_eq!(machines.judge_time(clock, Told::News(clock, &News::Time)), Ok(()));
         assert!(machines.judge_time(clock, Told::News(later, &News::Time)).is_err());
+    }
+
+    #[test]
+    fn a_look_is_given_up_only_after_it_was_asked_and_failed() {
+        let plan = Profile::Calm.plan(0, Design::RECOMMENDED);
+        let rules = plan.config().rules().expect("it is valid");
+        let mut machines = Machines::new(rules);
+        let (at, node, clock) = (Millis(1), plan.worker(0), Timestamp::from_millis(1));
+        let (owner, group) = (Owner::from("one/1"), Group::from("g"));
+        let partition: PartitionId = "p".parse().expect("an id");
+        let mut turn = Consume::new(&rules, group.clone(), partition.clone(), owner.clone(), clock);
+        macro_rules! whose {
+            () => {
+                Machine::Turn {
+                    owner: &owner,
+                    group: &group,
+                    partition: &partition,
+                    machine: &turn,
+                }
+            };
+        }
+        assert_eq!(machines.judge_start(at, node, 0, whose!()), Ok(()));
+        let lease = Lease {
+            checkpoint: Seq(0),
+            active: true,
+            owner: owner.clone(),
+            epoch: Epoch(1),
+            until: clock.plus(rules.lease),
+            beat: 0,
+            wake: 0,
+        };
+        let batch = EventBatch::new(vec![Event::new("k", "x")]).expect("an event");
+        let slot = (Seq(1), Filled::Events { token: Token::from("a"), batch });
+        let page = Reply::Page(Slots::new(vec![slot], false));
+        for news in [News::Reply(Reply::Leased(lease)), News::Reply(page), News::Handled] {
+            if let (News::Reply(reply), Some(request)) = (&news, turn.wants(&rules).store) {
+                machines.replies.note(at, node, &request, reply);
+            }
+            let told = Told::News(clock, &news);
+            assert_eq!(machines.judge_news(at, node, 0, whose!(), told), Ok(()));
+            turn.tell(&rules, clock, news);
+        }
+        let look = turn.wants(&rules).store.expect("it looks behind slot 1");
+        for failed in [None, Some(false), Some(true)] {
+            if let Some(failed) = failed {
+                let sent = machines.judge_decision(node, 0, (owner.as_str(), &look), failed);
+                assert_eq!(sent, Ok(()));
+            }
+            let told = Told::News(clock, &News::Unheard);
+            let given_up = machines.judge_news(at, node, 0, whose!(), told);
+            assert_eq!(given_up.is_ok(), failed == Some(true), "{given_up:?}");
+        }
     }
 
     #[test]

@@ -186,8 +186,6 @@ impl Profile {
     }
 }
 
-/// One plan in ten gives each key its own partition, where the design has a counter: raising
-/// the counter is what enters a partition into the index.
 /// How many slots a page holds, if they are large and handled fast enough for that. It is drawn by
 /// itself, so that the rest of a seed's plan stays as it is.
 fn page(plan: &Plan) -> Option<u8> {
@@ -197,6 +195,8 @@ fn page(plan: &Plan) -> Option<u8> {
     (large && fast).then_some(most)
 }
 
+/// One plan in ten gives each key its own partition, where the design has a counter: raising
+/// the counter is what enters a partition into the index.
 fn partition_bits(design: &Design, dice: &mut Dice) -> Option<u8> {
     let (each_key, bits) = (dice.percent(10), dice.below(3) as u8);
     match design.increment {
