@@ -40,8 +40,7 @@ impl Stream {
     ///
     /// Every page is strongly consistent: the reader returns each event that was
     /// acknowledged before it began, unless a slot before that event is still empty. A
-    /// page is one query, of at most 100 slots and 1 MB, and costs a read unit for each 4
-    /// KB. The end of a partition costs one more.
+    /// page is one query, of at most 1 MB, and costs a read unit for each 4 KB.
     #[must_use]
     pub fn read(&self, target: Target) -> Reader {
         Reader { stream: self.clone(), target, from: Position::START, follow: None }
@@ -105,7 +104,7 @@ struct Cursor {
     partitions: VecDeque<(PartitionId, Seq)>,
     /// Events that were read and not returned yet.
     events: VecDeque<Recorded>,
-    /// How many partitions in a row had nothing new.
+    /// How many partitions in a row were read to their end.
     idle: usize,
     begun: bool,
 }
@@ -187,6 +186,14 @@ impl Cursor {
             if let Some(event) = self.events.pop_front() {
                 return Ok(Some(event));
             }
+            if let Some(interval) = self.reader.follow
+                && self.idle > 0
+                && self.idle >= self.partitions.len()
+            {
+                self.idle = 0;
+                self.reader.stream.0.clock.sleep(interval).await;
+                self.add_new_partitions().await?;
+            }
             let Some((partition, after)) = self.partitions.pop_front() else {
                 let Some(interval) = self.reader.follow else { return Ok(None) };
                 // There is no partition yet. Where each key has its own, the first may come.
@@ -198,18 +205,15 @@ impl Cursor {
             let end = last_settled(&page, after);
             let events = recorded(&partition, page.between(after, end));
             self.events.extend(events.filter(|event| self.reader.includes(event)));
-            match (end > after, self.reader.follow) {
+            // Nothing was behind any other page, which was consistent.
+            let may_have_more = end > after && page.is_full();
+            match (may_have_more, self.reader.follow) {
                 // A page at a time to the end, then the next partition.
                 (true, None) => self.partitions.push_front((partition, end)),
                 (false, None) => {}
-                (moved, Some(interval)) => {
+                (may_have_more, Some(_)) => {
                     self.partitions.push_back((partition, end));
-                    self.idle = if moved { 0 } else { self.idle + 1 };
-                    if self.idle >= self.partitions.len() {
-                        self.idle = 0;
-                        self.reader.stream.0.clock.sleep(interval).await;
-                        self.add_new_partitions().await?;
-                    }
+                    self.idle = if may_have_more { 0 } else { self.idle + 1 };
                 }
             }
         }

@@ -32,7 +32,8 @@ impl fmt::Display for Fence {
 
 /// Consecutive events of one partition, for a [`Handler`].
 ///
-/// A delivery holds the events of at most one page: 100 slots, 1 MB. Cloning is cheap.
+/// A delivery holds the events of at most one page: 1 MB, and as many slots as
+/// [`Worker::delivery_limit`](super::Worker::delivery_limit) allows. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     group: Group,

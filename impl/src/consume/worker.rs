@@ -14,7 +14,7 @@ use super::turn::Retries;
 use super::work::{Until, WorkLoop, WorkerSetting};
 use crate::stream::Stream;
 use crate::trigger::Trigger;
-use crate::vocabulary::{Group, NoRandomness, Timestamp, WorkerId};
+use crate::vocabulary::{Group, NoRandomness, Slots, Timestamp, WorkerId};
 
 /// Consumes a stream for a group, together with any number of other workers.
 ///
@@ -42,7 +42,7 @@ impl Stream {
     pub fn worker<H: Handler>(&self, group: impl Into<Group>, handler: H) -> Worker<H> {
         let group = group.into();
         Worker(WorkerSetting {
-            stream: self.clone(),
+            stream: self.with_page_limit(Slots::LIMIT),
             id: WorkerId::fresh("worker"),
             next_turn: AtomicU64::new(1),
             group,
@@ -72,6 +72,17 @@ impl<H: Handler> Worker<H> {
     #[must_use]
     pub fn concurrency(mut self, partitions: usize) -> Self {
         self.0.concurrency = partitions.max(1);
+        self
+    }
+
+    /// Sets how many slots a page holds at most, and so the most of a delivery. Default: 100. Zero
+    /// counts as one. DynamoDB ends a page at 1 MB in any case.
+    ///
+    /// Larger deliveries take fewer requests and checkpoints. But a worker that is to stop first
+    /// finishes the one in hand, and after a crash or a failure all of it is delivered again.
+    #[must_use]
+    pub fn delivery_limit(mut self, slots: usize) -> Self {
+        self.0.stream = self.0.stream.with_page_limit(slots);
         self
     }
 

@@ -40,7 +40,7 @@ impl Stream {
     /// partition.
     ///
     /// It costs what [`Stream::status`] costs, a read unit for each 4 KB of the Events table,
-    /// and about two requests for each partition: the page behind its last slot, and its head.
+    /// and a request for each megabyte of a partition and one for its head.
     /// With a counter, each group's checkpoint there takes one more. Dropping the future
     /// changes nothing.
     ///
@@ -116,6 +116,9 @@ impl PartitionAudit<'_> {
             self.check_page(&page, end);
             self.last = end;
             progress(self.audit);
+            if !page.is_full() {
+                return Ok(());
+            }
         }
     }
 

@@ -111,18 +111,13 @@ impl Stream {
     /// `observer`; [`Observer`] says which. It replaces an observer that was set before.
     #[must_use]
     pub fn observed(&self, observer: Arc<dyn Observer>) -> Stream {
-        let Shared { wire, clock, rules, layout, patience, attempt, notices, observer: _ } =
-            &*self.0;
-        Stream(Arc::new(Shared {
-            wire: wire.clone(),
-            clock: clock.clone(),
-            rules: *rules,
-            layout: *layout,
-            patience: *patience,
-            attempt: *attempt,
-            notices: notices.clone(),
-            observer: Some(observer),
-        }))
+        Stream(Arc::new(Shared { observer: Some(observer), ..(*self.0).clone() }))
+    }
+
+    /// The same stream, whose queries ask for so many slots at most.
+    pub(crate) fn with_page_limit(&self, slots: usize) -> Stream {
+        let wire = self.0.wire.with_page_limit(slots);
+        Stream(Arc::new(Shared { wire, ..(*self.0).clone() }))
     }
 
     /// Returns how keys are divided among partitions.

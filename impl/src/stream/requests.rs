@@ -19,7 +19,7 @@ use crate::wire::Wire;
 static NEXT_CALL: AtomicU64 = AtomicU64::new(1);
 
 /// What a stream's clones share.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Shared {
     pub(crate) wire: Wire,
     pub(crate) clock: Clock,

@@ -32,9 +32,7 @@ impl FromSlots<Live> for Slots {
             Slot::Void => Some((seq, Filled::Void)),
             Slot::Events { token, batch } => Some((seq, Filled::Events { token, batch })),
         });
-        let shown: Vec<_> = filled.take(Slots::LIMIT).collect();
-        let is_cut = shown.len() == Slots::LIMIT;
-        Slots::new(shown, is_cut)
+        Slots::new(filled.collect(), false)
     }
 }
 

@@ -34,8 +34,9 @@ pub enum Filled {
 }
 
 impl Slots {
-    /// The number of slots that one query asks for. DynamoDB may return fewer, and say that more
-    /// may follow, as a page holds at most 1 MB.
+    /// The most slots of a worker's page, unless [`Worker::delivery_limit`](crate::Worker) says
+    /// otherwise. DynamoDB may return fewer, and say that more may follow, as a page holds at most
+    /// 1 MB. Readers take as many as that.
     pub const LIMIT: usize = 100;
 
     /// A page of slots in rising order, after which more may follow if it `is_cut`.

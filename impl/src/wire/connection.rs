@@ -14,13 +14,21 @@ use crate::vocabulary::Clock;
 pub struct Wire {
     pub(super) client: Client,
     pub(super) tables: TableNames,
+    /// How many slots a query asks for at most.
+    pub(super) page_limit: Option<i32>,
 }
 
 impl Wire {
     /// Creates a wire over a client, to these tables. It sends nothing.
     #[must_use]
     pub fn new(client: Client, tables: TableNames) -> Wire {
-        Wire { client, tables }
+        Wire { client, tables, page_limit: None }
+    }
+
+    /// The same wire, whose queries ask for so many slots at most.
+    pub(crate) fn with_page_limit(&self, slots: usize) -> Wire {
+        let page_limit = Some(i32::try_from(slots.max(1)).unwrap_or(i32::MAX));
+        Wire { page_limit, ..self.clone() }
     }
 
     /// Returns the client.

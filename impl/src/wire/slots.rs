@@ -76,7 +76,7 @@ impl Wire {
             .expression_attribute_values(":partition", text(partition.as_str()))
             .expression_attribute_values(":after", number(after.0))
             .consistent_read(consistent)
-            .limit(Slots::LIMIT as i32)
+            .set_limit(self.page_limit)
             .send()
             .await
             .map_err(|error| failure(table, error))?;

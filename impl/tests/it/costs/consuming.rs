@@ -68,6 +68,34 @@ fn pages() {
 }
 
 #[test]
+fn larger_deliveries() {
+    let (meter, stream) = with_events(250);
+    let worker = stream.worker("g", takes(&meter, Duration::from_millis(100)));
+    let (summary, bill) = meter.run(worker.delivery_limit(1_000).until_caught_up());
+    assert_eq!(summary.expect("caught up").events, 250);
+    assert_eq!(
+        bill,
+        [
+            "2 BatchGetItem 1 partitions",
+            "2 Query consumers",
+            "1 Query events",
+            "1 Query events, eventual",
+            "2 UpdateItem consumers"
+        ]
+    );
+}
+
+#[test]
+fn no_slot_at_once_is_one() {
+    let (meter, stream) = with_events(2);
+    let worker = stream.worker("g", takes(&meter, Duration::ZERO)).delivery_limit(0);
+    let (summary, bill) = meter.run(worker.until_caught_up());
+    assert_eq!(summary.expect("caught up").events, 2);
+    // What is behind the last one is read ahead, and again, as it may have come meanwhile.
+    assert!(bill.contains(&"4 Query events".to_owned()), "{bill:?}");
+}
+
+#[test]
 fn a_minute_without_events_in_16_partitions() {
     let meter = Meter::new();
     let stream = meter.stream(|config| config.layout(Layout::Fixed { bits: 4 }));
