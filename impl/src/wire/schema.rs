@@ -90,6 +90,8 @@ impl Wire {
         {
             Ok(_) => Ok(()),
             Err(error) if error.code() == Some("ResourceInUseException") => Ok(()),
+            // The table was described from a replica that was behind.
+            Err(error) if error.message().is_some_and(|why| why.contains("already has")) => Ok(()),
             Err(error) => Err(failure(schema.name, error).into()),
         }
     }

@@ -136,21 +136,38 @@ impl Check {
         format!("{}: {}", self.name, self.arguments.join(" "))
     }
 
-    /// Runs it without a fault, which must be right, and remembers how long that took.
-    pub fn calibrate(&mut self, folder: &Path) -> Result<Duration, Mistake> {
+    /// Runs it without a fault, which must be right, and remembers how long that took. Returns
+    /// nothing if it takes longer than `most`.
+    pub fn calibrate(
+        &mut self,
+        folder: &Path,
+        most: Option<Duration>,
+    ) -> Result<Option<Duration>, Mistake> {
         let began = Instant::now();
-        match self.run(0, folder)? {
-            Said::Nothing => {
+        match self.run_within(most.unwrap_or(self.limit), 0, folder)? {
+            Some(Said::Nothing) => {
                 let took = began.elapsed();
                 self.limit = 4 * took + PATIENCE;
-                Ok(took)
+                Ok(Some(took))
             }
-            Said::Noticed(how) => Err(Mistake::Baseline { check: self.title(), how }),
+            Some(Said::Noticed(how)) => Err(Mistake::Baseline { check: self.title(), how }),
+            None if most.is_some() => Ok(None),
+            None => Err(Mistake::Baseline { check: self.title(), how: self.too_long() }),
         }
+    }
+
+    fn too_long(&self) -> String {
+        format!("not done after {} s", self.limit.as_secs())
     }
 
     /// Runs it with this fault. What it prints goes to a file below `folder`.
     pub fn run(&self, id: u32, folder: &Path) -> Result<Said, Mistake> {
+        let said = self.run_within(self.limit, id, folder)?;
+        Ok(said.unwrap_or_else(|| Said::Noticed(self.too_long())))
+    }
+
+    /// Runs it with this fault. Returns nothing if it is not done within `limit`.
+    fn run_within(&self, limit: Duration, id: u32, folder: &Path) -> Result<Option<Said>, Mistake> {
         let printed = folder.join(format!("{id}.txt"));
         let file = fs::create_dir_all(folder).and_then(|()| File::create(&printed));
         let file = file.and_then(|file| Ok((file.try_clone()?, file)));
@@ -169,11 +186,9 @@ impl Check {
             .process_group(0)
             .spawn()
             .map_err(|why| Mistake::Run { program: self.program.display().to_string(), why })?;
-        let Some(status) = wait(&mut child, self.limit) else {
-            return Ok(Said::Noticed(format!("not done after {} s", self.limit.as_secs())));
-        };
+        let Some(status) = wait(&mut child, limit) else { return Ok(None) };
         if status.success() {
-            return Ok(Said::Nothing);
+            return Ok(Some(Said::Nothing));
         }
         let text = fs::read(&printed).unwrap_or_default();
         let line =
@@ -181,7 +196,7 @@ impl Check {
                 Some(signal) => format!("signal {signal}"),
                 None => format!("exit code {}", status.code().unwrap_or_default()),
             });
-        Ok(Said::Noticed(line))
+        Ok(Some(Said::Noticed(line)))
     }
 }
 
