@@ -40,7 +40,8 @@ impl Stream {
     ///
     /// Every page is strongly consistent: the reader returns each event that was
     /// acknowledged before it began, unless a slot before that event is still empty. A
-    /// page is one query, of at most 1 MB, and costs a read unit for each 4 KB.
+    /// page is one query, of at most 1 MB, and costs a read unit for each 4 KB. It has to
+    /// arrive within [`Config::attempt`](crate::Config::attempt).
     #[must_use]
     pub fn read(&self, target: Target) -> Reader {
         Reader { stream: self.clone(), target, from: Position::START, follow: None }
@@ -58,9 +59,9 @@ impl Stream {
     pub async fn settled(&self, receipt: &Receipt) -> Result<(), StoreError> {
         let began = self.now();
         let (partition, wanted) = (&receipt.partition, receipt.position.slot);
-        let mut after = Seq::ZERO;
+        let (mut after, mut is_gap) = (Seq::ZERO, false);
         loop {
-            let page = self.page(partition, after).await?;
+            let page = self.page(partition, after, is_gap).await?;
             let end = last_settled(&page, after);
             if end >= wanted {
                 return Ok(());
@@ -74,13 +75,21 @@ impl Stream {
                 }
                 self.0.clock.sleep(Duration::from_millis(50)).await;
             }
-            after = end;
+            (after, is_gap) = (end, page.last().is_some_and(|last| end < last));
         }
     }
 
-    async fn page(&self, partition: &PartitionId, after: Seq) -> Result<Slots, StoreError> {
+    /// Reads the next page. Where the next slot is known to be empty with others behind it, it asks
+    /// for one: what is behind a gap is not to be had yet, and may be a megabyte.
+    async fn page(
+        &self,
+        partition: &PartitionId,
+        after: Seq,
+        is_gap: bool,
+    ) -> Result<Slots, StoreError> {
+        let stream = if is_gap { self.with_page_limit(1) } else { self.clone() };
         let request = Request::ReadEvents { partition: partition.clone(), after, consistent: true };
-        match self.0.send_until_answered("reader", &request).await? {
+        match stream.0.send_until_answered("reader", &request).await? {
             Reply::Page(page) => Ok(page),
             _ => Ok(Slots::default()),
         }
@@ -96,15 +105,22 @@ fn last_settled(page: &Slots, after: Seq) -> Seq {
     end
 }
 
+/// How far a partition was read.
+struct Place {
+    partition: PartitionId,
+    after: Seq,
+    /// Whether the next slot was empty, with others behind it.
+    is_gap: bool,
+}
+
 /// A reader's progress.
 struct Cursor {
     reader: Reader,
-    /// The partitions that are still to be read, each with the last slot that was read. A
-    /// reader that follows goes round them.
-    partitions: VecDeque<(PartitionId, Seq)>,
+    /// The partitions that are still to be read. A reader that follows goes round them.
+    partitions: VecDeque<Place>,
     /// Events that were read and not returned yet.
     events: VecDeque<Recorded>,
-    /// How many partitions in a row were read to their end.
+    /// How many partitions in a row had nothing new.
     idle: usize,
     begun: bool,
 }
@@ -119,7 +135,7 @@ impl Reader {
 
     /// Never ends, and looks for new events this often while there are none. Default: ends.
     ///
-    /// A look costs one read unit for each partition.
+    /// A look costs one read unit for each partition, and at a gap as much as the slot behind it.
     #[must_use]
     pub fn follow(mut self, interval: Duration) -> Reader {
         self.follow = Some(interval);
@@ -157,7 +173,7 @@ impl Reader {
         self.events().try_collect().await
     }
 
-    async fn partitions(&self) -> Result<VecDeque<(PartitionId, Seq)>, StoreError> {
+    async fn partitions(&self) -> Result<VecDeque<Place>, StoreError> {
         // The slot of the position is read as well; the events before the position are left out.
         let after = Seq(self.from.slot.0.saturating_sub(1));
         let partitions = match &self.target {
@@ -165,7 +181,8 @@ impl Reader {
             Target::Partition(partition) => vec![partition.clone()],
             Target::Everything => self.stream.partitions().await?,
         };
-        Ok(partitions.into_iter().map(|partition| (partition, after)).collect())
+        let begin = |partition| Place { partition, after, is_gap: false };
+        Ok(partitions.into_iter().map(begin).collect())
     }
 
     fn includes(&self, event: &Recorded) -> bool {
@@ -194,26 +211,27 @@ impl Cursor {
                 self.reader.stream.0.clock.sleep(interval).await;
                 self.add_new_partitions().await?;
             }
-            let Some((partition, after)) = self.partitions.pop_front() else {
+            let Some(Place { partition, after, is_gap }) = self.partitions.pop_front() else {
                 let Some(interval) = self.reader.follow else { return Ok(None) };
                 // There is no partition yet. Where each key has its own, the first may come.
                 self.reader.stream.0.clock.sleep(interval).await;
                 self.partitions = self.reader.partitions().await?;
                 continue;
             };
-            let page = self.reader.stream.page(&partition, after).await?;
+            let page = self.reader.stream.page(&partition, after, is_gap).await?;
             let end = last_settled(&page, after);
             let events = recorded(&partition, page.between(after, end));
             self.events.extend(events.filter(|event| self.reader.includes(event)));
-            // Nothing was behind any other page, which was consistent.
-            let may_have_more = end > after && page.is_full();
-            match (may_have_more, self.reader.follow) {
-                // A page at a time to the end, then the next partition.
-                (true, None) => self.partitions.push_front((partition, end)),
-                (false, None) => {}
-                (may_have_more, Some(_)) => {
-                    self.partitions.push_back((partition, end));
-                    self.idle = if may_have_more { 0 } else { self.idle + 1 };
+            let is_gap = page.last().is_some_and(|last| end < last);
+            let place = Place { partition, after: end, is_gap };
+            match (end > after, self.reader.follow) {
+                // A page at a time to the end, then the next partition. Nothing was behind a page that
+                // was not cut, as it was consistent.
+                (true, None) if page.is_full() => self.partitions.push_front(place),
+                (_, None) => {}
+                (moved, Some(_)) => {
+                    self.partitions.push_back(place);
+                    self.idle = if moved { 0 } else { self.idle + 1 };
                 }
             }
         }
@@ -222,9 +240,9 @@ impl Cursor {
     /// Adds partitions that came since: where each key has its own, new ones come. Otherwise they are
     /// known without a request, and the same.
     async fn add_new_partitions(&mut self) -> Result<(), StoreError> {
-        for (partition, after) in self.reader.partitions().await? {
-            if !self.partitions.iter().any(|(known, _)| *known == partition) {
-                self.partitions.push_back((partition, after));
+        for place in self.reader.partitions().await? {
+            if !self.partitions.iter().any(|known| known.partition == place.partition) {
+                self.partitions.push_back(place);
             }
         }
         Ok(())

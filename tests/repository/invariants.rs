@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use gapless_model::Invariant;
 
 use crate::committed::{Files, assert_none, committed, files, is_source, root, text_of};
-use crate::markdown::{links, resolved, section};
+use crate::markdown::{resolved, section};
 use crate::source::scan;
 
 const PAGE: &str = "docs/invariants.md";
@@ -126,10 +126,10 @@ fn unexplained(files: &Files) -> Vec<String> {
             faults.push(format!("{PAGE} has no row for {invariant}"));
             continue;
         };
-        for (_, link) in links(row) {
+        for (title, link) in titled_links(row) {
             let Some((file, line)) = link.split_once("#L") else { continue };
             let file = resolved(PAGE, file);
-            let lines = lines(files, &tags, *invariant, (title(row, link), &file));
+            let lines = lines(files, &tags, *invariant, (title, &file));
             if !lines.iter().any(|known| known.to_string() == line) {
                 faults.push(format!(
                     "{PAGE}:{}: {link} is not where {file} has the tag {invariant}: lines {lines:?}",
@@ -141,9 +141,15 @@ fn unexplained(files: &Files) -> Vec<String> {
     faults
 }
 
-/// The words of a link.
-fn title<'a>(row: &'a str, link: &str) -> &'a str {
-    let before = row.split_once(&format!("]({link})")).map_or("", |(before, _)| before);
+/// The links of a row, each with its words.
+fn titled_links(row: &str) -> Vec<(&str, &str)> {
+    let parts: Vec<&str> = row.split("](").collect();
+    let titled = parts.windows(2).map(|parts| (title(parts[0]), parts[1].split(')').next()));
+    titled.filter_map(|(title, link)| Some((title, link?))).collect()
+}
+
+/// The words of the link that begins after this.
+fn title(before: &str) -> &str {
     before.rsplit('[').next().unwrap_or_default().trim_matches('`')
 }
 
@@ -186,23 +192,32 @@ fn relinked(files: &Files) -> String {
     let tags = tags(files);
     let mut rewritten = String::new();
     for line in page.lines() {
-        let mut text = line.to_owned();
         let row = Invariant::ALL.iter().find(|invariant| is_row(line, invariant));
-        let leads =
-            row.into_iter().flat_map(|row| links(line).into_iter().map(move |(_, to)| (*row, to)));
-        for (invariant, link) in leads {
-            let Some((file, place)) = link.split_once("#L") else { continue };
-            let (file, old) = (resolved(PAGE, file), place.parse::<usize>().unwrap_or_default());
-            let lines = lines(files, &tags, invariant, (title(line, link), &file));
-            if let Some(new) = lines.iter().min_by_key(|new| new.abs_diff(old)) {
-                let moved = link.replace(&format!("#L{place}"), &format!("#L{new}"));
-                text = text.replace(&format!("({link})"), &format!("({moved})"));
-            }
+        let parts: Vec<&str> = line.split("](").collect();
+        rewritten.push_str(parts[0]);
+        for parts in parts.windows(2) {
+            rewritten.push_str("](");
+            let moved = row.and_then(|row| moved(files, &tags, *row, (title(parts[0]), parts[1])));
+            rewritten.push_str(moved.as_deref().unwrap_or(parts[1]));
         }
-        rewritten.push_str(&text);
         rewritten.push('\n');
     }
     rewritten
+}
+
+/// A link and what follows it, with the line of the nearest tag.
+fn moved(
+    files: &Files,
+    tags: &BTreeMap<String, Vec<(&str, usize)>>,
+    invariant: Invariant,
+    (title, rest): (&str, &str),
+) -> Option<String> {
+    let (link, rest) = rest.split_once(')')?;
+    let (target, place) = link.split_once("#L")?;
+    let (file, old) = (resolved(PAGE, target), place.parse::<usize>().unwrap_or_default());
+    let lines = lines(files, tags, invariant, (title, &file));
+    let new = lines.iter().min_by_key(|new| new.abs_diff(old))?;
+    Some(format!("{target}#L{new}){rest}"))
 }
 
 /// Lengths of counterexamples, in the rows "broken by", that are not those of the golden files, and

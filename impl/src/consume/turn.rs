@@ -236,8 +236,14 @@ impl<'a, H: Handler> Turn<'a, H> {
         request: &Request<Live>,
         wake: Option<Timestamp>,
     ) -> Result<(), TurnError> {
-        let shared = self.setting.shared;
-        match self.send(request, wake).await {
+        let TurnSetting { shared, stop, .. } = self.setting;
+        let answer = self.send(request, wake).await;
+        if self.machine.can_do_without() && self.machine.may_stop() && stop.is_requested() {
+            // Whatever it has found is the successor's.
+            self.tell(shared.clock.now(), News::Stop);
+            return Ok(());
+        }
+        match answer {
             Ok(reply) => {
                 (self.silent_since, self.backoff) = (None, Backoff::default());
                 self.tell(shared.clock.now(), News::Reply(reply));

@@ -121,7 +121,8 @@ impl Config {
     }
 
     /// Sets how long to wait for one answer, the SDK's own retries included, before the
-    /// outcome counts as unknown and the request is sent again. Default: 3 s.
+    /// outcome counts as unknown and the request is sent again. Default: 3 s. A page of a reader or
+    /// an audit has up to 1 MB, which a slow link must bring within this time.
     #[must_use]
     pub fn attempt(mut self, attempt: Duration) -> Config {
         self.attempt = attempt;

@@ -87,8 +87,12 @@ impl Stream {
         let table_stream = config.wants_table_stream();
         // Each step can be taken again.
         let founding = patiently(&clock, config.patience, || async {
-            tables::create(&wire, &clock, table_stream).await?;
-            found(&wire, asked).await
+            let lacks_stream = tables::create(&wire, &clock, table_stream).await?;
+            let founding = found(&wire, asked).await?;
+            if lacks_stream {
+                tables::add_stream(&wire, &clock).await?;
+            }
+            Ok::<_, SetupError>(founding)
         });
         let founding = founding.await?;
         Stream::from_parts(wire, clock, founding, &config)

@@ -3,46 +3,60 @@
 use std::time::Duration;
 
 use crate::vocabulary::{Backoff, Clock, SetupError};
-use crate::wire::Wire;
+use crate::wire::{ExistingTable, Schema, Wire};
 
 /// How long a table may take to become active. On AWS it takes some seconds.
 const MOST: Duration = Duration::from_secs(300);
 
-/// Creates the tables that do not exist, waits until all three are active, and verifies them. The
-/// Events table gets a stream if that is wanted; one that it has stays.
+/// Creates the tables that do not exist, the Events table with a stream if that is wanted; waits until
+/// all three are active, and verifies them. Returns whether a stream is still to be added.
 pub(super) async fn create(
     wire: &Wire,
     clock: &Clock,
     table_stream: bool,
-) -> Result<(), SetupError> {
+) -> Result<bool, SetupError> {
     for schema in wire.schemas(table_stream) {
         if wire.describe_table(&schema).await?.is_none() {
             wire.create_table(&schema).await?;
         }
     }
+    let mut lacks_stream = false;
     for schema in wire.schemas(table_stream) {
-        let mut backoff = Backoff::new(Duration::from_millis(100));
-        let began = clock.now();
-        loop {
-            let waited = clock.now().since(began);
-            if waited > MOST {
-                let table = schema.table().to_owned();
-                return Err(SetupError::NotActive { table, waited });
-            }
-            match wire.describe_table(&schema).await? {
-                Some(table) if table.is_active() => {
-                    table.verify(&schema)?;
-                    if !schema.lacks_stream(&table) {
-                        break;
-                    }
-                    wire.add_stream(&schema).await?;
-                }
-                Some(_) | None => {}
-            }
-            clock.sleep(backoff.next()).await;
-        }
+        let table = active(wire, clock, &schema).await?;
+        table.verify(&schema)?;
+        lacks_stream |= schema.lacks_stream(&table);
+    }
+    Ok(lacks_stream)
+}
+
+/// Gives the Events table a stream, and waits until the table can be used.
+pub(super) async fn add_stream(wire: &Wire, clock: &Clock) -> Result<(), SetupError> {
+    for schema in wire.schemas(true).iter().filter(|schema| schema.has_stream()) {
+        wire.add_stream(schema).await?;
+        active(wire, clock, schema).await?;
     }
     Ok(())
+}
+
+/// Waits until a table is active.
+async fn active(
+    wire: &Wire,
+    clock: &Clock,
+    schema: &Schema<'_>,
+) -> Result<ExistingTable, SetupError> {
+    let mut backoff = Backoff::new(Duration::from_millis(100));
+    let began = clock.now();
+    loop {
+        let waited = clock.now().since(began);
+        if waited > MOST {
+            let table = schema.table().to_owned();
+            return Err(SetupError::NotActive { table, waited });
+        }
+        match wire.describe_table(schema).await? {
+            Some(table) if table.is_active() => return Ok(table),
+            Some(_) | None => clock.sleep(backoff.next()).await,
+        }
+    }
 }
 
 /// Verifies the schemas of the three tables.

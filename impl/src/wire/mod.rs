@@ -28,6 +28,7 @@ pub use limits::{MOST_ITEM, check_event, check_group, check_producer};
 pub(crate) use limits::{item_size, overhead};
 pub(crate) use listing::Consistency;
 pub use listing::Standing;
+pub(crate) use schema::{ExistingTable, Schema};
 #[cfg(feature = "table-stream")]
 pub(crate) use streams::{ShardPage, ShardStart, StreamsError, StreamsWire};
 pub use table_names::TableNames;

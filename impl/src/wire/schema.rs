@@ -161,6 +161,11 @@ impl Schema<'_> {
         Ok(call)
     }
 
+    /// Whether the table is to have a stream.
+    pub(crate) fn has_stream(&self) -> bool {
+        self.stream
+    }
+
     /// Whether a table that exists is still to be given its stream.
     pub(crate) fn lacks_stream(&self, table: &ExistingTable) -> bool {
         self.stream && !table.has_stream()

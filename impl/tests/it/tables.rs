@@ -74,6 +74,16 @@ async fn events_have_a_stream_of_keys_once_somebody_asks_for_it() {
     );
 }
 
+#[tokio::test]
+async fn a_stream_that_exists_with_other_settings_is_not_changed() {
+    let client = Engine::memory().expect("an engine").client();
+    Stream::create(client.clone(), Config::new("t-")).await.expect("a stream");
+    let other = Config::new("t-").layout(Layout::Fixed { bits: 1 }).table_stream(true);
+    Stream::create(client.clone(), other).await.expect_err("it has another layout");
+    let described = client.describe_table().table_name("t-events").send().await;
+    assert_eq!(view(&described.expect("it is there").table.expect("it is described")), None);
+}
+
 /// DynamoDB invokes the workers of such a design.
 #[tokio::test]
 async fn events_have_a_stream_where_it_is_the_trigger_of_the_design() {

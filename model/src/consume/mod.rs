@@ -14,7 +14,7 @@
 //! | gap | to be woken when the grace period ends; [`Renew`] when that is due | void, or read again |
 //! | void | [`Void`] | read: the slot is settled either way |
 //! | checkpoint | [`Checkpoint`] | read on behind it |
-//! | look behind | [`ReadEvents`], until a renewal is due | move the checkpoint if something came, or the look failed; otherwise release, and move it with that |
+//! | look behind | [`ReadEvents`], until a renewal is due | move the checkpoint if something came, or the look failed; otherwise release, and move it with that. If it is to stop, release in any case |
 //! | release | [`Release`] | done. Refused because of new work: read, or move the checkpoint that is still to be moved |
 //! | look again | [`ReadEvents`] | begin anew if there is work (`release = "look-again"`) |
 //! | trigger | a trigger for a successor | done, or release |

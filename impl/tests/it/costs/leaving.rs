@@ -109,6 +109,29 @@ fn a_worker_that_stops_finishes_its_delivery_and_leaves_with_one_write() {
     assert_eq!(standing(&meter, &stream), (Seq(1), false));
 }
 
+#[test]
+fn a_worker_that_stops_during_its_last_look_leaves_with_one_write() {
+    let (meter, stream) = with_events(1);
+    let slow = meter.clone();
+    let handler = move |_: Delivery| {
+        slow.set_latency(Latency { queries: SECOND, others: Duration::ZERO });
+        async { Ok::<(), HandlerError>(()) }
+    };
+    let worker = stream.worker("g", handler).sweep_every(3600 * SECOND);
+    let stop = worker.stopper();
+    let stops = async {
+        meter.time.wait(SECOND / 2).await;
+        stream.append(event(2)).await.expect("appended");
+        stop.request();
+    };
+    let ((summary, ()), bill) = meter.run(join(worker.run(), stops));
+    assert_eq!(summary.expect("it stops").events, 1);
+    assert!(bill.contains(&"1 Query events, eventual".to_owned()), "{bill:?}");
+    assert!(bill.contains(&"2 UpdateItem consumers".to_owned()), "{bill:?}");
+    meter.set_latency(Latency::default());
+    assert_eq!(standing(&meter, &stream), (Seq(1), false));
+}
+
 /// Announces a partition at these times, and counts how often that was finished.
 #[derive(Debug)]
 struct Announcing {

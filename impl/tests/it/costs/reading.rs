@@ -4,12 +4,12 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use gapless::{Audit, Epoch, Group, Layout, Owner, Target};
+use gapless::{Audit, Epoch, Group, Layout, Owner, Seq, Target};
 use gapless_model::Time as _;
 use gapless_model::store::Request;
 
 use super::meter::Meter;
-use super::{ONE_PARTITION, append, append_to_keys, event, takes, with_events};
+use super::{ONE_PARTITION, append, append_to_keys, event, leave_gap, takes, with_events};
 
 const K1: fn() -> Target = || Target::Key("k1".into());
 
@@ -45,7 +45,7 @@ fn a_follower_of_two_partitions_looks_once_an_interval() {
     append(&meter, &stream, 4);
     let reader = stream.read(Target::Everything).follow(Duration::from_secs(1));
     let events = pin!(reader.events().for_each(async |event| drop(event.expect("read"))));
-    assert_eq!(meter.run_for(Duration::from_millis(10_500), events), ["22 Query events"]);
+    assert_eq!(meter.run_for(Duration::from_millis(10_500), events), ["24 Query events"]);
 }
 
 /// It waits only once it has handed over what it has read.
@@ -61,6 +61,32 @@ fn a_follower_gives_what_it_has_read_at_once() {
         }
     });
     assert_eq!(meter.time.elapsed(), began);
+}
+
+/// What is behind it is not to be had yet, however much it is.
+#[test]
+fn a_follower_and_a_receipt_ask_for_one_slot_at_a_gap() {
+    let (meter, stream) = with_events(2);
+    leave_gap(&meter, &stream);
+    let mut receipt = None;
+    for number in 0..150 {
+        receipt = Some(meter.time.run(stream.append(event(number))).expect("appended"));
+    }
+    let reader = stream.read(Target::Everything).follow(Duration::from_secs(1));
+    let events = pin!(reader.events().for_each(async |event| drop(event.expect("read"))));
+    assert_eq!(meter.run_for(Duration::from_millis(9_500), events), ["11 Query events"]);
+    assert_eq!(meter.last_call()["Limit"], 1);
+    // The one behind the gap, and again.
+    let receipt = receipt.expect("one was appended");
+    let settled = pin!(stream.settled(&receipt));
+    assert_eq!(meter.run_for(Duration::from_millis(190), settled), ["5 Query events"]);
+    assert_eq!(meter.last_call()["Limit"], 1);
+    // Once it is settled, they read on as far as a page goes.
+    let void = Request::Void { partition: stream.route("k"), slot: Seq(3) };
+    meter.time.run(stream.wire().send(&void)).expect("voided");
+    let (settled, bill) = meter.run(stream.settled(&receipt));
+    settled.expect("settled");
+    assert_eq!(bill, ["1 Query events"]);
 }
 
 #[test]
