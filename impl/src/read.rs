@@ -59,39 +59,22 @@ impl Stream {
     pub async fn settled(&self, receipt: &Receipt) -> Result<(), StoreError> {
         let began = self.now();
         let (partition, wanted) = (&receipt.partition, receipt.position.slot);
-        let (mut after, mut is_gap) = (Seq::ZERO, false);
+        let mut place = Place::after(partition.clone(), Seq::ZERO);
         loop {
-            let page = self.page(partition, after, is_gap).await?;
-            let end = last_settled(&page, after);
-            if end >= wanted {
+            let before = place.after;
+            place.read(self).await?;
+            if place.after >= wanted {
                 return Ok(());
             }
-            if end == after {
+            if place.after == before {
                 if self.now().since(began) > self.0.patience {
                     return Err(StoreError::Unknown {
                         table: self.0.wire.tables().events.clone(),
-                        why: format!("slot {} of {partition} stays empty", end.next()).into(),
+                        why: format!("slot {} of {partition} stays empty", before.next()).into(),
                     });
                 }
                 self.0.clock.sleep(Duration::from_millis(50)).await;
             }
-            (after, is_gap) = (end, page.last().is_some_and(|last| end < last));
-        }
-    }
-
-    /// Reads the next page. Where the next slot is known to be empty with others behind it, it asks
-    /// for one: what is behind a gap is not to be had yet, and may be a megabyte.
-    async fn page(
-        &self,
-        partition: &PartitionId,
-        after: Seq,
-        is_gap: bool,
-    ) -> Result<Slots, StoreError> {
-        let stream = if is_gap { self.with_page_limit(1) } else { self.clone() };
-        let request = Request::ReadEvents { partition: partition.clone(), after, consistent: true };
-        match stream.0.send_until_answered("reader", &request).await? {
-            Reply::Page(page) => Ok(page),
-            _ => Ok(Slots::default()),
         }
     }
 }
@@ -111,6 +94,27 @@ struct Place {
     after: Seq,
     /// Whether the next slot was empty, with others behind it.
     is_gap: bool,
+}
+
+impl Place {
+    fn after(partition: PartitionId, after: Seq) -> Place {
+        Place { partition, after, is_gap: false }
+    }
+
+    /// Reads the next page, and moves to the end of what is settled. At a gap it asks for one slot:
+    /// what is behind it is not to be had yet, and may be a megabyte.
+    async fn read(&mut self, stream: &Stream) -> Result<Slots, StoreError> {
+        let stream = if self.is_gap { stream.with_page_limit(1) } else { stream.clone() };
+        let (partition, after) = (self.partition.clone(), self.after);
+        let request = Request::ReadEvents { partition, after, consistent: true };
+        let page = match stream.0.send_until_answered("reader", &request).await? {
+            Reply::Page(page) => page,
+            _ => Slots::default(),
+        };
+        self.after = last_settled(&page, after);
+        self.is_gap = page.last().is_some_and(|last| self.after < last);
+        Ok(page)
+    }
 }
 
 /// A reader's progress.
@@ -181,8 +185,7 @@ impl Reader {
             Target::Partition(partition) => vec![partition.clone()],
             Target::Everything => self.stream.partitions().await?,
         };
-        let begin = |partition| Place { partition, after, is_gap: false };
-        Ok(partitions.into_iter().map(begin).collect())
+        Ok(partitions.into_iter().map(|partition| Place::after(partition, after)).collect())
     }
 
     fn includes(&self, event: &Recorded) -> bool {
@@ -204,27 +207,20 @@ impl Cursor {
                 return Ok(Some(event));
             }
             if let Some(interval) = self.reader.follow
-                && self.idle > 0
+                // Or there is none yet. Where each key has its own, the first may come.
                 && self.idle >= self.partitions.len()
             {
                 self.idle = 0;
                 self.reader.stream.0.clock.sleep(interval).await;
                 self.add_new_partitions().await?;
-            }
-            let Some(Place { partition, after, is_gap }) = self.partitions.pop_front() else {
-                let Some(interval) = self.reader.follow else { return Ok(None) };
-                // There is no partition yet. Where each key has its own, the first may come.
-                self.reader.stream.0.clock.sleep(interval).await;
-                self.partitions = self.reader.partitions().await?;
                 continue;
-            };
-            let page = self.reader.stream.page(&partition, after, is_gap).await?;
-            let end = last_settled(&page, after);
-            let events = recorded(&partition, page.between(after, end));
+            }
+            let Some(mut place) = self.partitions.pop_front() else { return Ok(None) };
+            let before = place.after;
+            let page = place.read(&self.reader.stream).await?;
+            let events = recorded(&place.partition, page.between(before, place.after));
             self.events.extend(events.filter(|event| self.reader.includes(event)));
-            let is_gap = page.last().is_some_and(|last| end < last);
-            let place = Place { partition, after: end, is_gap };
-            match (end > after, self.reader.follow) {
+            match (place.after > before, self.reader.follow) {
                 // A page at a time to the end, then the next partition. Nothing was behind a page that
                 // was not cut, as it was consistent.
                 (true, None) if page.is_full() => self.partitions.push_front(place),

@@ -238,7 +238,7 @@ impl<'a, H: Handler> Turn<'a, H> {
     ) -> Result<(), TurnError> {
         let TurnSetting { shared, stop, .. } = self.setting;
         let answer = self.send(request, wake).await;
-        if self.machine.can_do_without() && self.machine.may_stop() && stop.is_requested() {
+        if self.machine.can_do_without() && stop.is_requested() {
             // Whatever it has found is the successor's.
             self.tell(shared.clock.now(), News::Stop);
             return Ok(());

@@ -79,8 +79,8 @@ impl<H: Handler> Worker<H> {
     /// counts as one. DynamoDB ends a page at 1 MB in any case.
     ///
     /// Larger deliveries take fewer requests and checkpoints, and gaps within a page are waited out
-    /// together. But a worker that is to stop first
-    /// finishes the one in hand, and after a crash or a failure all of it is delivered again.
+    /// together. But a worker that is to stop first finishes the one in hand, and after a crash or a
+    /// failure all of it is delivered again.
     #[must_use]
     pub fn delivery_limit(mut self, slots: usize) -> Self {
         self.0.stream = self.0.stream.with_page_limit(slots);

@@ -102,8 +102,8 @@ fn choices(design: &Design) -> BTreeMap<String, String> {
 /// Axes that came later, and what streams that were founded before have on them.
 const LATER: [(&str, &str); 1] = [("finish", "two-writes")];
 
-/// The design with these choices. Any other axis that is missing, or a choice that this release does not
-/// know, is an error: the stream's processes would not keep to one protocol.
+/// The design with these choices. Any other axis that is missing, or a choice that this release does
+/// not know, is an error: the stream's processes would not keep to one protocol.
 fn parse_design(mut choices: BTreeMap<String, String>) -> Result<Design, String> {
     let newer = "use the release that created the stream";
     let mut design = Design::RECOMMENDED;

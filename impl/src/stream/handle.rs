@@ -68,8 +68,8 @@ impl Stream {
     /// active, which takes some seconds on AWS. Then it writes one item for the stream and one for
     /// each partition of a fixed layout that the index does not show, one after another: a write
     /// unit each, and another for the index. An Events table that exists is given its stream
-    /// ([`Config::table_stream`]) with `UpdateTable`. If the store does not answer, it begins again for as
-    /// long as patience lasts. Calling it again is safe, even from several processes at once,
+    /// ([`Config::table_stream`]) with `UpdateTable`. If the store does not answer, it begins again
+    /// for as long as patience lasts. Calling it again is safe, even from several processes at once,
     /// and completes what a dropped future or a crash left half done.
     ///
     /// # Errors
@@ -162,11 +162,12 @@ impl Stream {
     /// [`TableStream`](crate::trigger::TableStream) reads. It sends `DescribeTable`.
     ///
     /// # Errors
-    /// Returns [`StoreError`] if the table cannot be described, for as long as patience lasts if the
+    /// Returns [`SetupError`] if the table cannot be described, for as long as patience lasts if the
     /// error is transient.
     #[cfg(feature = "table-stream")]
-    pub async fn has_table_stream(&self) -> Result<bool, StoreError> {
-        self.0.patiently(|| self.0.wire.has_table_stream()).await
+    pub async fn has_table_stream(&self) -> Result<bool, SetupError> {
+        let Shared { wire, clock, patience, .. } = &*self.0;
+        patiently(clock, *patience, || tables::has_stream(wire)).await
     }
 
     /// Returns every partition, in order.

@@ -31,11 +31,16 @@ pub(super) async fn create(
 
 /// Gives the Events table a stream, and waits until the table can be used.
 pub(super) async fn add_stream(wire: &Wire, clock: &Clock) -> Result<(), SetupError> {
-    for schema in wire.schemas(true).iter().filter(|schema| schema.has_stream()) {
-        wire.add_stream(schema).await?;
-        active(wire, clock, schema).await?;
-    }
-    Ok(())
+    let [_, events, _] = wire.schemas(true);
+    wire.add_stream(&events).await?;
+    active(wire, clock, &events).await.map(drop)
+}
+
+/// Whether the Events table has a stream.
+#[cfg(feature = "table-stream")]
+pub(super) async fn has_stream(wire: &Wire) -> Result<bool, SetupError> {
+    let [_, events, _] = wire.schemas(true);
+    Ok(!events.lacks_stream(&existing(wire, &events).await?))
 }
 
 /// Waits until a table is active.
@@ -62,9 +67,12 @@ async fn active(
 /// Verifies the schemas of the three tables.
 pub(super) async fn verify(wire: &Wire) -> Result<(), SetupError> {
     for schema in wire.schemas(false) {
-        let table = wire.describe_table(&schema).await?;
-        let missing = || SetupError::NoTable { table: schema.table().to_owned() };
-        table.ok_or_else(missing)?.verify(&schema)?;
+        existing(wire, &schema).await?.verify(&schema)?;
     }
     Ok(())
+}
+
+async fn existing(wire: &Wire, schema: &Schema<'_>) -> Result<ExistingTable, SetupError> {
+    let missing = || SetupError::NoTable { table: schema.table().to_owned() };
+    wire.describe_table(schema).await?.ok_or_else(missing)
 }

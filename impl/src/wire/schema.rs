@@ -71,15 +71,6 @@ impl Wire {
         }
     }
 
-    /// Whether the Events table has a stream of its own.
-    #[cfg(feature = "table-stream")]
-    pub(crate) async fn has_table_stream(&self) -> Result<bool, StoreError> {
-        let table = &self.tables.events;
-        let answer = self.client.describe_table().table_name(table).send().await;
-        let described = answer.map_err(|error| failure(table, error))?.table;
-        Ok(described.is_some_and(|table| ExistingTable(table).has_stream()))
-    }
-
     /// Begins to give a table that exists its stream. It is no error if another process does so.
     pub(crate) async fn add_stream(&self, schema: &Schema<'_>) -> Result<(), SetupError> {
         let call = self.client.update_table().table_name(schema.name);
@@ -161,14 +152,10 @@ impl Schema<'_> {
         Ok(call)
     }
 
-    /// Whether the table is to have a stream.
-    pub(crate) fn has_stream(&self) -> bool {
-        self.stream
-    }
-
     /// Whether a table that exists is still to be given its stream.
     pub(crate) fn lacks_stream(&self, table: &ExistingTable) -> bool {
-        self.stream && !table.has_stream()
+        let stream = table.0.stream_specification();
+        self.stream && !stream.is_some_and(|stream| stream.stream_enabled)
     }
 
     fn refused(&self, error: &BuildError) -> SetupError {
@@ -185,10 +172,6 @@ impl ExistingTable {
     /// Whether the table can be used.
     pub(crate) fn is_active(&self) -> bool {
         self.0.table_status() == Some(&TableStatus::Active)
-    }
-
-    fn has_stream(&self) -> bool {
-        self.0.stream_specification().is_some_and(|stream| stream.stream_enabled)
     }
 
     /// Returns an error if the keys or the index differ from the schema.

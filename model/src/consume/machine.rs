@@ -162,7 +162,7 @@ impl<V: Vocabulary> Consume<V> {
     /// Goes on without a look behind the last delivery.
     pub(super) fn do_without(&mut self, rules: &Rules<V>) {
         if let Phase::LookBehind { upto } = self.phase {
-            // P1: more may have come, and nobody has caught up.
+            // P1: the turn has not caught up, as more may have come.
             self.phase = self.checkpoint_or_leave(rules, upto);
         }
     }

@@ -12,7 +12,8 @@ use crate::vocabulary::{SpanOf, Time};
 /// checkpoint, release, hand over.
 ///
 /// The machine is never told about an unknown outcome, unless it [can do
-/// without](Consume::can_do_without); it keeps wanting the same request. Every reply that it understands allows for the request having been applied before (scenario 2).
+/// without](Consume::can_do_without); it keeps wanting the same request. Every reply that it
+/// understands allows for the request having been applied before (scenario 2).
 /// See the [module](super) for its phases. A turn that is dropped leaves its lease to end: no other
 /// turn takes it for its own, since a request of this one may still be under way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

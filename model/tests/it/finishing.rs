@@ -20,6 +20,17 @@ fn asks_to_checkpoint(dialogue: &Dialogue) {
     assert!(matches!(dialogue.asks(), Request::Checkpoint { to: Seq(5), .. }));
 }
 
+/// It asks to move the checkpoint to 5 and to release the lease in one write.
+#[track_caller]
+fn asks_to_leave(dialogue: &Dialogue, on: Guard) {
+    match dialogue.asks() {
+        Request::Release { to, fence, guard, .. } => {
+            assert_eq!((to, fence, guard), (Some(Seq(5)), Some(Epoch(7)), on));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
 fn looks(dialogue: &Dialogue) -> Option<(Seq, bool)> {
     match dialogue.asks() {
         Request::ReadEvents { after, consistent, .. } => Some((after, consistent)),
@@ -52,12 +63,7 @@ fn does_not_look_where_more_is_known_or_may_be() {
 #[test]
 fn moves_the_checkpoint_with_the_release_if_nothing_came() {
     let dialogue = leaving(Design::RECOMMENDED);
-    match dialogue.asks() {
-        Request::Release { to, fence, guard, .. } => {
-            assert_eq!((to, fence, guard), (Some(Seq(5)), Some(Epoch(7)), Guard::None));
-        }
-        other => panic!("{other:?}"),
-    }
+    asks_to_leave(&dialogue, Guard::None);
     assert_eq!(dialogue.replies(0, Reply::Released).ended(), Some(Outcome::CaughtUp));
 }
 
@@ -88,12 +94,7 @@ fn leaves_with_one_write_and_no_look_where_its_time_runs_out() {
             let design = Design { handover, ..Design::RECOMMENDED };
             let dialogue = Dialogue::holding(design).replies(0, page(shown));
             let dialogue = dialogue.hears(0, News::Stop).hears(0, News::Handled);
-            match dialogue.asks() {
-                Request::Release { to, guard, .. } => {
-                    assert_eq!((to, guard), (Some(Seq(5)), Guard::None));
-                }
-                other => panic!("{other:?}"),
-            }
+            asks_to_leave(&dialogue, Guard::None);
             let left = dialogue.replies(0, Reply::Released);
             match handover {
                 Handover::GiveBack => assert_eq!(left.ended(), Some(Outcome::GivenBack)),
@@ -102,10 +103,8 @@ fn leaves_with_one_write_and_no_look_where_its_time_runs_out() {
         }
     }
     // What it was about to look for is its successor's.
-    match Dialogue::finished(Design::RECOMMENDED).hears(0, News::Stop).asks() {
-        Request::Release { to, guard, .. } => assert_eq!((to, guard), (Some(Seq(5)), Guard::None)),
-        other => panic!("{other:?}"),
-    }
+    let stopped = Dialogue::finished(Design::RECOMMENDED).hears(0, News::Stop);
+    asks_to_leave(&stopped, Guard::None);
     // A successor that comes before the release is to find the checkpoint moved.
     let design = Design { handover: Handover::TriggerThenRelease, ..Design::RECOMMENDED };
     let dialogue = Dialogue::delivering(design).hears(0, News::Stop);
@@ -151,12 +150,7 @@ fn its_own_lost_hand_over_counts_only_with_the_checkpoint() {
 #[test]
 fn checkpoints_first_if_the_release_is_refused_for_new_work() {
     let checked = leaving(CHECKED);
-    match checked.asks() {
-        Request::Release { to, guard, .. } => {
-            assert_eq!((to, guard), (Some(Seq(5)), Guard::Empty(Seq(6))));
-        }
-        other => panic!("{other:?}"),
-    }
+    asks_to_leave(&checked, Guard::Empty(Seq(6)));
     asks_to_checkpoint(&checked.replies(0, Reply::Refused { lease: None, taken: true }));
     let design = Design { release: Release::Wake, ..Design::RECOMMENDED };
     asks_to_checkpoint(&leaving(design).replies(0, refused(Lease { wake: 1, ..lease() })));

@@ -185,36 +185,25 @@ fn bend_lease_update(mutant: Mutant, call: &mut Value) -> Bent {
 }
 
 fn bend_transaction(mutant: Mutant, call: &mut Value) -> Bent {
-    match mutant {
-        Mutant::ReleaseUnfenced => {
-            if let Some(update) = release_update(call) {
-                loosen(update, "#epoch = :epoch");
-            }
-        }
-        Mutant::ReleaseForgotten => {
-            if let Some(update) = release_update(call) {
+    if let Some(update) = release_update(call) {
+        match mutant {
+            Mutant::ReleaseUnfenced => loosen(update, "#epoch = :epoch"),
+            Mutant::ReleaseForgotten => {
                 update["ExpressionAttributeValues"][":false"] = json!({"BOOL": true});
                 keep_checkpoint(update);
             }
+            Mutant::CheckpointForgotten => keep_checkpoint(update),
+            // One that moves no checkpoint has no such value, and the engine takes none too many.
+            Mutant::CheckpointAhead if has(update, ":to") => add(update, ":to", 1),
+            _ => {}
         }
-        Mutant::CheckpointForgotten => {
-            if let Some(update) = release_update(call) {
-                keep_checkpoint(update);
-            }
+    }
+    if mutant == Mutant::TransactionHalved {
+        let items = call["TransactItems"].as_array_mut();
+        if let Some(items) = items.filter(|items| items.len() == 2) {
+            items.truncate(1);
+            return Bent::Half;
         }
-        Mutant::CheckpointAhead => {
-            if let Some(update) = release_update(call) {
-                add(update, ":to", 1);
-            }
-        }
-        Mutant::TransactionHalved => {
-            let items = call["TransactItems"].as_array_mut();
-            if let Some(items) = items.filter(|items| items.len() == 2) {
-                items.truncate(1);
-                return Bent::Half;
-            }
-        }
-        _ => {}
     }
     Bent::Sent
 }

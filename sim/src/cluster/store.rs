@@ -61,7 +61,7 @@ impl Store {
         let mut sent = if lag.is_some() { replica::asked(json) } else { Cow::Borrowed(json) };
         if let (Some(most), Some(Request::ReadEvents { .. })) = (cluster.plan.page, &request) {
             let limit = json.get("Limit").and_then(Value::as_u64).unwrap_or(u64::MAX);
-            Cow::to_mut(&mut sent)["Limit"] = limit.min(most.into()).into();
+            Cow::to_mut(&mut sent)["Limit"] = limit.min(most.get().into()).into();
         }
         let bent = mutant
             .map_or(Bent::Sent, |mutant| mutant.bend_request(operation, Cow::to_mut(&mut sent)));

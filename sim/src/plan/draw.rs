@@ -1,6 +1,8 @@
 //! Draws plans from seeds: each seed enables a random subset of the faults, at a random
 //! intensity (swarm testing).
 
+use std::num::NonZeroU8;
+
 use gapless_model::design::{Design, Expiry, Increment};
 
 use super::dice::Dice;
@@ -188,11 +190,11 @@ impl Profile {
 
 /// How many slots a page holds, if they are large and handled fast enough for that. It is drawn by
 /// itself, so that the rest of a seed's plan stays as it is.
-fn page(plan: &Plan) -> Option<u8> {
+fn page(plan: &Plan) -> Option<NonZeroU8> {
     let mut dice = Dice::at(plan.seed, &[20]);
-    let (large, most) = (dice.percent(40), dice.between(2, 8) as u8);
+    let (large, most) = (dice.percent(40), NonZeroU8::new(dice.between(2, 8) as u8));
     let fast = plan.workers.iter().all(|worker| worker.handling <= Millis(200));
-    (large && fast).then_some(most)
+    most.filter(|_| large && fast)
 }
 
 /// One plan in ten gives each key its own partition, where the design has a counter: raising

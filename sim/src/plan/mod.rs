@@ -16,6 +16,8 @@ mod twins;
 mod units;
 mod validate;
 
+use std::num::NonZeroU8;
+
 use gapless::{Config, Layout};
 use gapless_model::Invariant;
 use gapless_model::Mutant;
@@ -72,7 +74,7 @@ pub struct Plan {
     /// How many slots a page holds at most, as if they were so large that no more were within the
     /// 1 MB that a query returns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub page: Option<u8>,
+    pub page: Option<NonZeroU8>,
     /// How many groups consume.
     pub groups: u8,
     /// The producers.

@@ -40,11 +40,6 @@ impl Plan {
         if self.keys == 0 || self.partition_bits.is_some_and(|bits| bits > 6) {
             return wrong("`keys` must be at least 1, and `partition_bits` at most 6".to_owned());
         }
-        if self.page == Some(0) {
-            return wrong(
-                "`page` must be at least 1, as a page holds a slot however large".to_owned(),
-            );
-        }
         if let Err(error) = self.config().rules() {
             return wrong(error.to_string());
         }

@@ -52,7 +52,7 @@ pub fn run(args: &ConsumeArgs) -> Result<Status, Failure> {
 /// Refuses to wait for what cannot come.
 async fn check_table_stream(stream: &Stream, place: &Place) -> Result<(), Failure> {
     let known = stream.has_table_stream().await;
-    if known.map_err(|error| open_failure(&error.into(), place))? {
+    if known.map_err(|error| open_failure(&error, place))? {
         return Ok(());
     }
     Err(Failure::Usage {
