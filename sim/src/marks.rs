@@ -56,7 +56,7 @@ pub const MARKS: [Mark; 43] = [
     mark("a follower reads on from a position", 5),
     mark("a receipt's slot is settled", 10),
     mark("patience runs out, and the append is settled later", 3),
-    mark("a group's outcome stays unknown", 2),
+    mark("a group is settled later", 2),
     mark("a worker stops as it was asked to", 10),
     mark("a run is dropped, and its worker runs again", 10),
     mark("a short-lived worker hands over before its deadline", 25),

@@ -28,6 +28,12 @@ impl Receipt {
     pub fn new(partition: PartitionId, position: Position, events: u32) -> Receipt {
         Receipt { partition, position, events }
     }
+
+    /// The receipt of one of the events.
+    pub(super) fn of_one(&self, index: u32) -> Receipt {
+        let position = Position { index, ..self.position };
+        Receipt { position, events: 1, ..self.clone() }
+    }
 }
 
 /// Why an append has no receipt.
@@ -299,14 +305,14 @@ impl PendingAppend {
     }
 
     /// The receipt or the error that the machine's answer means.
-    pub(super) fn receipt(self, answer: Answer) -> Result<Receipt, AppendError> {
-        let PendingAppend { partition, events, expected, .. } = self;
+    pub(super) fn receipt(&self, answer: Answer) -> Result<Receipt, AppendError> {
+        let (partition, events) = (self.partition.clone(), self.events);
         match answer {
             Answer::Appended(slot) => {
                 Ok(Receipt { partition, position: Position { slot, index: 0 }, events })
             }
             Answer::Conflict { head } => {
-                let expected = expected.unwrap_or(head);
+                let expected = self.expected.unwrap_or(head);
                 Err(AppendError::Conflict { partition, expected, found: head })
             }
             Answer::Fenced => Err(AppendError::Fenced { partition }),

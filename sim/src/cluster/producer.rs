@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use gapless::{AppendError, Event, Grouping, ProducerError, Receipt, StoreError, Stream};
+use gapless::{
+    AppendError, Event, GroupError, Grouping, ProducerError, Receipt, StoreError, Stream,
+};
 use gapless_model::design::Increment;
 use gapless_model::store::{Reply, Request};
 use gapless_model::{Number, PartitionId, Seq};
@@ -217,12 +219,8 @@ impl ProducerLife {
             let outcomes =
                 join_all(events.iter().cloned().map(|event| appender.append(event))).await;
             for (event, outcome) in events.iter().zip(outcomes) {
-                match outcome {
+                match self.settle_grouped(outcome).await {
                     Ok(receipt) => self.show_receipt(std::slice::from_ref(event), &receipt, None),
-                    // It is unknown whether it is in the log, or will be.
-                    Err(error) if is_unknown(error.reason()) => {
-                        self.cluster.recorder().mark("a group's outcome stays unknown");
-                    }
                     Err(error) => {
                         self.cluster
                             .record_unexplained(self.node, format!("a group failed: {error}"));
@@ -233,6 +231,24 @@ impl ProducerLife {
             self.cluster.set_appended(self.index, from + events.len() as u32);
         }
         true
+    }
+
+    /// Settles a grouped append whose patience ran out. Its group is settled with the first of its
+    /// events.
+    async fn settle_grouped(
+        &self,
+        mut outcome: Result<Receipt, GroupError>,
+    ) -> Result<Receipt, GroupError> {
+        loop {
+            match outcome {
+                Err(error) if error.is_unsettled() => {
+                    self.cluster.recorder().mark("a group is settled later");
+                    sleep(Duration::from_millis(300)).await;
+                    outcome = error.settle().await;
+                }
+                settled => return settled,
+            }
+        }
     }
 
     /// Appends under a name. Every life feeds the whole input.

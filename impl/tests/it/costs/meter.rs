@@ -133,6 +133,11 @@ impl Meter {
         self.state().wrong_with.insert(kind, (wrong, false));
     }
 
+    /// From now on, nothing befalls the calls whose kind begins with this.
+    pub fn mend(&self, kind: &'static str) {
+        self.state().wrong_with.remove(kind);
+    }
+
     /// What befalls the next call whose kind begins with this.
     #[cfg(feature = "table-stream")]
     pub fn go_wrong_once(&self, kind: &'static str, wrong: Wrong) {

@@ -5,6 +5,7 @@ mod appending;
 mod consuming;
 mod crowds;
 mod failing;
+mod grouping;
 #[cfg(feature = "table-stream")]
 mod hearing;
 mod leaving;

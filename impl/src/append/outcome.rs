@@ -1,0 +1,156 @@
+//! What became of a group, for each of its events.
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures_channel::oneshot;
+use futures_util::lock::Mutex as AsyncMutex;
+use gapless_model::append::Answer;
+
+use super::single::{AppendError, PendingAppend, Receipt};
+use crate::stream::Stream;
+use crate::vocabulary::StoreError;
+
+/// What became of one event of a group.
+pub(super) type GroupResult = Result<Receipt, GroupError>;
+
+/// Why a grouped append has no receipt. All appends of a group share the reason.
+///
+/// If [`GroupError::is_unsettled`], the store did not answer for as long as patience lasted: the event
+/// may be in the log, or get there. [`GroupError::settle`] finishes the group's append without
+/// appending anything twice; appending the event anew can append it twice.
+#[derive(Clone, Debug)]
+pub struct GroupError {
+    reason: Arc<AppendError>,
+    open: Option<OpenAppend>,
+}
+
+/// A group's append whose outcome is unknown, for one of its events.
+#[derive(Clone, Debug)]
+struct OpenAppend {
+    stream: Stream,
+    /// The events of the group share it. Whoever settles goes on with it.
+    group: Arc<AsyncMutex<Settling>>,
+    /// Which event of the group it is.
+    index: u32,
+}
+
+#[derive(Debug)]
+enum Settling {
+    Open(PendingAppend),
+    Ended(Result<Receipt, Arc<AppendError>>),
+}
+
+impl GroupError {
+    /// Returns the group's reason.
+    #[must_use]
+    pub fn reason(&self) -> &AppendError {
+        &self.reason
+    }
+
+    /// Returns whether the outcome is unknown, and [`GroupError::settle`] can settle it.
+    #[must_use]
+    pub fn is_unsettled(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Goes on with the group's append if its outcome is unknown, and returns the event's receipt.
+    /// It recognises what it wrote before. Each event of the group has an error of its own: the
+    /// first that is settled sends the requests, and the others get to know what came of them.
+    ///
+    /// Dropping the future leaves the outcome unknown; another error of the group, or a clone, can
+    /// still be settled.
+    ///
+    /// # Errors
+    /// Returns the error itself if its outcome is known, or if patience runs out again, and
+    /// otherwise the errors of [`Stream::append`].
+    pub async fn settle(self) -> Result<Receipt, GroupError> {
+        let Some(open) = self.open else { return Err(self) };
+        let mut settling = open.group.lock().await;
+        let ended = match &mut *settling {
+            Settling::Ended(ended) => ended.clone(),
+            Settling::Open(append) => match append.advance(&open.stream.0).await {
+                Ok(answer) => append.receipt(answer).map_err(Arc::new),
+                Err(why) if why.is_transient() => {
+                    drop(settling);
+                    return Err(GroupError { reason: Arc::new(why.into()), open: Some(open) });
+                }
+                Err(refused) => Err(Arc::new(refused.into())),
+            },
+        };
+        *settling = Settling::Ended(ended.clone());
+        ended.map(|whole| whole.of_one(open.index)).map_err(GroupError::ended)
+    }
+
+    /// A group that has ended without a receipt.
+    fn ended(reason: Arc<AppendError>) -> GroupError {
+        GroupError { reason, open: None }
+    }
+}
+
+impl fmt::Display for GroupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.open {
+            Some(_) => {
+                write!(
+                    f,
+                    "the append's outcome is unknown, and it can still be settled: {}",
+                    self.reason
+                )
+            }
+            None => self.reason.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for GroupError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.reason.source()
+    }
+}
+
+impl From<AppendError> for GroupError {
+    fn from(error: AppendError) -> GroupError {
+        GroupError::ended(Arc::new(error))
+    }
+}
+
+/// What became of a whole group.
+pub(super) struct Outcome(GroupResult);
+
+impl Outcome {
+    /// What became of a group's append, as far as the store answered.
+    pub(super) fn new(
+        stream: &Stream,
+        append: PendingAppend,
+        advanced: Result<Answer, StoreError>,
+    ) -> Outcome {
+        Outcome(match advanced {
+            Ok(answer) => append.receipt(answer).map_err(GroupError::from),
+            Err(why) if why.is_transient() => {
+                let group = Arc::new(AsyncMutex::new(Settling::Open(append)));
+                let open = Some(OpenAppend { stream: stream.clone(), group, index: 0 });
+                Err(GroupError { reason: Arc::new(why.into()), open })
+            }
+            Err(refused) => Err(AppendError::Store(refused).into()),
+        })
+    }
+
+    /// Tells each event's append, in the order of the events.
+    pub(super) fn tell(self, receipts: Vec<oneshot::Sender<GroupResult>>) {
+        for (index, receipt) in (0..).zip(receipts) {
+            // The append that waited for it may be gone.
+            let _ = receipt.send(self.of_event(index));
+        }
+    }
+
+    fn of_event(&self, index: u32) -> GroupResult {
+        match &self.0 {
+            Ok(whole) => Ok(whole.of_one(index)),
+            Err(error) => {
+                let open = error.open.clone().map(|open| OpenAppend { index, ..open });
+                Err(GroupError { reason: Arc::clone(&error.reason), open })
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Groups whose appends are dropped, or have no answer, and how long they wait for others.
+
+use std::pin::{Pin, pin};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use futures_util::poll;
+use gapless::{AppendError, GroupError, Grouping, Receipt, Seq, StoreError, Stream, Target};
+
+use super::meter::{Latency, Meter, Wrong};
+use super::{ONE_PARTITION, calls, event};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A stream whose calls take a second.
+fn slow(meter: &Meter) -> Stream {
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    meter.set_latency(Latency { queries: SECOND, others: SECOND });
+    stream
+}
+
+fn texts(meter: &Meter, stream: &Stream) -> Vec<String> {
+    let all = meter.time.run(stream.read(Target::Everything).collect()).expect("read");
+    all.iter().map(|recorded| recorded.event.text().expect("text").to_owned()).collect()
+}
+
+/// Goes on with an append for so long, and drops it.
+fn drop_after<T>(meter: &Meter, length: Duration, append: Pin<Box<impl Future<Output = T>>>) {
+    meter.run_for(length, append);
+}
+
+/// Its caller may have appended the event anew by then.
+#[test]
+fn a_group_that_was_dropped_with_a_number_is_not_written_hours_later() {
+    let meter = Meter::new();
+    let stream = slow(&meter);
+    let appender = stream.appender(Grouping::default());
+    drop_after(&meter, SECOND / 2, Box::pin(appender.append(event(1))));
+    meter.time.run(meter.time.wait(3600 * SECOND));
+    let receipt = meter.time.run(appender.append(event(2))).expect("appended");
+    assert_eq!(receipt.position.slot, Seq(2), "the first group had taken a number");
+    let worker = stream.worker("g", super::takes(&meter, Duration::ZERO));
+    meter.time.run(worker.until_caught_up()).expect("caught up");
+    assert_eq!(texts(&meter, &stream), ["2"]);
+}
+
+/// Whoever waits for the next group goes on with this one: its number is not wasted.
+#[test]
+fn a_group_that_was_dropped_is_finished_by_an_append_that_waits_behind_it() {
+    let meter = Meter::new();
+    let stream = slow(&meter);
+    let appender = stream.appender(Grouping::default());
+    let mut first = Box::pin(appender.append(event(1)));
+    let mut second = Box::pin(appender.append(event(2)));
+    meter.run_for(SECOND / 4, &mut first);
+    assert!(meter.time.run(async { poll!(&mut second) }).is_pending());
+    drop_after(&meter, SECOND, first);
+    let receipt = meter.time.run(second).expect("appended");
+    assert_eq!(receipt.position.slot, Seq(2));
+    assert_eq!(texts(&meter, &stream), ["1", "2"]);
+}
+
+/// Three events, whose group has a number and no answer to its write.
+fn unsettled(meter: &Meter, stream: &Stream) -> Vec<GroupError> {
+    meter.go_wrong("PutItem", Wrong::Internal);
+    let appender = stream.appender(Grouping::default());
+    let appends = join_all((1..=3).map(|number| appender.append(event(number))));
+    let errors = meter.time.run(appends).into_iter().map(|ended| ended.expect_err("no answer"));
+    errors.collect()
+}
+
+fn settle(meter: &Meter, errors: Vec<GroupError>) -> Vec<Result<Receipt, GroupError>> {
+    meter.time.run(join_all(errors.into_iter().map(GroupError::settle)))
+}
+
+#[test]
+fn a_group_whose_patience_ran_out_is_settled_for_all_of_its_events() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION).patience(5 * SECOND));
+    let errors = unsettled(&meter, &stream);
+    assert!(errors.iter().all(GroupError::is_unsettled));
+    let (still, _) = meter.run(settle_one(errors[0].clone()));
+    assert!(still.expect_err("no answer yet").is_unsettled());
+    meter.mend("PutItem");
+    let (settled, bill) = meter.run(join_all(errors.into_iter().map(GroupError::settle)));
+    let settled = settled.into_iter().map(|settled| settled.expect("settled").position);
+    let positions: Vec<_> = settled.map(|position| (position.slot, position.index)).collect();
+    assert_eq!(positions, [(Seq(1), 0), (Seq(1), 1), (Seq(1), 2)]);
+    assert_eq!(bill, ["1 PutItem events"]);
+    assert_eq!(texts(&meter, &stream), ["1", "2", "3"]);
+}
+
+async fn settle_one(error: GroupError) -> Result<Receipt, GroupError> {
+    error.settle().await
+}
+
+/// Not even by a settlement.
+#[test]
+fn a_group_that_is_refused_in_the_end_is_refused_for_all_of_its_events() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION).patience(5 * SECOND));
+    let errors = unsettled(&meter, &stream);
+    meter.go_wrong("PutItem", Wrong::Forbidden);
+    for settled in settle(&meter, errors) {
+        let error = settled.expect_err("it may not");
+        assert!(!error.is_unsettled(), "{error}");
+        let is_refused = |error: &AppendError| matches!(error, AppendError::Store(error) if !StoreError::is_transient(error));
+        assert!(is_refused(error.reason()), "{error}");
+        let (again, bill) = meter.run(error.settle());
+        again.expect_err("it is known");
+        assert_eq!(calls(&bill), 0);
+    }
+}
+
+#[test]
+fn a_group_that_is_full_does_not_wait_for_others() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    let sized = [Grouping::default().events(3), Grouping::default().bytes(3 * 4)];
+    for grouping in sized {
+        let appender = stream.appender(grouping.linger(SECOND));
+        let later = async {
+            meter.time.wait(SECOND / 4).await;
+            appender.append(event(3)).await
+        };
+        let began = meter.time.elapsed();
+        let two = join_all((1..=2).map(|number| appender.append(event(number))));
+        let (two, third) = meter.time.run(futures_util::future::join(pin!(two), later));
+        assert!(two.iter().all(Result::is_ok));
+        third.expect("appended");
+        assert_eq!(meter.time.elapsed() - began, SECOND / 4, "{grouping:?}");
+    }
+}
