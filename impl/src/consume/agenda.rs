@@ -1,8 +1,11 @@
 //! What a worker has to do, now and later.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::poll_fn;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use gapless_model::PartitionId;
 
 use super::aside::Aside;
@@ -10,7 +13,7 @@ use super::end::WorkerError;
 use super::queue::{Queue, Source};
 use super::share::Share;
 use super::sweep::Swept;
-use crate::vocabulary::{Timestamp, shuffle};
+use crate::vocabulary::{Clock, Timer, Timestamp, shuffle};
 
 /// The partitions of a worker, by what is to be done with them.
 #[derive(Debug)]
@@ -27,8 +30,8 @@ pub(super) struct Agenda {
     quiet: BTreeSet<PartitionId>,
     /// Partitions that failed.
     aside: Aside,
-    /// Since when no sweep has succeeded.
-    failing_since: Option<Timestamp>,
+    /// For how long sweeps may go on failing, once one has.
+    patience: Option<Timer>,
 }
 
 impl Agenda {
@@ -41,7 +44,7 @@ impl Agenda {
             later: BTreeMap::new(),
             quiet: BTreeSet::new(),
             aside: Aside::default(),
-            failing_since: None,
+            patience: None,
         }
     }
 
@@ -96,20 +99,20 @@ impl Agenda {
         is_stale
     }
 
-    /// Sets a partition aside that failed, for a pause or, without one, for good. Returns the time
-    /// at which it is tried again.
+    /// Sets a partition aside that failed, for a pause or, without one, for good. Returns the pause
+    /// until it is tried again.
     pub(super) fn set_aside(
         &mut self,
         partition: PartitionId,
         why: WorkerError,
         pause: Option<Duration>,
-        now: Timestamp,
-    ) -> Option<Timestamp> {
+        clock: &Clock,
+    ) -> Option<Duration> {
         self.running.remove(&partition);
         self.ready.take(&partition);
         // A sweep need not look into what is left alone in any case.
         self.quiet.remove(&partition);
-        self.aside.add(partition, why, pause, now)
+        self.aside.add(partition, why, pause, clock)
     }
 
     /// Sets whether a partition's last turn had nothing to deliver. Then a head that is ahead
@@ -138,8 +141,8 @@ impl Agenda {
 
     /// Adds what a sweep found ready, in any order, and replaces what an earlier one found.
     pub(super) fn add_swept(&mut self, swept: Swept) {
-        self.failing_since = None;
-        let Swept { mut ready, held } = swept;
+        self.patience = None;
+        let Swept { mut ready, held, .. } = swept;
         let held: BTreeMap<_, _> = held.into_iter().collect();
         // P1: a turn that goes on has its partition for itself. The share is for what others may be
         // about to take as well, and must not keep places empty.
@@ -160,12 +163,19 @@ impl Agenda {
         self.later = held.into_iter().filter(|(id, _)| is_others(id)).collect();
     }
 
+    /// Waits until the pauses of partitions that failed are over, and moves these to the ready ones.
+    pub(super) fn poll_back(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.aside.poll_back(context).map(|back| {
+            for partition in back {
+                self.ready.add(partition, Source::Announced);
+            }
+        })
+    }
+
     /// Moves the partitions whose lease can have ended by now, or whose pause is over, to the
     /// ready ones.
     pub(super) fn come_back(&mut self, now: Timestamp) {
-        for partition in self.aside.come_back(now) {
-            self.ready.add(partition, Source::Announced);
-        }
+        let _ = poll_fn(|context| self.poll_back(context)).now_or_never();
         let free = self.later.extract_if(.., |_, then| *then <= now).map(|(id, _)| id);
         let mut free: Vec<_> = free.collect();
         // Every worker saw those leases, and comes back at the same time.
@@ -175,9 +185,9 @@ impl Agenda {
         }
     }
 
-    /// When the first of the partitions that are held or set aside is to be tried again.
+    /// When the first of the partitions that are held is to be tried again.
     pub(super) fn next_return(&self) -> Option<Timestamp> {
-        self.later.values().min().copied().into_iter().chain(self.aside.next_return()).min()
+        self.later.values().min().copied()
     }
 
     /// Whether no partition waits for a turn, now or later.
@@ -192,7 +202,13 @@ impl Agenda {
 
     /// Notes that a sweep failed. Returns whether sweeps have failed for longer than
     /// `patience`.
-    pub(super) fn sweep_failed(&mut self, now: Timestamp, patience: Duration) -> bool {
-        now.since(*self.failing_since.get_or_insert(now)) > patience
+    pub(super) fn sweep_failed(&mut self, clock: &Clock, patience: Duration) -> bool {
+        match &mut self.patience {
+            Some(patience) => patience.is_over(),
+            None => {
+                self.patience = Some(clock.timer(patience));
+                false
+            }
+        }
     }
 }

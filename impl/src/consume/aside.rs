@@ -1,12 +1,13 @@
 //! Partitions that failed, and are left alone for a while or for good.
 
 use std::collections::BTreeMap;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use gapless_model::{PartitionId, Time};
+use gapless_model::PartitionId;
 
 use super::end::WorkerError;
-use crate::vocabulary::{Backoff, Timestamp};
+use crate::vocabulary::{Backoff, Clock, Timer};
 
 /// What a worker does with a partition whose handler failed as often as
 /// [`Worker::attempts`](super::Worker::attempts) says, or whose slots it cannot read.
@@ -37,10 +38,10 @@ struct Failed {
     why: WorkerError,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Rest {
-    /// It is left alone until then.
-    Until(Timestamp),
+    /// It is left alone until that runs out.
+    For(Timer),
     /// It is left alone for as long as the worker runs.
     Always,
     /// It is tried again.
@@ -50,48 +51,42 @@ enum Rest {
 impl Aside {
     const LONGEST: Duration = Duration::from_secs(300);
 
-    /// Sets a partition aside, for a pause or, without one, for good. Returns the time at which it
-    /// is tried again.
+    /// Sets a partition aside, for a pause or, without one, for good. Returns the pause until it is
+    /// tried again.
     pub(super) fn add(
         &mut self,
         partition: PartitionId,
         why: WorkerError,
         pause: Option<Duration>,
-        now: Timestamp,
-    ) -> Option<Timestamp> {
+        clock: &Clock,
+    ) -> Option<Duration> {
         let first = pause.unwrap_or_default();
         let pauses = || Backoff::up_to(first, Aside::LONGEST.max(first));
         let known = self.0.remove(&partition).map(|failed| failed.pauses);
         let mut pauses = known.unwrap_or_else(pauses);
-        let until = pause.map(|_| now.plus(pauses.next()));
-        let rest = until.map_or(Rest::Always, Rest::Until);
+        let pause = pause.map(|_| pauses.next());
+        let rest = pause.map_or(Rest::Always, |pause| Rest::For(clock.timer(pause)));
         self.0.insert(partition, Failed { rest, pauses, why });
-        until
+        pause
     }
 
     /// Whether a partition is to be left alone.
     pub(super) fn has(&self, partition: &PartitionId) -> bool {
-        self.0.get(partition).is_some_and(|failed| failed.rest != Rest::Over)
+        self.0.get(partition).is_some_and(|failed| !matches!(failed.rest, Rest::Over))
     }
 
-    /// The partitions whose pause is over by now, each once.
-    pub(super) fn come_back(&mut self, now: Timestamp) -> Vec<PartitionId> {
-        let is_due = |rest: Rest| matches!(rest, Rest::Until(then) if then <= now);
-        let due = self.0.iter_mut().filter(|(_, failed)| is_due(failed.rest));
-        let due = due.map(|(partition, failed)| {
-            failed.rest = Rest::Over;
-            partition.clone()
-        });
-        due.collect()
-    }
-
-    /// When the next pause is over.
-    pub(super) fn next_return(&self) -> Option<Timestamp> {
-        let until = |failed: &Failed| match failed.rest {
-            Rest::Until(then) => Some(then),
-            Rest::Always | Rest::Over => None,
-        };
-        self.0.values().filter_map(until).min()
+    /// Waits until pauses are over. Names their partitions, each once.
+    pub(super) fn poll_back(&mut self, context: &mut Context<'_>) -> Poll<Vec<PartitionId>> {
+        let mut back = Vec::new();
+        for (partition, failed) in &mut self.0 {
+            if let Rest::For(pause) = &mut failed.rest
+                && pause.poll_over(context).is_ready()
+            {
+                failed.rest = Rest::Over;
+                back.push(partition.clone());
+            }
+        }
+        if back.is_empty() { Poll::Pending } else { Poll::Ready(back) }
     }
 
     /// A partition has been mended, or has no more work.
@@ -102,7 +97,7 @@ impl Aside {
     /// Keeps the partitions that still lag, as far as a sweep can tell, and those that are left alone
     /// for good.
     pub(super) fn keep(&mut self, lags: impl Fn(&PartitionId) -> bool) {
-        self.0.retain(|partition, failed| failed.rest == Rest::Always || lags(partition));
+        self.0.retain(|partition, failed| matches!(failed.rest, Rest::Always) || lags(partition));
     }
 
     /// Why one of the partitions that are left failed, if there are any.

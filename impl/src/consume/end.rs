@@ -13,8 +13,8 @@ pub struct Summary {
     pub events: u64,
     /// How many turns it took, those that found the lease held included.
     pub turns: u64,
-    /// How many of them ended because the handler failed as often as it may, or because a slot
-    /// could not be read.
+    /// How many of them ended because the handler failed as often as it may, or because a slot or
+    /// the group's item could not be read.
     pub failures: u64,
     /// How many of them made room for others before they had caught up.
     pub yields: u64,

@@ -1,16 +1,19 @@
 //! Sweeps over the tables: the durable trigger.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::poll_fn;
 use std::pin::pin;
+use std::task::{Context, Poll};
 
+use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use gapless_model::design::Increment;
 use gapless_model::store::{Reply, Request};
 use gapless_model::{Page, PartitionId, Seq, Time};
 
 use crate::stream::Stream;
-use crate::vocabulary::{Group, StoreError, Timestamp};
-use crate::wire::Consistency;
+use crate::vocabulary::{Group, StoreError, Timer, Timestamp};
+use crate::wire::{Consistency, Listing};
 
 /// One sweep for a group.
 pub(super) struct Sweep<'a> {
@@ -23,6 +26,40 @@ pub(super) struct Sweep<'a> {
     pub(super) reads: Consistency,
 }
 
+/// When the next sweep is due. The default is at once.
+#[derive(Debug, Default)]
+pub(super) struct NextSweep {
+    regular: Timer,
+    /// A reason came up not to wait for that.
+    sooner: Option<Timer>,
+}
+
+impl NextSweep {
+    /// It is due after a pause.
+    pub(super) fn after(pause: Timer) -> NextSweep {
+        NextSweep { regular: pause, sooner: None }
+    }
+
+    /// It is due after this pause too. Only the first such reason counts.
+    pub(super) fn hasten(&mut self, pause: impl FnOnce() -> Timer) {
+        self.sooner.get_or_insert_with(pause);
+    }
+
+    /// Whether it is due.
+    pub(super) fn is_due(&mut self) -> bool {
+        poll_fn(|context| self.poll_due(context)).now_or_never().is_some()
+    }
+
+    /// Waits until it is due.
+    pub(super) fn poll_due(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let sooner = self.sooner.as_mut().map(|sooner| sooner.poll_over(context));
+        if sooner.is_some_and(|sooner| sooner.is_ready()) {
+            self.regular = Timer::default();
+        }
+        self.regular.poll_over(context)
+    }
+}
+
 /// What a sweep found.
 #[derive(Debug, Default)]
 pub(super) struct Swept {
@@ -30,6 +67,8 @@ pub(super) struct Swept {
     pub(super) ready: Vec<PartitionId>,
     /// Partitions whose lease is held, and when that lease counts as free.
     pub(super) held: Vec<(PartitionId, Timestamp)>,
+    /// Items whose partition cannot be read, such as those of a newer release. They are passed over.
+    pub(super) foreign: Vec<StoreError>,
 }
 
 impl Sweep<'_> {
@@ -50,19 +89,24 @@ impl Sweep<'_> {
     }
 
     async fn find_work(&self) -> Result<Swept, StoreError> {
-        let Sweep { stream, group, quiet, .. } = self;
+        let Sweep { stream, group, .. } = self;
         let shared = &stream.0;
-        let partitions = shared.partitions().await?;
+        let Listing { read: partitions, foreign, .. } = shared.list_partitions().await?;
+        let partitions: Vec<_> = partitions.into_keys().collect();
         let last_slots = self.last_slots(&partitions).await?;
         let standings = shared.wire.standings(group).await?;
         let now = shared.clock.now();
-        let mut swept = Swept::default();
+        let mut swept = Swept { foreign, ..Swept::default() };
+        swept.foreign.extend(standings.foreign);
         for partition in partitions {
-            let lease = standings.get(&partition).map(|standing| &standing.lease);
-            let last = last_slots.get(&partition).copied().unwrap_or(Seq::ZERO);
+            let lease = standings.read.get(&partition).map(|standing| &standing.lease);
+            let last = last_slots.read.get(&partition).copied().unwrap_or(Seq::ZERO);
             let checkpoint = lease.map_or(Seq::ZERO, |lease| lease.checkpoint);
+            // A turn finds out what is wrong there, and leaves it alone if it cannot go on.
+            let is_unread = standings.unread.contains_key(&partition)
+                || last_slots.unread.contains_key(&partition);
             // P1: every partition that lags is found, whatever trigger was lost.
-            if last <= checkpoint {
+            if last <= checkpoint && !is_unread {
                 continue;
             }
             // Before that the store refuses the lease to other workers (L2).
@@ -73,7 +117,8 @@ impl Sweep<'_> {
                     swept.held.push((partition, free));
                 }
                 _ => {
-                    if !quiet.contains(&partition) || self.has_slots(&partition, checkpoint).await?
+                    if !self.quiet.contains(&partition)
+                        || self.has_slots(&partition, checkpoint).await?
                     {
                         swept.ready.push(partition);
                     }
@@ -84,10 +129,7 @@ impl Sweep<'_> {
     }
 
     /// The last slot of each partition that may hold something.
-    async fn last_slots(
-        &self,
-        partitions: &[PartitionId],
-    ) -> Result<BTreeMap<PartitionId, Seq>, StoreError> {
+    async fn last_slots(&self, partitions: &[PartitionId]) -> Result<Listing<Seq>, StoreError> {
         let shared = &self.stream.0;
         let wire = &shared.wire;
         match shared.rules.design.increment {
@@ -102,7 +144,7 @@ impl Sweep<'_> {
                         tails.insert(partition.clone(), tail);
                     }
                 }
-                Ok(tails)
+                Ok(Listing::of(tails))
             }
         }
     }
@@ -111,9 +153,12 @@ impl Sweep<'_> {
     async fn has_slots(&self, partition: &PartitionId, after: Seq) -> Result<bool, StoreError> {
         let consistent = self.reads.is_strong();
         let request = Request::ReadEvents { partition: partition.clone(), after, consistent };
-        match self.stream.0.wire.send(&request).await? {
-            Reply::Page(page) => Ok(page.last().is_some()),
-            _ => Ok(false),
+        match self.stream.0.wire.send(&request).await {
+            Ok(Reply::Page(page)) => Ok(page.last().is_some()),
+            Ok(_) => Ok(false),
+            // Something is written, and a turn says what is wrong with it.
+            Err(StoreError::Malformed { .. }) => Ok(true),
+            Err(error) => Err(error),
         }
     }
 }

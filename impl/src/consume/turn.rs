@@ -19,7 +19,7 @@ use super::handler::{Delivery, Fence, Handler, HandlerError};
 use super::stop::Stop;
 use crate::observe::{Machine, Told};
 use crate::stream::Shared;
-use crate::vocabulary::{Backoff, Group, Live, Owner, Slots, StoreError, Timestamp};
+use crate::vocabulary::{Backoff, Group, Live, Owner, Slots, StoreError, Timer, Timestamp};
 
 /// What a turn works with.
 pub(super) struct TurnSetting<'a, H> {
@@ -79,7 +79,11 @@ pub(super) struct Turn<'a, H> {
     setting: TurnSetting<'a, H>,
     machine: Consume<Live>,
     beside: Beside<'a>,
-    began: Timestamp,
+    /// What the clock showed last, and whether it was set back since the turn began.
+    latest: Timestamp,
+    is_set_back: bool,
+    /// For how long it goes on while others wait.
+    quota: Timer,
     /// How many deliveries the handler finished, and whether more was known to be behind the last.
     deliveries: u64,
     is_more_behind: bool,
@@ -89,8 +93,9 @@ pub(super) struct Turn<'a, H> {
     /// Which attempt at the delivery in hand this is, and how long to rest after it.
     attempt: u32,
     rest: Backoff,
-    /// Since when the store has not answered, and how long to wait before the next attempt.
-    silent_since: Option<Timestamp>,
+    /// For how long the store may be silent from the last answer on, and how long to wait before the
+    /// next attempt.
+    patience: Option<Timer>,
     backoff: Backoff,
 }
 
@@ -99,21 +104,24 @@ impl<'a, H: Handler> Turn<'a, H> {
     pub(super) fn new(setting: TurnSetting<'a, H>) -> Turn<'a, H> {
         let TurnSetting { shared, group, partition, owner, .. } = setting;
         let (group, partition, owner) = (group.clone(), partition.clone(), owner.clone());
-        let began = shared.clock.now();
-        let machine = Consume::new(&shared.rules, group, partition, owner, began);
+        let now = shared.clock.now();
+        let machine = Consume::new(&shared.rules, group, partition, owner, now);
+        let quota = shared.clock.timer(setting.crowd.quota);
         let rest = Backoff::new(setting.retries.first);
         Turn {
             setting,
             machine,
             beside: Beside::default(),
-            began,
+            latest: now,
+            is_set_back: false,
+            quota,
             deliveries: 0,
             is_more_behind: false,
             delivered: 0,
             in_hand: 0,
             attempt: 1,
             rest,
-            silent_since: None,
+            patience: None,
             backoff: Backoff::default(),
         }
     }
@@ -126,7 +134,9 @@ impl<'a, H: Handler> Turn<'a, H> {
             // L2: a worker looks at its clock before it acts, a retry of the handler included.
             let now = shared.clock.now();
             self.tell(now, News::Time);
-            if (stop.is_requested() || self.has_had_its_share(now)) && self.machine.may_stop() {
+            self.look_at_clock(now);
+            let ends = stop.is_requested() || self.is_set_back || self.has_had_its_share();
+            if ends && self.machine.may_stop() {
                 self.tell(now, News::Stop);
             }
             if let Some((fence, handled)) = self.beside.take_handled() {
@@ -152,18 +162,25 @@ impl<'a, H: Handler> Turn<'a, H> {
                 self.deliver(fence, after, page);
             }
             match store {
-                Some(request) => self.exchange(now, &request, wake).await?,
+                Some(request) => self.exchange(&request, wake).await?,
                 None => self.wait(wake).await,
             }
         }
     }
 
+    /// Notices if the clock was set back by more than clocks may differ. What the turn waits for, the
+    /// grace of a gap or the time to renew, would last longer by as much; the next turn begins anew.
+    fn look_at_clock(&mut self, now: Timestamp) {
+        let latest = std::mem::replace(&mut self.latest, now);
+        self.is_set_back |= latest.since(now) > self.setting.shared.rules.skew;
+    }
+
     /// Whether it has been at work for as long as it may while others wait, and is not just about
     /// to find that nothing is left.
-    fn has_had_its_share(&self, now: Timestamp) -> bool {
-        let Crowd { others_wait, quota } = self.setting.crowd;
+    fn has_had_its_share(&mut self) -> bool {
         let has_more = self.deliveries > 1 || (self.deliveries == 1 && self.is_more_behind);
-        has_more && now.since(self.began) >= *quota && others_wait.load(Ordering::Relaxed)
+        let others_wait = self.setting.crowd.others_wait.load(Ordering::Relaxed);
+        has_more && others_wait && self.quota.is_over()
     }
 
     fn observed(&self) -> Machine<'_> {
@@ -232,11 +249,12 @@ impl<'a, H: Handler> Turn<'a, H> {
     /// pauses, and the machine still wants the same request, unless it can do without.
     async fn exchange(
         &mut self,
-        now: Timestamp,
         request: &Request<Live>,
         wake: Option<Timestamp>,
     ) -> Result<(), TurnError> {
         let TurnSetting { shared, stop, .. } = self.setting;
+        // It counts from the first request that is not answered.
+        self.patience.get_or_insert_with(|| shared.clock.timer(shared.patience));
         let answer = self.send(request, wake).await;
         if self.machine.can_do_without() && stop.is_requested() {
             // Whatever it has found is the successor's.
@@ -245,7 +263,7 @@ impl<'a, H: Handler> Turn<'a, H> {
         }
         match answer {
             Ok(reply) => {
-                (self.silent_since, self.backoff) = (None, Backoff::default());
+                (self.patience, self.backoff) = (None, Backoff::default());
                 self.tell(shared.clock.now(), News::Reply(reply));
                 Ok(())
             }
@@ -257,8 +275,7 @@ impl<'a, H: Handler> Turn<'a, H> {
                 Ok(())
             }
             Err(error) if error.is_transient() => {
-                let since = *self.silent_since.get_or_insert(now);
-                if shared.clock.now().since(since) > shared.patience {
+                if self.patience.as_mut().is_some_and(Timer::is_over) {
                     return Err(error.into());
                 }
                 let pause = self.backoff.next();

@@ -1,8 +1,12 @@
 //! A worker's loop: it sweeps for work, takes turns, and stops when it is asked to.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -16,9 +20,9 @@ use super::aside::AfterFailure;
 use super::end::{RunEnd, Summary, WorkerError};
 use super::handler::Handler;
 use super::stop::Stop;
-use super::sweep::{Sweep, Swept};
+use super::sweep::{NextSweep, Sweep, Swept};
 use super::turn::{Crowd, Retries, Turn, TurnEnd, TurnError, TurnSetting};
-use crate::stream::Stream;
+use crate::stream::{Shared, Stream};
 use crate::trigger::Trigger;
 use crate::vocabulary::{Group, NoRandomness, Owner, StoreError, Timestamp, WorkerId, shortened};
 use crate::wire::{Consistency, check_group};
@@ -75,13 +79,15 @@ pub(super) struct WorkLoop<'a, H> {
     turns: FuturesUnordered<BoxFuture<'a, EndedTurn>>,
     crowd: Arc<Crowd>,
     sweeping: Fuse<BoxFuture<'a, Result<Swept, StoreError>>>,
-    next_sweep: Timestamp,
+    next_sweep: NextSweep,
     /// The pause after the sweep. The first is shortened at random: workers that began together do
     /// not go on sweeping together.
     pause: Duration,
     /// The wait for hints goes on whatever else happens: a source that takes several requests to
     /// find them would never get to its end otherwise.
     hints: Fuse<BoxFuture<'a, Vec<PartitionId>>>,
+    /// Items that sweeps passed over, as nobody knows whose they are.
+    foreign: BTreeMap<String, StoreError>,
     summary: Summary,
     /// What has its turns end, and for which reason.
     stop: Stop,
@@ -103,7 +109,7 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
     ) -> Result<WorkLoop<'a, H>, WorkerError> {
         check_group(&setting.group)?;
         let id = setting.id.as_ref().map_err(|error| StoreError::from(*error))?;
-        let WorkerSetting { stream, concurrency, sweep, quota, .. } = setting;
+        let WorkerSetting { concurrency, sweep, quota, .. } = setting;
         let end = match until {
             Until::Stopped => RunEnd::Stopped,
             Until::CaughtUp => RunEnd::CaughtUp,
@@ -116,9 +122,10 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
             turns: FuturesUnordered::new(),
             crowd: Arc::new(Crowd { others_wait: AtomicBool::new(false), quota: *quota }),
             sweeping: Fuse::terminated(),
-            next_sweep: stream.now(),
+            next_sweep: NextSweep::default(),
             pause: shortened(*sweep, 0.5),
             hints: setting.next_hints(),
+            foreign: BTreeMap::new(),
             summary: Summary { events: 0, turns: 0, failures: 0, yields: 0, end },
             stop: Stop::new(),
             stopping: None,
@@ -150,6 +157,15 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
                 if is_stopping { std::future::pending().await } else { setting.stop.wait().await }
             };
             let mut stopped = pin!(asked.fuse());
+            let may_sweep = !is_stopping && self.sweeping.is_terminated();
+            let next_sweep = &mut self.next_sweep;
+            let mut due = poll_fn(|context| match may_sweep {
+                true => next_sweep.poll_due(context),
+                false => Poll::Pending,
+            })
+            .fuse();
+            let agenda = &mut self.agenda;
+            let mut back = poll_fn(|context| agenda.poll_back(context)).fuse();
             futures_util::select_biased! {
                 turn = self.turns.select_next_some() => self.turn_ended(turn),
                 partitions = noticed => if !is_stopping { self.agenda.add_ready(partitions) },
@@ -160,6 +176,8 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
                 swept = &mut self.sweeping => if self.sweep_ended(swept) {
                     return self.caught_up();
                 },
+                () = due => {}
+                () = back => {}
                 () = woken => {}
                 () = stopped => {}
             }
@@ -192,8 +210,20 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
 
     /// How a run ends that has nothing more to do.
     fn caught_up(self) -> Result<Summary, WorkerError> {
-        // P1: what is set aside was acknowledged, and is not delivered.
-        self.agenda.into_failure().map_or(Ok(self.summary), Err)
+        // P1: what is set aside was acknowledged, and is not delivered. So may be what is in a
+        // partition whose id cannot be read.
+        let foreign = self.foreign.into_values().next().map(WorkerError::Store);
+        self.agenda.into_failure().or(foreign).map_or(Ok(self.summary), Err)
+    }
+
+    /// Keeps and says what a sweep passed over, each item once.
+    fn pass_over(&mut self, foreign: Vec<StoreError>) {
+        for error in foreign {
+            if let Entry::Vacant(entry) = self.foreign.entry(error.to_string()) {
+                tracing::error!(%error, "an item is passed over");
+                entry.insert(error);
+            }
+        }
     }
 
     fn start_turns_and_sweep(&mut self, now: Timestamp) {
@@ -208,7 +238,7 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
         let is_full = self.turns.len() >= *concurrency;
         self.crowd.others_wait.store(is_full && self.agenda.has_waiting(), Ordering::Relaxed);
         // P1: the sweep is the durable trigger: it finds what no notice or hint announced.
-        if self.sweeping.is_terminated() && now >= self.next_sweep {
+        if self.sweeping.is_terminated() && self.next_sweep.is_due() {
             let (quiet, reads) = (self.agenda.quiet().clone(), self.until.consistency());
             self.sweeping = Sweep { stream, group, quiet, reads }.run().boxed().fuse();
         }
@@ -222,12 +252,12 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
         if self.stopping.is_some() {
             return far;
         }
-        let sweep = if self.sweeping.is_terminated() { self.next_sweep } else { far };
         let back = self.agenda.next_return().unwrap_or(far);
-        sweep.min(back).min(self.setting.deadline.unwrap_or(far))
+        back.min(self.setting.deadline.unwrap_or(far))
     }
 
     fn turn_ended(&mut self, (partition, ended): EndedTurn) {
+        let clock = &self.setting.stream.0.clock;
         self.summary.turns += 1;
         let TurnEnd { outcome, delivered } = match ended {
             Ok(end) => end,
@@ -250,8 +280,8 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
         self.summary.events += delivered;
         if self.agenda.end_turn(&partition, delivered == 0) {
             // What the sweep had found otherwise is found by the next one, before long.
-            let soon = self.setting.stream.now().plus(shortened(Duration::from_secs(2), 0.5));
-            self.next_sweep = self.next_sweep.min(soon);
+            let soon = || clock.timer(shortened(Duration::from_secs(2), 0.5));
+            self.next_sweep.hasten(soon);
         }
         match outcome {
             Outcome::CaughtUp => {
@@ -265,7 +295,7 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
                 }
                 if self.until == Until::CaughtUp && self.is_idle() {
                     // What confirms that nothing is left needs no pause.
-                    self.next_sweep = self.setting.stream.now();
+                    self.next_sweep = NextSweep::default();
                 }
             }
             // It made room for others, and lines up behind them.
@@ -289,11 +319,10 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
                 None
             }
         };
-        let now = self.setting.stream.now();
+        let clock = &self.setting.stream.0.clock;
         let said = why.to_string();
-        match self.agenda.set_aside(partition.clone(), why, pause, now) {
-            Some(until) => {
-                let pause = until.since(now);
+        match self.agenda.set_aside(partition.clone(), why, pause, clock) {
+            Some(pause) => {
                 tracing::error!(%partition, why = said, ?pause, "the partition failed; it is left alone for a while");
             }
             None => {
@@ -309,17 +338,18 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
 
     /// Whether the sweep found that the work is done.
     fn sweep_ended(&mut self, swept: Result<Swept, StoreError>) -> bool {
-        let stream = &self.setting.stream;
-        self.next_sweep = stream.now().plus(self.pause);
+        let Shared { clock, patience, .. } = &*self.setting.stream.0;
+        self.next_sweep = NextSweep::after(clock.timer(self.pause));
         self.pause = self.setting.sweep;
         match swept {
-            Ok(swept) => {
+            Ok(mut swept) => {
+                self.pass_over(std::mem::take(&mut swept.foreign));
                 self.agenda.add_swept(swept);
                 return self.until == Until::CaughtUp && self.is_idle();
             }
             Err(error) if error.is_transient() => {
                 tracing::warn!(%error, "a sweep failed; it will be repeated");
-                if self.agenda.sweep_failed(stream.now(), stream.0.patience) {
+                if self.agenda.sweep_failed(clock, *patience) {
                     self.fail(error.into());
                 }
             }

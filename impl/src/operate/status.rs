@@ -36,7 +36,7 @@ impl Stream {
         partitions: &[PartitionId],
     ) -> Result<BTreeMap<PartitionId, Seq>, StoreError> {
         let read = || self.0.wire.heads(partitions, Consistency::Eventual);
-        self.0.patiently(read).await
+        self.0.patiently(read).await?.whole()
     }
 
     /// Reads a group's standing in every partition where it ever took the lease.
@@ -51,7 +51,7 @@ impl Stream {
         &self,
         group: &Group,
     ) -> Result<BTreeMap<PartitionId, Standing>, StoreError> {
-        self.0.patiently(|| self.0.wire.standings(group)).await
+        self.0.patiently(|| self.0.wire.standings(group)).await?.whole()
     }
 
     /// Reads every partition's head, and every group's standing there.

@@ -1,6 +1,5 @@
 //! The `Stream` handle: creating and opening a stream, and what it is made of.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -194,8 +193,8 @@ async fn found(wire: &Wire, asked: Founding) -> Result<Founding, SetupError> {
     }
     let Some(all) = founding.layout.all() else { return Ok(founding) };
     // What the index does not show yet is written in vain.
-    let entered: BTreeSet<_> = wire.partitions().await?.into_iter().collect();
-    for partition in all.iter().filter(|id| !entered.contains(id)) {
+    let entered = wire.partitions().await?.read;
+    for partition in all.iter().filter(|id| !entered.contains_key(id)) {
         wire.enter_partition(partition).await?;
     }
     Ok(founding)

@@ -13,7 +13,7 @@ use super::layout::Layout;
 use crate::notices::Notices;
 use crate::observe::{Asked, Decision, Machine, Observer, Told};
 use crate::vocabulary::{Backoff, Clock, Live, SetupError, StoreError};
-use crate::wire::Wire;
+use crate::wire::{Listing, Wire};
 
 /// The number of the next call. Streams may share an observer, so it is one for the process.
 static NEXT_CALL: AtomicU64 = AtomicU64::new(1);
@@ -48,8 +48,13 @@ impl Shared {
 
     /// Lists every partition, once.
     pub(crate) async fn partitions(&self) -> Result<Vec<PartitionId>, StoreError> {
+        Ok(self.list_partitions().await?.whole()?.into_keys().collect())
+    }
+
+    /// Lists every partition, once, with what in the index cannot be read.
+    pub(crate) async fn list_partitions(&self) -> Result<Listing<()>, StoreError> {
         match self.layout.all() {
-            Some(all) => Ok(all),
+            Some(all) => Ok(Listing::of(all.into_iter().map(|partition| (partition, ())))),
             None => self.wire.partitions().await,
         }
     }
@@ -115,11 +120,10 @@ pub(super) async fn patiently<T, E: MayPass, F: Future<Output = Result<T, E>>>(
     patience: Duration,
     mut what: impl FnMut() -> F,
 ) -> Result<T, E> {
-    let began = clock.now();
-    let mut backoff = Backoff::default();
+    let (mut patience, mut backoff) = (clock.timer(patience), Backoff::default());
     loop {
         match what().await {
-            Err(error) if error.may_pass() && clock.now().since(began) < patience => {
+            Err(error) if error.may_pass() && !patience.is_over() => {
                 clock.sleep(backoff.next()).await;
             }
             answered => return answered,

@@ -49,13 +49,11 @@ async fn active(
     clock: &Clock,
     schema: &Schema<'_>,
 ) -> Result<ExistingTable, SetupError> {
-    let mut backoff = Backoff::new(Duration::from_millis(100));
-    let began = clock.now();
+    let (mut backoff, mut patience) = (Backoff::new(Duration::from_millis(100)), clock.timer(MOST));
     loop {
-        let waited = clock.now().since(began);
-        if waited > MOST {
+        if patience.is_over() {
             let table = schema.table().to_owned();
-            return Err(SetupError::NotActive { table, waited });
+            return Err(SetupError::NotActive { table, waited: MOST });
         }
         match wire.describe_table(schema).await? {
             Some(table) if table.is_active() => return Ok(table),

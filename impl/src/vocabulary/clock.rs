@@ -1,16 +1,22 @@
 //! Time and sleep, as the SDK client's configuration provides them, and the waits
 //! between attempts.
 
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, default_async_sleep};
+use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, Sleep, default_async_sleep};
 use aws_smithy_async::time::SharedTimeSource;
+use futures_util::FutureExt;
 
 use super::error::SetupError;
 use super::time::Timestamp;
 
-/// A process's clock.
+/// A process's clock: what the time is, where processes must agree on it, and how long something
+/// lasts. The time may be set, back or forward; a length of time is slept for, and does not notice.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
     time: SharedTimeSource,
@@ -41,9 +47,45 @@ impl Clock {
         }
     }
 
+    /// A timer that runs out after so long.
+    pub(crate) fn timer(&self, length: Duration) -> Timer {
+        if length.is_zero() { Timer::default() } else { Timer(Some(self.sleep.sleep(length))) }
+    }
+
     /// Sleeps until a time of this clock.
     pub(crate) async fn sleep_until(&self, then: Timestamp) {
         self.sleep(then.since(self.now())).await;
+    }
+}
+
+/// A length of time that runs out, however the time is set meanwhile. The default has run out.
+#[derive(Default)]
+pub(crate) struct Timer(Option<Sleep>);
+
+impl Timer {
+    /// Whether it has run out.
+    pub(crate) fn is_over(&mut self) -> bool {
+        self.over().now_or_never().is_some()
+    }
+
+    /// Waits until it has run out.
+    pub(crate) async fn over(&mut self) {
+        poll_fn(|context| self.poll_over(context)).await;
+    }
+
+    /// As [`Timer::over`], for those who wait for several things.
+    pub(crate) fn poll_over(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if let Some(sleep) = &mut self.0 {
+            std::task::ready!(Pin::new(sleep).poll(context));
+            self.0 = None;
+        }
+        Poll::Ready(())
+    }
+}
+
+impl fmt::Debug for Timer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Timer(runs)" } else { "Timer(over)" })
     }
 }
 

@@ -8,7 +8,7 @@ mod names;
 mod page;
 mod time;
 
-pub(crate) use clock::{Backoff, Clock, shortened, shuffle};
+pub(crate) use clock::{Backoff, Clock, Timer, shortened, shuffle};
 pub use error::{NoRandomness, SetupError, StoreError};
 pub use event::{Event, EventBatch, NoPosition, Position, Recorded};
 pub use live::Live;

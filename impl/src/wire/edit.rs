@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, ConditionCheck, Put, ReturnValue,
@@ -76,7 +77,7 @@ impl Edit {
 
     /// Sends the change alone. Returns the item as it is now, or the item that refused it.
     pub(crate) async fn send(self, client: &Client) -> Result<Result<Item, Item>, StoreError> {
-        let (update, condition) = (self.update(), self.condition());
+        let (update, condition, key) = (self.update(), self.condition(), self.key.clone());
         let sent = client
             .update_item()
             .table_name(&self.table)
@@ -94,6 +95,10 @@ impl Edit {
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                     Ok(Err(failed.item().cloned().unwrap_or_default()))
+                }
+                // What the item holds cannot be added to: that is the item's own matter.
+                Some(refused) if refused.message().is_some_and(|why| why.contains(WRONG_TYPE)) => {
+                    Err(reader(&self.table, &key).wrong(refused.message().unwrap_or_default()))
                 }
                 _ => Err(failure(&self.table, error)),
             },
@@ -115,6 +120,10 @@ impl Edit {
         Ok(TransactWriteItem::builder().update(built).build())
     }
 }
+
+/// In the message of the `ValidationException` that answers an update of an item whose attribute is
+/// not a number, where one is added to.
+const WRONG_TYPE: &str = "incorrect data type";
 
 fn unbuilt(table: &str, error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
     StoreError::Refused { table: table.to_owned(), why: error.to_string() }

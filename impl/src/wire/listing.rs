@@ -47,11 +47,49 @@ pub struct Standing {
     pub failure: Option<String>,
 }
 
+/// What a listing shows, partition by partition. An item that cannot be read concerns its own
+/// partition, and no other.
+#[derive(Debug)]
+pub(crate) struct Listing<T> {
+    pub(crate) read: BTreeMap<PartitionId, T>,
+    /// Partitions with an item that cannot be read.
+    pub(crate) unread: BTreeMap<PartitionId, StoreError>,
+    /// Items whose partition cannot be read either.
+    pub(crate) foreign: Vec<StoreError>,
+}
+
+impl<T> Default for Listing<T> {
+    fn default() -> Listing<T> {
+        Listing { read: BTreeMap::new(), unread: BTreeMap::new(), foreign: Vec::new() }
+    }
+}
+
+impl<T> Listing<T> {
+    /// A listing of these alone.
+    pub(crate) fn of(read: impl IntoIterator<Item = (PartitionId, T)>) -> Listing<T> {
+        Listing { read: read.into_iter().collect(), ..Listing::default() }
+    }
+
+    fn add(&mut self, partition: Result<PartitionId, StoreError>, item: Result<T, StoreError>) {
+        match (partition, item) {
+            (Ok(partition), Ok(item)) => drop(self.read.insert(partition, item)),
+            (Ok(partition), Err(error)) => drop(self.unread.insert(partition, error)),
+            (Err(error), _) => self.foreign.push(error),
+        }
+    }
+
+    /// The partitions, if every item could be read.
+    pub(crate) fn whole(self) -> Result<BTreeMap<PartitionId, T>, StoreError> {
+        let Listing { read, unread, foreign } = self;
+        unread.into_values().chain(foreign).next().map_or(Ok(read), Err)
+    }
+}
+
 impl Wire {
     /// Lists every partition in the index, in order. The index is eventually consistent.
-    pub(crate) async fn partitions(&self) -> Result<Vec<PartitionId>, StoreError> {
+    pub(crate) async fn partitions(&self) -> Result<Listing<()>, StoreError> {
         let table = &self.tables.partitions;
-        let mut partitions = Vec::new();
+        let mut partitions = Listing::default();
         let mut from = None;
         loop {
             let answer = self
@@ -67,7 +105,7 @@ impl Wire {
                 .await
                 .map_err(|error| failure(table, error))?;
             for item in answer.items() {
-                partitions.push(self.partition_id(table, item)?);
+                partitions.add(self.partition_id(table, item), Ok(()));
             }
             from = answer.last_evaluated_key;
             if from.is_none() {
@@ -83,9 +121,9 @@ impl Wire {
         &self,
         partitions: &[PartitionId],
         consistency: Consistency,
-    ) -> Result<BTreeMap<PartitionId, Seq>, StoreError> {
+    ) -> Result<Listing<Seq>, StoreError> {
         let table = &self.tables.partitions;
-        let (mut heads, mut backoff) = (BTreeMap::new(), Backoff::default());
+        let (mut heads, mut backoff) = (Listing::default(), Backoff::default());
         for chunk in partitions.chunks(100) {
             let key =
                 |id: &PartitionId| Item::from([(names::PARTITION.to_owned(), text(id.as_str()))]);
@@ -106,8 +144,8 @@ impl Wire {
                 let answer = call.send().await.map_err(|error| failure(table, error))?;
                 let items = answer.responses.unwrap_or_default().remove(table).unwrap_or_default();
                 for item in &items {
-                    let head = Seq(reader(table, item).number_or_zero(names::SEQ)?);
-                    heads.insert(self.partition_id(table, item)?, head);
+                    let head = reader(table, item).number_or_zero(names::SEQ).map(Seq);
+                    heads.add(self.partition_id(table, item), head);
                 }
                 // The next request asks for what this one left out.
                 let left = answer.unprocessed_keys.unwrap_or_default().remove(table);
@@ -121,13 +159,10 @@ impl Wire {
     }
 
     /// Reads a group's standing in every partition where it ever took the lease.
-    pub(crate) async fn standings(
-        &self,
-        group: &Group,
-    ) -> Result<BTreeMap<PartitionId, Standing>, StoreError> {
+    pub(crate) async fn standings(&self, group: &Group) -> Result<Listing<Standing>, StoreError> {
         check_group(group)?;
         let table = &self.tables.consumers;
-        let mut standings = BTreeMap::new();
+        let mut standings = Listing::default();
         let mut from = None;
         loop {
             let answer = self
@@ -143,8 +178,7 @@ impl Wire {
                 .await
                 .map_err(|error| failure(table, error))?;
             for item in answer.items() {
-                let (partition, standing) = self.standing(item)?;
-                standings.insert(partition, standing);
+                standings.add(self.partition_id(table, item), self.standing(item));
             }
             from = answer.last_evaluated_key;
             if from.is_none() {
@@ -165,8 +199,8 @@ impl Wire {
             let answer = scan.set_exclusive_start_key(from).send().await;
             let answer = answer.map_err(|error| failure(table, error))?;
             for item in answer.items() {
-                let (partition, standing) = self.standing(item)?;
-                standings.entry(partition).or_default().push(standing);
+                let partition = self.partition_id(table, item)?;
+                standings.entry(partition).or_default().push(self.standing(item)?);
             }
             from = answer.last_evaluated_key;
             if from.is_none() {
@@ -175,12 +209,10 @@ impl Wire {
         }
     }
 
-    fn standing(&self, item: &Item) -> Result<(PartitionId, Standing), StoreError> {
-        let table = &self.tables.consumers;
-        let partition = self.partition_id(table, item)?;
+    fn standing(&self, item: &Item) -> Result<Standing, StoreError> {
         let failure = item.get(names::FAILURE).and_then(|why| why.as_s().ok()).cloned();
-        let group = Group::from(reader(table, item).text(names::GROUP)?);
-        Ok((partition, Standing { group, lease: self.lease(item)?, failure }))
+        let group = reader(&self.tables.consumers, item).text(names::GROUP)?;
+        Ok(Standing { group: Group::from(group), lease: self.lease(item)?, failure })
     }
 
     fn partition_id(&self, table: &str, item: &Item) -> Result<PartitionId, StoreError> {

@@ -26,8 +26,8 @@ pub(crate) use founding::FoundingItem;
 pub(crate) use limits::check_partition;
 pub use limits::{MOST_ITEM, check_event, check_group, check_producer};
 pub(crate) use limits::{item_size, overhead};
-pub(crate) use listing::Consistency;
 pub use listing::Standing;
+pub(crate) use listing::{Consistency, Listing};
 pub(crate) use schema::{ExistingTable, Schema};
 #[cfg(feature = "table-stream")]
 pub(crate) use streams::{ShardPage, ShardStart, StreamsError, StreamsWire};

@@ -2,6 +2,7 @@
 //! strikes.
 
 mod appending;
+mod clocks;
 mod consuming;
 mod crowds;
 mod failing;
@@ -9,6 +10,7 @@ mod grouping;
 #[cfg(feature = "table-stream")]
 mod hearing;
 mod leaving;
+mod malformed;
 mod meter;
 mod pages;
 mod reading;

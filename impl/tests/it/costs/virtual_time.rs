@@ -18,6 +18,8 @@ pub struct VirtualTime(Arc<Mutex<Standing>>);
 #[derive(Debug, Default)]
 struct Standing {
     now: Duration,
+    /// By how many milliseconds the clock is off.
+    offset: i64,
     /// Who sleeps, and until when.
     sleepers: BTreeMap<(Duration, u64), Waker>,
     next: u64,
@@ -29,6 +31,11 @@ impl VirtualTime {
     /// The time since it began.
     pub fn elapsed(&self) -> Duration {
         self.0.lock().expect("no panic").now
+    }
+
+    /// Sets what the clock shows: ahead of the time by so many milliseconds, or behind it.
+    pub fn set_clock(&self, ahead: i64) {
+        self.0.lock().expect("no panic").offset = ahead;
     }
 
     /// A sleep of this clock.
@@ -111,6 +118,9 @@ impl AsyncSleep for VirtualTime {
 
 impl TimeSource for VirtualTime {
     fn now(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(1_700_000_000) + self.elapsed()
+        let Standing { now, offset, .. } = &*self.0.lock().expect("no panic");
+        let shown = UNIX_EPOCH + Duration::from_secs(1_700_000_000) + *now;
+        let off = Duration::from_millis(offset.unsigned_abs());
+        if offset.is_negative() { shown - off } else { shown + off }
     }
 }

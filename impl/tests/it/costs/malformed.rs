@@ -1,0 +1,133 @@
+//! Items that cannot be read: each concerns its own partition, and no other.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use gapless::{
+    Delivery, Event, Group, Handler, HandlerError, Layout, StoreError, Stream, WorkerError,
+};
+
+use super::meter::{self, Meter};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A stream with a partition for each of three keys, and an event in each.
+fn stream(meter: &Meter) -> Stream {
+    let stream = meter.stream(|config| config.layout(Layout::EachKey));
+    for key in ["a", "b", "c"] {
+        meter.time.run(stream.append(Event::new(key, "x"))).expect("appended");
+    }
+    stream
+}
+
+fn text(value: &str) -> AttributeValue {
+    AttributeValue::S(value.to_owned())
+}
+
+/// Writes an item that no release of this crate writes.
+fn put(meter: &Meter, table: &str, item: &[(&str, AttributeValue)]) {
+    let put = meter.client().put_item().table_name(format!("{}{table}", meter::PREFIX));
+    let item = item.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    meter.time.run(put.set_item(Some(item)).send()).expect("put");
+}
+
+type Handled = Arc<Mutex<BTreeMap<String, u32>>>;
+
+/// A handler that counts the events of each key.
+fn counting() -> (impl Handler + use<>, Handled) {
+    let handled = Handled::default();
+    let counts = Arc::clone(&handled);
+    let handler = move |delivery: Delivery| {
+        for recorded in delivery.events() {
+            *counts.lock().expect("no panic").entry(recorded.event.key.clone()).or_default() += 1;
+        }
+        async { Ok::<(), HandlerError>(()) }
+    };
+    (handler, handled)
+}
+
+fn keys(handled: &Handled) -> Vec<String> {
+    handled.lock().expect("no panic").keys().cloned().collect()
+}
+
+/// The item of the group in the partition of `b`.
+fn break_standing(meter: &Meter, stream: &Stream) {
+    let partition = stream.route("b").to_string();
+    let epoch = text("seven");
+    put(
+        meter,
+        "consumers",
+        &[("consumerId", text("g")), ("partitionId", text(&partition)), ("epoch", epoch)],
+    );
+}
+
+#[test]
+fn a_groups_item_that_cannot_be_read_keeps_no_other_partition_from_being_consumed() {
+    let meter = Meter::new();
+    let stream = stream(&meter);
+    break_standing(&meter, &stream);
+    let (handler, handled) = counting();
+    let worker = stream.worker("g", handler);
+    meter.run_for(60 * SECOND, worker.run());
+    assert_eq!(keys(&handled), ["a", "c"]);
+    let why = meter.time.run(worker.until_caught_up()).expect_err("`b` is not consumed");
+    assert!(matches!(&why, WorkerError::Store(StoreError::Malformed { .. })), "{why}");
+    assert!(why.to_string().contains(&stream.route("b").to_string()), "{why}");
+}
+
+/// Its head says what to look for, and no turn reads it.
+#[test]
+fn a_partition_whose_head_cannot_be_read_is_consumed_all_the_same() {
+    let meter = Meter::new();
+    let stream = stream(&meter);
+    let partition = stream.route("b").to_string();
+    let head = ("sequenceNumber", text("seven"));
+    put(&meter, "partitions", &[("partitionId", text(&partition)), ("bucket", text("0")), head]);
+    let (handler, handled) = counting();
+    let worker = stream.worker("g", handler);
+    meter.run_for(60 * SECOND, worker.run());
+    assert_eq!(keys(&handled), ["a", "b", "c"]);
+    let summary = meter.time.run(worker.until_caught_up()).expect("caught up");
+    assert_eq!(summary.events, 0);
+}
+
+/// Whoever reads an id that is newer than they are leaves that partition alone.
+#[test]
+fn a_partition_whose_id_is_unknown_is_passed_over() {
+    for (table, group) in [("partitions", None), ("consumers", Some("g"))] {
+        let meter = Meter::new();
+        let stream = stream(&meter);
+        let mut item = vec![("partitionId", text("p0~2!"))];
+        item.extend(group.map(|group| ("consumerId", text(group))));
+        if group.is_none() {
+            item.push(("bucket", text("0")));
+        }
+        put(&meter, table, &item);
+        let (handler, handled) = counting();
+        let worker = stream.worker("g", handler);
+        meter.run_for(60 * SECOND, worker.run());
+        assert_eq!(keys(&handled), ["a", "b", "c"], "{table}");
+        let why = meter.time.run(worker.until_caught_up()).expect_err("there may be more");
+        assert!(why.to_string().contains("p0~2!"), "{why}");
+    }
+}
+
+/// They are for people, who must see it.
+#[test]
+fn who_asks_for_standings_heads_and_partitions_is_told_what_cannot_be_read() {
+    let meter = Meter::new();
+    let stream = stream(&meter);
+    break_standing(&meter, &stream);
+    let standings = meter.time.run(stream.standings(&Group::from("g")));
+    assert!(matches!(standings, Err(StoreError::Malformed { .. })), "{standings:?}");
+    put(&meter, "partitions", &[("partitionId", text("p0~2!")), ("bucket", text("0"))]);
+    let partitions = meter.time.run(stream.partitions());
+    assert!(matches!(partitions, Err(StoreError::Malformed { .. })), "{partitions:?}");
+    let partition = stream.route("b");
+    let head = ("sequenceNumber", text("seven"));
+    put(&meter, "partitions", &[("partitionId", text(partition.as_str())), head]);
+    let heads = meter.time.run(stream.heads(&[partition]));
+    assert!(matches!(heads, Err(StoreError::Malformed { .. })), "{heads:?}");
+}
