@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use aws_sdk_dynamodbstreams::Client;
 use futures_util::lock::Mutex;
-use gapless_model::PartitionId;
+use gapless_model::{PartitionId, Time};
 
 use super::hints::{Hints, Trigger};
 use crate::stream::Stream;
-use crate::vocabulary::{Backoff, Clock, SetupError, Timer};
+use crate::vocabulary::{Backoff, Clock, SetupError, Timestamp};
 use crate::wire::{ShardPage, ShardStart, StreamsError, StreamsWire};
 
 /// Reads from the Events table's stream which partitions were written.
@@ -50,7 +50,7 @@ struct Shards {
     /// Whether it was said that the table has no stream.
     warned: bool,
     /// When the list of shards is asked for again.
-    next_list: Timer,
+    next_list: Timestamp,
     /// Partitions that were written, and are not handed out yet.
     written: BTreeSet<PartitionId>,
 }
@@ -64,7 +64,7 @@ impl Shards {
                 self.iterators.remove(&shard);
                 self.ended.insert(shard);
                 // Its children are there by now.
-                self.next_list = Timer::default();
+                self.next_list = Timestamp::default();
             }
         }
     }
@@ -73,7 +73,7 @@ impl Shards {
         if error.iterator_is_gone() {
             self.iterators.remove(&shard);
             self.expired.insert(shard);
-            self.next_list = Timer::default();
+            self.next_list = Timestamp::default();
         }
     }
 }
@@ -119,14 +119,17 @@ impl TableStream {
     }
 
     async fn find_shards(&self, shards: &mut Shards) -> Result<(), StreamsError> {
-        if !shards.next_list.is_over() {
+        let now = self.clock.now();
+        let next = now.plus(TableStream::LIST_EVERY);
+        // A clock that is set back must not put it off for long.
+        if now < shards.next_list && shards.next_list <= next {
             return Ok(());
         }
         let arn = match &shards.stream {
             Some(arn) => arn.clone(),
             None => {
                 let Some(arn) = self.find_stream().await? else {
-                    shards.next_list = self.clock.timer(TableStream::LIST_EVERY);
+                    shards.next_list = next;
                     self.warn(shards);
                     return Ok(());
                 };
@@ -156,8 +159,7 @@ impl TableStream {
             // It may have been disabled, and another one taken its place.
             shards.stream = None;
         }
-        shards.started = true;
-        shards.next_list = self.clock.timer(TableStream::LIST_EVERY);
+        (shards.started, shards.next_list) = (true, next);
         Ok(())
     }
 

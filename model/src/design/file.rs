@@ -194,6 +194,18 @@ mod tests {
     }
 
     #[test]
+    fn an_axis_that_is_as_in_the_base_is_written_as_a_comment() {
+        let base = named("recommended").expect("it has a name");
+        let other = Design { gap: Gap::Wait, ..base.design };
+        let text = to_toml(base, &other);
+        let is_set = |line: &&str| !line.starts_with('#');
+        let set: Vec<_> = text.lines().filter(is_set).collect();
+        assert_eq!(set.len(), 2, "the base and one axis: {set:?}");
+        assert!(set[1].starts_with("gap = \"wait\""), "{set:?}");
+        assert_eq!(text.lines().count(), 1 + AXES.len());
+    }
+
+    #[test]
     fn an_unknown_axis_names_its_line_and_the_axes() {
         let (line, mistake) = mistake("base = \"seed\"\n\ngaps = \"wait\"\n");
         assert_eq!(line, 3);

@@ -216,14 +216,12 @@ impl<V: Vocabulary> Pieces<V> {
     /// that it was sent.
     pub(super) fn only(&self, heard: &[usize]) -> Pieces<V> {
         let is_heard: BTreeSet<usize> = heard.iter().copied().collect();
-        let last = heard.iter().map(|&piece| self.heard[piece].heard).max();
-        let is_sent = |sent: V::Time| last.is_some_and(|last| sent <= last);
         let (mut known, mut unheard) = (Vec::new(), self.unheard.clone());
-        unheard.retain(|unheard| is_sent(unheard.sent));
         for (index, piece) in self.heard.iter().enumerate() {
             match &piece.says {
                 _ if is_heard.contains(&index) => known.push(piece.clone()),
-                Says::Answer(request, _) if request.writes() && is_sent(piece.sent) => {
+                // What was sent after all of them, the search takes for none of their causes.
+                Says::Answer(request, _) if request.writes() => {
                     let (process, sent) = (piece.process, piece.sent);
                     unheard.push(Unheard { process, sent, request: request.clone() });
                 }

@@ -200,9 +200,15 @@ mod reading {
 
     #[test]
     fn a_slot_that_was_passed_over_later_has_a_grace_period_of_its_own() {
-        let dialogue = Dialogue::holding(Design::RECOMMENDED).replies(0, page(&[6]));
+        let rules = Rules { renew: 9, lease: 20, ..rules(Design::RECOMMENDED) };
+        let dialogue = Dialogue { rules, ..Dialogue::holding(Design::RECOMMENDED) };
+        let dialogue = dialogue.replies(0, page(&[6]));
         let dialogue = voids(dialogue.hears(2, News::Time), 2, 5, &[5, 6, 8]);
         delivers(&dialogue, 4, 6);
+        let moved = Lease { checkpoint: Seq(6), until: Tick(23), ..lease() };
+        let dialogue = dialogue.hears(3, News::Handled).replies(3, Reply::Leased(moved));
+        let dialogue = dialogue.replies(3, page(&[8]));
+        assert_eq!(dialogue.wakes_at(), Some(Tick(4)), "slot 7 was passed over at tick 2");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use gapless_model::history::{Call, Doubts, Heard, Unexplained, explain};
 use gapless_model::store::{
-    Free, Guard, MemoryTables, Raise, Reply, Request, Slot, View, Write, apply,
+    Free, Guard, Head, Lease, MemoryTables, Raise, Raiser, Reply, Request, Slot, View, Write, apply,
 };
 use gapless_model::{Epoch, Seq};
 
@@ -423,4 +423,70 @@ fn an_answer_that_no_store_gives_is_named() {
     assert_eq!(blamed(&[written, behind]), 1, "the page begins after slot 3");
     let last = call(1, (1, 2), read(u64::MAX, true), page(&[]));
     assert_eq!(explained(&[last]), Ok(()), "and nothing is after the last one");
+}
+
+/// The one whose answer was heard first was not the one that was sent first.
+#[test]
+fn an_answer_is_held_up_by_whichever_was_heard_first() {
+    let head = Request::ReadHead { partition: p(), name: None };
+    let empty = Reply::Head(Head { head: Seq::ZERO, raiser: None, record: None });
+    let calls = [
+        call(0, (1, 10), raise(), Reply::Raised(Seq(2))),
+        call(1, (2, 3), raise(), Reply::Raised(Seq(1))),
+        call(2, (6, 7), head, empty),
+    ];
+    assert_eq!(blamed(&calls), 2, "a number had been handed out");
+}
+
+#[test]
+fn a_release_that_nobody_heard_of_may_have_freed_the_lease() {
+    let leased = |owner: &str, epoch| {
+        let reply = apply(&mut MemoryTables::default(), &acquire(owner), View::Latest);
+        let Reply::Leased(lease) = reply else { panic!("it is free") };
+        Reply::Leased(Lease { epoch: Epoch(epoch), ..lease })
+    };
+    let (to, guard, fence) = (None, Guard::None, Some(Epoch(1)));
+    let release = Request::Release { group: "g".to_owned(), partition: p(), to, fence, guard };
+    let taken = call(0, (1, 2), acquire("a"), leased("a", 1));
+    let taken_over = call(1, (5, 6), acquire("b"), leased("b", 2));
+    let calls = [taken.clone(), unheard(0, 3, release), taken_over.clone()];
+    assert_eq!(explained(&calls), Ok(()));
+    assert_eq!(blamed(&[taken, taken_over]), 1, "it was held");
+}
+
+#[test]
+fn a_refused_raise_shows_who_raised_last() {
+    let raise = |head, token: &str| {
+        let (head, token) = (Some(Seq(head)), Some(token.to_owned()));
+        Request::Raise(Raise { partition: p(), head, token, record: None })
+    };
+    let by = |token: &str| Raiser { token: token.to_owned(), slot: Seq(1) };
+    let refused = |raiser| {
+        let head = Head { head: Seq(1), raiser, record: None };
+        [
+            call(0, (1, 2), raise(0, "a"), Reply::Raised(Seq(1))),
+            call(1, (3, 4), raise(0, "b"), Reply::NotRaised(head)),
+        ]
+    };
+    assert_eq!(explained(&refused(Some(by("a")))), Ok(()));
+    assert_eq!(blamed(&refused(None)), 1);
+    assert_eq!(blamed(&refused(Some(by("b")))), 1);
+}
+
+/// Its clock is ahead by as much as clocks may differ.
+#[test]
+fn what_a_later_sent_request_explains_is_not_blamed() {
+    let raised = |process, times, number| call(process, times, raise(), Reply::Raised(Seq(number)));
+    let calls = [raised(0, (1, 5), 2), unheard(1, 8, raise()), raised(2, (30, 31), 100)];
+    let found = explain(&calls, &Doubts { skew: 10, hidden_retries: false }, MOST);
+    assert!(matches!(found, Err(Unexplained::Answer { call: 2, .. })), "{found:?}");
+}
+
+#[test]
+fn a_search_that_is_given_up_names_the_answer_that_it_got_to() {
+    let mut calls = vec![call(49, (0, 1), raise(), Reply::Raised(Seq(1)))];
+    calls.extend((0..40).map(|process| unheard(process, 2, raise())));
+    calls.push(call(50, (3, 4), raise(), Reply::Raised(Seq(100))));
+    let doubts = Doubts { skew: 0, hidden_retries: false };
+    assert_eq!(explain(&calls, &doubts, 20), Err(Unexplained::GivenUp { call: 41 }));
 }

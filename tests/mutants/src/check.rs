@@ -94,17 +94,37 @@ impl Subject {
             ],
             Subject::Model => vec![
                 checker("checker", &["recommended", "--faults", "1"])?,
-                tests("unit tests", "model", "gapless_model", &[])?,
+                tests("unit tests", "model", "gapless_model", &["--skip", "check::"])?,
+                tests("model's tests", "model", "it", &QUICK)?,
                 checker("checker", &["recommended"])?,
-                tests("model's tests", "model", "it", &[])?,
                 conformance,
                 checker("checker", &["recommended", "--clocks", "unbounded"])?,
                 checker("checker", &["recommended", "--expected", "1"])?,
                 sim("simulation", &["--seeds", &seeds])?,
+                tests("model's long tests", "model", "it", &skipping(&QUICK))?,
+                tests("unit tests", "model", "gapless_model", &["check::"])?,
                 checker("checker", &["--all"])?,
             ],
         })
     }
+}
+
+/// The modules of the model's tests that search no states, and take no time.
+const QUICK: [&str; 9] = [
+    "append::",
+    "consume::",
+    "explanations::",
+    "finishing::",
+    "history::",
+    "random_histories::",
+    "specification::",
+    "store::",
+    "traces::",
+];
+
+/// The arguments by which a program runs the other tests.
+fn skipping(modules: &[&'static str]) -> Vec<&'static str> {
+    modules.iter().flat_map(|module| ["--skip", module]).collect()
 }
 
 /// A check by the program with this name of the package in this folder of the checkout.
