@@ -57,7 +57,7 @@ impl Stream {
     /// lasts: its writer is gone, and no consumer has voided the slot yet. Returns the
     /// store's error if a page cannot be read.
     pub async fn settled(&self, receipt: &Receipt) -> Result<(), StoreError> {
-        let began = self.now();
+        let mut patience = self.0.clock.timer(self.0.patience);
         let (partition, wanted) = (&receipt.partition, receipt.position.slot);
         let mut place = Place::after(partition.clone(), Seq::ZERO);
         loop {
@@ -67,7 +67,7 @@ impl Stream {
                 return Ok(());
             }
             if place.after == before {
-                if self.now().since(began) > self.0.patience {
+                if patience.is_over() {
                     return Err(StoreError::Unknown {
                         table: self.0.wire.tables().events.clone(),
                         why: format!("slot {} of {partition} stays empty", before.next()).into(),

@@ -45,8 +45,8 @@ impl Appender {
     /// its slot. The receipt is the event's own: it says where in the slot the event is.
     ///
     /// Dropping the future before its event is in a group takes the event back. After that
-    /// the event gets into the log at most once, as with [`Stream::append`], and not later than
-    /// another append of its group, or one that waits behind it, is answered.
+    /// the event gets into the log at most once, as with [`Stream::append`]: while another append of
+    /// its group or behind it goes on, or when [`GroupError::settle`] settles another of its group.
     ///
     /// # Errors
     /// Returns [`GroupError`] with the reason, one for the whole group. An event that is too
@@ -56,10 +56,12 @@ impl Appender {
         let partition = self.stream.route(&event.key);
         check_partition(&partition).map_err(AppendError::from)?;
         let lane = self.lanes.enter(&partition);
-        while lane.len() >= self.grouping.waiting {
+        while lane.is_full(&self.grouping) {
             // Let in when the queue is shorter; until then it helps to shorten it.
             let mut writing = lane.writing.lock().await;
-            self.write_group(&lane, &partition, &mut writing).await;
+            if lane.is_full(&self.grouping) {
+                self.write_group(&lane, &partition, &mut writing).await;
+            }
         }
         let mut received = lane.queue(event, &self.grouping);
         loop {

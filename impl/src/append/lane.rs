@@ -13,7 +13,7 @@ use gapless_model::PartitionId;
 use super::outcome::{GroupError, GroupResult};
 use super::single::PendingAppend;
 use crate::vocabulary::{Event, EventBatch};
-use crate::wire::item_size;
+use crate::wire::{MOST_ITEM, item_size};
 
 /// When a slot is full, and how long to wait for more events.
 ///
@@ -29,7 +29,7 @@ pub struct Grouping {
     /// The most bytes of events in a slot. Default: 256 KB. A single event may be larger.
     pub bytes: usize,
     /// How many events may wait for a partition before further appends wait to be queued.
-    /// Default: 10,000.
+    /// Default: 10,000. Zero counts as one.
     pub waiting: usize,
 }
 
@@ -145,9 +145,10 @@ impl Waiting {
         Some(next)
     }
 
-    /// Whether a group can't be larger than what waits.
+    /// Whether a group can't be larger than what waits, or no more may wait.
     fn fills(&self, grouping: &Grouping) -> bool {
-        self.events.len() >= grouping.events.max(1) || self.bytes >= grouping.bytes
+        let most = grouping.events.min(grouping.waiting).max(1);
+        self.events.len() >= most || self.bytes >= grouping.bytes.min(MOST_ITEM)
     }
 }
 
@@ -165,6 +166,11 @@ pub(super) struct GroupedAppend {
 }
 
 impl Lane {
+    /// Whether no more events may wait.
+    pub(super) fn is_full(&self, grouping: &Grouping) -> bool {
+        self.len() >= grouping.waiting.max(1)
+    }
+
     /// How many events wait.
     pub(super) fn len(&self) -> usize {
         lock(&self.waiting).events.len()

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_channel::oneshot;
 use futures_util::lock::Mutex as AsyncMutex;
@@ -16,8 +17,8 @@ pub(super) type GroupResult = Result<Receipt, GroupError>;
 
 /// Why a grouped append has no receipt. All appends of a group share the reason.
 ///
-/// If [`GroupError::is_unsettled`], the store did not answer for as long as patience lasted: the event
-/// may be in the log, or get there. [`GroupError::settle`] finishes the group's append without
+/// If [`GroupError::is_unsettled`], the store did not answer for as long as patience lasted, or refused
+/// an attempt after one that it had not answered: the event may be in the log, or get there. [`GroupError::settle`] finishes the group's append without
 /// appending anything twice; appending the event anew can append it twice.
 #[derive(Clone, Debug)]
 pub struct GroupError {
@@ -30,14 +31,22 @@ pub struct GroupError {
 struct OpenAppend {
     stream: Stream,
     /// The events of the group share it. Whoever settles goes on with it.
-    group: Arc<AsyncMutex<Settling>>,
+    group: Arc<OpenGroup>,
     /// Which event of the group it is.
     index: u32,
 }
 
 #[derive(Debug)]
+struct OpenGroup {
+    /// How often it was gone on with in vain.
+    failures: AtomicU64,
+    settling: AsyncMutex<Settling>,
+}
+
+#[derive(Debug)]
 enum Settling {
-    Open(PendingAppend),
+    /// With the reason why it is still open.
+    Open(PendingAppend, Arc<AppendError>),
     Ended(Result<Receipt, Arc<AppendError>>),
 }
 
@@ -56,29 +65,42 @@ impl GroupError {
 
     /// Goes on with the group's append if its outcome is unknown, and returns the event's receipt.
     /// It recognises what it wrote before. Each event of the group has an error of its own: the
-    /// first that is settled sends the requests, and the others get to know what came of them.
+    /// first that is settled sends the requests, and those that wait for it get to know what came of
+    /// them, so all together take no longer than one.
     ///
     /// Dropping the future leaves the outcome unknown; another error of the group, or a clone, can
     /// still be settled.
     ///
     /// # Errors
-    /// Returns the error itself if its outcome is known, or if patience runs out again, and
-    /// otherwise the errors of [`Stream::append`].
+    /// Returns the error itself if its outcome is known. If the store did not answer again, or
+    /// refused, the outcome stays unknown, and the error can be settled later.
     pub async fn settle(self) -> Result<Receipt, GroupError> {
         let Some(open) = self.open else { return Err(self) };
-        let mut settling = open.group.lock().await;
-        let ended = match &mut *settling {
-            Settling::Ended(ended) => ended.clone(),
-            Settling::Open(append) => match append.advance(&open.stream.0).await {
-                Ok(answer) => append.receipt(answer).map_err(Arc::new),
-                Err(why) if why.is_transient() => {
-                    drop(settling);
-                    return Err(GroupError { reason: Arc::new(why.into()), open: Some(open) });
+        let failures = open.group.failures.load(Ordering::SeqCst);
+        let mut settling = open.group.settling.lock().await;
+        if let Settling::Open(append, why) = &mut *settling
+            && open.group.failures.load(Ordering::SeqCst) == failures
+        {
+            match append.advance(&open.stream.0).await {
+                Ok(answer) => {
+                    let ended = append.receipt(answer).map_err(Arc::new);
+                    *settling = Settling::Ended(ended);
                 }
-                Err(refused) => Err(Arc::new(refused.into())),
-            },
+                // S2: whatever it says, an earlier attempt may have been applied.
+                Err(error) => {
+                    *why = Arc::new(error.into());
+                    open.group.failures.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+        }
+        let ended = match &*settling {
+            Settling::Ended(ended) => ended.clone(),
+            Settling::Open(_, why) => {
+                let reason = Arc::clone(why);
+                drop(settling);
+                return Err(GroupError { reason, open: Some(open) });
+            }
         };
-        *settling = Settling::Ended(ended.clone());
         ended.map(|whole| whole.of_one(open.index)).map_err(GroupError::ended)
     }
 
@@ -127,10 +149,12 @@ impl Outcome {
     ) -> Outcome {
         Outcome(match advanced {
             Ok(answer) => append.receipt(answer).map_err(GroupError::from),
-            Err(why) if why.is_transient() => {
-                let group = Arc::new(AsyncMutex::new(Settling::Open(append)));
+            Err(why) if append.is_open(&why) => {
+                let reason = Arc::new(AppendError::Store(why));
+                let settling = AsyncMutex::new(Settling::Open(append, Arc::clone(&reason)));
+                let group = Arc::new(OpenGroup { failures: AtomicU64::new(0), settling });
                 let open = Some(OpenAppend { stream: stream.clone(), group, index: 0 });
-                Err(GroupError { reason: Arc::new(why.into()), open })
+                Err(GroupError { reason, open })
             }
             Err(refused) => Err(AppendError::Store(refused).into()),
         })

@@ -1,8 +1,10 @@
 //! Appending one batch, from taking a number to its receipt.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gapless_model::append::{Answer, Append, Identity, Session, Want};
+use gapless_model::store::{Reply, Request};
 use gapless_model::{PartitionId, Seq};
 
 use crate::observe::{Machine, Told};
@@ -58,8 +60,8 @@ pub enum AppendError {
         /// The partition.
         partition: PartitionId,
     },
-    /// The store did not answer for as long as patience lasted. The events may be in the
-    /// log, or get there. [`Unsettled::settle`] finishes the append without appending
+    /// The store did not answer for as long as patience lasted, or refused an attempt after one that it
+    /// had not answered. The events may be in the log, or get there. [`Unsettled::settle`] finishes the append without appending
     /// anything twice; a new append of the same events can append them twice.
     #[error("the append's outcome is unknown, and it can still be settled: {}", .0.why)]
     Unsettled(Box<Unsettled>),
@@ -205,6 +207,8 @@ pub(super) struct PendingAppend {
     token: Token,
     events: u32,
     expected: Option<Seq>,
+    /// Whether an attempt at the slot had no answer, and none since has told what came of it.
+    is_doubtful: bool,
 }
 
 impl PendingAppend {
@@ -220,7 +224,7 @@ impl PendingAppend {
         let rules = &stream.0.rules;
         let machine =
             Append::new(rules, partition.clone(), token.clone(), batch, identity, expected);
-        PendingAppend { machine, partition, token, events, expected }
+        PendingAppend { machine, partition, token, events, expected, is_doubtful: false }
     }
 
     /// The append that an earlier run of a named producer left unfinished.
@@ -232,7 +236,7 @@ impl PendingAppend {
     ) -> PendingAppend {
         let events = count(&batch);
         let machine = Append::resume(partition.clone(), token.clone(), batch, session);
-        PendingAppend { machine, partition, token, events, expected: None }
+        PendingAppend { machine, partition, token, events, expected: None, is_doubtful: true }
     }
 
     /// How many events are appended.
@@ -255,7 +259,7 @@ impl PendingAppend {
     async fn into_receipt(mut self, stream: &Stream) -> Result<Receipt, AppendError> {
         match self.advance(&stream.0).await {
             Ok(answer) => self.receipt(answer),
-            Err(why) if why.is_transient() => {
+            Err(why) if self.is_open(&why) => {
                 let stream = stream.clone();
                 Err(AppendError::Unsettled(Box::new(Unsettled { stream, append: self, why })))
             }
@@ -284,7 +288,7 @@ impl PendingAppend {
                     if raises && std::mem::replace(&mut raised_before, true) {
                         shared.clock.sleep(backoff.next()).await;
                     }
-                    let reply = shared.send_until_answered(self.token.as_str(), &request).await?;
+                    let reply = self.send(shared, &request).await?;
                     shared.show_told(self.observed(), Told::Answer(&reply));
                     self.machine.tell(&shared.rules, reply);
                 }
@@ -292,6 +296,34 @@ impl PendingAppend {
                 Want::Nothing => {}
             }
         }
+    }
+
+    /// Sends a request until the store answers it or patience runs out, and notes whether an attempt
+    /// at the slot had no answer.
+    async fn send(
+        &mut self,
+        shared: &Shared,
+        request: &Request<Live>,
+    ) -> Result<Reply<Live>, StoreError> {
+        let writes = matches!(request, Request::Write(_) | Request::RaiseAndWrite { .. });
+        let is_doubtful = AtomicBool::new(self.is_doubtful);
+        // If this is dropped, the attempt that was under way may be applied.
+        self.is_doubtful |= writes;
+        let attempt = || async {
+            let sent = shared.send_once(self.token.as_str(), request, shared.attempt).await;
+            let is_unknown = sent.as_ref().is_err_and(StoreError::may_have_been_applied);
+            is_doubtful.fetch_or(writes && is_unknown, Ordering::Relaxed);
+            sent
+        };
+        let answered = shared.patiently(attempt).await;
+        // S2: a refusal does not tell what an earlier attempt did.
+        self.is_doubtful = answered.is_err() && is_doubtful.into_inner();
+        answered
+    }
+
+    /// Whether the events may be in the log, or get there, although the store last said this.
+    pub(super) fn is_open(&self, why: &StoreError) -> bool {
+        self.is_doubtful || why.is_transient()
     }
 
     fn notify(&mut self, shared: &Shared) {

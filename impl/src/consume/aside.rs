@@ -10,7 +10,7 @@ use super::end::WorkerError;
 use crate::vocabulary::{Backoff, Clock, Timer};
 
 /// What a worker does with a partition whose handler failed as often as
-/// [`Worker::attempts`](super::Worker::attempts) says, or whose slots it cannot read.
+/// [`Worker::attempts`](super::Worker::attempts) says, or whose slots or group's item it cannot read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AfterFailure {

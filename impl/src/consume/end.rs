@@ -16,7 +16,8 @@ pub struct Summary {
     /// How many of them ended because the handler failed as often as it may, or because a slot or
     /// the group's item could not be read.
     pub failures: u64,
-    /// How many of them made room for others before they had caught up.
+    /// How many of them gave their partition back before they had caught up: they made room for
+    /// others, or their clock was set back.
     pub yields: u64,
     /// Why the run ended.
     pub end: RunEnd,
@@ -61,7 +62,9 @@ pub enum WorkerError {
         why: HandlerError,
     },
     /// The store refused a request for good, or did not answer for as long as patience
-    /// lasts. If the error is transient, run the worker again.
+    /// lasts. If the error is transient, run the worker again. [`StoreError::Malformed`] is of an item
+    /// of one partition: the group has finished everything else, unless
+    /// [`AfterFailure::Stop`](super::AfterFailure) ended the worker before.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

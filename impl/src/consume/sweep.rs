@@ -1,15 +1,15 @@
 //! Sweeps over the tables: the durable trigger.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::{Context, Poll};
 
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
-use gapless_model::design::Increment;
+use gapless_model::design::{Expiry, Increment};
 use gapless_model::store::{Reply, Request};
-use gapless_model::{Page, PartitionId, Seq, Time};
+use gapless_model::{Page, PartitionId, Rules, Seq, Time};
 
 use crate::stream::Stream;
 use crate::vocabulary::{Group, StoreError, Timer, Timestamp};
@@ -96,6 +96,10 @@ impl Sweep<'_> {
         let last_slots = self.last_slots(&partitions).await?;
         let standings = shared.wire.standings(group).await?;
         let now = shared.clock.now();
+        // An observer takes no other's clock for the end of a lease. By its own, no lease ends so late.
+        let Rules { design, lease, skew, .. } = shared.rules;
+        let latest = now.plus(lease).plus(skew).plus(skew);
+        let is_watched = |free| design.expiry == Expiry::Observer && free > latest;
         let mut swept = Swept { foreign, ..Swept::default() };
         swept.foreign.extend(standings.foreign);
         for partition in partitions {
@@ -112,7 +116,7 @@ impl Sweep<'_> {
             // Before that the store refuses the lease to other workers (L2).
             let free = lease.map(|lease| lease.until.plus(shared.rules.skew));
             match (lease, free) {
-                (Some(lease), Some(free)) if lease.active && free > now => {
+                (Some(lease), Some(free)) if lease.active && free > now && !is_watched(free) => {
                     // This worker's own lease too: a turn that lost it by its clock left it active.
                     swept.held.push((partition, free));
                 }
@@ -137,14 +141,18 @@ impl Sweep<'_> {
                 wire.heads(partitions, self.reads).await
             }
             Increment::None => {
-                let mut tails = BTreeMap::new();
+                let mut tails = Listing::default();
                 for partition in partitions {
                     let request = Request::ReadTail { partition: partition.clone() };
-                    if let Reply::Tail(tail) = wire.send(&request).await? {
-                        tails.insert(partition.clone(), tail);
-                    }
+                    let tail = match wire.send(&request).await {
+                        Ok(Reply::Tail(tail)) => Ok(tail),
+                        Ok(_) => Ok(Seq::ZERO),
+                        Err(error @ StoreError::Malformed { .. }) => Err(error),
+                        Err(error) => return Err(error),
+                    };
+                    tails.add(Ok(partition.clone()), tail);
                 }
-                Ok(Listing::of(tails))
+                Ok(tails)
             }
         }
     }

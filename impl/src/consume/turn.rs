@@ -52,10 +52,10 @@ pub(super) struct Retries {
     pub(super) first: Duration,
 }
 
-/// How a turn ended.
+/// How a turn ended, and how many events its handler had finished by then.
 #[derive(Debug)]
 pub(super) struct TurnEnd {
-    pub(super) outcome: Outcome,
+    pub(super) outcome: Result<Outcome, TurnError>,
     pub(super) delivered: u64,
 }
 
@@ -64,14 +64,20 @@ pub(super) struct TurnEnd {
 pub(super) enum TurnError {
     /// The store refused a request for good, or did not answer.
     Store(StoreError),
-    /// The handler failed once too often, after so many events.
-    Handler { at: Fence, attempts: u32, why: HandlerError, delivered: u64 },
+    /// The handler failed once too often.
+    Handler { at: Fence, attempts: u32, why: HandlerError },
 }
 
 impl From<StoreError> for TurnError {
     fn from(error: StoreError) -> TurnError {
         TurnError::Store(error)
     }
+}
+
+/// Whether a clock that shows `now` was set back since it showed `then`, or would have. Neither clocks
+/// nor timers are right to the millisecond.
+fn is_behind(now: Timestamp, then: Timestamp, skew: Duration) -> bool {
+    then.since(now) > skew.max(Duration::from_millis(100))
 }
 
 /// A turn under way.
@@ -127,7 +133,12 @@ impl<'a, H: Handler> Turn<'a, H> {
     }
 
     /// Runs the turn to its end.
-    pub(super) async fn run(mut self) -> Result<TurnEnd, TurnError> {
+    pub(super) async fn run(mut self) -> TurnEnd {
+        let outcome = self.drive().await;
+        TurnEnd { outcome, delivered: self.delivered }
+    }
+
+    async fn drive(&mut self) -> Result<Outcome, TurnError> {
         let TurnSetting { shared, partition, stop, .. } = self.setting;
         shared.show_start(self.observed());
         loop {
@@ -145,12 +156,16 @@ impl<'a, H: Handler> Turn<'a, H> {
             let wants = self.machine.wants(&shared.rules);
             if let Some(outcome) = wants.done {
                 tracing::debug!(%partition, ?outcome, "the turn is over");
-                return Ok(TurnEnd { outcome, delivered: self.delivered });
+                return Ok(outcome);
             }
             if wants.trigger {
                 shared.notices.notify(partition);
                 self.tell(now, News::Triggered);
                 continue;
+            }
+            if self.is_set_back && wants.store.is_none() && !self.machine.holds_lease() {
+                // It watches another's lease, for as long as the clock takes to come back.
+                return Ok(Outcome::Busy);
             }
             let (store, wake) = (wants.store, wants.wake);
             // D2: one delivery at a time, in order.
@@ -172,7 +187,7 @@ impl<'a, H: Handler> Turn<'a, H> {
     /// grace of a gap or the time to renew, would last longer by as much; the next turn begins anew.
     fn look_at_clock(&mut self, now: Timestamp) {
         let latest = std::mem::replace(&mut self.latest, now);
-        self.is_set_back |= latest.since(now) > self.setting.shared.rules.skew;
+        self.is_set_back |= is_behind(now, latest, self.setting.shared.rules.skew);
     }
 
     /// Whether it has been at work for as long as it may while others wait, and is not just about
@@ -231,8 +246,8 @@ impl<'a, H: Handler> Turn<'a, H> {
             }
             Handled::Failed(why) if self.attempt >= retries.most => {
                 self.note_failure(fence, &why).await;
-                let (attempts, delivered) = (self.attempt, self.delivered);
-                return Err(TurnError::Handler { at: fence, attempts, why, delivered });
+                let attempts = self.attempt;
+                return Err(TurnError::Handler { at: fence, attempts, why });
             }
             Handled::Failed(why) => {
                 let attempt = self.attempt;
@@ -313,11 +328,12 @@ impl<'a, H: Handler> Turn<'a, H> {
     /// request to stop.
     async fn wait(&mut self, wake: Option<Timestamp>) {
         let TurnSetting { shared, stop, .. } = self.setting;
+        let is_set_back = &mut self.is_set_back;
         let woken = async {
-            match wake {
-                Some(then) => shared.clock.sleep_until(then).await,
-                None => std::future::pending().await,
-            }
+            let Some(then) = wake else { return std::future::pending().await };
+            shared.clock.sleep_until(then).await;
+            // What it slept has passed, whatever the clock says.
+            *is_set_back |= is_behind(shared.clock.now(), then, shared.rules.skew);
         };
         // Once it was told to stop, it waits for the handler and not for the request again.
         if self.machine.may_stop() {

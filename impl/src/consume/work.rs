@@ -1,7 +1,6 @@
 //! A worker's loop: it sweeps for work, takes turns, and stops when it is asked to.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -68,7 +67,7 @@ impl Until {
     }
 }
 
-type EndedTurn = (PartitionId, Result<TurnEnd, TurnError>);
+type EndedTurn = (PartitionId, TurnEnd);
 
 /// One run of a worker, up to where `until` says.
 pub(super) struct WorkLoop<'a, H> {
@@ -86,7 +85,7 @@ pub(super) struct WorkLoop<'a, H> {
     /// The wait for hints goes on whatever else happens: a source that takes several requests to
     /// find them would never get to its end otherwise.
     hints: Fuse<BoxFuture<'a, Vec<PartitionId>>>,
-    /// Items that sweeps passed over, as nobody knows whose they are.
+    /// Items that the last sweep passed over, as nobody knows whose they are.
     foreign: BTreeMap<String, StoreError>,
     summary: Summary,
     /// What has its turns end, and for which reason.
@@ -216,13 +215,12 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
         self.agenda.into_failure().or(foreign).map_or(Ok(self.summary), Err)
     }
 
-    /// Keeps and says what a sweep passed over, each item once.
+    /// Keeps what the last sweep passed over, and says what the one before had not.
     fn pass_over(&mut self, foreign: Vec<StoreError>) {
-        for error in foreign {
-            if let Entry::Vacant(entry) = self.foreign.entry(error.to_string()) {
-                tracing::error!(%error, "an item is passed over");
-                entry.insert(error);
-            }
+        let named = foreign.into_iter().map(|error| (error.to_string(), error)).collect();
+        let before = std::mem::replace(&mut self.foreign, named);
+        for (_, error) in self.foreign.iter().filter(|(named, _)| !before.contains_key(*named)) {
+            tracing::error!(%error, "an item is passed over");
         }
     }
 
@@ -259,14 +257,15 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
     fn turn_ended(&mut self, (partition, ended): EndedTurn) {
         let clock = &self.setting.stream.0.clock;
         self.summary.turns += 1;
-        let TurnEnd { outcome, delivered } = match ended {
-            Ok(end) => end,
-            Err(TurnError::Handler { at, attempts, why, delivered }) => {
-                self.summary.events += delivered;
-                if delivered > 0 {
-                    // It got on, so its pauses begin anew.
-                    self.agenda.end_turn(&partition, false);
-                }
+        let TurnEnd { outcome, delivered } = ended;
+        self.summary.events += delivered;
+        if outcome.is_err() && delivered > 0 {
+            // It got on, so its pauses begin anew.
+            self.agenda.end_turn(&partition, false);
+        }
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(TurnError::Handler { at, attempts, why }) => {
                 let of = partition.clone();
                 let why = WorkerError::Handler { partition, at, attempts, why };
                 return self.partition_failed(of, why);
@@ -277,8 +276,9 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
             }
             Err(TurnError::Store(error)) => return self.fail(error.into()),
         };
-        self.summary.events += delivered;
-        if self.agenda.end_turn(&partition, delivered == 0) {
+        // A turn that gave its partition back had something to do.
+        let gave_back = matches!(outcome, Outcome::GivenBack | Outcome::HandedOver);
+        if self.agenda.end_turn(&partition, delivered == 0 && !gave_back) {
             // What the sweep had found otherwise is found by the next one, before long.
             let soon = || clock.timer(shortened(Duration::from_secs(2), 0.5));
             self.next_sweep.hasten(soon);

@@ -21,9 +21,11 @@ impl Stream {
     /// future leaves the leases that were not released yet to end by themselves.
     ///
     /// # Errors
-    /// Returns [`StoreError`] if the leases cannot be read or released.
+    /// Returns [`StoreError`] if the leases cannot be read or released. A lease that cannot be read
+    /// keeps no other from being released.
     pub async fn release_leases(&self, group: &Group, worker: &WorkerId) -> Result<(), StoreError> {
-        for (partition, standing) in self.standings(group).await? {
+        let mut standings = self.0.patiently(|| self.0.wire.standings(group)).await?;
+        for (partition, standing) in std::mem::take(&mut standings.read) {
             let lease = standing.lease;
             if lease.active && lease.owner.worker().as_ref() == Some(worker) {
                 // L1: fenced by the epoch, so a lease that another worker took meanwhile stays.
@@ -33,6 +35,6 @@ impl Stream {
                 self.0.send_until_answered("release", &release).await?;
             }
         }
-        Ok(())
+        standings.whole().map(drop)
     }
 }

@@ -179,7 +179,10 @@ impl Stream {
     /// Returns [`StoreError`] if the index cannot be read, for as long as patience lasts if the
     /// error is transient.
     pub async fn partitions(&self) -> Result<Vec<PartitionId>, StoreError> {
-        self.0.patiently(|| self.0.partitions()).await
+        match self.0.layout.all() {
+            Some(all) => Ok(all),
+            None => self.0.patiently(|| self.0.partitions()).await,
+        }
     }
 }
 

@@ -70,7 +70,12 @@ impl<T> Listing<T> {
         Listing { read: read.into_iter().collect(), ..Listing::default() }
     }
 
-    fn add(&mut self, partition: Result<PartitionId, StoreError>, item: Result<T, StoreError>) {
+    /// Adds what was read of a partition.
+    pub(crate) fn add(
+        &mut self,
+        partition: Result<PartitionId, StoreError>,
+        item: Result<T, StoreError>,
+    ) {
         match (partition, item) {
             (Ok(partition), Ok(item)) => drop(self.read.insert(partition, item)),
             (Ok(partition), Err(error)) => drop(self.unread.insert(partition, error)),

@@ -138,3 +138,49 @@ fn a_table_that_is_being_created_is_not_given_up_because_the_clock_is_set() {
     let (created, ()) = meter.time.run(join(creates, set_soon(&meter, HOUR)));
     created.expect("a stream");
 }
+
+#[test]
+fn a_receipt_is_waited_for_as_long_as_patience_lasts_however_the_clock_is_set() {
+    for ahead in [-HOUR, HOUR] {
+        let meter = Meter::new();
+        let patience = 5 * SECOND;
+        let stream = meter.stream(|config| config.layout(ONE_PARTITION).patience(patience));
+        leave_gap(&meter, &stream);
+        let receipt = meter.time.run(stream.append(event(1))).expect("appended");
+        let began = meter.time.elapsed();
+        let (waited, ()) = meter.time.run(join(stream.settled(&receipt), set_soon(&meter, ahead)));
+        waited.expect_err("the gap stays");
+        assert!((patience..patience + SECOND / 2).contains(&(meter.time.elapsed() - began)));
+    }
+}
+
+/// A step that is shorter than the wait in which it falls is noticed when that is over.
+#[test]
+fn a_gap_does_not_last_longer_for_a_small_step_in_a_long_grace() {
+    let meter = Meter::new();
+    let grace = 60 * SECOND;
+    let stream =
+        meter.stream(|config| config.layout(ONE_PARTITION).grace(grace).lease(600 * SECOND));
+    append(&meter, &stream, 1);
+    leave_gap(&meter, &stream);
+    append(&meter, &stream, 1);
+    let took = gap_takes(&meter, &stream, -50_000);
+    assert!(took <= 2 * grace + 2 * SECOND, "{took:?}");
+}
+
+/// An observer watches a lease that another left, and its clock is set back meanwhile.
+#[test]
+fn a_lease_is_not_watched_for_as_long_as_the_clock_was_set_back() {
+    let meter = Meter::new();
+    let observer = gapless_model::design::named("observer").expect("there is one").design;
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION).design(observer));
+    append(&meter, &stream, 1);
+    let dies = stream.worker("g", takes(&meter, 600 * SECOND));
+    meter.run_for(SECOND, dies.run());
+    let worker = stream.worker("g", takes(&meter, Duration::ZERO));
+    let began = meter.time.elapsed();
+    let runs = join(worker.until_caught_up(), set_soon(&meter, -HOUR));
+    let summary = meter.time.run(runs).0.expect("caught up");
+    assert_eq!(summary.events, 1);
+    assert!(meter.time.elapsed() - began <= 60 * SECOND, "{:?}", meter.time.elapsed() - began);
+}

@@ -94,22 +94,73 @@ async fn settle_one(error: GroupError) -> Result<Receipt, GroupError> {
     error.settle().await
 }
 
-/// Not even by a settlement.
+/// The store is silent for as long as it was before, and each of a thousand must not wait in turn.
 #[test]
-fn a_group_that_is_refused_in_the_end_is_refused_for_all_of_its_events() {
+fn all_events_of_a_group_are_settled_in_vain_within_one_patience() {
     let meter = Meter::new();
     let stream = meter.stream(|config| config.layout(ONE_PARTITION).patience(5 * SECOND));
     let errors = unsettled(&meter, &stream);
-    meter.go_wrong("PutItem", Wrong::Forbidden);
-    for settled in settle(&meter, errors) {
-        let error = settled.expect_err("it may not");
-        assert!(!error.is_unsettled(), "{error}");
-        let is_refused = |error: &AppendError| matches!(error, AppendError::Store(error) if !StoreError::is_transient(error));
-        assert!(is_refused(error.reason()), "{error}");
-        let (again, bill) = meter.run(error.settle());
-        again.expect_err("it is known");
-        assert_eq!(calls(&bill), 0);
+    let began = meter.time.elapsed();
+    let settled = settle(&meter, errors);
+    assert!(settled.iter().all(|settled| settled.as_ref().is_err_and(GroupError::is_unsettled)));
+    assert!(meter.time.elapsed() - began <= 8 * SECOND);
+}
+
+fn is_refused(error: &AppendError) -> bool {
+    matches!(error, AppendError::Store(error) if !StoreError::is_transient(error))
+}
+
+/// The first attempt was applied, and nobody heard of it.
+#[test]
+fn a_refusal_after_an_attempt_without_an_answer_can_be_settled() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    let breaks = || {
+        meter.go_wrong_once("PutItem", Wrong::Applied);
+        meter.go_wrong("PutItem events", Wrong::Forbidden);
+    };
+    breaks();
+    let grouped = stream.appender(Grouping::default());
+    let mut error = meter.time.run(grouped.append(event(1))).expect_err("it may not");
+    for _ in 0..2 {
+        assert!(is_refused(error.reason()) && error.is_unsettled(), "{error}");
+        error = meter.time.run(error.settle()).expect_err("it still may not");
     }
+    meter.mend("PutItem events");
+    let receipt = meter.time.run(error.settle()).expect("it finds its own slot");
+    assert_eq!(receipt.position.slot, Seq(1));
+    breaks();
+    let alone = meter.time.run(stream.append(event(2))).expect_err("it may not");
+    meter.mend("PutItem events");
+    let AppendError::Unsettled(unsettled) = alone else { panic!("{alone}") };
+    meter.time.run(unsettled.settle()).expect("it finds its own slot");
+    assert_eq!(texts(&meter, &stream), ["1", "2"]);
+}
+
+/// Nothing was sent that could have been applied.
+#[test]
+fn a_group_that_is_refused_at_once_has_nothing_to_settle() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    meter.go_wrong("PutItem", Wrong::Forbidden);
+    let appender = stream.appender(Grouping::default());
+    let error = meter.time.run(appender.append(event(1))).expect_err("it may not");
+    assert!(is_refused(error.reason()) && !error.is_unsettled(), "{error}");
+    let (again, bill) = meter.run(error.settle());
+    again.expect_err("it is known");
+    assert_eq!(calls(&bill), 0);
+}
+
+#[test]
+fn a_queue_without_room_has_room_for_one() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    let appender = stream.appender(Grouping::default().waiting(0).linger(SECOND));
+    let began = meter.time.elapsed();
+    for receipt in meter.time.run(join_all((1..=3).map(|number| appender.append(event(number))))) {
+        receipt.expect("appended");
+    }
+    assert_eq!(meter.time.elapsed(), began, "the one fills it");
 }
 
 #[test]

@@ -131,3 +131,37 @@ fn who_asks_for_standings_heads_and_partitions_is_told_what_cannot_be_read() {
     let heads = meter.time.run(stream.heads(&[partition]));
     assert!(matches!(heads, Err(StoreError::Malformed { .. })), "{heads:?}");
 }
+
+#[test]
+fn leases_are_released_although_one_cannot_be_read() {
+    let meter = Meter::new();
+    let stream = stream(&meter);
+    let worker = stream.worker("g", super::takes(&meter, 600 * SECOND));
+    let id = worker.id().expect("an id").clone();
+    meter.run_for(SECOND, worker.run());
+    break_standing(&meter, &stream);
+    let why = meter.time.run(stream.release_leases(&Group::from("g"), &id));
+    assert!(matches!(why, Err(StoreError::Malformed { .. })), "{why:?}");
+    let (handler, handled) = counting();
+    meter.run_for(5 * SECOND, stream.worker("g", handler).run());
+    assert_eq!(keys(&handled), ["a", "c"], "before those leases would have ended");
+}
+
+/// An item that was removed before the last sweep is nothing to end with.
+#[test]
+fn who_has_caught_up_says_so_once_the_item_of_another_release_is_gone() {
+    let meter = Meter::new();
+    let stream = stream(&meter);
+    let foreign = [("partitionId", text("p0~2!")), ("bucket", text("0"))];
+    put(&meter, "partitions", &foreign);
+    let removes = async {
+        meter.time.wait(SECOND).await;
+        let delete =
+            meter.client().delete_item().table_name(format!("{}partitions", meter::PREFIX));
+        delete.key("partitionId", text("p0~2!")).send().await.expect("removed");
+    };
+    let worker = stream.worker("g", super::takes(&meter, 2 * SECOND));
+    let (summary, ()) =
+        meter.time.run(futures_util::future::join(worker.until_caught_up(), removes));
+    assert_eq!(summary.expect("caught up").events, 3);
+}

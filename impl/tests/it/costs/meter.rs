@@ -49,7 +49,7 @@ struct State {
     disabled_stream: bool,
 }
 
-/// What befalls a call. It isn't applied.
+/// What befalls a call. It isn't applied, but for the last.
 #[derive(Clone, Copy, Debug)]
 pub enum Wrong {
     /// An internal error.
@@ -59,12 +59,14 @@ pub enum Wrong {
     /// The iterator has expired.
     #[cfg(feature = "table-stream")]
     ExpiredIterator,
+    /// An internal error, though it is applied.
+    Applied,
 }
 
 impl Wrong {
     fn answer(self) -> (u16, Vec<u8>) {
         let (status, answer) = match self {
-            Wrong::Internal => (500, r#"{"__type":"InternalServerError"}"#),
+            Wrong::Internal | Wrong::Applied => (500, r#"{"__type":"InternalServerError"}"#),
             Wrong::Forbidden => {
                 (400, r#"{"__type":"AccessDeniedException","message":"not yours"}"#)
             }
@@ -139,7 +141,6 @@ impl Meter {
     }
 
     /// What befalls the next call whose kind begins with this.
-    #[cfg(feature = "table-stream")]
     pub fn go_wrong_once(&self, kind: &'static str, wrong: Wrong) {
         self.state().wrong_with.insert(kind, (wrong, true));
     }
@@ -247,7 +248,12 @@ impl HttpConnector for Meter {
         let kind = kind(operation, &asked);
         *state.calls.entry(kind.clone()).or_default() += 1;
         let (status, answer) = match state.befalls(&kind) {
-            Some(wrong) => wrong.answer(),
+            Some(wrong) => {
+                if matches!(wrong, Wrong::Applied) {
+                    let _ = self.engine.call(operation, body);
+                }
+                wrong.answer()
+            }
             None if operation == "BatchGetItem" && is_one_of(&mut state.overloads) => {
                 let left = json!({ "Responses": {}, "UnprocessedKeys": asked["RequestItems"] });
                 (200, left.to_string().into())

@@ -115,7 +115,7 @@ fn a_receipt_waits_for_the_gap_before_it() {
     let began = meter.time.elapsed();
     let why = meter.time.run(stream.settled(&receipt)).expect_err("the gap stays");
     assert!(matches!(why, StoreError::Unknown { .. }), "{why}");
-    assert_eq!(meter.time.elapsed() - began, patience + Duration::from_millis(50));
+    assert_eq!(meter.time.elapsed() - began, patience);
     let worker = stream.worker("g", takes(&meter, Duration::ZERO));
     let both = join(stream.settled(&receipt), worker.until_caught_up());
     let (settled, done) = meter.time.run(both);
