@@ -19,7 +19,8 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use gapless::embedded::Engine;
 use gapless::{
-    AppendError, Config, Delivery, Event, HandlerError, Number, Seq, Stream, Target, WorkerError,
+    AppendError, Config, Delivery, Event, Grouping, HandlerError, Number, Position, Seq, Stream,
+    Target, WorkerError,
 };
 
 /// What happens to a request.
@@ -245,6 +246,67 @@ async fn an_append_is_in_the_log_once_whatever_befalls_one_of_its_requests() {
         // Two requests for each append, and those of the worker and the audit.
         assert!(struck >= 8 * 4, "{struck}");
     }
+}
+
+/// Its patience is over at the first fault, and it is settled for each of its events.
+#[tokio::test]
+async fn a_group_is_in_the_log_once_whatever_befalls_one_of_its_requests() {
+    let struck = strike_each(1, async |stream, network, fault| {
+        let impatient = config().patience(Duration::ZERO);
+        let other = Stream::open(network.client(1), impatient).await;
+        let appender = other.unwrap_or_else(|_| stream.clone()).appender(Grouping::default());
+        let one = async |text: &str| {
+            let mut ended = appender.append(Event::new("k", text)).await;
+            while let Err(error) = ended {
+                assert!(error.is_unsettled(), "{fault:?}: {error}");
+                ended = error.settle().await;
+            }
+            ended.expect("settled").position
+        };
+        let (first, second) = futures_util::join!(one("1"), one("2"));
+        assert_eq!((first.index, second), (0, Position { index: 1, ..first }), "{fault:?}");
+        assert_eq!(events(&stream, &network).await, ["1", "2"], "{fault:?}");
+    })
+    .await;
+    assert!(struck >= 8 * 4, "{struck}");
+}
+
+/// One of two is dropped after so many polls, the one that leads or the one that follows.
+#[tokio::test]
+async fn a_grouped_append_whose_fellow_is_dropped_anywhere_is_in_the_log_once() {
+    let mut both = 0;
+    for (polls, leads) in (0..30).flat_map(|polls| [(polls, true), (polls, false)]) {
+        let network = Network::new();
+        let stream = Stream::create(network.client(1), config()).await.expect("a stream");
+        let appender = stream.appender(Grouping::default());
+        let append = |text: &str| Box::pin(appender.append(Event::new("k", text)));
+        let (mut dropped, mut kept) = (append("dropped"), append("kept"));
+        if !leads {
+            assert!(futures_util::poll!(&mut kept).is_pending());
+        }
+        let mut ended = None;
+        for _ in 0..polls {
+            if futures_util::poll!(&mut dropped).is_ready() {
+                break;
+            }
+            if let std::task::Poll::Ready(receipt) = futures_util::poll!(&mut kept) {
+                ended = Some(receipt);
+                break;
+            }
+        }
+        drop(dropped);
+        let ended = match ended {
+            Some(ended) => ended,
+            None => kept.await,
+        };
+        ended.expect("appended");
+        let seen = events(&stream, &network).await;
+        let count = |text: &str| seen.iter().filter(|seen| *seen == text).count();
+        assert_eq!(count("kept"), 1, "{polls} {leads}: {seen:?}");
+        assert!(count("dropped") <= 1, "{polls} {leads}: {seen:?}");
+        both += count("dropped");
+    }
+    assert!(both > 0, "some of them got through");
 }
 
 #[tokio::test]
