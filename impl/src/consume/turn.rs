@@ -74,12 +74,6 @@ impl From<StoreError> for TurnError {
     }
 }
 
-/// Whether a clock that shows `now` was set back since it showed `then`, or would have. Neither clocks
-/// nor timers are right to the millisecond.
-fn is_behind(now: Timestamp, then: Timestamp, skew: Duration) -> bool {
-    then.since(now) > skew.max(Duration::from_millis(100))
-}
-
 /// A turn under way.
 pub(super) struct Turn<'a, H> {
     setting: TurnSetting<'a, H>,
@@ -187,7 +181,9 @@ impl<'a, H: Handler> Turn<'a, H> {
     /// grace of a gap or the time to renew, would last longer by as much; the next turn begins anew.
     fn look_at_clock(&mut self, now: Timestamp) {
         let latest = std::mem::replace(&mut self.latest, now);
-        self.is_set_back |= is_behind(now, latest, self.setting.shared.rules.skew);
+        // Not even clocks that are well kept are right to the millisecond.
+        let most = self.setting.shared.rules.skew.max(Duration::from_millis(100));
+        self.is_set_back |= latest.since(now) > most;
     }
 
     /// Whether it has been at work for as long as it may while others wait, and is not just about
@@ -328,12 +324,11 @@ impl<'a, H: Handler> Turn<'a, H> {
     /// request to stop.
     async fn wait(&mut self, wake: Option<Timestamp>) {
         let TurnSetting { shared, stop, .. } = self.setting;
-        let is_set_back = &mut self.is_set_back;
         let woken = async {
-            let Some(then) = wake else { return std::future::pending().await };
-            shared.clock.sleep_until(then).await;
-            // What it slept has passed, whatever the clock says.
-            *is_set_back |= is_behind(shared.clock.now(), then, shared.rules.skew);
+            match wake {
+                Some(then) => shared.clock.sleep_until(then).await,
+                None => std::future::pending().await,
+            }
         };
         // Once it was told to stop, it waits for the handler and not for the request again.
         if self.machine.may_stop() {
