@@ -73,3 +73,18 @@ pub fn listed(things: &[String]) -> String {
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prose_fills_lines_of_at_most_a_hundred_characters() {
+        for indent in ["", "  ", "        "] {
+            let text = paragraph(indent, &"word ".repeat(100));
+            assert!(text.lines().all(|line| line.starts_with(indent)));
+            let longest = text.lines().map(|line| line.chars().count()).max();
+            assert!(longest.is_some_and(|longest| (96..=100).contains(&longest)), "{text}");
+        }
+    }
+}

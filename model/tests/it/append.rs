@@ -3,7 +3,7 @@
 use gapless_model::append::{Answer, Append, Identity, Session, Want};
 use gapless_model::check::{Clocks, Count, PartitionNo, ProducerNo, Protocol, Small, Token};
 use gapless_model::design::Design;
-use gapless_model::store::{Head, Raiser, Record, Reply, Request};
+use gapless_model::store::{Head, Raiser, Record, Reply, Request, Slot};
 use gapless_model::{Epoch, Number, Rules, Seq};
 
 const TOKEN: Token = Token { producer: ProducerNo(0), run: 0, number: 1 };
@@ -62,6 +62,17 @@ fn its_own_raise_to_another_number_is_a_conflict() {
     let mut append = expecting();
     append.tell(&rules(), refused_by(Some((TOKEN, 3)), None));
     assert_eq!(append.answer(&rules()), Some(Answer::Conflict { head: Seq(5) }));
+}
+
+#[test]
+fn an_expecting_append_whose_slot_was_voided_expects_that_slot() {
+    let mut append = expecting();
+    append.tell(&rules(), Reply::Raised(Seq(5)));
+    append.tell(&rules(), Reply::Taken(Slot::Void));
+    match append.wants(&rules()) {
+        Want::Store(Request::Raise(raise)) => assert_eq!(raise.head, Some(Seq(5))),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

@@ -211,6 +211,16 @@ mod reading {
         assert_eq!(dialogue.wakes_at(), Some(Tick(4)), "slot 7 was passed over at tick 2");
     }
 
+    /// A page may end earlier than the one before it: DynamoDB cuts it where it likes.
+    #[test]
+    fn a_slot_behind_the_end_of_the_page_is_not_voided() {
+        let rules = Rules { renew: 3, ..rules(Design::RECOMMENDED) };
+        let dialogue = Dialogue { rules, ..Dialogue::holding(Design::RECOMMENDED) };
+        let dialogue = dialogue.replies(0, page(&[6, 9])).hears(2, News::Time);
+        let dialogue = voids(dialogue, 2, 5, &[5, 6]);
+        delivers(&dialogue, 4, 6);
+    }
+
     #[test]
     fn what_can_be_delivered_is_not_held_up_once_a_renewal_is_due() {
         let dialogue = Dialogue::holding(Design::RECOMMENDED).replies(0, page(&[6, 8]));

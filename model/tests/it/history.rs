@@ -3,7 +3,8 @@
 
 use gapless_model::history::{Call, Doubts, Heard, Unexplained, explain};
 use gapless_model::store::{
-    Free, Guard, Head, Lease, MemoryTables, Raise, Raiser, Reply, Request, Slot, View, Write, apply,
+    Free, Guard, Head, Lease, MemoryTables, Raise, Raiser, Record, Reply, Request, Slot, View,
+    Write, apply,
 };
 use gapless_model::{Epoch, Seq};
 
@@ -489,4 +490,21 @@ fn a_search_that_is_given_up_names_the_answer_that_it_got_to() {
     calls.push(call(50, (3, 4), raise(), Reply::Raised(Seq(100))));
     let doubts = Doubts { skew: 0, hidden_retries: false };
     assert_eq!(explain(&calls, &doubts, 20), Err(Unexplained::GivenUp { call: 41 }));
+}
+
+#[test]
+fn a_record_is_as_its_claim_left_it() {
+    let name = "n".to_owned();
+    let claim = Request::Claim { partition: p(), name: name.clone(), seen: None };
+    let claimed = Record::claimed(Epoch(1));
+    let shown = |record| {
+        let read = Request::ReadHead { partition: p(), name: Some(name.clone()) };
+        let head = Head { head: Seq::ZERO, raiser: None, record };
+        [
+            call(0, (1, 2), claim.clone(), Reply::Claimed(claimed)),
+            call(1, (3, 4), read, Reply::Head(head)),
+        ]
+    };
+    assert_eq!(explained(&shown(Some(claimed))), Ok(()));
+    assert_eq!(blamed(&shown(None)), 1);
 }

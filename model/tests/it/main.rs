@@ -20,4 +20,5 @@ mod specification;
 mod store;
 mod traces;
 mod verdicts;
+mod wording;
 mod words;
