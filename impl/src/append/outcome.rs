@@ -18,8 +18,9 @@ pub(super) type GroupResult = Result<Receipt, GroupError>;
 /// Why a grouped append has no receipt. All appends of a group share the reason.
 ///
 /// If [`GroupError::is_unsettled`], the store did not answer for as long as patience lasted, or refused
-/// an attempt after one that it had not answered: the event may be in the log, or get there. [`GroupError::settle`] finishes the group's append without
-/// appending anything twice; appending the event anew can append it twice.
+/// an attempt after one that it had not answered: the event may be in the log, or get there.
+/// [`GroupError::settle`] finishes the group's append without appending anything twice; appending the
+/// event anew can append it twice.
 #[derive(Clone, Debug)]
 pub struct GroupError {
     reason: Arc<AppendError>,

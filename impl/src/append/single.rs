@@ -61,8 +61,9 @@ pub enum AppendError {
         partition: PartitionId,
     },
     /// The store did not answer for as long as patience lasted, or refused an attempt after one that it
-    /// had not answered. The events may be in the log, or get there. [`Unsettled::settle`] finishes the append without appending
-    /// anything twice; a new append of the same events can append them twice.
+    /// had not answered. The events may be in the log, or get there. [`Unsettled::settle`] finishes
+    /// the append without appending anything twice; a new append of the same events can append them
+    /// twice.
     #[error("the append's outcome is unknown, and it can still be settled: {}", .0.why)]
     Unsettled(Box<Unsettled>),
     /// The store refused a request for good. Not even sent was a batch that is too large, one

@@ -196,9 +196,9 @@ impl<H: Handler> Worker<H> {
     ///
     /// # Errors
     /// Returns [`WorkerError::Handler`] if the group has finished everything but the partitions
-    /// that failed, [`WorkerError::Store`] with [`StoreError::Malformed`](crate::StoreError::Malformed) if those cannot be read,
-    /// and otherwise the errors of [`Worker::run`], which also says what dropping the
-    /// future means.
+    /// that failed, [`WorkerError::Store`] with
+    /// [`StoreError::Malformed`](crate::StoreError::Malformed) if those cannot be read, and otherwise
+    /// the errors of [`Worker::run`], which also says what dropping the future means.
     pub async fn until_caught_up(&self) -> Result<Summary, WorkerError> {
         WorkLoop::new(&self.0, Until::CaughtUp)?.run().await
     }

@@ -16,6 +16,7 @@ mod random_histories;
 mod random_schedules;
 mod reduction;
 mod scenarios;
+mod searching;
 mod specification;
 mod store;
 mod traces;

@@ -110,16 +110,18 @@ impl Subject {
 }
 
 /// The modules of the model's tests that search no states, and take no time.
-const QUICK: [&str; 9] = [
+const QUICK: [&str; 11] = [
     "append::",
     "consume::",
     "explanations::",
     "finishing::",
     "history::",
     "random_histories::",
+    "searching::",
     "specification::",
     "store::",
     "traces::",
+    "wording::",
 ];
 
 /// The arguments by which a program runs the other tests.
