@@ -73,8 +73,9 @@ impl GroupError {
     /// still be settled.
     ///
     /// # Errors
-    /// Returns the error itself if its outcome is known. If the store did not answer again, or
-    /// refused, the outcome stays unknown, and the error can be settled later.
+    /// Returns the error itself if its outcome is known, and otherwise the errors of
+    /// [`Stream::append`]. If the store did not answer again, the outcome stays unknown, and the error
+    /// can be settled later; likewise if it refused after an attempt that it had not answered.
     pub async fn settle(self) -> Result<Receipt, GroupError> {
         let Some(open) = self.open else { return Err(self) };
         let failures = open.group.failures.load(Ordering::SeqCst);
@@ -87,11 +88,12 @@ impl GroupError {
                     let ended = append.receipt(answer).map_err(Arc::new);
                     *settling = Settling::Ended(ended);
                 }
-                // S2: whatever it says, an earlier attempt may have been applied.
-                Err(error) => {
+                // S2: an earlier attempt may have been applied, and be so later.
+                Err(error) if append.is_open(&error) => {
                     *why = Arc::new(error.into());
                     open.group.failures.fetch_add(1, Ordering::SeqCst);
                 }
+                Err(refused) => *settling = Settling::Ended(Err(Arc::new(refused.into()))),
             }
         }
         let ended = match &*settling {

@@ -99,7 +99,7 @@ impl Unsettled {
     ///
     /// # Errors
     /// Returns the errors of [`Stream::append`], and [`AppendError::Unsettled`] if patience
-    /// runs out again.
+    /// runs out again, or the store refuses again.
     pub async fn settle(self) -> Result<Receipt, AppendError> {
         self.append.into_receipt(&self.stream).await
     }
@@ -118,8 +118,9 @@ impl Stream {
     ///
     /// # Errors
     /// Returns [`AppendError::Unsettled`] if the store does not answer for as long as
-    /// patience lasts, and [`AppendError::Store`] if it refuses a request or the event is
-    /// too large for an item.
+    /// patience lasts, or refuses after an attempt that it did not answer, and
+    /// [`AppendError::Store`] if it refuses a request or the event is too large for an item.
+    /// Where the SDK retries by itself, a refusal is said of its last attempt alone.
     pub async fn append(&self, event: Event) -> Result<Receipt, AppendError> {
         self.append_batch(vec![event]).await
     }
@@ -208,7 +209,7 @@ pub(super) struct PendingAppend {
     token: Token,
     events: u32,
     expected: Option<Seq>,
-    /// Whether an attempt at the slot had no answer, and none since has told what came of it.
+    /// Whether an attempt at the slot had no answer, and nothing has been answered since.
     is_doubtful: bool,
 }
 
@@ -312,7 +313,8 @@ impl PendingAppend {
         self.is_doubtful |= writes;
         let attempt = || async {
             let sent = shared.send_once(self.token.as_str(), request, shared.attempt).await;
-            let is_unknown = sent.as_ref().is_err_and(StoreError::may_have_been_applied);
+            // An item that refused and cannot be read is another's: nothing was written.
+            let is_unknown = matches!(sent, Err(StoreError::Unknown { .. }));
             is_doubtful.fetch_or(writes && is_unknown, Ordering::Relaxed);
             sent
         };

@@ -63,7 +63,7 @@ pub enum WorkerError {
     },
     /// The store refused a request for good, or did not answer for as long as patience
     /// lasts. If the error is transient, run the worker again. [`StoreError::Malformed`] is of an item
-    /// of one partition: the group has finished everything else, unless
+    /// of one partition, or of one that cannot be told: the group has finished everything else, unless
     /// [`AfterFailure::Stop`](super::AfterFailure) ended the worker before.
     #[error(transparent)]
     Store(#[from] StoreError),

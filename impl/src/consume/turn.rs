@@ -157,8 +157,9 @@ impl<'a, H: Handler> Turn<'a, H> {
                 self.tell(now, News::Triggered);
                 continue;
             }
-            if self.is_set_back && wants.store.is_none() && !self.machine.holds_lease() {
-                // It watches another's lease, for as long as the clock takes to come back.
+            let has_no_time = self.is_set_back || stop.is_requested();
+            if has_no_time && wants.store.is_none() && !self.machine.holds_lease() {
+                // It watches another's lease, which a clock that was set back would make long.
                 return Ok(Outcome::Busy);
             }
             let (store, wake) = (wants.store, wants.wake);

@@ -66,7 +66,7 @@ where
     }
     let order = pieces.in_order();
     let items_after =
-        |heard: usize| match Search::of(&pieces.only(&order[..heard]), skew, most).run() {
+        |heard: usize| match Search::of(&pieces.only(&order[..heard], skew), skew, most).run() {
             Found::Order(items) => Some(items),
             Found::None | Found::GivenUp(_) => None,
         };

@@ -7,7 +7,7 @@ use std::vec::IntoIter;
 use super::call::{Call, Heard};
 use crate::ids::Seq;
 use crate::store::{Guard, Reply, Request, Slot, ToSlots};
-use crate::vocabulary::{Page as _, Vocabulary};
+use crate::vocabulary::{Page as _, SpanOf, Time as _, Vocabulary};
 
 /// An item of a partition.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -214,14 +214,17 @@ impl<V: Vocabulary> Pieces<V> {
 
     /// What was known when these pieces had been heard: of a request whose answer was heard later, only
     /// that it was sent.
-    pub(super) fn only(&self, heard: &[usize]) -> Pieces<V> {
+    pub(super) fn only(&self, heard: &[usize], skew: SpanOf<V>) -> Pieces<V> {
         let is_heard: BTreeSet<usize> = heard.iter().copied().collect();
+        let last = heard.iter().map(|&piece| self.heard[piece].heard).max();
+        // A clock that is ahead by the skew shows a later time for what was sent before.
+        let may_be_sent = |sent: V::Time| last.is_some_and(|last| sent <= last.plus(skew));
         let (mut known, mut unheard) = (Vec::new(), self.unheard.clone());
+        unheard.retain(|unheard| may_be_sent(unheard.sent));
         for (index, piece) in self.heard.iter().enumerate() {
             match &piece.says {
                 _ if is_heard.contains(&index) => known.push(piece.clone()),
-                // What was sent after all of them, the search takes for none of their causes.
-                Says::Answer(request, _) if request.writes() => {
+                Says::Answer(request, _) if request.writes() && may_be_sent(piece.sent) => {
                     let (process, sent) = (piece.process, piece.sent);
                     unheard.push(Unheard { process, sent, request: request.clone() });
                 }

@@ -151,6 +151,20 @@ fn a_group_that_is_refused_at_once_has_nothing_to_settle() {
     assert_eq!(calls(&bill), 0);
 }
 
+/// The slot was never tried: only the number had no answer.
+#[test]
+fn a_group_that_got_no_further_than_its_number_is_over_once_it_is_refused() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION).patience(5 * SECOND));
+    meter.go_wrong("UpdateItem", Wrong::Internal);
+    let appender = stream.appender(Grouping::default());
+    let error = meter.time.run(appender.append(event(1))).expect_err("no answer");
+    assert!(error.is_unsettled(), "{error}");
+    meter.go_wrong("UpdateItem", Wrong::Forbidden);
+    let error = meter.time.run(error.settle()).expect_err("it may not");
+    assert!(is_refused(error.reason()) && !error.is_unsettled(), "{error}");
+}
+
 #[test]
 fn a_queue_without_room_has_room_for_one() {
     let meter = Meter::new();
