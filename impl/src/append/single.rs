@@ -120,7 +120,6 @@ impl Stream {
     /// Returns [`AppendError::Unsettled`] if the store does not answer for as long as
     /// patience lasts, or refuses after an attempt that it did not answer, and
     /// [`AppendError::Store`] if it refuses a request or the event is too large for an item.
-    /// Where the SDK retries by itself, a refusal is said of its last attempt alone.
     pub async fn append(&self, event: Event) -> Result<Receipt, AppendError> {
         self.append_batch(vec![event]).await
     }

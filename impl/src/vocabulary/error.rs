@@ -16,8 +16,7 @@ pub struct NoRandomness(#[source] pub(super) getrandom::Error);
 #[non_exhaustive]
 pub enum StoreError {
     /// The request was not applied, and can be sent again: it was throttled, or was in
-    /// conflict with a transaction. Where the SDK retries by itself, that is said of its last
-    /// attempt alone. Wait and retry; raise the table's capacity if it lasts.
+    /// conflict with a transaction. Wait and retry; raise the table's capacity if it lasts.
     #[error("{table}: the request was turned away: {why}")]
     Busy {
         /// The table.
@@ -26,8 +25,9 @@ pub enum StoreError {
         why: String,
     },
     /// The request may or may not have been applied: a timeout, a broken connection, an
-    /// internal error. Retry through this crate, which recognises what was applied;
-    /// to append the same events anew can append them twice.
+    /// internal error. A write is also unknown if one of the SDK's own retries was refused after a
+    /// try that had no answer. Retry through this crate, which recognises what was applied; to
+    /// append the same events anew can append them twice.
     #[error("{table}: no answer that tells whether the request was applied: {why}")]
     Unknown {
         /// The table.

@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::types::{
 
 use super::attributes::{Item, ItemReader};
 use super::failure::failure;
+use super::hidden_retries::HiddenRetries;
 use crate::vocabulary::{StoreError, random_digits};
 
 /// An update expression and its condition, as they grow.
@@ -78,6 +79,7 @@ impl Edit {
     /// Sends the change alone. Returns the item as it is now, or the item that refused it.
     pub(crate) async fn send(self, client: &Client) -> Result<Result<Item, Item>, StoreError> {
         let (update, condition, key) = (self.update(), self.condition(), self.key.clone());
+        let tries = HiddenRetries::default();
         let sent = client
             .update_item()
             .table_name(&self.table)
@@ -88,6 +90,8 @@ impl Edit {
             .set_expression_attribute_values((!self.values.is_empty()).then_some(self.values))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .customize()
+            .interceptor(tries.clone())
             .send()
             .await;
         match sent {
@@ -100,7 +104,7 @@ impl Edit {
                 Some(refused) if refused.message().is_some_and(|why| why.contains(WRONG_TYPE)) => {
                     Err(reader(&self.table, &key).wrong(refused.message().unwrap_or_default()))
                 }
-                _ => Err(failure(&self.table, error)),
+                _ => Err(tries.judge(failure(&self.table, error))),
             },
         }
     }
@@ -175,7 +179,9 @@ pub(super) async fn transact(
     // under another's token is refused, or taken for done.
     let token = random_digits()?;
     let call = client.transact_write_items().client_request_token(token);
-    let sent = call.set_transact_items(Some(items)).send().await;
+    let call = call.set_transact_items(Some(items));
+    let tries = HiddenRetries::default();
+    let sent = call.customize().interceptor(tries.clone()).send().await;
     let error = match sent {
         Ok(_) => return Ok(Ok(())),
         Err(error) => error,
@@ -184,14 +190,14 @@ pub(super) async fn transact(
     let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
         error.as_service_error()
     else {
-        return Err(failure(table, error));
+        return Err(tries.judge(failure(table, error)));
     };
     let reasons = cancelled.cancellation_reasons();
     let other = reasons
         .iter()
         .find(|reason| !matches!(reason.code(), None | Some("None" | "ConditionalCheckFailed")));
     if let Some(reason) = other {
-        return Err(cancelled_by(table, reason));
+        return Err(tries.judge(cancelled_by(table, reason)));
     }
     let failed = |reason: &CancellationReason| {
         (reason.code() == Some("ConditionalCheckFailed"))

@@ -11,6 +11,7 @@ mod edit;
 mod failure;
 mod founding;
 mod heads;
+mod hidden_retries;
 mod leases;
 mod limits;
 mod listing;

@@ -9,6 +9,7 @@ use super::attributes::{self, Item, number, text};
 use super::connection::Wire;
 use super::edit::{self, GetItem, reader};
 use super::failure::failure;
+use super::hidden_retries::HiddenRetries;
 use super::limits::check_write;
 use super::names;
 use crate::vocabulary::{EventBatch, Filled, Live, Slots, StoreError, Timestamp, Token};
@@ -113,6 +114,7 @@ impl Wire {
 
     async fn put(&self, item: Item, absent: Option<&str>) -> Result<Reply<Live>, StoreError> {
         let table = &self.tables.events;
+        let tries = HiddenRetries::default();
         let sent = self
             .client
             .put_item()
@@ -122,6 +124,8 @@ impl Wire {
             .set_condition_expression(absent.map(|key| format!("attribute_not_exists({key})")))
             // S2: the refusal shows the slot, so that a writer recognises its own token.
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .customize()
+            .interceptor(tries.clone())
             .send()
             .await;
         match sent {
@@ -130,7 +134,7 @@ impl Wire {
                 Some(PutItemError::ConditionalCheckFailedException(failed)) => {
                     Ok(Reply::Taken(self.slot(failed.item().unwrap_or(&Item::new()))?))
                 }
-                _ => Err(failure(table, error)),
+                _ => Err(tries.judge(failure(table, error))),
             },
         }
     }

@@ -1,6 +1,6 @@
 //! The embedded engine in virtual time, where a call takes none: it counts the calls.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -38,8 +38,8 @@ struct State {
     latency: Latency,
     /// What befalls every call.
     wrong: Option<Wrong>,
-    /// What befalls the calls of a kind, by how its name begins, and whether it is over after one.
-    wrong_with: BTreeMap<&'static str, (Wrong, bool)>,
+    /// What befalls the calls of a kind, by how its name begins.
+    wrong_with: BTreeMap<&'static str, Spell>,
     /// How many batches are still left unprocessed, whole.
     overloads: u64,
     /// How often tables are still described as being created.
@@ -49,6 +49,15 @@ struct State {
     disabled_stream: bool,
 }
 
+/// What befalls the calls of a kind.
+#[derive(Clone, Debug)]
+enum Spell {
+    /// Every one.
+    Lasting(Wrong),
+    /// The next ones, in turn.
+    Passing(VecDeque<Wrong>),
+}
+
 /// What befalls a call. It isn't applied, but for the last.
 #[derive(Clone, Copy, Debug)]
 pub enum Wrong {
@@ -56,6 +65,8 @@ pub enum Wrong {
     Internal,
     /// The caller has no permission.
     Forbidden,
+    /// There were too many calls.
+    Throttled,
     /// The iterator has expired.
     #[cfg(feature = "table-stream")]
     ExpiredIterator,
@@ -70,6 +81,7 @@ impl Wrong {
             Wrong::Forbidden => {
                 (400, r#"{"__type":"AccessDeniedException","message":"not yours"}"#)
             }
+            Wrong::Throttled => (400, r#"{"__type":"ThrottlingException"}"#),
             #[cfg(feature = "table-stream")]
             Wrong::ExpiredIterator => (400, r#"{"__type":"ExpiredIteratorException"}"#),
         };
@@ -87,12 +99,12 @@ pub struct Latency {
 impl State {
     /// What befalls a call of a kind, if anything does.
     fn befalls(&mut self, kind: &str) -> Option<Wrong> {
-        let mut with = self.wrong_with.iter().filter(|(name, _)| kind.starts_with(**name));
-        let with = with.next().map(|(name, with)| (*name, *with));
-        if let Some((name, (_, true))) = with {
-            self.wrong_with.remove(name);
-        }
-        self.wrong.or(with.map(|(_, (wrong, _))| wrong))
+        let mut spells = self.wrong_with.iter_mut().filter(|(name, _)| kind.starts_with(**name));
+        let with = spells.find_map(|(_, spell)| match spell {
+            Spell::Lasting(wrong) => Some(*wrong),
+            Spell::Passing(wrongs) => wrongs.pop_front(),
+        });
+        self.wrong.or(with)
     }
 }
 
@@ -112,17 +124,29 @@ impl Meter {
 
     /// A stream over it. What its creation cost is on the next bill.
     pub fn stream(&self, set: impl FnOnce(Config) -> Config) -> Stream {
+        self.stream_over(self.client(), set)
+    }
+
+    /// A stream over a client of this meter.
+    pub fn stream_over(&self, client: Client, set: impl FnOnce(Config) -> Config) -> Stream {
         // Jitter is drawn by this thread, which has one test.
         fastrand::seed(7);
-        let created = Stream::create(self.client(), set(self.config()));
+        let created = Stream::create(client, set(self.config()));
         self.time.run(created).expect("a stream")
     }
 
+    /// A client that leaves retries to the stream.
     pub fn client(&self) -> Client {
+        self.client_that_tries(1)
+    }
+
+    /// A client that sends a call up to so many times by itself.
+    pub fn client_that_tries(&self, tries: u32) -> Client {
         let base = self.engine.client();
         let config = base.config().to_builder().http_client(self.clone());
         let config = config.time_source(self.time.clone()).sleep_impl(self.time.clone());
-        Client::from_conf(config.retry_config(RetryConfig::disabled()).build())
+        let retries = RetryConfig::standard().with_max_attempts(tries);
+        Client::from_conf(config.retry_config(retries).build())
     }
 
     /// From now on, what befalls every call.
@@ -132,7 +156,7 @@ impl Meter {
 
     /// From now on, what befalls the calls whose kind begins with this, as on a bill.
     pub fn go_wrong(&self, kind: &'static str, wrong: Wrong) {
-        self.state().wrong_with.insert(kind, (wrong, false));
+        self.state().wrong_with.insert(kind, Spell::Lasting(wrong));
     }
 
     /// From now on, nothing befalls the calls whose kind begins with this.
@@ -142,7 +166,12 @@ impl Meter {
 
     /// What befalls the next call whose kind begins with this.
     pub fn go_wrong_once(&self, kind: &'static str, wrong: Wrong) {
-        self.state().wrong_with.insert(kind, (wrong, true));
+        self.go_wrong_in_turn(kind, &[wrong]);
+    }
+
+    /// What befalls the next calls whose kind begins with this, one after another.
+    pub fn go_wrong_in_turn(&self, kind: &'static str, wrongs: &[Wrong]) {
+        self.state().wrong_with.insert(kind, Spell::Passing(wrongs.iter().copied().collect()));
     }
 
     /// The next so many reads of a batch are answered without any of it.

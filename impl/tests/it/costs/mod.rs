@@ -14,6 +14,7 @@ mod malformed;
 mod meter;
 mod pages;
 mod reading;
+mod retrying;
 mod virtual_time;
 mod waiting;
 
