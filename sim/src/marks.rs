@@ -20,7 +20,7 @@ pub const ENOUGH_SEEDS: u64 = 2_000;
 
 /// All marks. `gapless sim` reports those that no run reached, or too few; and fails if `--strict`
 /// is given.
-pub const MARKS: [Mark; 43] = [
+pub const MARKS: [Mark; 44] = [
     // Reached by what machines are told, or what the store answers (`judge/`, `cluster/store.rs`).
     mark("a writer finds its own write", 20),
     mark("a writer finds its slot voided", 5),
@@ -57,6 +57,7 @@ pub const MARKS: [Mark; 43] = [
     mark("a receipt's slot is settled", 10),
     mark("patience runs out, and the append is settled later", 3),
     mark("a group is settled later", 2),
+    mark("an append that was refused is made anew", 1),
     mark("a worker stops as it was asked to", 10),
     mark("a run is dropped, and its worker runs again", 10),
     mark("a short-lived worker hands over before its deadline", 25),

@@ -79,8 +79,13 @@ impl Connector {
             )
             | None => {}
         }
+        let lock_outs = self.cluster.injector.lock_outs(self.node);
         let answered = timeout(gives_up, self.endpoint.call(dynamo_address(), call)).await;
         let Ok(Ok(mut answer)) = answered else { return Err(timeout_error()) };
+        if self.cluster.injector.lock_outs(self.node) > lock_outs {
+            sleep(gives_up).await;
+            return Err(timeout_error());
+        }
         match fault {
             Some(Fault::LoseReply) => {
                 sleep(gives_up).await;

@@ -41,6 +41,12 @@ async fn handle(cluster: &Cluster, store: &Store, call: Attempt) -> HttpReply {
         let message = "Throughput exceeds the current capacity of your table or index.";
         HttpReply::error(400, "ThrottlingException", message)
     };
+    // A copy was signed while that was allowed.
+    if !call.copy && cluster.injector.is_locked_out(call.node) {
+        let message = "The security token included in the request is expired";
+        let answer = HttpReply::error(400, "ExpiredTokenException", message);
+        return refuse("lock-out", answer);
+    }
     // A copy is struck by no further fault.
     let fault = if call.copy { None } else { call.fault };
     match fault {

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use gapless::StoreError;
+
 use crate::decode::Read;
 use crate::moment::{lock, now};
 use crate::plan::{CallKind, Fault, Millis, Node, Plan, Trouble};
@@ -19,6 +21,15 @@ pub(crate) struct Injector {
     healed: AtomicBool,
     storm_until: Mutex<Millis>,
     slow: Mutex<Vec<SlowPartition>>,
+    locked_out: Mutex<HashMap<Node, LockOuts>>,
+}
+
+/// A node that was locked out.
+#[derive(Clone, Copy, Default)]
+struct LockOuts {
+    /// How often.
+    count: u32,
+    until: Millis,
 }
 
 /// A partition whose calls take longer for a while.
@@ -42,6 +53,7 @@ impl Injector {
             healed: AtomicBool::new(false),
             storm_until: Mutex::default(),
             slow: Mutex::default(),
+            locked_out: Mutex::default(),
         }
     }
 
@@ -86,6 +98,7 @@ impl Injector {
         self.healed.store(true, Ordering::Relaxed);
         *lock(&self.storm_until) = Millis(0);
         lock(&self.slow).clear();
+        lock(&self.locked_out).values_mut().for_each(|locked| locked.until = Millis(0));
     }
 
     pub(crate) fn is_healed(&self) -> bool {
@@ -104,6 +117,27 @@ impl Injector {
     /// Whether the store throttles most calls now.
     pub(super) fn is_stormy(&self) -> bool {
         now() < *lock(&self.storm_until)
+    }
+
+    pub(crate) fn lock_out(&self, node: Node, until: Millis) {
+        let mut locked_out = lock(&self.locked_out);
+        let locked = locked_out.entry(node).or_default();
+        *locked = LockOuts { count: locked.count + 1, until };
+    }
+
+    /// How often a node was locked out so far.
+    pub(super) fn lock_outs(&self, node: Node) -> u32 {
+        lock(&self.locked_out).get(&node).map_or(0, |locked| locked.count)
+    }
+
+    /// Whether a node was refused something for good because it was locked out.
+    pub(super) fn explains_refusal(&self, node: Node, error: &StoreError) -> bool {
+        matches!(error, StoreError::Refused { .. }) && self.lock_outs(node) > 0
+    }
+
+    /// Whether the store refuses every call of a node now.
+    pub(super) fn is_locked_out(&self, node: Node) -> bool {
+        lock(&self.locked_out).get(&node).is_some_and(|locked| now() < locked.until)
     }
 
     pub(crate) fn slow_down(&self, partition: String, by: Millis, until: Millis) {

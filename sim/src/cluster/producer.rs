@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use gapless::{
-    AppendError, Event, GroupError, Grouping, ProducerError, Receipt, StoreError, Stream,
+    AppendError, Appender, Event, GroupError, Grouping, ProducerError, Receipt, StoreError, Stream,
 };
 use gapless_model::design::Increment;
 use gapless_model::store::{Reply, Request};
@@ -145,6 +145,7 @@ impl ProducerLife {
                     self.show_receipt(&events, &receipt, expected);
                     self.cluster.set_appended(self.index, from + events.len() as u32);
                 }
+                Err(error) if self.is_locked_out(&error) => self.wait_for_access().await,
                 Err(error) => {
                     self.cluster
                         .record_unexplained(self.node, format!("an append failed: {error}"));
@@ -153,6 +154,18 @@ impl ProducerLife {
             }
         }
         true
+    }
+
+    /// Whether an append was refused because its producer is, or was a moment ago, locked out. Nothing
+    /// of it is in the log, so it can be made anew.
+    fn is_locked_out(&self, error: &AppendError) -> bool {
+        let injector = &self.cluster.injector;
+        matches!(error, AppendError::Store(error) if injector.explains_refusal(self.node, error))
+    }
+
+    async fn wait_for_access(&self) {
+        self.cluster.recorder().mark("an append that was refused is made anew");
+        sleep(Duration::from_millis(200)).await;
     }
 
     /// Settles an append whose patience ran out.
@@ -219,7 +232,7 @@ impl ProducerLife {
             let outcomes =
                 join_all(events.iter().cloned().map(|event| appender.append(event))).await;
             for (event, outcome) in events.iter().zip(outcomes) {
-                match self.settle_grouped(outcome).await {
+                match self.settle_grouped(&appender, event, outcome).await {
                     Ok(receipt) => self.show_receipt(std::slice::from_ref(event), &receipt, None),
                     Err(error) => {
                         self.cluster
@@ -237,6 +250,8 @@ impl ProducerLife {
     /// events.
     async fn settle_grouped(
         &self,
+        appender: &Appender,
+        event: &Event,
         mut outcome: Result<Receipt, GroupError>,
     ) -> Result<Receipt, GroupError> {
         loop {
@@ -245,6 +260,10 @@ impl ProducerLife {
                     self.cluster.recorder().mark("a group is settled later");
                     sleep(Duration::from_millis(300)).await;
                     outcome = error.settle().await;
+                }
+                Err(error) if self.is_locked_out(error.reason()) => {
+                    self.wait_for_access().await;
+                    outcome = appender.append(event.clone()).await;
                 }
                 settled => return settled,
             }
@@ -344,6 +363,10 @@ impl ProducerLife {
             }
             ProducerError::Append(error) if is_unknown(error) => {
                 sleep(Duration::from_millis(200)).await;
+                None
+            }
+            ProducerError::Append(error) if self.is_locked_out(error) => {
+                self.wait_for_access().await;
                 None
             }
             error => {

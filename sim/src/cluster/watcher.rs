@@ -78,7 +78,9 @@ pub(super) async fn open_stream(cluster: &Arc<Cluster>, node: Node, life: u32) -
                 let watcher = Watcher { cluster: Arc::clone(cluster), node, life };
                 return Some(stream.observed(Arc::new(watcher)));
             }
-            Err(SetupError::Store(error)) if error.is_transient() => {
+            Err(SetupError::Store(error))
+                if error.is_transient() || cluster.injector.explains_refusal(node, &error) =>
+            {
                 sleep(Duration::from_millis(200)).await;
             }
             Err(error) => {

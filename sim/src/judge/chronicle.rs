@@ -124,6 +124,7 @@ impl Chronicle {
             | Happening::Storm { .. }
             | Happening::SlowPartition { .. }
             | Happening::RestartEngine { .. }
+            | Happening::LockOut { .. }
             | Happening::Operate { .. } => return,
         };
         self.fates.insert(node, fate);

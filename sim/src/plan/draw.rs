@@ -7,7 +7,8 @@ use gapless_model::design::{Design, Expiry, Increment};
 
 use super::dice::Dice;
 use super::fault::{FAULTS, Trouble};
-use super::incident::{Ambush, Direction, HAPPENINGS, Happening, Incident, Moment, OperatorAction};
+use super::incident::{Ambush, DRAWN, Direction, Happening, Incident, Moment, OperatorAction};
+use super::lock_out::add_lock_out;
 use super::participants::{Appending, ClockPlan, HintSource, Lifetime, ProducerPlan, WorkerPlan};
 use super::patience::{APPEND, patience};
 use super::profile::Profile;
@@ -86,6 +87,7 @@ impl Profile {
             }
             add_twin(&mut plan, works);
             add_readers(&mut plan);
+            add_lock_out(&mut plan);
             plan.incidents.sort_by_key(|incident| incident.at);
         }
         plan.page = page(&plan);
@@ -141,9 +143,8 @@ impl Profile {
     }
 
     fn incidents(self, plan: &Plan, dice: &mut Dice) -> Vec<Incident> {
-        let on: Vec<usize> = (0..HAPPENINGS.len())
-            .filter(|_| self == Profile::Hostile || dice.percent(50))
-            .collect();
+        let on: Vec<usize> =
+            (0..DRAWN).filter(|_| self == Profile::Hostile || dice.percent(50)).collect();
         if on.is_empty() {
             return Vec::new();
         }

@@ -140,10 +140,19 @@ pub enum Happening {
         /// What it does.
         act: OperatorAction,
     },
+    /// The store refuses every call of a producer for good, as if its credentials had expired. What is
+    /// under way then has no answer.
+    LockOut {
+        /// The node.
+        #[serde(rename = "process")]
+        node: Node,
+        /// How long.
+        span: Millis,
+    },
 }
 
 /// The names of the kinds of [`Happening`], in the order of [`Happening::kind`].
-pub const HAPPENINGS: [&str; 10] = [
+pub const HAPPENINGS: [&str; 11] = [
     "crash",
     "freeze",
     "stop",
@@ -154,7 +163,11 @@ pub const HAPPENINGS: [&str; 10] = [
     "restart-engine",
     "operate",
     "drop",
+    "lock-out",
 ];
+
+/// How many kinds are drawn at random, the first ones. The others are drawn by themselves.
+pub(super) const DRAWN: usize = 10;
 
 impl Happening {
     /// The index of its kind in [`HAPPENINGS`].
@@ -171,6 +184,7 @@ impl Happening {
             Happening::RestartEngine { .. } => 7,
             Happening::Operate { .. } => 8,
             Happening::Drop { .. } => 9,
+            Happening::LockOut { .. } => 10,
         }
     }
 
@@ -194,6 +208,7 @@ impl Happening {
             Happening::SetClock { node, offset } => {
                 Happening::SetClock { node: moved(node), offset }
             }
+            Happening::LockOut { node, span } => Happening::LockOut { node: moved(node), span },
             Happening::Storm { .. }
             | Happening::SlowPartition { .. }
             | Happening::RestartEngine { .. }
@@ -210,7 +225,8 @@ impl Happening {
             | Happening::Stop { node, .. }
             | Happening::Drop { node }
             | Happening::Cut { node, .. }
-            | Happening::SetClock { node, .. } => Some(node),
+            | Happening::SetClock { node, .. }
+            | Happening::LockOut { node, .. } => Some(node),
             Happening::Storm { .. }
             | Happening::SlowPartition { .. }
             | Happening::RestartEngine { .. }
@@ -227,7 +243,8 @@ impl Happening {
             Happening::Freeze { span, .. }
             | Happening::Cut { span, .. }
             | Happening::Storm { span }
-            | Happening::SlowPartition { span, .. } => Some(span),
+            | Happening::SlowPartition { span, .. }
+            | Happening::LockOut { span, .. } => Some(span),
             Happening::Drop { .. } | Happening::SetClock { .. } | Happening::Operate { .. } => None,
         }
     }

@@ -1,6 +1,6 @@
 //! Whether a plan can be run.
 
-use super::incident::{Incident, Moment};
+use super::incident::{Happening, Incident, Moment};
 use super::units::{Millis, Node};
 use super::{PLAN_VERSION, Plan, PlanError};
 
@@ -75,6 +75,9 @@ impl Plan {
                     "`{name}` happens to no process, so there is no moment that it can wait for \
                      (`ambush`)"
                 )),
+                (Some(Node(index)), _) if self.locks_out_another(*happening) => Some(format!(
+                    "`{name}` happens to process {index}, and only a producer can be locked out"
+                )),
                 (Some(node), Some(ambush)) if !self.comes_to(ambush.moment, node) => Some(format!(
                     "`{name}` waits for a moment that never comes to {} (`ambush`)",
                     self.name(node),
@@ -82,6 +85,12 @@ impl Plan {
                 _ => None,
             }
         })
+    }
+
+    /// Whether it locks a process out that is no producer.
+    fn locks_out_another(&self, happening: Happening) -> bool {
+        let is_other = |node: Node| usize::from(node.0) >= self.producers.len();
+        matches!(happening, Happening::LockOut { node, .. } if is_other(node))
     }
 
     /// Whether a moment of the protocol can be one of this node.
@@ -102,17 +111,21 @@ impl Plan {
 mod tests {
     use gapless_model::design::Design;
 
-    use super::super::incident::{Ambush, Happening};
+    use super::super::incident::Ambush;
     use super::super::profile::Profile;
     use super::*;
 
     /// What is said of a plan with an incident of this node, which waits for this moment.
     fn said(node: u16, moment: Option<Moment>, after: u64) -> Option<String> {
+        let happening = Happening::Crash { node: Node(node), down: Millis(10) };
+        said_of(happening, moment.map(|moment| Ambush { moment, after: Millis(after) }))
+    }
+
+    /// What is said of a plan with this incident.
+    fn said_of(happening: Happening, ambush: Option<Ambush>) -> Option<String> {
         let mut plan = Profile::Calm.plan(0, Design::RECOMMENDED);
         plan.readers.clear();
         plan.clocks.truncate(usize::from(plan.nodes()));
-        let happening = Happening::Crash { node: Node(node), down: Millis(10) };
-        let ambush = moment.map(|moment| Ambush { moment, after: Millis(after) });
         plan.incidents = vec![Incident { at: Millis(5), happening, ambush }];
         plan.validate().err().map(|error| error.to_string())
     }
@@ -125,6 +138,15 @@ mod tests {
                 assert!(plan.validate().is_ok(), "{seed}: {:?}", plan.validate());
             }
         }
+    }
+
+    #[test]
+    fn only_a_producer_is_locked_out() {
+        let plan = Profile::Calm.plan(0, Design::RECOMMENDED);
+        let locked_out = |node| Happening::LockOut { node, span: Millis(10) };
+        assert_eq!(said_of(locked_out(plan.producer(0)), None), None);
+        let worker = said_of(locked_out(plan.worker(0)), None).unwrap_or_default();
+        assert!(worker.contains("only a producer can be locked out"), "{worker}");
     }
 
     #[test]

@@ -135,6 +135,7 @@ impl Nodes {
             Happening::SlowPartition { partition, by, span } => {
                 cluster.slow_down(partition, by, now().plus(span));
             }
+            Happening::LockOut { node, span } => cluster.injector.lock_out(node, now().plus(span)),
             Happening::RestartEngine { down } => {
                 self.engine_down = true;
                 self.handle.kill(self.dynamo.id());
@@ -170,6 +171,7 @@ impl Nodes {
             | Happening::SetClock { .. }
             | Happening::Storm { .. }
             | Happening::SlowPartition { .. }
+            | Happening::LockOut { .. }
             | Happening::Operate { .. } => true,
         }
     }
