@@ -16,6 +16,7 @@ mod append;
 mod consume;
 #[cfg(feature = "embedded")]
 pub mod embedded;
+mod key_history;
 mod notices;
 mod observe;
 mod operate;
@@ -34,6 +35,7 @@ pub use consume::{
     AfterFailure, Delivery, Fence, Handler, HandlerError, RunEnd, Stop, Summary, Worker,
     WorkerError,
 };
+pub use key_history::History;
 pub use observe::{Asked, Decision, DecisionLog, LogLine, Machine, Observer, Told};
 pub use operate::{Audit, Finding, PartitionStatus};
 pub use read::{Reader, Target};

@@ -89,21 +89,26 @@ fn last_settled(page: &Slots, after: Seq) -> Seq {
 }
 
 /// How far a partition was read.
-struct Place {
-    partition: PartitionId,
-    after: Seq,
+pub(crate) struct Place {
+    pub(crate) partition: PartitionId,
+    pub(crate) after: Seq,
     /// Whether the next slot was empty, with others behind it.
     is_gap: bool,
 }
 
 impl Place {
-    fn after(partition: PartitionId, after: Seq) -> Place {
+    pub(crate) fn after(partition: PartitionId, after: Seq) -> Place {
         Place { partition, after, is_gap: false }
+    }
+
+    /// Whether the next slot was empty, with others behind it.
+    pub(crate) fn is_gap(&self) -> bool {
+        self.is_gap
     }
 
     /// Reads the next page, and moves to the end of what is settled. At a gap it asks for one slot:
     /// what is behind it is not to be had yet, and may be a megabyte.
-    async fn read(&mut self, stream: &Stream) -> Result<Slots, StoreError> {
+    pub(crate) async fn read(&mut self, stream: &Stream) -> Result<Slots, StoreError> {
         let stream = if self.is_gap { stream.with_page_limit(1) } else { stream.clone() };
         let (partition, after) = (self.partition.clone(), self.after);
         let request = Request::ReadEvents { partition, after, consistent: true };

@@ -20,7 +20,7 @@ pub const ENOUGH_SEEDS: u64 = 2_000;
 
 /// All marks. `gapless sim` reports those that no run reached, or too few; and fails if `--strict`
 /// is given.
-pub const MARKS: [Mark; 44] = [
+pub const MARKS: [Mark; 46] = [
     // Reached by what machines are told, or what the store answers (`judge/`, `cluster/store.rs`).
     mark("a writer finds its own write", 20),
     mark("a writer finds its slot voided", 5),
@@ -48,6 +48,8 @@ pub const MARKS: [Mark; 44] = [
     mark("a crash while there is work", 25),
     mark("an incident while there is work", 80),
     mark("an expected head was passed", 10),
+    mark("a history has got events in between", 1),
+    mark("an append to a history comes behind what others appended", 2),
     mark("a named producer skips what is in the log", 10),
     mark("a live twin fences its other", 5),
     mark("a fenced producer is told", 5),

@@ -57,6 +57,7 @@ pub const PLANS: [Plan; 4] = [
         rooms: &[
             "operate",
             "consume",
+            "key_history",
             "read",
             "append",
             "trigger",

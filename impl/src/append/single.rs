@@ -146,7 +146,9 @@ impl Stream {
     /// as in [`Stream::append`].
     ///
     /// The head can be ahead of the last event, where a number was taken and its slot is
-    /// void or empty. Then [`AppendError::Conflict`] says where the head is.
+    /// void or empty. Then [`AppendError::Conflict`] says where the head is. To expect it next is safe
+    /// only if nothing that such a slot may still get matters to the decision:
+    /// [`Stream::load`] and [`Stream::append_to`] see to that.
     ///
     /// # Errors
     /// Returns [`AppendError::Conflict`] if the head is elsewhere, and otherwise the errors

@@ -13,6 +13,8 @@ mod handler;
 mod history;
 mod injector;
 mod invocation;
+mod loading;
+mod named;
 mod operator;
 mod pace;
 mod process;

@@ -1,30 +1,32 @@
 //! Producers: they append what their plan says, and after a crash resume from what they know
 //! to be appended.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use gapless::{
-    AppendError, Appender, Event, GroupError, Grouping, ProducerError, Receipt, StoreError, Stream,
-};
+use gapless::{AppendError, Appender, Event, GroupError, Grouping, Receipt, Stream};
+use gapless_model::Seq;
 use gapless_model::design::Increment;
 use gapless_model::store::{Reply, Request};
-use gapless_model::{Number, PartitionId, Seq};
 use madsim::time::sleep;
 
-use super::shared::{Cluster, producer_name};
+use super::loading::Histories;
+use super::shared::Cluster;
 use super::watcher::open_stream;
 use crate::judge::{Judge, Judgement};
 use crate::moment::now;
 use crate::plan::{Appending, Millis, Node, ProducerPlan};
 
-/// What a life of a named producer was given for each partition, and knows nothing of yet.
-type Feed = BTreeMap<PartitionId, VecDeque<String>>;
+/// How a producer appends one batch after another.
+enum Singly {
+    Plainly,
+    Expecting,
+    Loading(Histories),
+}
 
 /// What came of feeding an input.
-enum Fed {
+pub(super) enum Fed {
     /// All of it is in the log.
     Whole,
     /// It has to be fed again.
@@ -35,12 +37,12 @@ enum Fed {
     Failed,
 }
 
-struct ProducerLife {
-    cluster: Arc<Cluster>,
-    index: usize,
-    node: Node,
+pub(super) struct ProducerLife {
+    pub(super) cluster: Arc<Cluster>,
+    pub(super) index: usize,
+    pub(super) node: Node,
     life: u32,
-    stream: Stream,
+    pub(super) stream: Stream,
 }
 
 /// Runs one life of a producer after the other, until one has appended the whole input, failed, or was
@@ -69,15 +71,16 @@ impl ProducerLife {
         let named = self.cluster.plan.has_names();
         let completed = match self.cluster.plan.producers[self.index].appending {
             Appending::Named if named => return self.append_named().await,
-            Appending::Single | Appending::Named => self.append_singly(false).await,
-            Appending::Expecting => self.append_singly(true).await,
+            Appending::Single | Appending::Named => self.append_singly(Singly::Plainly).await,
+            Appending::Expecting => self.append_singly(Singly::Expecting).await,
+            Appending::Loading => self.append_singly(Singly::Loading(Histories::default())).await,
             Appending::Grouped => self.append_grouped().await,
         };
         if completed { Fed::Whole } else { Fed::Failed }
     }
 
     /// Makes the event of a number. Every life of an anonymous producer makes new events.
-    fn event(&self, number: u32, key: u32, named: bool) -> Event {
+    pub(super) fn event(&self, number: u32, key: u32, named: bool) -> Event {
         let (input, life) = if named { (self.input(), 0) } else { (self.index, self.life) };
         let name = format!("p{}.{number}.{life}", input + 1);
         let key = format!("k{}", key % u32::from(self.cluster.plan.keys.max(1)));
@@ -89,12 +92,12 @@ impl ProducerLife {
         Event::new(key, name)
     }
 
-    fn plan(&self) -> ProducerPlan {
+    pub(super) fn plan(&self) -> ProducerPlan {
         self.cluster.plan.producers[self.index]
     }
 
     /// The index of the producer whose name and input this one has.
-    fn input(&self) -> usize {
+    pub(super) fn input(&self) -> usize {
         self.cluster.plan.input_of(self.index)
     }
 
@@ -105,7 +108,7 @@ impl ProducerLife {
     }
 
     /// Notes that the producer knows these events to be appended, and has that judged.
-    fn acknowledge(
+    pub(super) fn acknowledge(
         &self,
         events: &[String],
         judge: impl FnOnce(&mut Judge, Millis, Node) -> Judgement,
@@ -129,22 +132,18 @@ impl ProducerLife {
         });
     }
 
-    async fn append_singly(&self, expecting: bool) -> bool {
+    async fn append_singly(&self, mut how: Singly) -> bool {
         while self.cluster.appended(self.index) < u32::from(self.plan().events) {
             sleep(self.plan().pause.duration()).await;
             let from = self.cluster.appended(self.index);
             let events = self.batch(from);
-            let outcome = if expecting {
-                self.append_expecting(&events).await
-            } else {
-                let appended = self.settle(self.stream.append_batch(events.clone()).await).await;
-                appended.map(|receipt| (receipt, None))
+            let outcome = match &mut how {
+                Singly::Plainly => self.append_plainly(&events).await,
+                Singly::Expecting => self.append_expecting(&events).await,
+                Singly::Loading(histories) => self.append_to_history(histories, &events).await,
             };
             match outcome {
-                Ok((receipt, expected)) => {
-                    self.show_receipt(&events, &receipt, expected);
-                    self.cluster.set_appended(self.index, from + events.len() as u32);
-                }
+                Ok(()) => self.cluster.set_appended(self.index, from + events.len() as u32),
                 Err(error) if self.is_locked_out(&error) => self.wait_for_access().await,
                 Err(error) => {
                     self.cluster
@@ -158,18 +157,18 @@ impl ProducerLife {
 
     /// Whether an append was refused because its producer is, or was a moment ago, locked out. Nothing
     /// of it is in the log, so it can be made anew.
-    fn is_locked_out(&self, error: &AppendError) -> bool {
+    pub(super) fn is_locked_out(&self, error: &AppendError) -> bool {
         let injector = &self.cluster.injector;
         matches!(error, AppendError::Store(error) if injector.explains_refusal(self.node, error))
     }
 
-    async fn wait_for_access(&self) {
+    pub(super) async fn wait_for_access(&self) {
         self.cluster.recorder().mark("an append that was refused is made anew");
         sleep(Duration::from_millis(200)).await;
     }
 
     /// Settles an append whose patience ran out.
-    async fn settle(
+    pub(super) async fn settle(
         &self,
         mut outcome: Result<Receipt, AppendError>,
     ) -> Result<Receipt, AppendError> {
@@ -187,11 +186,14 @@ impl ProducerLife {
         }
     }
 
-    /// Appends behind the head, and returns with the receipt where that was expected.
-    async fn append_expecting(
-        &self,
-        events: &[Event],
-    ) -> Result<(Receipt, Option<Seq>), AppendError> {
+    async fn append_plainly(&self, events: &[Event]) -> Result<(), AppendError> {
+        let receipt = self.settle(self.stream.append_batch(events.to_vec()).await).await?;
+        self.show_receipt(events, &receipt, None);
+        Ok(())
+    }
+
+    /// Appends behind the head.
+    async fn append_expecting(&self, events: &[Event]) -> Result<(), AppendError> {
         let partition = self.stream.route(&events[0].key).clone();
         let request = match self.cluster.plan.design.increment {
             Increment::None => Request::ReadTail { partition },
@@ -217,7 +219,10 @@ impl ProducerLife {
                     expected = found;
                     sleep(Duration::from_millis(20)).await;
                 }
-                settled => return settled.map(|receipt| (receipt, Some(expected))),
+                settled => {
+                    self.show_receipt(events, &settled?, Some(expected));
+                    return Ok(());
+                }
             }
         }
     }
@@ -269,123 +274,8 @@ impl ProducerLife {
             }
         }
     }
-
-    /// Appends under a name. Every life feeds the whole input.
-    async fn append_named(&self) -> Fed {
-        let plan = self.plan();
-        let mut producer =
-            self.stream.producer(producer_name(self.input())).batches_of(usize::from(plan.batch));
-        let mut feed = Feed::default();
-        for number in 1..=u32::from(plan.events) {
-            sleep(plan.pause.duration()).await;
-            let event = self.event(number, number, true);
-            loop {
-                match producer.push(Number(u64::from(number)), event.clone()).await {
-                    Ok(receipts) => {
-                        self.show_named(&mut feed, &receipts);
-                        break;
-                    }
-                    // It was taken before a flush failed, and waits for the next one.
-                    Err(ProducerError::Order { .. }) => break,
-                    Err(error) => {
-                        if let Some(end) = self.end_after(&error).await {
-                            return end;
-                        }
-                    }
-                }
-            }
-            feed.entry(self.stream.route(&event.key)).or_default().extend(names(&[event]));
-            if number % u32::from(plan.batch) != 0 && number != u32::from(plan.events) {
-                continue;
-            }
-            loop {
-                match producer.flush().await {
-                    Ok(receipts) => {
-                        self.show_named(&mut feed, &receipts);
-                        break;
-                    }
-                    Err(error) => {
-                        if let Some(end) = self.end_after(&error).await {
-                            return end;
-                        }
-                    }
-                }
-            }
-        }
-        let (receipts, skipped) = match producer.finish().await {
-            Ok(finished) => finished,
-            // The batch of an earlier run is not settled, since the input is whole; or the store did
-            // not answer. Either way the producer is to be run again.
-            Err(ProducerError::OtherInput { .. }) => return Fed::Again,
-            Err(error) => return self.end_after(&error).await.unwrap_or(Fed::Again),
-        };
-        self.show_named(&mut feed, &receipts);
-        // At the end of the input, everything that an earlier life appended is known as well.
-        let rest: Vec<_> = feed.into_values().flatten().collect();
-        self.acknowledge(&rest, |judge, at, node| {
-            rest.iter().try_for_each(|name| judge.judge_acknowledgement(at, node, name, None))
-        });
-        if skipped > 0 {
-            self.cluster.recorder().mark("a named producer skips what is in the log");
-        }
-        Fed::Whole
-    }
-
-    /// Has the receipts of a named producer judged.
-    fn show_named(&self, feed: &mut Feed, receipts: &[Receipt]) {
-        for receipt in receipts {
-            let waiting = feed.entry(receipt.partition.clone()).or_default();
-            let before: Vec<_> = waiting.iter().cloned().collect();
-            let judgement = self.cluster.recorder().judge.judge_named_receipt(
-                now(),
-                self.node,
-                waiting,
-                receipt,
-            );
-            let known = &before[..before.len() - waiting.len()];
-            self.acknowledge(known, |_, _, _| judgement);
-        }
-    }
-
-    /// How an error of a named producer ends this run; `None` if the same call is to be made again.
-    async fn end_after(&self, error: &ProducerError) -> Option<Fed> {
-        match error {
-            ProducerError::Append(AppendError::Fenced { partition }) => {
-                let name = producer_name(self.input());
-                self.cluster.recorder().mark("a fenced producer is told");
-                let judgement = self.cluster.recorder().judge.judge_fenced(
-                    now(),
-                    self.node,
-                    (partition, &name),
-                );
-                self.cluster.record_judgement(judgement);
-                Some(Fed::Fenced)
-            }
-            ProducerError::Append(error) if is_unknown(error) => {
-                sleep(Duration::from_millis(200)).await;
-                None
-            }
-            ProducerError::Append(error) if self.is_locked_out(error) => {
-                self.wait_for_access().await;
-                None
-            }
-            error => {
-                let what = format!("a named producer failed: {error}");
-                self.cluster.record_unexplained(self.node, what);
-                Some(Fed::Failed)
-            }
-        }
-    }
 }
 
-fn names(events: &[Event]) -> Vec<String> {
+pub(super) fn names(events: &[Event]) -> Vec<String> {
     events.iter().map(|event| event.text().unwrap_or_default().to_owned()).collect()
-}
-
-fn is_unknown(error: &AppendError) -> bool {
-    match error {
-        AppendError::Unsettled(_) => true,
-        AppendError::Store(error) => StoreError::is_transient(error),
-        _ => false,
-    }
 }

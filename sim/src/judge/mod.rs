@@ -9,6 +9,7 @@ mod deliveries;
 mod evidence;
 mod expectations;
 mod fences;
+mod histories;
 mod inputs;
 mod judgement;
 mod leases;

@@ -8,6 +8,7 @@ use gapless_model::design::{Design, Expiry, Increment};
 use super::dice::Dice;
 use super::fault::{FAULTS, Trouble};
 use super::incident::{Ambush, DRAWN, Direction, Happening, Incident, Moment, OperatorAction};
+use super::loading::add_loading;
 use super::lock_out::add_lock_out;
 use super::participants::{Appending, ClockPlan, HintSource, Lifetime, ProducerPlan, WorkerPlan};
 use super::patience::{APPEND, patience};
@@ -90,6 +91,7 @@ impl Profile {
             add_lock_out(&mut plan);
             plan.incidents.sort_by_key(|incident| incident.at);
         }
+        add_loading(&mut plan);
         plan.page = page(&plan);
         plan.patience = patience(&plan);
         plan

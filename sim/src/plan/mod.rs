@@ -8,6 +8,7 @@ mod draw;
 mod fault;
 mod incident;
 mod lag;
+mod loading;
 mod lock_out;
 mod participants;
 mod patience;

@@ -16,6 +16,8 @@ pub enum Appending {
     Named,
     /// With an expected position: the head that it last read.
     Expecting,
+    /// To the history of a key, which it has loaded before.
+    Loading,
 }
 
 /// The plan of a producer.

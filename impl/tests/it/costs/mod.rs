@@ -10,6 +10,7 @@ mod grouping;
 #[cfg(feature = "table-stream")]
 mod hearing;
 mod leaving;
+mod loading;
 mod malformed;
 mod meter;
 mod pages;

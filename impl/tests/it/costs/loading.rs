@@ -1,0 +1,209 @@
+//! Histories of a key: what is in them, what they cost, and what is a conflict.
+
+use std::time::Duration;
+
+use futures_util::future::join;
+use gapless::{AppendError, Config, Event, EventBatch, History, Layout, Seq, Stream, Token};
+use gapless_model::store::{Reply, Request, Write};
+
+use super::meter::{Meter, Wrong};
+use super::{ONE_PARTITION, calls, leave_gap};
+
+const GRACE: Duration = Duration::from_millis(400);
+
+fn stream(meter: &Meter) -> Stream {
+    meter.stream(|config: Config| config.layout(ONE_PARTITION).grace(GRACE))
+}
+
+fn append(meter: &Meter, stream: &Stream, key: &str, text: &str) {
+    meter.time.run(stream.append(Event::new(key, text))).expect("appended");
+}
+
+fn load(meter: &Meter, stream: &Stream, key: &str) -> History {
+    meter.time.run(stream.load(key)).expect("loaded")
+}
+
+fn texts(history: &History) -> Vec<&str> {
+    history.events().iter().map(|recorded| recorded.event.text().expect("text")).collect()
+}
+
+fn is_conflict<T>(outcome: &Result<T, AppendError>) -> bool {
+    matches!(outcome, Err(AppendError::Conflict { .. }))
+}
+
+/// Writes the event of a number that was taken before.
+async fn write_late(stream: &Stream, slot: Seq, event: Event) -> Reply<gapless::Live> {
+    let write = Write {
+        partition: stream.route(&event.key),
+        slot,
+        token: Token::from("late".to_owned()),
+        batch: EventBatch::new(vec![event]).expect("an event"),
+        if_absent: true,
+    };
+    stream.wire().send(&Request::Write(write)).await.expect("an answer")
+}
+
+#[test]
+fn a_history_costs_one_query_and_an_append_to_it_what_any_append_costs() {
+    let meter = Meter::new();
+    let stream = stream(&meter);
+    append(&meter, &stream, "a", "1");
+    append(&meter, &stream, "b", "other");
+    let (loaded, bill) = meter.run(stream.load("a"));
+    assert_eq!(bill, ["1 Query events"]);
+    let mut history = loaded.expect("loaded");
+    assert_eq!((texts(&history), history.head()), (vec!["1"], Seq(2)));
+    for text in ["2", "3"] {
+        let (appended, bill) =
+            meter.run(stream.append_to(&mut history, vec![Event::new("a", text)]));
+        appended.expect("appended");
+        assert_eq!(bill, ["1 PutItem events", "1 UpdateItem partitions"]);
+    }
+    assert_eq!((texts(&history), history.head()), (vec!["1", "2", "3"], Seq(4)));
+    assert_eq!(history, load(&meter, &stream, "a"));
+}
+
+#[test]
+fn an_event_of_the_key_in_between_is_a_conflict_and_is_in_the_history_then() {
+    let meter = Meter::new();
+    let stream = stream(&meter);
+    let mut history = load(&meter, &stream, "a");
+    append(&meter, &stream, "a", "in between");
+    let mine = || vec![Event::new("a", "mine")];
+    let first = meter.time.run(stream.append_to(&mut history, mine()));
+    assert!(is_conflict(&first), "{first:?}");
+    assert_eq!(texts(&history), ["in between"]);
+    meter.time.run(stream.append_to(&mut history, mine())).expect("decided anew");
+    assert_eq!(texts(&history), ["in between", "mine"]);
+    assert_eq!(history, load(&meter, &stream, "a"));
+}
+
+#[test]
+fn events_of_other_keys_in_between_are_read_and_are_no_conflict() {
+    let meter = Meter::new();
+    let stream = stream(&meter);
+    append(&meter, &stream, "a", "1");
+    let mut history = load(&meter, &stream, "a");
+    for text in ["x", "y"] {
+        append(&meter, &stream, "b", text);
+    }
+    let (appended, bill) = meter.run(stream.append_to(&mut history, vec![Event::new("a", "2")]));
+    assert_eq!(appended.expect("no conflict").position.slot, Seq(4));
+    assert_eq!(bill, ["1 PutItem events", "1 Query events", "2 UpdateItem partitions"]);
+    let asked = |history: &History| (texts(history).len(), history.head());
+    assert_eq!(asked(&history), (2, Seq(4)));
+}
+
+/// Before, an append with an expected position was in conflict until somebody else appended.
+#[test]
+fn a_number_whose_writer_died_is_voided_after_the_grace_and_is_no_conflict() {
+    let meter = Meter::new();
+    let stream = stream(&meter);
+    append(&meter, &stream, "a", "1");
+    let mut history = load(&meter, &stream, "a");
+    for _ in 0..3 {
+        leave_gap(&meter, &stream);
+    }
+    let began = meter.time.elapsed();
+    let appended = meter.time.run(stream.append_to(&mut history, vec![Event::new("a", "2")]));
+    assert_eq!(appended.expect("no conflict").position.slot, Seq(5));
+    let waited = meter.time.elapsed() - began;
+    assert!((GRACE..2 * GRACE).contains(&waited), "gaps age together: {waited:?}");
+    let late = meter.time.run(write_late(&stream, Seq(2), Event::new("a", "late")));
+    assert!(
+        matches!(late, Reply::Taken(_)),
+        "it was not in the history that was decided on: {late:?}"
+    );
+    assert_eq!(history, load(&meter, &stream, "a"));
+}
+
+/// Its event was not in the history, and is before what was decided.
+#[test]
+fn a_slow_writer_that_comes_within_the_grace_is_a_conflict() {
+    let meter = Meter::new();
+    let stream = stream(&meter);
+    let mut history = load(&meter, &stream, "a");
+    leave_gap(&meter, &stream);
+    let late = async {
+        meter.time.wait(GRACE / 2).await;
+        write_late(&stream, Seq(1), Event::new("a", "slow")).await
+    };
+    let append = stream.append_to(&mut history, vec![Event::new("a", "mine")]);
+    let (appended, late) = meter.time.run(join(append, late));
+    assert!(matches!(late, Reply::Written), "{late:?}");
+    assert!(is_conflict(&appended), "{appended:?}");
+    assert_eq!(texts(&history), ["slow"]);
+}
+
+#[test]
+fn what_was_acknowledged_behind_a_gap_is_loaded() {
+    let meter = Meter::new();
+    let stream = stream(&meter);
+    leave_gap(&meter, &stream);
+    append(&meter, &stream, "a", "1");
+    leave_gap(&meter, &stream);
+    leave_gap(&meter, &stream);
+    append(&meter, &stream, "a", "2");
+    let began = meter.time.elapsed();
+    let (history, bill) = meter.run(stream.load("a"));
+    assert_eq!(texts(&history.expect("loaded")), ["1", "2"]);
+    let waited = meter.time.elapsed() - began;
+    assert!((GRACE..2 * GRACE).contains(&waited), "gaps age together: {waited:?}");
+    assert!(calls(&bill) <= 20, "{bill:?}");
+}
+
+#[test]
+fn a_history_goes_on_from_a_snapshot() {
+    let meter = Meter::new();
+    let stream = stream(&meter);
+    for text in ["1", "2"] {
+        append(&meter, &stream, "a", text);
+    }
+    let mut kept = load(&meter, &stream, "a");
+    assert_eq!(kept.take_events().len(), 2);
+    append(&meter, &stream, "a", "3");
+    let loaded = meter.time.run(stream.load_after("a", kept.head())).expect("loaded");
+    assert_eq!(texts(&loaded), ["3"]);
+    meter.time.run(stream.refresh(&mut kept)).expect("refreshed");
+    assert_eq!(kept, loaded);
+}
+
+#[test]
+fn an_event_of_another_partition_is_refused_before_anything_is_sent() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(Layout::EachKey));
+    let mut history = load(&meter, &stream, "a");
+    let (refused, bill) = meter.run(stream.append_to(&mut history, vec![Event::new("b", "x")]));
+    let Err(AppendError::Batch(why)) = refused else { panic!("{refused:?}") };
+    assert!(why.contains("`b`") && why.contains("`a`"), "{why}");
+    assert_eq!(calls(&bill), 0);
+}
+
+/// What became of it is found by refreshing.
+#[test]
+fn an_append_without_an_answer_leaves_the_history_as_it_was() {
+    let meter = Meter::new();
+    let stream = stream(&meter);
+    let mut history = load(&meter, &stream, "a");
+    let before = history.clone();
+    meter.go_wrong_in_turn("PutItem", &[Wrong::Applied, Wrong::Forbidden]);
+    let error = meter.time.run(stream.append_to(&mut history, vec![Event::new("a", "1")]));
+    let Err(AppendError::Unsettled(unsettled)) = error else { panic!("{error:?}") };
+    assert_eq!(history, before);
+    meter.time.run(unsettled.settle()).expect("settled");
+    meter.time.run(stream.refresh(&mut history)).expect("refreshed");
+    assert_eq!(texts(&history), ["1"]);
+}
+
+/// Other keys come in between each time. The append gives up with its patience.
+#[test]
+fn an_append_that_others_are_always_before_gives_up() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION).patience(Duration::ZERO));
+    let mut history = load(&meter, &stream, "a");
+    append(&meter, &stream, "b", "x");
+    let outcome = meter.time.run(stream.append_to(&mut history, vec![Event::new("a", "1")]));
+    assert!(is_conflict(&outcome), "{outcome:?}");
+    assert_eq!((texts(&history).len(), history.head()), (0, Seq(1)));
+    meter.time.run(stream.append_to(&mut history, vec![Event::new("a", "1")])).expect("alone");
+}
