@@ -106,6 +106,11 @@ impl Place {
         self.is_gap
     }
 
+    /// Lets the next page be a whole one, also at a gap.
+    pub(crate) fn forget_gap(&mut self) {
+        self.is_gap = false;
+    }
+
     /// Reads the next page, and moves to the end of what is settled. At a gap it asks for one slot:
     /// what is behind it is not to be had yet, and may be a megabyte.
     pub(crate) async fn read(&mut self, stream: &Stream) -> Result<Slots, StoreError> {

@@ -48,7 +48,7 @@ pub const MARKS: [Mark; 46] = [
     mark("a crash while there is work", 25),
     mark("an incident while there is work", 80),
     mark("an expected head was passed", 10),
-    mark("a history has got events in between", 1),
+    mark("a history has got events in between", 4),
     mark("an append to a history comes behind what others appended", 2),
     mark("a named producer skips what is in the log", 10),
     mark("a live twin fences its other", 5),

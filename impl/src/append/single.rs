@@ -68,7 +68,7 @@ pub enum AppendError {
     Unsettled(Box<Unsettled>),
     /// The store refused a request for good. Not even sent was a batch that is too large, one
     /// whose key makes too long an id of a partition, or one that has no token for want of random
-    /// bytes.
+    /// bytes. Whatever the reason, nothing was appended.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The batch is empty, or its events belong to different partitions. Nothing was sent.

@@ -8,6 +8,7 @@ use madsim::time::sleep;
 
 use super::addresses::dynamo_address;
 use super::attempt::{Attempt, HttpReply, call_kind, names};
+use super::injector::EXPIRED;
 use super::shared::Cluster;
 use super::store::Store;
 use crate::moment::now;
@@ -44,7 +45,7 @@ async fn handle(cluster: &Cluster, store: &Store, call: Attempt) -> HttpReply {
     // A copy was signed while that was allowed.
     if !call.copy && cluster.injector.is_locked_out(call.node) {
         let message = "The security token included in the request is expired";
-        let answer = HttpReply::error(400, "ExpiredTokenException", message);
+        let answer = HttpReply::error(400, EXPIRED, message);
         return refuse("lock-out", answer);
     }
     // A copy is struck by no further fault.

@@ -11,6 +11,9 @@ use crate::decode::Read;
 use crate::moment::{lock, now};
 use crate::plan::{CallKind, Fault, Millis, Node, Plan, Trouble};
 
+/// The code of the answer to a node that is locked out.
+pub(super) const EXPIRED: &str = "ExpiredTokenException";
+
 /// Decides what goes wrong, at random or as the plan lists it.
 pub(crate) struct Injector {
     seed: u64,
@@ -132,7 +135,8 @@ impl Injector {
 
     /// Whether a node was refused something for good because it was locked out.
     pub(super) fn explains_refusal(&self, node: Node, error: &StoreError) -> bool {
-        matches!(error, StoreError::Refused { .. }) && self.lock_outs(node) > 0
+        let is_expired = matches!(error, StoreError::Refused { why, .. } if why.contains(EXPIRED));
+        is_expired && self.lock_outs(node) > 0
     }
 
     /// Whether the store refuses every call of a node now.

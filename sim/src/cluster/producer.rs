@@ -1,22 +1,25 @@
 //! Producers: they append what their plan says, and after a crash resume from what they know
 //! to be appended.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use gapless::{AppendError, Appender, Event, GroupError, Grouping, Receipt, Stream};
+use gapless::{AppendError, Appender, Event, GroupError, Grouping, History, Receipt, Stream};
 use gapless_model::Seq;
 use gapless_model::design::Increment;
 use gapless_model::store::{Reply, Request};
 use madsim::time::sleep;
 
-use super::loading::Histories;
 use super::shared::Cluster;
 use super::watcher::open_stream;
 use crate::judge::{Judge, Judgement};
 use crate::moment::now;
 use crate::plan::{Appending, Millis, Node, ProducerPlan};
+
+/// The histories that a life of a producer has loaded, by their keys.
+pub(super) type Histories = BTreeMap<String, History>;
 
 /// How a producer appends one batch after another.
 enum Singly {

@@ -1,60 +1,133 @@
 //! S4 for a key: an append to a history is acknowledged only if the history had every event of its key
-//! that is before it, or can be later.
+//! that is before it, or can be later. And a history that is loaded has what was acknowledged.
+
+use std::collections::BTreeSet;
 
 use gapless::Receipt;
-use gapless_model::{Invariant, Seq};
+use gapless_model::{Invariant, PartitionId, Seq};
 
 use super::all::Judge;
 use super::judgement::{Finding, Judgement, broken};
 use super::words::{events, partition_name, seconds, slot_name};
 use crate::plan::{Millis, Node};
 
+/// An event as a history shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// Its slot.
+    pub(crate) slot: Seq,
+    /// Its index in the slot.
+    pub(crate) index: u32,
+    /// Its name.
+    pub(crate) name: String,
+}
+
 impl Judge {
+    /// The acknowledged events of a key.
+    pub(crate) fn acknowledged_of(&self, key: &str) -> BTreeSet<String> {
+        let is_of = |event: &&String| {
+            let place = self.slots.position_of(event);
+            let home = place.filter(|place| self.slots.keys_in(place).iter().any(|of| of == key));
+            home.is_some_and(|place| self.events_of(key, &place).any(|told| told.name == **event))
+        };
+        self.order.acknowledged_events().iter().filter(is_of).cloned().collect()
+    }
+
+    /// Judges a history that was loaded: it is what the slots up to its head hold, and has what was
+    /// acknowledged before.
+    pub(crate) fn judge_history(
+        &mut self,
+        at: Millis,
+        node: Node,
+        acknowledged: &BTreeSet<String>,
+        (partition, key, told): (&PartitionId, &str, &[Told]),
+        head: Seq,
+    ) -> Judgement {
+        let what = format!(
+            "{} loaded a history of {key} at {}, up to slot {head} of {}",
+            self.chronicle.name(node),
+            seconds(at),
+            partition_name(partition),
+        );
+        self.judge_told(&what, (partition, key, told), head)?;
+        match acknowledged.iter().find(|event| told.iter().all(|told| told.name != **event)) {
+            Some(lost) => {
+                let sentence = format!(
+                    "{what}, and event {lost}, acknowledged before it began, is not in it."
+                );
+                broken(Invariant::S4, Finding::new(sentence).at(partition, head))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Judges the receipt for a batch that was appended to a history of a key with these events.
     pub(crate) fn judge_history_receipt(
         &mut self,
         at: Millis,
         node: Node,
         batch: &[String],
-        (receipt, key, known): (&Receipt, &str, &[String]),
+        (receipt, key, told): (&Receipt, &str, &[Told]),
     ) -> Judgement {
         let judgement = self.judge_receipt(at, node, batch, receipt);
         self.unless_unwatched(judgement)?;
         let (partition, own) = (&receipt.partition, receipt.position.slot);
-        let mut stored = Vec::new();
-        for slot in (1..own.0).map(Seq) {
-            let place = (partition.clone(), slot);
-            if !self.slots.is_settled(&place) {
-                let sentence = format!(
-                    "{} was acknowledged in slot {own} of {} at {}, appended to a history of {key}, \
-                     although slot {slot} is still empty and may get an event that was not in it.",
-                    events(batch),
-                    partition_name(partition),
-                    seconds(at),
-                );
-                let finding = Finding::new(sentence).at(partition, slot).at(partition, own);
-                return broken(Invariant::S4, finding);
-            }
-            let all = self.slots.keys_in(&place).into_iter().zip(self.slots.events_in(&place));
-            stored.extend(all.filter(|(of, _)| of == key).map(|(_, name)| (slot, name)));
-        }
-        let mut known = known.iter();
-        let unknown = stored.iter().find(|(_, name)| known.next() != Some(name));
-        let (slot, what) = match (unknown, known.next()) {
-            (Some((slot, name)), _) => {
-                (*slot, format!("{name} of the key, in slot {slot}, was not in it"))
-            }
-            (None, Some(name)) => {
-                (own, format!("{name}, which was in it, is in no slot before it"))
-            }
-            (None, None) => return Ok(()),
-        };
-        let sentence = format!(
-            "{} was acknowledged in {} at {}, appended to a history of {key}, although event {what}.",
+        let what = format!(
+            "{} {} acknowledged in {} at {}, appended to a history of {key}",
             events(batch),
+            if batch.len() == 1 { "was" } else { "were" },
             slot_name(partition, own),
             seconds(at),
         );
-        broken(Invariant::S4, Finding::new(sentence).at(partition, slot).at(partition, own))
+        self.judge_told(&what, (partition, key, told), Seq(own.0.saturating_sub(1)))
+    }
+
+    /// Judges that a history is what the slots up to one hold, and that none of them is empty.
+    fn judge_told(
+        &self,
+        what: &str,
+        (partition, key, told): (&PartitionId, &str, &[Told]),
+        upto: Seq,
+    ) -> Judgement {
+        let mut stored = Vec::new();
+        for slot in (1..=upto.0).map(Seq) {
+            let place = (partition.clone(), slot);
+            if !self.slots.is_settled(&place) {
+                let sentence = format!(
+                    "{what}, although slot {slot} is empty and may get an event that is not in it."
+                );
+                return broken(Invariant::S4, Finding::new(sentence).at(partition, slot));
+            }
+            stored.extend(self.events_of(key, &place));
+        }
+        let mut told = told.iter();
+        let other = stored.iter().find(|stored| told.next() != Some(stored));
+        let (slot, difference) = match (other, told.next()) {
+            (Some(Told { slot, name, .. }), _) => {
+                (*slot, format!("event {name} of the key, in slot {slot}, is not there in it"))
+            }
+            (None, Some(Told { slot, name, .. })) => {
+                (*slot, format!("event {name}, which is in it, is not before it in slot {slot}"))
+            }
+            (None, None) => return Ok(()),
+        };
+        let sentence = format!("{what}, although {difference}.");
+        broken(Invariant::S4, Finding::new(sentence).at(partition, slot))
+    }
+
+    /// The events of a key in a slot.
+    fn events_of(
+        &self,
+        key: &str,
+        place: &(PartitionId, Seq),
+    ) -> impl Iterator<Item = Told> + use<> {
+        let slot = place.1;
+        let all = self.slots.keys_in(place).into_iter().zip(self.slots.events_in(place));
+        let key = key.to_owned();
+        (0..).zip(all).filter(move |(_, (of, _))| *of == key).map(move |(index, (_, name))| Told {
+            slot,
+            index,
+            name,
+        })
     }
 }

@@ -42,6 +42,7 @@ pub(crate) use deliveries::Deliveries;
 pub(crate) use evidence::{AppliedCall, ObservedDelivery};
 pub(crate) use expectations::Expectations;
 pub(crate) use fences::Fences;
+pub(crate) use histories::Told;
 pub(crate) use inputs::Inputs;
 pub use judgement::{Breach, Violation};
 pub(crate) use judgement::{Doubt, Finding, Judgement};

@@ -22,8 +22,7 @@ impl Profile {
     /// Draws the plan of a seed.
     #[must_use]
     pub fn plan(self, seed: u64, design: Design) -> Plan {
-        let mut dice = Dice::at(seed, &[0, self as u64]);
-        let dice = &mut dice;
+        let dice = &mut Dice::at(seed, &[0, self as u64]);
         let heals = Millis(dice.between(4_000, 12_000));
         // Until about then there is work, so that there is something to break.
         let works = Millis(heals.0 * dice.between(30, 90) / 100);

@@ -133,7 +133,7 @@ fn an_append_that_finds_something_where_it_expected_nothing_is_noticed() {
         .partition(|failed| failed.violation.explanation.sentence.contains("to a history of"));
     let facts = ["The append of event p", " expected nothing behind slot ", " between them."];
     explained(name, breach, &others, &facts);
-    let facts = ["vent", " was acknowledged in ", ", appended to a history of k", ", although "];
+    let facts = ["vent", " acknowledged in slot ", ", appended to a history of k", ", although "];
     explained(&format!("{name}-in-a-history"), breach, &of_histories, &facts);
 }
 

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use futures_util::future::join;
-use gapless::{AppendError, Config, Event, EventBatch, History, Layout, Seq, Stream, Token};
-use gapless_model::store::{Reply, Request, Write};
+use gapless::{
+    AppendError, Config, Event, EventBatch, History, Layout, Seq, StoreError, Stream, Token,
+};
+use gapless_model::design::named;
+use gapless_model::store::{Raise, Reply, Request, Write};
 
 use super::meter::{Meter, Wrong};
 use super::{ONE_PARTITION, calls, leave_gap};
@@ -150,6 +153,135 @@ fn what_was_acknowledged_behind_a_gap_is_loaded() {
     let waited = meter.time.elapsed() - began;
     assert!((GRACE..2 * GRACE).contains(&waited), "gaps age together: {waited:?}");
     assert!(calls(&bill) <= 20, "{bill:?}");
+}
+
+/// The second gap was not there when the first one began to age, and has a grace of its own.
+#[test]
+fn a_gap_that_comes_later_has_a_grace_of_its_own() {
+    let meter = Meter::new();
+    let stream = stream(&meter);
+    let mut history = load(&meter, &stream, "a");
+    leave_gap(&meter, &stream);
+    let later = async {
+        meter.time.wait(GRACE * 9 / 10).await;
+        let raise = Raise { partition: stream.route("a"), head: None, token: None, record: None };
+        stream.wire().send(&Request::Raise(raise)).await.expect("a number");
+        meter.time.wait(GRACE * 9 / 10).await;
+        write_late(&stream, Seq(2), Event::new("a", "in time")).await
+    };
+    let append = stream.append_to(&mut history, vec![Event::new("a", "mine")]);
+    let (appended, late) = meter.time.run(join(append, later));
+    assert!(matches!(late, Reply::Written), "{late:?}");
+    assert!(is_conflict(&appended), "{appended:?}");
+    assert_eq!(texts(&history), ["in time"]);
+}
+
+/// The look that found the event failed at what is behind it. The caller must decide again.
+#[test]
+fn an_event_that_came_in_between_is_told_although_more_cannot_be_read() {
+    for forbidden in [true, false] {
+        let meter = Meter::new();
+        let stream = stream(&meter);
+        let mut history = load(&meter, &stream, "a");
+        append(&meter, &stream, "a", "in between");
+        leave_gap(&meter, &stream);
+        let append = stream.append_to(&mut history, vec![Event::new("a", "mine")]);
+        if forbidden {
+            meter.go_wrong("PutItem", Wrong::Forbidden);
+        }
+        let outcome = meter.time.run(append);
+        assert!(is_conflict(&outcome), "{outcome:?}");
+        assert_eq!(texts(&history), ["in between"]);
+    }
+}
+
+/// What comes after the end was found is not waited for, or it would never end.
+#[test]
+fn a_load_ends_although_gaps_go_on_to_come() {
+    let meter = Meter::new();
+    let stream = stream(&meter);
+    leave_gap(&meter, &stream);
+    append(&meter, &stream, "a", "1");
+    let leaky = async {
+        for _ in 0..50 {
+            meter.time.wait(GRACE / 2).await;
+            let raise =
+                Raise { partition: stream.route("a"), head: None, token: None, record: None };
+            stream.wire().send(&Request::Raise(raise)).await.expect("a number");
+            stream.append(Event::new("b", "x")).await.expect("appended");
+        }
+    };
+    let began = meter.time.elapsed();
+    let ended = async {
+        let loaded = stream.load("a").await;
+        (loaded, meter.time.elapsed() - began)
+    };
+    let ((loaded, took), ()) = meter.time.run(join(ended, leaky));
+    assert_eq!(texts(&loaded.expect("loaded")), ["1"]);
+    assert!(took < 2 * GRACE, "{took:?}");
+}
+
+#[test]
+fn a_history_has_where_each_event_of_an_append_to_it_is() {
+    let meter = Meter::new();
+    let stream = stream(&meter);
+    let mut history = load(&meter, &stream, "a");
+    let batch = ["a", "b", "a"].map(|key| Event::new(key, "x")).to_vec();
+    meter.time.run(stream.append_to(&mut history, batch)).expect("appended");
+    assert_eq!(history.events().len(), 2);
+    assert_eq!(history, load(&meter, &stream, "a"));
+}
+
+/// Two who decide on it would not be in conflict.
+#[test]
+fn a_batch_without_an_event_of_the_key_is_refused() {
+    let meter = Meter::new();
+    let stream = stream(&meter);
+    let mut history = load(&meter, &stream, "a");
+    let (refused, bill) = meter.run(stream.append_to(&mut history, vec![Event::new("b", "x")]));
+    assert!(matches!(refused, Err(AppendError::Batch(_))), "{refused:?}");
+    assert_eq!(calls(&bill), 0);
+}
+
+/// As after the tables were restored.
+#[test]
+fn a_history_that_is_ahead_of_the_partition_is_refused() {
+    let (meter, other) = (Meter::new(), Meter::new());
+    let (here, there) = (stream(&meter), stream(&other));
+    append(&meter, &here, "a", "1");
+    for text in ["1", "2", "3"] {
+        append(&other, &there, "a", text);
+    }
+    let mut ahead = load(&other, &there, "a");
+    let refused = meter.time.run(here.load_after("a", ahead.head()));
+    let Err(StoreError::Refused { why, .. }) = refused else { panic!("{refused:?}") };
+    assert!(why.contains("slot 3"), "{why}");
+    let began = meter.time.elapsed();
+    let outcome = meter.time.run(here.append_to(&mut ahead, vec![Event::new("a", "4")]));
+    assert!(is_conflict(&outcome), "{outcome:?}");
+    assert_eq!(meter.time.elapsed(), began);
+}
+
+/// Each design finds out in its own way that something came in between.
+#[test]
+fn histories_are_appended_to_in_every_design_that_can() {
+    for name in ["recommended", "transaction", "no-counter", "compare-and-set"] {
+        let Some(known) = named(name) else { continue };
+        let meter = Meter::new();
+        let stream = meter.stream(|config| config.layout(ONE_PARTITION).design(known.design));
+        let mut history = load(&meter, &stream, "a");
+        append(&meter, &stream, "b", "other");
+        let append_to = |history: &mut History, text: &str| {
+            meter.time.run(stream.append_to(history, vec![Event::new("a", text)]))
+        };
+        append_to(&mut history, "1").expect(name);
+        append(&meter, &stream, "a", "2");
+        let conflict = append_to(&mut history, "3");
+        assert!(is_conflict(&conflict), "{name}: {conflict:?}");
+        append_to(&mut history, "3").expect(name);
+        assert_eq!(texts(&history), ["1", "2", "3"], "{name}");
+        assert_eq!(history, load(&meter, &stream, "a"), "{name}");
+    }
 }
 
 #[test]
