@@ -10,8 +10,8 @@ use crate::read::Place;
 use crate::stream::Stream;
 use crate::vocabulary::{Backoff, Event, Position, Recorded, Slots, StoreError, Timer, recorded};
 
-/// The events of a key, up to a slot behind which there was no event when they were last read or
-/// appended to; loaded by [`Stream::load`].
+/// The events of a key up to a slot, its [`History::head`]: every slot up to there is settled, and what
+/// is in them of the key is in the history. Loaded by [`Stream::load`].
 ///
 /// Decide on it, and append what you decided by [`Stream::append_to`]: of several callers that decide
 /// on the same history one succeeds.
@@ -90,6 +90,9 @@ impl Stream {
     /// slot is waited out for the stream's grace and voided, as a worker does: what its writer may
     /// still write gets another position.
     ///
+    /// Each slot that is voided takes a write and a read, one after another; and where a partition has
+    /// more than a MB, the gaps of each MB have a grace of their own.
+    ///
     /// Dropping the future changes nothing, but that a slot may have been voided.
     ///
     /// # Errors
@@ -99,8 +102,8 @@ impl Stream {
     }
 
     /// Loads the events of a key behind a slot: behind the [`History::head`] of a history that the
-    /// caller has kept the state of. It reads that slot and those behind it, and is as
-    /// [`Stream::load`] otherwise.
+    /// caller has kept the state of. It reads that slot, and then with a query those behind it, and is
+    /// as [`Stream::load`] otherwise.
     ///
     /// # Errors
     /// Returns [`StoreError::Refused`] if the slot is empty: the head is that of another partition, or
@@ -229,7 +232,8 @@ impl Stream {
             Reply::Slot(Slot::Empty) => Err(StoreError::Refused {
                 table: self.0.wire.tables().events.clone(),
                 why: format!(
-                    "slot {head} of {partition}, behind which a history is to go on, is empty: load                      it from the beginning"
+                    "slot {head} of {partition}, behind which a history is to go on, is empty: load \
+                     it from the beginning"
                 ),
             }),
             _ => Ok(()),

@@ -131,3 +131,66 @@ impl Judge {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gapless_model::design::Design;
+
+    use super::*;
+    use crate::cluster::Recorder;
+    use crate::judge::Breach;
+    use crate::plan::Profile;
+
+    fn told(all: &[(u64, u32, &str)]) -> Vec<Told> {
+        let told = |(slot, index, name): &(u64, u32, &str)| Told {
+            slot: Seq(*slot),
+            index: *index,
+            name: (*name).to_owned(),
+        };
+        all.iter().map(told).collect()
+    }
+
+    /// What is said of a history of k1 up to a slot, where slot 1 of p0 holds a and b, slot 2 holds c,
+    /// and slot 4 holds d; c is acknowledged.
+    fn said(head: u64, all: &[(u64, u32, &str)]) -> Option<String> {
+        let plan = Profile::Calm.plan(0, Design::RECOMMENDED);
+        let mut judge = Recorder::new(&plan, plan.config().rules().expect("it is valid")).judge;
+        let partition: PartitionId = "p0".parse().expect("an id");
+        for (slot, names) in [(1, &["a", "b"][..]), (2, &["c"]), (4, &["d"])] {
+            judge.slots.put((partition.clone(), Seq(slot)), names);
+        }
+        let (at, node, known) = (Millis(1), Node(0), BTreeSet::from(["c".to_owned()]));
+        let told = told(all);
+        let judged = judge.judge_history(at, node, &known, (&partition, "k1", &told), Seq(head));
+        let (breach, finding) = judged.err()?;
+        assert_eq!(breach, Breach::Invariant(Invariant::S4));
+        Some(finding.sentence)
+    }
+
+    #[test]
+    fn a_history_is_what_the_slots_hold() {
+        let whole = [(1, 0, "a"), (1, 1, "b"), (2, 0, "c")];
+        assert_eq!(said(2, &whole), None);
+        for (all, wrong) in [
+            (&whole[..2], "event c of the key, in slot 2, is not there in it"),
+            (&[whole[0], whole[2], whole[1]], "event b of the key, in slot 1, is not there in it"),
+            (&[(1, 1, "a"), whole[1], whole[2]], "event a of the key, in slot 1"),
+            (
+                &[whole[0], whole[1], whole[2], (2, 1, "x")],
+                "event x, which is in it, is not before",
+            ),
+        ] {
+            let sentence = said(2, all).expect("it is wrong");
+            assert!(sentence.contains(wrong), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn a_history_ends_before_an_empty_slot_and_behind_what_was_acknowledged() {
+        let whole = [(1, 0, "a"), (1, 1, "b"), (2, 0, "c"), (4, 0, "d")];
+        let sentence = said(4, &whole).expect("slot 3 is empty");
+        assert!(sentence.contains("slot 3 is empty"), "{sentence}");
+        let sentence = said(1, &whole[..2]).expect("c is missing");
+        assert!(sentence.contains("event c, acknowledged before it began, is not in it"));
+    }
+}

@@ -9,7 +9,7 @@ use gapless::{
 use gapless_model::design::named;
 use gapless_model::store::{Raise, Reply, Request, Write};
 
-use super::meter::{Meter, Wrong};
+use super::meter::{Latency, Meter, Wrong};
 use super::{ONE_PARTITION, calls, leave_gap};
 
 const GRACE: Duration = Duration::from_millis(400);
@@ -189,9 +189,30 @@ fn an_event_that_came_in_between_is_told_although_more_cannot_be_read() {
         if forbidden {
             meter.go_wrong("PutItem", Wrong::Forbidden);
         }
-        let outcome = meter.time.run(append);
+        let (outcome, bill) = meter.run(append);
         assert!(is_conflict(&outcome), "{outcome:?}");
         assert_eq!(texts(&history), ["in between"]);
+        assert_eq!(bill, ["1 Query events", "1 UpdateItem partitions"], "nothing is waited for");
+    }
+}
+
+/// Its outcome is unknown, and the next append to the history finds it.
+#[test]
+fn an_append_that_was_dropped_is_found_by_the_next_one() {
+    for (calls_before, came) in [(1, false), (2, true)] {
+        let meter = Meter::new();
+        let stream = stream(&meter);
+        let mut history = load(&meter, &stream, "a");
+        let second = Duration::from_secs(1);
+        meter.set_latency(Latency { queries: Duration::ZERO, others: second });
+        let dropped = stream.append_to(&mut history, vec![Event::new("a", "dropped")]);
+        // Calls are applied when they are sent, and answered a second later.
+        meter.run_for(second * calls_before - second / 2, Box::pin(dropped));
+        meter.set_latency(Latency::default());
+        let next = meter.time.run(stream.append_to(&mut history, vec![Event::new("a", "next")]));
+        assert_eq!(is_conflict(&next), came, "{next:?}");
+        let expected: &[&str] = if came { &["dropped"] } else { &["next"] };
+        assert_eq!(texts(&history), expected);
     }
 }
 
@@ -255,7 +276,7 @@ fn a_history_that_is_ahead_of_the_partition_is_refused() {
     let mut ahead = load(&other, &there, "a");
     let refused = meter.time.run(here.load_after("a", ahead.head()));
     let Err(StoreError::Refused { why, .. }) = refused else { panic!("{refused:?}") };
-    assert!(why.contains("slot 3"), "{why}");
+    assert!(why.contains("slot 3") && why.contains("empty: load it from the beginning"), "{why}");
     let began = meter.time.elapsed();
     let outcome = meter.time.run(here.append_to(&mut ahead, vec![Event::new("a", "4")]));
     assert!(is_conflict(&outcome), "{outcome:?}");
@@ -266,7 +287,7 @@ fn a_history_that_is_ahead_of_the_partition_is_refused() {
 #[test]
 fn histories_are_appended_to_in_every_design_that_can() {
     for name in ["recommended", "transaction", "no-counter", "compare-and-set"] {
-        let Some(known) = named(name) else { continue };
+        let known = named(name).expect(name);
         let meter = Meter::new();
         let stream = meter.stream(|config| config.layout(ONE_PARTITION).design(known.design));
         let mut history = load(&meter, &stream, "a");
