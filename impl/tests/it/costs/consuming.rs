@@ -12,6 +12,8 @@ use super::{ONE_PARTITION, append, append_to_keys, event, takes, with_events};
 #[track_caller]
 fn bill_until_caught_up(meter: &Meter, stream: &Stream, events: u64) -> Vec<String> {
     let worker = stream.worker("g", takes(meter, Duration::from_millis(100)));
+    // By default a sweep is due about when three pages are handled, and jitter would decide.
+    let worker = worker.sweep_every(Duration::from_secs(60));
     let (summary, bill) = meter.run(worker.until_caught_up());
     assert_eq!(summary.expect("caught up").events, events);
     bill
