@@ -7,10 +7,10 @@ use gapless::{
     AppendError, Config, Event, EventBatch, History, Layout, Seq, StoreError, Stream, Token,
 };
 use gapless_model::design::named;
-use gapless_model::store::{Raise, Reply, Request, Write};
+use gapless_model::store::{Reply, Request, Write};
 
 use super::meter::{Latency, Meter, Wrong};
-use super::{ONE_PARTITION, calls, leave_gap};
+use super::{ONE_PARTITION, calls, leave_gap, take_number};
 
 const GRACE: Duration = Duration::from_millis(400);
 
@@ -164,8 +164,7 @@ fn a_gap_that_comes_later_has_a_grace_of_its_own() {
     leave_gap(&meter, &stream);
     let later = async {
         meter.time.wait(GRACE * 9 / 10).await;
-        let raise = Raise { partition: stream.route("a"), head: None, token: None, record: None };
-        stream.wire().send(&Request::Raise(raise)).await.expect("a number");
+        take_number(&stream).await;
         meter.time.wait(GRACE * 9 / 10).await;
         write_late(&stream, Seq(2), Event::new("a", "in time")).await
     };
@@ -226,9 +225,7 @@ fn a_load_ends_although_gaps_go_on_to_come() {
     let leaky = async {
         for _ in 0..50 {
             meter.time.wait(GRACE / 2).await;
-            let raise =
-                Raise { partition: stream.route("a"), head: None, token: None, record: None };
-            stream.wire().send(&Request::Raise(raise)).await.expect("a number");
+            take_number(&stream).await;
             stream.append(Event::new("b", "x")).await.expect("appended");
         }
     };

@@ -58,8 +58,13 @@ fn with_events(slots: u64) -> (Meter, Stream) {
 
 /// Takes a number that no event is written for.
 fn leave_gap(meter: &Meter, stream: &Stream) {
+    meter.time.run(take_number(stream));
+}
+
+/// The same, beside others.
+async fn take_number(stream: &Stream) {
     let raise = Raise { partition: stream.route("k"), head: None, token: None, record: None };
-    meter.time.run(stream.wire().send(&Request::Raise(raise))).expect("a number");
+    stream.wire().send(&Request::Raise(raise)).await.expect("a number");
 }
 
 /// A handler that takes this long.
