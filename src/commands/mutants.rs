@@ -158,7 +158,7 @@ fn checked(broken: &Broken) -> Option<Checked> {
         (false, _) => breaks.join(" "),
         (true, Ended::Exhausted) => "holds".to_owned(),
         (true, Ended::Timeout | Ended::Memory | Ended::Interrupted) => "not exhausted".to_owned(),
-        (true, Ended::Disk | Ended::Outgrown) => "not exhausted".to_owned(),
+        (true, Ended::Disk | Ended::Outgrown | Ended::Crowded) => "not exhausted".to_owned(),
     };
     Some(Checked { breaks, report })
 }

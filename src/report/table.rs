@@ -182,6 +182,7 @@ pub fn why_ended(report: &Report) -> Option<String> {
             _ => "the disk ended the search",
         },
         Ended::Outgrown => "a number grew beyond what the checker has room for",
+        Ended::Crowded => "there are more different components than a state's key has room for",
     };
     Some(why.to_owned())
 }

@@ -193,7 +193,7 @@ fn a_file_that_cannot_be_used_says_why_and_is_left_alone() {
         ("notes", &b"buy milk\n"[..], "it is not a checkpoint file"),
         ("empty", b"", "it is not a checkpoint file"),
         ("cut", &kept[..kept.len() / 2], "damaged or cut short"),
-        ("later", b"gapless-checkpoint 2 00000000\n", "it has format 2"),
+        ("later", b"gapless-checkpoint 3 00000000\n", "it has format 3"),
     ] {
         fs::write(folder.path().join(name), text).expect("written");
         let half = ["check", "--property", "L3", "--checkpoint", name];

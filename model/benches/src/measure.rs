@@ -79,6 +79,7 @@ fn run_check(task: &Task) -> Result<Measured, String> {
         Ended::Memory => Outcome::Memory,
         Ended::Disk => return Err("the disk could not be used".to_owned()),
         Ended::Outgrown => return Err("a number outgrew the model".to_owned()),
+        Ended::Crowded => return Err("there were too many components".to_owned()),
     };
     // Stateright counts the first state as generated.
     let first = usize::from(task.engine == Engine::Stateright);

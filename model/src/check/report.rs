@@ -74,9 +74,11 @@ pub enum Ended {
     Interrupted,
     /// The states on disk could not be written or read.
     Disk,
-    /// A sequence number or an epoch outgrew the world, so some paths were cut short; or there
-    /// were more different components than the engine has numbers for.
+    /// A sequence number or an epoch outgrew the world, so some paths were cut short.
     Outgrown,
+    /// There were more different components than the engine has numbers for, so some states were
+    /// left out.
+    Crowded,
 }
 
 impl Report {
@@ -116,7 +118,8 @@ impl Report {
     #[must_use]
     pub fn is_final(&self) -> bool {
         let unshown = self.verdicts.values().any(|verdict| *verdict == Verdict::Unshown);
-        !unshown && (self.is_exhaustive() || self.ended == Ended::Outgrown)
+        let for_good = matches!(self.ended, Ended::Outgrown | Ended::Crowded);
+        !unshown && (self.is_exhaustive() || for_good)
     }
 }
 

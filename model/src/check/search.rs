@@ -114,7 +114,8 @@ fn check_here(
     let mut disk_failed = disk_failed.map(|error| error.to_string());
     let mut ended = match ended {
         Ended::Exhausted if disk_failed.is_some() => Ended::Disk,
-        Ended::Exhausted if crowded || searched.outgrown.load(Ordering::Relaxed) => Ended::Outgrown,
+        Ended::Exhausted if searched.outgrown.load(Ordering::Relaxed) => Ended::Outgrown,
+        Ended::Exhausted if crowded => Ended::Crowded,
         ended => ended,
     };
 
@@ -189,7 +190,7 @@ fn judged<'a>(
         (Some(error), _, _) => Err(error),
         // A limit that was reached just then has ended nothing.
         (None, Some(_), _) => Ok((found, Ended::Exhausted)),
-        (None, None, Ended::Exhausted) => Ok((None, Ended::Outgrown)),
+        (None, None, Ended::Exhausted) => Ok((None, Ended::Crowded)),
         (None, None, _) => Ok((None, limit)),
     }
 }

@@ -49,7 +49,7 @@ impl<'a> Supervisor<'a> {
         let enough = self.began.elapsed() + spent * again + Duration::from_secs(5);
         match ended {
             Ended::Timeout | Ended::Interrupted => self.timeout = Some(enough),
-            Ended::Exhausted | Ended::Memory | Ended::Disk | Ended::Outgrown => {
+            Ended::Exhausted | Ended::Memory | Ended::Disk | Ended::Outgrown | Ended::Crowded => {
                 self.timeout = self.timeout.map(|most| most.max(enough));
             }
         }

@@ -207,6 +207,16 @@ fn a_disk_that_is_full_costs_no_verdict_and_no_checkpoint() {
     assert_eq!(full.kept.as_deref(), Some(&kept[..]));
 }
 
+#[test]
+fn a_search_that_left_states_out_is_not_exhaustive_and_says_what_it_had_no_room_for() {
+    let (task, kept) = half();
+    for (field, ended) in [("crowded", Ended::Crowded), ("outgrown", Ended::Outgrown)] {
+        let report = finish(&task, &edited(&kept, |header| header[field] = true.into())).report;
+        assert_eq!((report.ended, report.is_exhaustive(), report.is_final()), (ended, false, true));
+        assert!(report.verdicts.values().all(|verdict| *verdict == Verdict::Unknown));
+    }
+}
+
 /// A search, and what is kept of it half-way.
 fn half() -> (Task, Vec<u8>) {
     let task = with_threads(&task(R, Bounds { faults: 1, crashes: 1, late: 1, ..CALM }), 1);
@@ -227,7 +237,7 @@ fn edited(kept: &[u8], edit: impl FnOnce(&mut serde_json::Value)) -> Vec<u8> {
     let mut header = header_of(kept);
     edit(&mut header);
     let json = header.to_string();
-    let first = format!("gapless-checkpoint 1 {:08x}", crc32fast::hash(json.as_bytes()));
+    let first = format!("gapless-checkpoint 2 {:08x}", crc32fast::hash(json.as_bytes()));
     let mut edited = format!("{first}\n{json}\n").into_bytes();
     let mut sum = crc32fast::Hasher::new();
     sum.update(&edited);
@@ -304,6 +314,10 @@ fn a_file_that_is_none_is_refused() {
     assert!(matches!(refused(&task, &lied), CheckpointError::Damaged { .. }));
     let unknown = edited(&kept, |header| header["exercised"] = vec!["no such step"].into());
     assert!(matches!(refused(&task, &unknown), CheckpointError::Damaged { .. }));
+    for parts in [[5_000_000, 0, 0], [1 << 31, 0, 0]] {
+        let state = edited(&kept, |header| header["violated"]["S1"] = parts.to_vec().into());
+        assert!(matches!(refused(&task, &state), CheckpointError::Damaged { .. }));
+    }
     let empty = edited(&kept, |header| *header = serde_json::json!({}));
     assert!(matches!(refused(&task, &empty), CheckpointError::Damaged { .. }));
 }

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
 
 /// The number of the format. It is raised whenever what is written, or what it means, changes.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// Where an unfinished search is kept. A program that searches decides what that is.
 pub trait CheckpointFile: Send {

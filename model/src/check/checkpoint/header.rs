@@ -62,8 +62,8 @@ pub(super) struct Header {
     pub(super) crowded: bool,
     /// Whether a number outgrew the world.
     pub(super) outgrown: bool,
-    /// The violated invariants, and for each the key of a state that violates it.
-    pub(super) violated: BTreeMap<Invariant, u64>,
+    /// The violated invariants, and for each the parts of a state that violates it.
+    pub(super) violated: BTreeMap<Invariant, [u32; 3]>,
     /// The kinds of step and outcome that were exercised.
     pub(super) exercised: Vec<String>,
 }

@@ -59,8 +59,11 @@ impl<'a> Keeper<'a> {
         if tally.unique.load(Ordering::Relaxed) != header.unique {
             return Err(damaged("it has another number of states than its header says"));
         }
-        let violated = header.violated.iter().map(|(&found, &key)| (found, Key::from_bits(key)));
-        explored.violated = violated.collect();
+        for (&found, &parts) in &header.violated {
+            let key = Key::of(parts).filter(|&key| space.has(key));
+            let key = key.ok_or_else(|| damaged("its header names a state that there is not"))?;
+            explored.violated.insert(found, key);
+        }
         let protocol = space.protocol;
         if !protocol.coverage.mark_again(&header.exercised) {
             return Err(damaged("its header names a kind of step that there is not"));
@@ -87,7 +90,7 @@ impl<'a> Keeper<'a> {
             milliseconds: elapsed.as_millis() as u64,
             crowded: tally.crowded.load(Ordering::Relaxed),
             outgrown: protocol.outgrown.load(Ordering::Relaxed),
-            violated: explored.violated.iter().map(|(&found, key)| (found, key.bits())).collect(),
+            violated: explored.violated.iter().map(|(&found, key)| (found, key.parts())).collect(),
             exercised: protocol.coverage.marked().map(str::to_owned).collect(),
         };
         let write = &mut |out: &mut dyn Write| {

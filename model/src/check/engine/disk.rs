@@ -9,7 +9,7 @@ use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 
 use super::super::task::OnDisk;
 use super::bytes::{invalid, read_number, write_number};
-use super::visited::{Key, PARTS, Visited};
+use super::visited::{Key, PARTS, Rest, Visited};
 
 /// How much is read or written at once, in bytes.
 const BLOCK: usize = 1 << 20;
@@ -68,14 +68,14 @@ impl Disk {
             }
             let mut new = visited.take_part(part).into_iter().peekable();
             let mut sum = 0_u64;
-            let mut write = |key: Key| {
+            let mut write = |rest: Rest| {
                 written += 1;
-                sum = sum.wrapping_add(key.spread());
-                write_number(key.bits(), &mut out)
+                sum = sum.wrapping_add(rest.spread());
+                write_number(rest.bits(), &mut out)
             };
             self.each_of(part, &mut |old| {
-                while let Some(key) = new.next_if(|&key| key < old) {
-                    write(key)?;
+                while let Some(rest) = new.next_if(|&rest| rest < old) {
+                    write(rest)?;
                 }
                 new.next_if_eq(&old);
                 write(old)
@@ -95,7 +95,7 @@ impl Disk {
         if self.run.is_none() {
             return;
         }
-        keys.sort_unstable_by_key(|key| (key.part(), *key));
+        keys.sort_unstable_by_key(|key| key.split());
         let mut new = Vec::with_capacity(keys.len());
         let mut subtract = || {
             for keys in keys.chunk_by(|one, next| one.part() == next.part()) {
@@ -106,10 +106,10 @@ impl Disk {
                     return Ok(false);
                 }
                 self.each_of(part, &mut |old| {
-                    while let Some(key) = keys.next_if(|&key| key < old) {
+                    while let Some(key) = keys.next_if(|key| key.split().1 < old) {
                         new.push(key);
                     }
-                    keys.next_if_eq(&old);
+                    keys.next_if(|key| key.split().1 == old);
                     Ok(())
                 })?;
                 new.extend(keys);
@@ -126,8 +126,8 @@ impl Disk {
     /// The states of a part, those on disk and those in memory, in order.
     pub(super) fn part(&self, part: usize, visited: &Visited) -> io::Result<Vec<Key>> {
         let mut keys = visited.keys_of(part);
-        self.each_of(part, &mut |key| {
-            keys.push(key);
+        self.each_of(part, &mut |rest| {
+            keys.push(Key::join(part, rest));
             Ok(())
         })?;
         keys.sort_unstable();
@@ -136,21 +136,26 @@ impl Disk {
     }
 
     /// Every state of a part that is on disk, in order.
-    fn each_of(&self, part: usize, found: &mut dyn FnMut(Key) -> io::Result<()>) -> io::Result<()> {
+    fn each_of(
+        &self,
+        part: usize,
+        found: &mut dyn FnMut(Rest) -> io::Result<()>,
+    ) -> io::Result<()> {
         let Some(run) = &self.run else { return Ok(()) };
         let (begin, end) = (run.begins[part], run.begins[part + 1]);
         let mut file = &run.file;
         file.seek(SeekFrom::Start(begin * 8))?;
         let bytes = (end - begin) * 8;
         let mut from = BufReader::with_capacity(BLOCK.min(bytes as usize), file.take(bytes));
+        let damaged = || invalid("these are not the states that were written");
         let mut sum = 0_u64;
         for _ in begin..end {
-            let key = Key::from_bits(read_number(&mut from)?);
-            sum = sum.wrapping_add(key.spread());
-            found(key)?;
+            let rest = Rest::from_bits(read_number(&mut from)?).ok_or_else(damaged)?;
+            sum = sum.wrapping_add(rest.spread());
+            found(rest)?;
         }
         if sum != run.sums[part] {
-            return Err(invalid("these are not the states that were written"));
+            return Err(damaged());
         }
         Ok(())
     }
@@ -232,7 +237,8 @@ mod tests {
     }
 
     fn key(number: u64) -> Key {
-        Key::from_bits(number * 0x9e37_79b9)
+        let spread = number * 0x9e37_79b9;
+        Key::of([spread >> 16, spread, number].map(|part| part as u32 & 0xffff)).expect("it fits")
     }
 
     fn visited(numbers: std::ops::Range<u64>) -> Visited {

@@ -106,18 +106,21 @@ fn read_values<T: DeserializeOwned + Clone + Eq + Hash>(
 
 fn write_keys(keys: &[Key], out: &mut dyn Write) -> io::Result<()> {
     write_number(keys.len() as u64, out)?;
-    keys.iter().try_for_each(|key| write_number(key.bits(), out))
+    keys.iter().flat_map(|key| key.parts()).try_for_each(|part| write_number(part.into(), out))
 }
 
 fn read_keys(from: &mut dyn Read, is_known: &dyn Fn(Key) -> bool) -> io::Result<Vec<Key>> {
     let count = read_number(from)?;
     let mut keys = Vec::new();
     for _ in 0..count {
-        let key = Key::from_bits(read_number(from)?);
-        if !is_known(key) {
-            return Err(invalid("a state is none"));
-        }
-        keys.push(key);
+        let parts = [read_number(from)?, read_number(from)?, read_number(from)?];
+        let key = key_of(parts).filter(|&key| is_known(key));
+        keys.push(key.ok_or_else(|| invalid("a state is none"))?);
     }
     Ok(keys)
+}
+
+fn key_of(parts: [u64; 3]) -> Option<Key> {
+    let [first, second, third] = parts.map(|part| u32::try_from(part).ok());
+    Key::of([first?, second?, third?])
 }

@@ -39,7 +39,7 @@ impl Space<'_> {
             return self.pack(&self.canonical(new, cache));
         }
         let parts = before.parts();
-        Key::pack(std::array::from_fn(|part| {
+        Key::of(std::array::from_fn(|part| {
             let [old, new] = [&old.0[part], &new.0[part]];
             if old == new {
                 parts[part]
@@ -79,7 +79,7 @@ impl Space<'_> {
         let least = symmetric && self.parts_are_apart;
         let parts = key.parts();
         let after = |part: usize| self.part_after_faults(part, parts[part], least, cache);
-        let key = Key::pack([0, 1, 2].map(after))?;
+        let key = Key::of([0, 1, 2].map(after))?;
         if symmetric && !least { self.key_of(self.unpack(key), true, cache) } else { Some(key) }
     }
 
@@ -122,7 +122,7 @@ impl Space<'_> {
     }
 
     fn pack(&self, numbers: &Numbers) -> Option<Key> {
-        Key::pack(std::array::from_fn(|part| self.parts[part].number(&numbers.0[part])))
+        Key::of(std::array::from_fn(|part| self.parts[part].number(&numbers.0[part])))
     }
 
     /// The least of all states that differ from one only in names.

@@ -135,7 +135,7 @@ impl Space<'_> {
     }
 
     /// Whether a key consists of parts that there are.
-    pub(super) fn has(&self, key: Key) -> bool {
+    pub(in crate::check) fn has(&self, key: Key) -> bool {
         key.parts().iter().zip(&self.parts).all(|(&part, parts)| (part as usize) < parts.len())
     }
 }

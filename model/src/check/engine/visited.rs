@@ -5,50 +5,89 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::bytes::{invalid, read_number, write_number};
 
-/// A state: the numbers of its three parts, packed.
+/// A state: the numbers of its three parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(in crate::check) struct Key(u64);
+pub(in crate::check) struct Key([u32; 3]);
+
+/// What tells a state from the others of its part of the table.
+///
+/// A key has eight bits more. The part that a state is in says what they are, so that eight bytes
+/// keep it, and one value of them is free for a place that is empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rest(u64);
 
 impl Key {
     /// The bits of each part's number. The last part is the faults, the triggers and the network.
-    pub(super) const BITS: [u32; 3] = [22, 22, 20];
+    pub(super) const BITS: [u32; 3] = [24, 24, 23];
 
-    /// Packs the numbers of the parts; `None` if one of them is too high.
-    pub(super) fn pack(parts: [u32; 3]) -> Option<Key> {
-        let mut packed = 0;
-        for (part, bits) in parts.into_iter().zip(Self::BITS) {
-            if part >= 1 << bits {
-                return None;
-            }
-            packed = packed << bits | u64::from(part);
-        }
-        Some(Key(packed))
+    /// The bits of the first part's number that are not in the rest.
+    const ABOVE: u32 = PARTS.trailing_zeros();
+
+    /// The key of a state with these parts; `None` if the number of one is too high.
+    pub(in crate::check) fn of(parts: [u32; 3]) -> Option<Key> {
+        let fits = parts.iter().zip(Self::BITS).all(|(part, bits)| *part < 1 << bits);
+        fits.then_some(Key(parts))
     }
 
-    /// The key as a file holds it.
-    pub(in crate::check) fn bits(self) -> u64 {
+    pub(in crate::check) fn parts(self) -> [u32; 3] {
         self.0
     }
 
-    /// The key that a file holds as this.
-    pub(in crate::check) fn from_bits(bits: u64) -> Key {
-        Key(bits)
+    /// The part of the table that the state belongs to, and what tells it from the others there.
+    pub(super) fn split(self) -> (usize, Rest) {
+        let [first, second, third] = self.0.map(u64::from);
+        let [bits, b, c] = Self::BITS;
+        let below = bits - Self::ABOVE;
+        let rest = Rest((first & ((1 << below) - 1)) << (b + c) | second << c | third);
+        ((first >> below) as usize ^ rest.part(), rest)
     }
 
-    /// A number whose every bit depends on the whole key.
+    /// The key that [`split`](Self::split) took apart.
+    pub(super) fn join(part: usize, rest: Rest) -> Key {
+        let [bits, b, c] = Self::BITS;
+        let below = bits - Self::ABOVE;
+        let low = |bits: u32| (1_u64 << bits) - 1;
+        let above = ((part ^ rest.part()) as u64) << below;
+        Key([above | rest.0 >> (b + c) & low(below), rest.0 >> c & low(b), rest.0 & low(c)]
+            .map(|part| part as u32))
+    }
+
+    /// The part of the table that the state belongs to.
+    pub(super) fn part(self) -> usize {
+        self.split().0
+    }
+
+    /// A number that is spread evenly.
     pub(in crate::check) fn spread(self) -> u64 {
+        let (part, rest) = self.split();
+        rest.spread() ^ part as u64
+    }
+}
+
+impl Rest {
+    /// As a file holds it.
+    pub(super) fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// What a file holds; `None` if it is more than a rest can be.
+    pub(super) fn from_bits(bits: u64) -> Option<Rest> {
+        (bits < 1 << 63).then_some(Rest(bits))
+    }
+
+    /// A number that is spread evenly.
+    pub(super) fn spread(self) -> u64 {
         mix(self.0)
     }
 
-    /// The part of the table that the key belongs to.
-    pub(super) fn part(self) -> usize {
-        (self.spread() >> 56) as usize
+    /// A part of the table. Which one the state is in depends on what the rest lacks as well.
+    fn part(self) -> usize {
+        (self.spread() >> (64 - Key::ABOVE)) as usize
     }
 
-    pub(super) fn parts(self) -> [u32; 3] {
-        let [_, b, c] = Self::BITS;
-        let low = |bits: u32| (1_u64 << bits) - 1;
-        [self.0 >> (b + c), self.0 >> c & low(b), self.0 & low(c)].map(|part| part as u32)
+    /// The first place to try in a part with so many, by the lower bits of the hash.
+    fn home(self, places: usize) -> usize {
+        ((u128::from(self.spread() << Key::ABOVE) * places as u128) >> 64) as usize
     }
 }
 
@@ -59,7 +98,7 @@ impl Key {
 pub(in crate::check) struct Visited(Vec<Mutex<Part>>);
 
 struct Part {
-    /// A key plus one in each place that is used; 0 in the others.
+    /// A state's rest plus one in each place that is used; 0 in the others.
     places: Vec<u64>,
     used: usize,
 }
@@ -75,7 +114,8 @@ impl Visited {
 
     /// Adds a state. Returns whether it is new.
     pub(super) fn insert(&self, key: Key) -> bool {
-        self.part(key.part()).insert(key)
+        let (part, rest) = key.split();
+        self.part(part).insert(rest)
     }
 
     /// Adds a state, or keeps it until some more of its part have come. `new` is told each state
@@ -103,9 +143,9 @@ impl Visited {
 
     fn insert_part<T>(&self, part: usize, keys: &mut Vec<(Key, T)>, new: &mut impl FnMut(Key, T)) {
         let mut part = self.part(part);
-        part.fetch(keys.iter().map(|(key, _)| *key));
+        part.fetch(keys.iter().map(|(key, _)| key.split().1));
         for (key, with) in keys.drain(..) {
-            if part.insert(key) {
+            if part.insert(key.split().1) {
                 new(key, with);
             }
         }
@@ -119,17 +159,17 @@ impl Visited {
 
     /// Every state of a part, in no order.
     pub(super) fn keys_of(&self, part: usize) -> Vec<Key> {
-        self.part(part).keys().collect()
+        self.part(part).rests().map(|rest| Key::join(part, rest)).collect()
     }
 
     /// Takes every state of a part out, in order. Its room is kept for others.
-    pub(super) fn take_part(&mut self, part: usize) -> Vec<Key> {
-        let mut keys = self.keys_of(part);
-        keys.sort_unstable();
+    pub(super) fn take_part(&mut self, part: usize) -> Vec<Rest> {
         let mut part = self.part(part);
+        let mut rests: Vec<Rest> = part.rests().collect();
+        rests.sort_unstable();
         part.places.fill(0);
         part.used = 0;
-        keys
+        rests
     }
 
     /// How many bytes the states take, empty places left out.
@@ -143,12 +183,12 @@ impl Visited {
 }
 
 impl Visited {
-    /// Writes every state, part by part: how many there are, and then their keys.
+    /// Writes every state, part by part: how many there are, and then their rests.
     pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         (0..PARTS).try_for_each(|part| {
             let part = self.part(part);
             write_number(part.used as u64, out)?;
-            part.keys().try_for_each(|key| write_number(key.bits(), out))
+            part.rests().try_for_each(|rest| write_number(rest.bits(), out))
         })
     }
 
@@ -163,9 +203,9 @@ impl Visited {
             let count = read_number(from)?;
             let mut part = Part::with_room(count)?;
             for _ in 0..count {
-                let key = Key::from_bits(read_number(from)?);
-                let belongs = key.part() == index && is_known(key);
-                if !belongs || !part.insert(key) {
+                let rest = Rest::from_bits(read_number(from)?)
+                    .filter(|&rest| is_known(Key::join(index, rest)));
+                if !rest.is_some_and(|rest| part.insert(rest)) {
                     return Err(invalid("a state is none"));
                 }
                 read();
@@ -189,9 +229,9 @@ impl<T> Batch<T> {
 }
 
 impl Part {
-    /// An empty part that need not grow for so many keys.
+    /// An empty part that need not grow for so many states.
     ///
-    /// Keys are written in the order of their places. In a smaller table their places would all be
+    /// They are written in the order of their places. In a smaller table their places would all be
     /// at its front, and each insertion would have to pass those before it.
     fn with_room(count: u64) -> io::Result<Part> {
         let size = count.saturating_mul(5) / 4 + 16;
@@ -204,22 +244,22 @@ impl Part {
 
     /// Looks where states would be. The looks do not wait for one another, as those of `insert` do,
     /// and then the table's lines are in the cache.
-    fn fetch(&self, keys: impl Iterator<Item = Key>) {
-        let looks = keys.map(|key| self.places[home(key.spread(), self.places.len())]);
+    fn fetch(&self, rests: impl Iterator<Item = Rest>) {
+        let looks = rests.map(|rest| self.places[rest.home(self.places.len())]);
         std::hint::black_box(looks.fold(0, |all, place| all ^ place));
     }
 
-    /// Every key, in the order of their places.
-    fn keys(&self) -> impl Iterator<Item = Key> {
-        self.places.iter().filter(|&&place| place != 0).map(|place| Key(place - 1))
+    /// What is kept of every state, in the order of their places.
+    fn rests(&self) -> impl Iterator<Item = Rest> {
+        self.places.iter().filter(|&&place| place != 0).map(|place| Rest(place - 1))
     }
 
-    fn insert(&mut self, key: Key) -> bool {
-        let value = key.0 + 1;
+    fn insert(&mut self, rest: Rest) -> bool {
         if self.used * 5 >= self.places.len() * 4 {
             self.grow();
         }
-        let mut place = home(key.spread(), self.places.len());
+        let value = rest.0 + 1;
+        let mut place = rest.home(self.places.len());
         loop {
             match self.places[place] {
                 0 => break,
@@ -236,7 +276,7 @@ impl Part {
         let size = self.places.len() * 7 / 5 + 1;
         let old = std::mem::replace(&mut self.places, vec![0; size]);
         for value in old.into_iter().filter(|&value| value != 0) {
-            let mut place = home(mix(value - 1), size);
+            let mut place = Rest(value - 1).home(size);
             while self.places[place] != 0 {
                 place = if place + 1 == size { 0 } else { place + 1 };
             }
@@ -245,14 +285,52 @@ impl Part {
     }
 }
 
-/// The first place to try in a table of this size, by the lower bits of the hash.
-fn home(hash: u64, size: usize) -> usize {
-    ((u128::from(hash << 8) * size as u128) >> 64) as usize
+/// A bijection that spreads numbers evenly (the finaliser of SplitMix64).
+fn mix(number: u64) -> u64 {
+    let number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ number >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ number >> 31
 }
 
-/// A bijection that spreads keys evenly (the finaliser of SplitMix64).
-fn mix(key: u64) -> u64 {
-    let key = (key ^ key >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let key = (key ^ key >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    key ^ key >> 31
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn part(bits: u32) -> impl Strategy<Value = u32> {
+        prop_oneof![0..1_u32 << bits, Just(0), Just((1 << bits) - 1)]
+    }
+
+    fn parts() -> impl Strategy<Value = [u32; 3]> {
+        let [first, second, third] = Key::BITS.map(part);
+        (first, second, third).prop_map(|(first, second, third)| [first, second, third])
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_is_known_by_its_part_of_the_table_and_its_rest(parts in parts()) {
+            let key = Key::of(parts).expect("no number is too high");
+            let (part, rest) = key.split();
+            prop_assert!(part < PARTS);
+            prop_assert_eq!(Rest::from_bits(rest.bits()), Some(rest));
+            prop_assert_eq!(Key::join(part, rest), key);
+            let visited = Visited::new();
+            prop_assert!(visited.insert(key));
+            prop_assert!(!visited.insert(key));
+            prop_assert_eq!(visited.keys(), vec![key]);
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_too_high_has_no_key() {
+        for (part, bits) in Key::BITS.into_iter().enumerate() {
+            let mut parts = [0; 3];
+            parts[part] = 1 << bits;
+            assert_eq!(Key::of(parts), None);
+            parts[part] -= 1;
+            assert!(Key::of(parts).is_some());
+        }
+        assert_eq!(Rest::from_bits(1 << 63), None);
+    }
 }
