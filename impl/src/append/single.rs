@@ -151,7 +151,8 @@ impl Stream {
     /// [`Stream::load`] and [`Stream::append_to`] see to that.
     ///
     /// # Errors
-    /// Returns [`AppendError::Conflict`] if the head is elsewhere, and otherwise the errors
+    /// Returns [`AppendError::Conflict`] if the head is elsewhere, or if it is behind and others'
+    /// events are in the next slot, and otherwise the errors
     /// of [`Stream::append_batch`].
     pub async fn append_expecting(
         &self,

@@ -79,7 +79,8 @@ pub enum Answer {
     /// The head was not where the caller expected it. The batch is not in the log and never
     /// will be.
     Conflict {
-        /// The head that refused the append; without a counter, the taken slot.
+        /// The head that refused the append; without a counter, or with one that is behind the
+        /// events, the taken slot.
         head: Seq,
     },
     /// A later run of the same producer has claimed the name, and decides what becomes of the
@@ -309,17 +310,20 @@ impl<V: Vocabulary> Append<V> {
         if recognised {
             return self.after_write(rules, slot);
         }
-        match (rules.design.increment, self.expected) {
+        match (rules.design.increment, self.expected, content) {
             // Without a counter only the slot after the expected position meets the expectation.
-            (Increment::None, Some(_)) => Phase::Answered(Answer::Conflict { head: slot }),
-            (Increment::None, None) => Phase::Write { slot: slot.next() },
+            (Increment::None, Some(_), _) => Phase::Answered(Answer::Conflict { head: slot }),
+            (Increment::None, None, _) => Phase::Write { slot: slot.next() },
+            // S4: the append held the number after the expected head, and yet others' events are in
+            // its slot. A counter that was restored from an older copy gives out numbers twice.
+            (_, Some(_), Slot::Events { .. }) => Phase::Answered(Answer::Conflict { head: slot }),
             // The append held the number after the expected head, and a reader voided that slot.
             // No event is in between, so the append now expects the voided slot.
-            (_, Some(_)) => {
+            (_, Some(_), Slot::Empty | Slot::Void) => {
                 self.expected = Some(slot);
                 self.first_phase(rules)
             }
-            (_, None) => self.first_phase(rules),
+            (_, None, _) => self.first_phase(rules),
         }
     }
 

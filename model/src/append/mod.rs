@@ -25,7 +25,8 @@
 //!   append's own, the raise had been applied, and the number is known. Otherwise the append lost
 //!   a race and tries again, or it met a conflict, or a later run of its producer fenced it out.
 //! - **A slot is taken.** If it holds the append's own token, the write had been applied. If it
-//!   holds a void or another append's events, the append takes a new number.
+//!   holds a void or another append's events, the append takes a new number; one that expects a
+//!   position and finds another's events is in conflict with them.
 //!
 //! [`ReadHead`]: crate::store::Request::ReadHead
 //! [`ReadTail`]: crate::store::Request::ReadTail

@@ -76,6 +76,15 @@ fn an_expecting_append_whose_slot_was_voided_expects_that_slot() {
 }
 
 #[test]
+fn an_expecting_append_whose_slot_has_anothers_events_is_in_conflict_with_them() {
+    let other = Token { number: 2, ..TOKEN };
+    let mut append = expecting();
+    append.tell(&rules(), Reply::Raised(Seq(5)));
+    append.tell(&rules(), Reply::Taken(Slot::Events { token: other, batch: Count(1) }));
+    assert_eq!(append.answer(&rules()), Some(Answer::Conflict { head: Seq(5) }));
+}
+
+#[test]
 fn a_record_of_its_own_epoch_is_its_own_effect() {
     let record = Record { epoch: Epoch(2), number: Number(1), count: 1, slot: Seq(3) };
     let mut append = named();

@@ -15,6 +15,7 @@ mod malformed;
 mod meter;
 mod pages;
 mod reading;
+mod restored;
 mod retrying;
 mod virtual_time;
 mod waiting;
