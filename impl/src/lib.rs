@@ -37,7 +37,7 @@ pub use consume::{
 };
 pub use key_history::History;
 pub use observe::{Asked, Decision, DecisionLog, LogLine, Machine, Observer, Told};
-pub use operate::{Audit, Finding, PartitionStatus};
+pub use operate::{Audit, Finding, PartitionStatus, ProducerStatus};
 pub use read::{Reader, Target};
 pub use stream::{Config, Layout, NoLayout, Stream};
 pub use vocabulary::{

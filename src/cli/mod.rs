@@ -59,6 +59,8 @@ pub enum Command {
     Tail(ReadArgs),
     /// Show partitions, heads, checkpoints, lag and leases.
     Status(LookArgs),
+    /// Show which named producers have a record, and where.
+    Producers(LookArgs),
     /// Check the tables against what the protocol promises.
     Audit(LookArgs),
     /// Look whether the decision logs of several processes fit together.

@@ -86,6 +86,10 @@ pub struct AppendArgs {
     /// without a name it appends everything again.
     #[arg(long, value_name = "NAME", value_parser = producer_name)]
     pub producer: Option<String>,
+    /// How many named producers may have a record in a partition before a new name is refused there.
+    /// Each append to the partition pays for all of them: some fifty bytes and the name.
+    #[arg(long, value_name = "N", default_value_t = 16, requires = "producer")]
+    pub most_producers: u32,
     /// How many events may share a slot, 1 to 1000. Larger batches cost fewer requests.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub batch: u16,
@@ -151,7 +155,7 @@ pub struct ReadArgs {
     pub place: Place,
 }
 
-/// `gapless status` and `gapless audit`
+/// `gapless status`, `gapless producers` and `gapless audit`
 #[derive(Clone, Debug, Args)]
 pub struct LookArgs {
     /// Where it is.

@@ -83,6 +83,31 @@ fn a_named_producer_goes_on_where_it_was() {
 }
 
 #[test]
+fn names_of_producers_are_limited_and_shown() {
+    let folder = stream();
+    let path = folder.path();
+    let append = |name: &str, most: &str| {
+        let args = ["append", "--key", "id", "--producer", name, "--most-producers", most];
+        on(path, &args).write_stdin(EVENTS).assert()
+    };
+    append("first", "0").code(2).stderr(contains("records of 0"));
+    append("first", "2").code(0);
+    append("second", "2").code(0);
+    let refused = append("third", "2").code(2);
+    refused.stderr(contains("allow more").and(contains("records of 2")));
+    on(path, &["producers"]).assert().code(0).stdout(contains("second").and(contains("slot")));
+    append("third", "3").code(0).stdout(contains("appended 3 events"));
+    let shown = on(path, &["producers", "--json"]).assert().code(0);
+    let shown: serde_json::Value =
+        serde_json::from_slice(&shown.get_output().stdout).expect("JSON");
+    let names = shown["producers"].as_array().expect("a list").iter();
+    let names: std::collections::BTreeSet<_> =
+        names.map(|producer| producer["name"].as_str().expect("a name")).collect();
+    assert_eq!(names, ["first", "second", "third"].into());
+    on(path, &["audit"]).assert().code(0).stdout(contains("9 events"));
+}
+
+#[test]
 fn a_command_handles_deliveries() {
     let folder = stream();
     let path = folder.path();

@@ -20,7 +20,8 @@ use crate::wire::{MOST_ITEM, check_event, check_partition, check_producer, item_
 /// and after a restart from the beginning again: it skips what is in the log. In each
 /// partition it keeps a record beside the head, which it writes with the raise of the head,
 /// so an append costs no more than an anonymous one. The record stays in the partition's
-/// item, some hundred bytes for each name.
+/// item, some fifty bytes and the name, for which every append to the partition pays; so their number
+/// is limited ([`Config::most_producers`](crate::Config::most_producers)).
 ///
 /// One run appends at a time: a later run of the same name fences the earlier one out,
 /// partition by partition.
@@ -160,8 +161,9 @@ impl Producer {
     /// under way, and returns the receipts, but for the known limit of [`Producer::flush`].
     ///
     /// # Errors
-    /// Returns [`ProducerError`]. After [`ProducerError::Append`] with a transient error the
-    /// event is not taken, unless pushing it again says [`ProducerError::Order`].
+    /// Returns [`ProducerError`]. After [`ProducerError::Append`] with a transient error, or with
+    /// [`StoreError::TooManyProducers`], the event is not taken, unless pushing it again says
+    /// [`ProducerError::Order`].
     pub async fn push(
         &mut self,
         number: Number,

@@ -2,9 +2,11 @@
 
 mod audit;
 mod finding;
+mod producers;
 mod release;
 mod status;
 
 pub use audit::Audit;
 pub use finding::Finding;
+pub use producers::ProducerStatus;
 pub use status::PartitionStatus;

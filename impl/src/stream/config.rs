@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use gapless_model::Rules;
 use gapless_model::design::{Design, NAMED, Trigger};
 
 use super::founding::Founding;
 use super::layout::Layout;
 use crate::vocabulary::{Live, SetupError, millis};
-use crate::wire::TableNames;
+use crate::wire::{MOST_PRODUCERS, TableNames, Wire};
 
 /// What to know of a stream before it is created or opened.
 ///
@@ -28,6 +30,7 @@ pub struct Config {
     pub(super) design: Option<Design>,
     pub(super) patience: Duration,
     pub(super) attempt: Duration,
+    pub(super) most_producers: u32,
     #[cfg(feature = "refuted-designs")]
     refuted: bool,
 }
@@ -53,6 +56,7 @@ impl Config {
             design: None,
             patience: Duration::from_secs(30),
             attempt: Duration::from_secs(3),
+            most_producers: MOST_PRODUCERS,
             #[cfg(feature = "refuted-designs")]
             refuted: false,
         }
@@ -129,6 +133,19 @@ impl Config {
         self
     }
 
+    /// Sets how many named producers may have a record in a partition before this process refuses to
+    /// add one ([`StoreError::TooManyProducers`](crate::StoreError::TooManyProducers)). Default: 16.
+    ///
+    /// A record has some fifty bytes and the name, and each append to the partition, whoever appends,
+    /// writes all of them anew: another write unit for each KB. Names that have a record are never
+    /// refused. None is ever removed: a stream that forgets what a name has appended would append it
+    /// again. [`Stream::producers`](super::Stream::producers) shows them.
+    #[must_use]
+    pub fn most_producers(mut self, most: u32) -> Config {
+        self.most_producers = most;
+        self
+    }
+
     /// Sets the protocol. Default: the recommended design, triggered by sweeps; for a stream that
     /// exists, the one that is stored with it.
     ///
@@ -155,9 +172,11 @@ impl Config {
         self.table_stream.unwrap_or(of_design)
     }
 
-    /// The names of the stream's tables.
-    pub(super) fn tables(&self) -> TableNames {
-        TableNames::prefixed(&self.prefix)
+    /// What sends the requests of a stream that is used like this.
+    pub(super) fn wire(&self, client: &Client) -> Wire {
+        let client = answering_within(client, self.attempt);
+        Wire::new(client, TableNames::prefixed(&self.prefix))
+            .with_most_producers(self.most_producers)
     }
 
     /// What a stream that is created with this configuration is founded with. Times are stored in
@@ -193,4 +212,15 @@ impl Config {
              how it breaks"
         )))
     }
+}
+
+/// The same client, which gives each call up after so long, retries included. A limit of its own
+/// stays if it is shorter.
+fn answering_within(client: &Client, limit: Duration) -> Client {
+    let config = client.config();
+    let timeouts =
+        config.timeout_config().cloned().unwrap_or_else(|| TimeoutConfig::builder().build());
+    let own = timeouts.operation_timeout().unwrap_or(Duration::MAX);
+    let timeouts = timeouts.to_builder().operation_timeout(own.min(limit)).build();
+    Client::from_conf(config.to_builder().timeout_config(timeouts).build())
 }

@@ -1,10 +1,8 @@
 //! The `Stream` handle: creating and opening a stream, and what it is made of.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use gapless_model::PartitionId;
 
 use super::config::Config;
@@ -44,7 +42,7 @@ impl Stream {
             config.check_design(design)?;
         }
         let clock = Clock::of(&client)?;
-        let wire = Wire::new(answering_within(&client, config.attempt), config.tables());
+        let wire = config.wire(&client);
         let founding = patiently(&clock, config.patience, || async {
             tables::verify(&wire).await?;
             Founding::read(&wire).await?.ok_or(SetupError::NoStream)
@@ -82,7 +80,7 @@ impl Stream {
         config.check_design(&asked.design)?;
         asked.rules()?;
         let clock = Clock::of(&client)?;
-        let wire = Wire::new(answering_within(&client, config.attempt), config.tables());
+        let wire = config.wire(&client);
         let table_stream = config.wants_table_stream();
         // Each step can be taken again.
         let founding = patiently(&clock, config.patience, || async {
@@ -201,15 +199,4 @@ async fn found(wire: &Wire, asked: Founding) -> Result<Founding, SetupError> {
         wire.enter_partition(partition).await?;
     }
     Ok(founding)
-}
-
-/// The same client, which gives each call up after so long, retries included. A limit of its own
-/// stays if it is shorter.
-fn answering_within(client: &Client, limit: Duration) -> Client {
-    let config = client.config();
-    let timeouts =
-        config.timeout_config().cloned().unwrap_or_else(|| TimeoutConfig::builder().build());
-    let own = timeouts.operation_timeout().unwrap_or(Duration::MAX);
-    let timeouts = timeouts.to_builder().operation_timeout(own.min(limit)).build();
-    Client::from_conf(config.to_builder().timeout_config(timeouts).build())
 }

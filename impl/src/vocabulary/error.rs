@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::time::Duration;
 
+use gapless_model::PartitionId;
+
 /// The operating system gave no random bytes, so nothing new can be named: no append and no worker.
 ///
 /// Every system has them from its first moment on. A sandbox can forbid the call: allow `getrandom`,
@@ -79,6 +81,21 @@ pub enum StoreError {
         /// The largest size in bytes.
         limit: usize,
     },
+    /// As many named producers have a record in the partition as may have one, and the name is new
+    /// there: use a name that has a record, or allow more (`Config::most_producers`).
+    #[error(
+        "{partition} has the records of {found} named producers, {limit} may have one, and every \
+         append there pays for them: use one of their names (`Stream::producers`, `gapless \
+         producers`), or allow more (`Config::most_producers`, `--most-producers`)"
+    )]
+    TooManyProducers {
+        /// The partition.
+        partition: PartitionId,
+        /// How many have a record.
+        found: u64,
+        /// How many may have one before a new name is refused.
+        limit: u32,
+    },
     /// The request has no name of its own, which others' requests would be told from. Nothing was
     /// sent.
     #[error(transparent)]
@@ -97,6 +114,7 @@ impl StoreError {
             | StoreError::Malformed { .. }
             | StoreError::TooLarge { .. }
             | StoreError::Name { .. }
+            | StoreError::TooManyProducers { .. }
             | StoreError::Randomness(_) => false,
         }
     }
@@ -110,6 +128,7 @@ impl StoreError {
             | StoreError::Refused { .. }
             | StoreError::TooLarge { .. }
             | StoreError::Name { .. }
+            | StoreError::TooManyProducers { .. }
             | StoreError::Randomness(_) => false,
         }
     }
@@ -209,6 +228,14 @@ mod tests {
             (StoreError::Malformed { table, item, what: "w".to_owned() }, (false, true)),
             (StoreError::TooLarge { what: "w".to_owned(), size: 2, limit: 1 }, (false, false)),
             (StoreError::Name { what: "a group", size: 2, limit: 1 }, (false, false)),
+            (
+                StoreError::TooManyProducers {
+                    partition: PartitionId::covering(0, 0),
+                    found: 1,
+                    limit: 1,
+                },
+                (false, false),
+            ),
         ];
         for (error, said) in errors {
             assert_eq!((error.is_transient(), error.may_have_been_applied()), said, "{error}");

@@ -163,9 +163,15 @@ impl<'a> ItemReader<'a> {
         }
         Err(self.wrong(format!(
             "it was written in version {found} of the format, and this release reads version {}: \
-             use the release that wrote it, or another group",
+             use the release that wrote it, or a newer one",
             names::THIS_VERSION
         )))
+    }
+
+    /// The same of an item that says its version only if it is not the first: a slot, or a
+    /// partition's head.
+    pub(crate) fn version_if_any(self) -> Result<(), StoreError> {
+        if self.item.contains_key(names::VERSION) { self.version() } else { Ok(()) }
     }
 }
 

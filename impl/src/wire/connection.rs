@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 
+use super::limits::MOST_PRODUCERS;
 use super::table_names::TableNames;
 use crate::vocabulary::Clock;
 
@@ -16,19 +17,26 @@ pub struct Wire {
     pub(super) tables: TableNames,
     /// How many slots a query asks for at most.
     pub(super) page_limit: Option<i32>,
+    /// How many named producers may have a record in a partition.
+    pub(super) most_producers: u32,
 }
 
 impl Wire {
     /// Creates a wire over a client, to these tables. It sends nothing.
     #[must_use]
     pub fn new(client: Client, tables: TableNames) -> Wire {
-        Wire { client, tables, page_limit: None }
+        Wire { client, tables, page_limit: None, most_producers: MOST_PRODUCERS }
     }
 
     /// The same wire, whose queries ask for so many slots at most.
     pub(crate) fn with_page_limit(&self, slots: usize) -> Wire {
         let page_limit = Some(i32::try_from(slots.max(1)).unwrap_or(i32::MAX));
         Wire { page_limit, ..self.clone() }
+    }
+
+    /// The same wire, which lets so many named producers have a record in a partition.
+    pub(crate) fn with_most_producers(self, most_producers: u32) -> Wire {
+        Wire { most_producers, ..self }
     }
 
     /// Returns the client.

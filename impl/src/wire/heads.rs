@@ -1,27 +1,27 @@
-//! Requests to Partitions: heads and producers' records.
+//! Requests to Partitions about heads.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use gapless_model::store::{Head, Raise, Raiser, Record, Reply};
-use gapless_model::{Epoch, PartitionId, Seq};
+use gapless_model::store::{Head, Raise, Raiser, Reply};
+use gapless_model::{PartitionId, Seq};
 
-use super::attributes::{self, Item, number, text};
+use super::attributes::{Item, number, text};
 use super::connection::Wire;
 use super::edit::{Edit, GetItem, reader};
 use super::names;
+use super::records::{as_seen, record_name};
 use crate::vocabulary::{Live, ProducerName, StoreError, Token};
 
-/// The attribute that keeps a producer's record.
-fn record_name(name: &ProducerName) -> String {
-    format!("{}{name}", names::RECORD)
-}
-
 impl Wire {
-    fn head_edit(&self, partition: &PartitionId) -> Edit {
+    /// A change of a partition's item, unless a newer release has changed what it means.
+    pub(super) fn head_edit(&self, partition: &PartitionId) -> Edit {
         Edit::of(&self.tables.partitions, [(names::PARTITION, text(partition.as_str()))])
+            .name("#v", names::VERSION)
+            .value(":v", number(names::THIS_VERSION))
+            .only_if("attribute_not_exists(#v) OR #v = :v")
     }
 
     /// Enters a partition that is written for the first time into the index, as open.
-    fn with_index_entry(edit: Edit) -> Edit {
+    pub(super) fn with_index_entry(edit: Edit) -> Edit {
         // P1: where each key has its own partition, sweeps find only what is in the index.
         edit.name("#bucket", names::BUCKET)
             .name("#status", names::STATUS)
@@ -77,7 +77,7 @@ impl Wire {
                 .set(&format!("#raiserSlot = {next}"));
         }
         if let Some(keep) = &raise.record {
-            edit = Wire::as_seen(edit, &keep.name, &keep.seen)
+            edit = as_seen(edit, &keep.name, &keep.seen)
                 .value(":newNumber", number(keep.number.0))
                 .value(":newCount", number(keep.count))
                 .set("#record.#number = :newNumber")
@@ -87,51 +87,6 @@ impl Wire {
         edit
     }
 
-    /// Adds the condition that a producer's record is as it was seen.
-    fn as_seen(edit: Edit, name: &ProducerName, seen: &Record) -> Edit {
-        edit.name("#record", record_name(name))
-            .name("#epoch", names::EPOCH)
-            .name("#number", names::NUMBER)
-            .name("#count", names::COUNT)
-            .name("#slot", names::SLOT)
-            .value(":epoch", number(seen.epoch.0))
-            .value(":number", number(seen.number.0))
-            .value(":count", number(seen.count))
-            .value(":slot", number(seen.slot.0))
-            // S2: a late or repeated copy, or one of an earlier run, finds another record.
-            .only_if("#record.#epoch = :epoch AND #record.#number = :number")
-            .only_if("#record.#count = :count AND #record.#slot = :slot")
-    }
-
-    pub(super) async fn claim(
-        &self,
-        partition: &PartitionId,
-        name: &ProducerName,
-        seen: Option<Record>,
-    ) -> Result<Reply<Live>, StoreError> {
-        let edit = Wire::with_index_entry(self.head_edit(partition));
-        let (edit, record) = match seen {
-            None => {
-                let edit = edit.name("#record", record_name(name));
-                let first = Record::claimed(Epoch::ZERO.next());
-                // S2: of two first claims one is refused.
-                (edit.only_if("attribute_not_exists(#record)"), first)
-            }
-            Some(seen) => {
-                let next = Record { epoch: seen.epoch.next(), ..seen };
-                (Wire::as_seen(edit, name, &seen), next)
-            }
-        };
-        let edit = edit.value(":record", attributes::record(&record)).set("#record = :record");
-        let attribute = record_name(name);
-        match edit.send(&self.client).await? {
-            Ok(_) => Ok(Reply::Claimed(record)),
-            Err(old) => {
-                Ok(Reply::NotClaimed(reader(&self.tables.partitions, &old).record(&attribute)?))
-            }
-        }
-    }
-
     /// The head that an item shows. A missing item shows an empty partition.
     pub(super) fn head(
         &self,
@@ -139,6 +94,7 @@ impl Wire {
         name: Option<&ProducerName>,
     ) -> Result<Head<Live>, StoreError> {
         let read = reader(&self.tables.partitions, item);
+        read.version_if_any()?;
         let raiser = match item.get(names::RAISER_TOKEN) {
             None => None,
             Some(AttributeValue::S(token)) => Some(Raiser {

@@ -137,9 +137,10 @@ impl Wire {
                 let wanted = KeysAndAttributes::builder()
                     .set_keys(Some(keys))
                     .consistent_read(consistency.is_strong())
-                    .projection_expression("#partition, #head")
+                    .projection_expression("#partition, #head, #v")
                     .expression_attribute_names("#partition", names::PARTITION)
                     .expression_attribute_names("#head", names::SEQ)
+                    .expression_attribute_names("#v", names::VERSION)
                     .build()
                     .map_err(|error| StoreError::Refused {
                         table: table.clone(),
@@ -149,8 +150,9 @@ impl Wire {
                 let answer = call.send().await.map_err(|error| failure(table, error))?;
                 let items = answer.responses.unwrap_or_default().remove(table).unwrap_or_default();
                 for item in &items {
-                    let head = reader(table, item).number_or_zero(names::SEQ).map(Seq);
-                    heads.add(self.partition_id(table, item), head);
+                    let read = reader(table, item);
+                    let head = read.version_if_any().and_then(|()| read.number_or_zero(names::SEQ));
+                    heads.add(self.partition_id(table, item), head.map(Seq));
                 }
                 // The next request asks for what this one left out.
                 let left = answer.unprocessed_keys.unwrap_or_default().remove(table);

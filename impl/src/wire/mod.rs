@@ -16,6 +16,7 @@ mod leases;
 mod limits;
 mod listing;
 mod names;
+mod records;
 mod schema;
 mod slots;
 #[cfg(feature = "table-stream")]
@@ -24,8 +25,8 @@ mod table_names;
 
 pub use connection::Wire;
 pub(crate) use founding::FoundingItem;
-pub(crate) use limits::check_partition;
 pub use limits::{MOST_ITEM, check_event, check_group, check_producer};
+pub(crate) use limits::{MOST_PRODUCERS, check_partition};
 pub(crate) use limits::{item_size, overhead};
 pub use listing::Standing;
 pub(crate) use listing::{Consistency, Listing};

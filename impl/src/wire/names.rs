@@ -24,6 +24,8 @@ pub const RAISER_TOKEN: &str = "raiserToken";
 pub const RAISER_SLOT: &str = "raiserSlot";
 /// The prefix of a named producer's record; the producer's name follows.
 pub const RECORD: &str = "producer:";
+/// How many named producers have a record in the item.
+pub const PRODUCERS: &str = "producers";
 /// In a record: the producer's epoch. In Consumers: the lease's.
 pub const EPOCH: &str = "epoch";
 /// In a record: the last event, in the producer's own count.
@@ -54,7 +56,8 @@ pub const BEAT: &str = "beat";
 pub const WAKE: &str = "wake";
 /// Why a worker stopped at the slot after the checkpoint.
 pub const FAILURE: &str = "failure";
-/// The version of the format in which the item was written.
+/// The version of the format in which the item was written. Slots and partitions have it only if it
+/// is not the first.
 pub const VERSION: &str = "v";
 /// The version of the format that this crate writes and reads.
 pub const THIS_VERSION: u64 = 1;

@@ -43,7 +43,11 @@ impl Wire {
             .map_err(|error| failure(table, error))?;
         match answer.items().first() {
             None => Ok(Reply::Tail(Seq::ZERO)),
-            Some(item) => Ok(Reply::Tail(Seq(reader(table, item).number(names::SEQ)?))),
+            Some(item) => {
+                let read = reader(table, item);
+                read.version_if_any()?;
+                Ok(Reply::Tail(Seq(read.number(names::SEQ)?)))
+            }
         }
     }
 
@@ -84,12 +88,15 @@ impl Wire {
         let mut shown = Vec::with_capacity(answer.items().len());
         for item in answer.items() {
             let seq = Seq(reader(table, item).number(names::SEQ)?);
-            match self.slot(item)? {
-                Slot::Empty => {}
-                Slot::Void => shown.push((seq, Filled::Void)),
-                Slot::Events { token, batch } => {
+            match self.slot(item) {
+                Ok(Slot::Empty) => {}
+                Ok(Slot::Void) => shown.push((seq, Filled::Void)),
+                Ok(Slot::Events { token, batch }) => {
                     shown.push((seq, Filled::Events { token, batch }));
                 }
+                // The page ends in front of it, and the next one begins with it.
+                Err(_) if !shown.is_empty() => return Ok(Reply::Page(Slots::new(shown, true))),
+                Err(unreadable) => return Err(unreadable),
             }
         }
         Ok(Reply::Page(Slots::new(shown, answer.last_evaluated_key().is_some())))
@@ -186,6 +193,7 @@ impl Wire {
 
     fn slot(&self, item: &Item) -> Result<Slot<Live>, StoreError> {
         let read = reader(&self.tables.events, item);
+        read.version_if_any()?;
         // D1: a void holds no event.
         if item.contains_key(names::VOID) {
             return Ok(Slot::Void);

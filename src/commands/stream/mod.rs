@@ -5,6 +5,7 @@ pub mod audit;
 pub mod bench;
 pub mod consume;
 pub mod init;
+pub mod producers;
 pub mod read;
 pub mod serve;
 pub mod showcase;
@@ -54,8 +55,13 @@ fn config(place: &Place) -> Config {
 
 /// Opens the stream that the options name. Creates nothing, not even an empty file.
 async fn open(place: &Place) -> Result<(Stream, Store), Failure> {
+    open_as(place, config(place)).await
+}
+
+/// The same, used as the configuration says.
+async fn open_as(place: &Place, config: Config) -> Result<(Stream, Store), Failure> {
     let store = Store::open_existing(place).await?;
-    let opened = Stream::open(store.client(), config(place)).await;
+    let opened = Stream::open(store.client(), config).await;
     let stream = opened.map_err(|error| open_failure(&error, place))?;
     Ok((log_decisions(stream, place)?, store))
 }

@@ -200,6 +200,22 @@ impl Meter {
         self.state().last.clone()
     }
 
+    /// Every item of a table, as the wire has it.
+    pub fn items(&self, table: &str) -> Vec<Value> {
+        let body = json!({ "TableName": format!("{PREFIX}{table}") });
+        let (status, answer) = self.engine.call("Scan", body.to_string().as_bytes());
+        assert_eq!(status, 200);
+        let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+        answer["Items"].as_array().expect("a list").clone()
+    }
+
+    /// Puts an item into a table, as the wire has it.
+    pub fn put(&self, table: &str, item: &Value) {
+        let body = json!({ "TableName": format!("{PREFIX}{table}"), "Item": item });
+        let (status, _) = self.engine.call("PutItem", body.to_string().as_bytes());
+        assert_eq!(status, 200, "{item}");
+    }
+
     /// The calls since the last bill, kind by kind.
     pub fn bill(&self) -> Vec<String> {
         let calls = std::mem::take(&mut self.state().calls);

@@ -13,10 +13,12 @@ mod leaving;
 mod loading;
 mod malformed;
 mod meter;
+mod naming;
 mod pages;
 mod reading;
 mod restored;
 mod retrying;
+mod upgrading;
 mod virtual_time;
 mod waiting;
 

@@ -15,7 +15,7 @@ use serde_json::json;
 use self::events::InputEvents;
 use self::outcome::{Done, Stopped};
 use super::ending::interrupted;
-use super::{block_on, open};
+use super::{block_on, config, open_as};
 use crate::cli::stream::AppendArgs;
 use crate::commands::counted::counted;
 use crate::failure::Failure;
@@ -30,7 +30,8 @@ pub fn run(args: &AppendArgs) -> Result<Status, Failure> {
         Input::File(_) => Some(count_events(args)?),
     };
     block_on(async {
-        let (stream, _store) = open(&args.place).await?;
+        let config = config(&args.place).most_producers(args.most_producers);
+        let (stream, _store) = open_as(&args.place, config).await?;
         let bar = progress_bar(events);
         let mut done = Done::default();
         let ended = {

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use gapless::{AppendError, ProducerError, Receipt};
+use gapless::{AppendError, ProducerError, Receipt, StoreError};
 
 use super::events::Mistake;
 use crate::cli::stream::AppendArgs;
@@ -71,6 +71,13 @@ impl Stopped {
                     ProducerError::OtherInput { .. } => {
                         "give the producer its whole input again, from the first line, or choose \
                          another --producer name"
+                            .to_owned()
+                    }
+                    ProducerError::Append(AppendError::Store(StoreError::TooManyProducers {
+                        ..
+                    })) => {
+                        "choose a --producer name that has a record, or a higher --most-producers; \
+                         with the same input, a rerun appends only what is missing"
                             .to_owned()
                     }
                     ProducerError::Append(AppendError::Fenced { .. }) => {
