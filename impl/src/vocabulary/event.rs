@@ -29,6 +29,40 @@ impl Event {
         Event { key: key.into(), data: data.into() }
     }
 
+    /// Creates an event about `key` whose data is a value as JSON.
+    ///
+    /// ```
+    /// use gapless::Event;
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    /// struct Placed {
+    ///     order: u64,
+    /// }
+    ///
+    /// let event = Event::json("orders", &Placed { order: 7 })?;
+    /// assert_eq!(event.text(), Some(r#"{"order":7}"#));
+    /// assert_eq!(event.parse_json::<Placed>()?, Placed { order: 7 });
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an error if the value is none that JSON has, such as a map whose keys are lists.
+    pub fn json(
+        key: impl Into<String>,
+        value: &(impl Serialize + ?Sized),
+    ) -> Result<Event, serde_json::Error> {
+        Ok(Event::new(key, serde_json::to_vec(value)?))
+    }
+
+    /// Reads the data as JSON, as [`Event::json`] writes it.
+    ///
+    /// # Errors
+    /// Returns an error that says where the data is no JSON, or is another value's.
+    pub fn parse_json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
+        serde_json::from_slice(&self.data)
+    }
+
     /// Returns the data as text, or `None` if it is not UTF-8.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
@@ -121,4 +155,27 @@ pub struct Recorded {
     pub position: Position,
     /// The event.
     pub event: Event,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn data_that_is_another_value_is_refused_with_its_place() {
+        let event = Event::json("k", &["a", "b"]).expect("JSON has it");
+        let said = event.parse_json::<Vec<u64>>().expect_err("they are texts").to_string();
+        assert!(said.contains("column 4") && said.contains("u64"), "{said}");
+        let said = Event::new("k", "a").parse_json::<u64>().expect_err("no JSON").to_string();
+        assert!(said.contains("line 1"), "{said}");
+    }
+
+    #[test]
+    fn a_value_that_json_has_not_is_refused() {
+        let keyed = BTreeMap::from([(vec![1, 2], "x")]);
+        let said = Event::json("k", &keyed).expect_err("a key is a list").to_string();
+        assert!(said.contains("key must be a string"), "{said}");
+    }
 }
