@@ -343,8 +343,15 @@ impl<V: Vocabulary> Append<V> {
             return self.after_write(rules, head.next());
         }
         let Some(old) = old else {
-            // The head met its condition and the slot was taken: a writer went around the counter.
-            return self.after_taken_slot(rules, head.next(), &slot.unwrap_or(Slot::Void));
+            // The head met its condition and the slot was taken: the counter is behind the slots, as
+            // after it was restored.
+            let taken = slot.unwrap_or(Slot::Void);
+            return match self.after_taken_slot(rules, head.next(), &taken) {
+                // Nothing was raised, so the same would be refused for ever. A raise alone passes the
+                // slot.
+                Phase::ReadHead => Phase::Raise { head: Some(head) },
+                next => next,
+            };
         };
         match self.refusal(&old) {
             // The raise and the write are one, so the append's record proves that its batch is in.

@@ -2,7 +2,7 @@
 
 use gapless_model::append::{Answer, Append, Identity, Session, Want};
 use gapless_model::check::{Clocks, Count, PartitionNo, ProducerNo, Protocol, Small, Token};
-use gapless_model::design::Design;
+use gapless_model::design::{Design, Increment};
 use gapless_model::store::{Head, Raiser, Record, Reply, Request, Slot};
 use gapless_model::{Epoch, Number, Rules, Seq};
 
@@ -82,6 +82,27 @@ fn an_expecting_append_whose_slot_has_anothers_events_is_in_conflict_with_them()
     append.tell(&rules(), Reply::Raised(Seq(5)));
     append.tell(&rules(), Reply::Taken(Slot::Events { token: other, batch: Count(1) }));
     assert_eq!(append.answer(&rules()), Some(Answer::Conflict { head: Seq(5) }));
+}
+
+/// Nothing was raised, so the same transaction would be refused for ever.
+#[test]
+fn a_transaction_passes_a_slot_that_its_counter_does_not_know_of_by_a_raise() {
+    let design = Design { increment: Increment::Transaction, ..Design::RECOMMENDED };
+    let bounds = gapless_model::check::Bounds::TINY;
+    let rules = Protocol::new(design, bounds, Clocks::Timely, vec![]).rules;
+    let mut append = Append::new(&rules, PARTITION, TOKEN, Count(1), Identity::Anonymous, None);
+    let head = Head { head: Seq(4), raiser: None, record: None };
+    append.tell(&rules, Reply::Head(head));
+    let other = Token { number: 2, ..TOKEN };
+    let taken = Slot::Events { token: other, batch: Count(1) };
+    append.tell(&rules, Reply::NotAppended { head: None, slot: Some(taken.clone()) });
+    match append.wants(&rules) {
+        Want::Store(Request::Raise(raise)) => assert_eq!(raise.head, Some(Seq(4))),
+        other => panic!("{other:?}"),
+    }
+    append.tell(&rules, Reply::Raised(Seq(5)));
+    append.tell(&rules, Reply::Taken(taken));
+    assert!(matches!(append.wants(&rules), Want::Store(Request::ReadHead { .. })));
 }
 
 #[test]

@@ -3,9 +3,10 @@
 use aws_sdk_dynamodb::operation::update_item::UpdateItemOutput;
 use aws_sdk_dynamodb::types::AttributeValue;
 use gapless::{AppendError, Event, Seq, Stream};
+use gapless_model::design::named;
 
 use super::meter::{self, Meter};
-use super::with_events;
+use super::{ONE_PARTITION, append, with_events};
 
 /// The condition in docs/operating.md.
 const FORWARD: &str = "attribute_not_exists(sequenceNumber) OR sequenceNumber < :head";
@@ -59,6 +60,19 @@ fn an_append_without_one_passes_them_one_by_one() {
     let (receipt, bill) = meter.run(stream.append(Event::new("k", "new")));
     assert_eq!(receipt.expect("appended").position.slot, Seq(6));
     assert_eq!(bill, ["3 PutItem events", "3 UpdateItem partitions"]);
+}
+
+#[test]
+fn an_append_passes_them_in_every_design() {
+    for name in ["transaction", "compare-and-set", "no-counter"] {
+        let meter = Meter::new();
+        let design = named(name).expect(name).design;
+        let stream = meter.stream(|config| config.layout(ONE_PARTITION).design(design));
+        append(&meter, &stream, 5);
+        set_head(&meter, &stream, 3, None);
+        let receipt = meter.time.run(stream.append(Event::new("k", "new"))).expect(name);
+        assert_eq!(receipt.position.slot, Seq(6), "{name}");
+    }
 }
 
 #[test]
