@@ -159,8 +159,9 @@ impl Stream {
     /// of the partition, whose tables were restored.
     ///
     /// Returns [`AppendError::Batch`] if no event is of the history's key, or one belongs to another
-    /// partition. Returns [`AppendError::Store`] with an error that is transient if something came in
-    /// between and cannot be read. Then nothing was appended, and the same can be appended again.
+    /// partition. Returns [`AppendError::Store`] with an error that is transient, or with
+    /// [`StoreError::Malformed`], if something came in between and cannot be read. Then nothing was
+    /// appended, and the same can be appended again.
     ///
     /// Otherwise returns the errors of [`Stream::append`]. After [`AppendError::Unsettled`] the history
     /// lacks the events: settle the append, and refresh the history. A conflict that is found by

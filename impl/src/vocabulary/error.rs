@@ -82,11 +82,11 @@ pub enum StoreError {
         limit: usize,
     },
     /// As many named producers have a record in the partition as may have one, and the name is new
-    /// there: use a name that has a record, or allow more (`Config::most_producers`).
+    /// there: allow more (`Config::most_producers`), and append again under the same name. Another
+    /// producer's name is no way out: its record says what is in the log of *its* input.
     #[error(
         "{partition} has the records of {found} named producers, {limit} may have one, and every \
-         append there pays for them: use one of their names (`Stream::producers`, `gapless \
-         producers`), or allow more (`Config::most_producers`, `--most-producers`)"
+         append there pays for them: allow more (`Config::most_producers`, `--most-producers`)"
     )]
     TooManyProducers {
         /// The partition.

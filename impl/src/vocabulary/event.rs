@@ -47,7 +47,8 @@ impl Event {
     /// ```
     ///
     /// # Errors
-    /// Returns an error if the value is none that JSON has, such as a map whose keys are lists.
+    /// Returns an error if the value is none that JSON has, such as a map whose keys are lists. A
+    /// number that is infinite or none is written as `null`.
     pub fn json(
         key: impl Into<String>,
         value: &(impl Serialize + ?Sized),

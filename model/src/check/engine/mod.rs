@@ -2,8 +2,8 @@
 //!
 //! A state is a tuple of components, and each different component is kept once and goes by a
 //! number. The numbers are interned again in three parts (what producers change, what workers
-//! change, the rest), so that a state takes eight bytes. States that differ only in the names of
-//! producers, workers or groups are one.
+//! change, the rest), so that a state is three numbers, of which the visited states take eight bytes
+//! each. States that differ only in the names of producers, workers or groups are one.
 
 mod bytes;
 mod cache;

@@ -76,8 +76,8 @@ impl Stopped {
                     ProducerError::Append(AppendError::Store(StoreError::TooManyProducers {
                         ..
                     })) => {
-                        "choose a --producer name that has a record, or a higher --most-producers; \
-                         with the same input, a rerun appends only what is missing"
+                        "give the same command again with a higher --most-producers: it appends only \
+                         what is missing"
                             .to_owned()
                     }
                     ProducerError::Append(AppendError::Fenced { .. }) => {
