@@ -127,8 +127,8 @@ impl Visited {
         with: T,
         new: &mut impl FnMut(Key, T),
     ) {
-        let part = key.part();
-        batch.0[part].push((key, with));
+        let (part, rest) = key.split();
+        batch.0[part].push((rest, with));
         if batch.0[part].len() == Batch::<T>::MOST {
             self.insert_part(part, &mut batch.0[part], new);
         }
@@ -136,17 +136,22 @@ impl Visited {
 
     /// Adds the states that were kept.
     pub(super) fn insert_rest<T>(&self, batch: &mut Batch<T>, new: &mut impl FnMut(Key, T)) {
-        for (part, keys) in batch.0.iter_mut().enumerate() {
-            self.insert_part(part, keys, new);
+        for (part, rests) in batch.0.iter_mut().enumerate() {
+            self.insert_part(part, rests, new);
         }
     }
 
-    fn insert_part<T>(&self, part: usize, keys: &mut Vec<(Key, T)>, new: &mut impl FnMut(Key, T)) {
-        let mut part = self.part(part);
-        part.fetch(keys.iter().map(|(key, _)| key.split().1));
-        for (key, with) in keys.drain(..) {
-            if part.insert(key.split().1) {
-                new(key, with);
+    fn insert_part<T>(
+        &self,
+        part: usize,
+        rests: &mut Vec<(Rest, T)>,
+        new: &mut impl FnMut(Key, T),
+    ) {
+        let mut table = self.part(part);
+        table.fetch(rests.iter().map(|(rest, _)| *rest));
+        for (rest, with) in rests.drain(..) {
+            if table.insert(rest) {
+                new(Key::join(part, rest), with);
             }
         }
     }
@@ -217,7 +222,7 @@ impl Visited {
 }
 
 /// States that are to be added, by their part of the table.
-pub(super) struct Batch<T>(Vec<Vec<(Key, T)>>);
+pub(super) struct Batch<T>(Vec<Vec<(Rest, T)>>);
 
 impl<T> Batch<T> {
     /// The most of one part that are kept.
