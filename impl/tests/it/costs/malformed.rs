@@ -1,15 +1,13 @@
 //! Items that cannot be read: each concerns its own partition, and no other.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use gapless::{
-    Delivery, Event, Group, Handler, HandlerError, Layout, StoreError, Stream, WorkerError,
-};
+use gapless::{Event, Group, Layout, StoreError, Stream, WorkerError};
+use serde_json::{Value, json};
 
 use super::meter::{self, Meter};
+use super::{Handled, counting};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -22,32 +20,11 @@ fn stream(meter: &Meter) -> Stream {
     stream
 }
 
-fn text(value: &str) -> AttributeValue {
-    AttributeValue::S(value.to_owned())
+fn text(value: &str) -> Value {
+    json!({ "S": value })
 }
 
-/// Writes an item that no release of this crate writes.
-fn put(meter: &Meter, table: &str, item: &[(&str, AttributeValue)]) {
-    let put = meter.client().put_item().table_name(format!("{}{table}", meter::PREFIX));
-    let item = item.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-    meter.time.run(put.set_item(Some(item)).send()).expect("put");
-}
-
-type Handled = Arc<Mutex<BTreeMap<String, u32>>>;
-
-/// A handler that counts the events of each key.
-fn counting() -> (impl Handler + use<>, Handled) {
-    let handled = Handled::default();
-    let counts = Arc::clone(&handled);
-    let handler = move |delivery: Delivery| {
-        for recorded in delivery.events() {
-            *counts.lock().expect("no panic").entry(recorded.event.key.clone()).or_default() += 1;
-        }
-        async { Ok::<(), HandlerError>(()) }
-    };
-    (handler, handled)
-}
-
+/// The keys of which something was handled.
 fn keys(handled: &Handled) -> Vec<String> {
     handled.lock().expect("no panic").keys().cloned().collect()
 }
@@ -55,12 +32,9 @@ fn keys(handled: &Handled) -> Vec<String> {
 /// The item of the group in the partition of `b`.
 fn break_standing(meter: &Meter, stream: &Stream) {
     let partition = stream.route("b").to_string();
-    let epoch = text("seven");
-    put(
-        meter,
-        "consumers",
-        &[("consumerId", text("g")), ("partitionId", text(&partition)), ("epoch", epoch)],
-    );
+    let (group, partition, epoch) = (text("g"), text(&partition), text("seven"));
+    let item = json!({ "consumerId": group, "partitionId": partition, "epoch": epoch });
+    meter.put("consumers", &item);
 }
 
 #[test]
@@ -83,8 +57,9 @@ fn a_partition_whose_head_cannot_be_read_is_consumed_all_the_same() {
     let meter = Meter::new();
     let stream = stream(&meter);
     let partition = stream.route("b").to_string();
-    let head = ("sequenceNumber", text("seven"));
-    put(&meter, "partitions", &[("partitionId", text(&partition)), ("bucket", text("0")), head]);
+    let (partition, bucket, head) = (text(&partition), text("0"), text("seven"));
+    let item = json!({ "partitionId": partition, "bucket": bucket, "sequenceNumber": head });
+    meter.put("partitions", &item);
     let (handler, handled) = counting();
     let worker = stream.worker("g", handler);
     meter.run_for(60 * SECOND, worker.run());
@@ -99,12 +74,14 @@ fn a_partition_whose_id_is_unknown_is_passed_over() {
     for (table, group) in [("partitions", None), ("consumers", Some("g"))] {
         let meter = Meter::new();
         let stream = stream(&meter);
-        let mut item = vec![("partitionId", text("p0~2!"))];
-        item.extend(group.map(|group| ("consumerId", text(group))));
-        if group.is_none() {
-            item.push(("bucket", text("0")));
+        let mut item = json!({ "partitionId": text("p0~2!") });
+        if let Some(group) = group {
+            item["consumerId"] = text(group);
         }
-        put(&meter, table, &item);
+        if group.is_none() {
+            item["bucket"] = text("0");
+        }
+        meter.put(table, &item);
         let (handler, handled) = counting();
         let worker = stream.worker("g", handler);
         meter.run_for(60 * SECOND, worker.run());
@@ -122,12 +99,12 @@ fn who_asks_for_standings_heads_and_partitions_is_told_what_cannot_be_read() {
     break_standing(&meter, &stream);
     let standings = meter.time.run(stream.standings(&Group::from("g")));
     assert!(matches!(standings, Err(StoreError::Malformed { .. })), "{standings:?}");
-    put(&meter, "partitions", &[("partitionId", text("p0~2!")), ("bucket", text("0"))]);
+    meter.put("partitions", &json!({ "partitionId": text("p0~2!"), "bucket": text("0") }));
     let partitions = meter.time.run(stream.partitions());
     assert!(matches!(partitions, Err(StoreError::Malformed { .. })), "{partitions:?}");
     let partition = stream.route("b");
-    let head = ("sequenceNumber", text("seven"));
-    put(&meter, "partitions", &[("partitionId", text(partition.as_str())), head]);
+    let (id, head) = (text(partition.as_str()), text("seven"));
+    meter.put("partitions", &json!({ "partitionId": id, "sequenceNumber": head }));
     let heads = meter.time.run(stream.heads(&[partition]));
     assert!(matches!(heads, Err(StoreError::Malformed { .. })), "{heads:?}");
 }
@@ -152,13 +129,13 @@ fn leases_are_released_although_one_cannot_be_read() {
 fn who_has_caught_up_says_so_once_the_item_of_another_release_is_gone() {
     let meter = Meter::new();
     let stream = stream(&meter);
-    let foreign = [("partitionId", text("p0~2!")), ("bucket", text("0"))];
-    put(&meter, "partitions", &foreign);
+    meter.put("partitions", &json!({ "partitionId": text("p0~2!"), "bucket": text("0") }));
     let removes = async {
         meter.time.wait(SECOND).await;
         let delete =
             meter.client().delete_item().table_name(format!("{}partitions", meter::PREFIX));
-        delete.key("partitionId", text("p0~2!")).send().await.expect("removed");
+        let id = AttributeValue::S("p0~2!".to_owned());
+        delete.key("partitionId", id).send().await.expect("removed");
     };
     let worker = stream.worker("g", super::takes(&meter, 2 * SECOND));
     let (summary, ()) =

@@ -22,6 +22,7 @@ mod upgrading;
 mod virtual_time;
 mod waiting;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -68,6 +69,22 @@ fn leave_gap(meter: &Meter, stream: &Stream) {
 async fn take_number(stream: &Stream) {
     let raise = Raise { partition: stream.route("k"), head: None, token: None, record: None };
     stream.wire().send(&Request::Raise(raise)).await.expect("a number");
+}
+
+/// How many events of each key were handled.
+type Handled = Arc<Mutex<BTreeMap<String, u32>>>;
+
+/// A handler that counts the events of each key.
+fn counting() -> (impl Handler + use<>, Handled) {
+    let handled = Handled::default();
+    let counts = Arc::clone(&handled);
+    let handler = move |delivery: Delivery| {
+        for recorded in delivery.events() {
+            *counts.lock().expect("no panic").entry(recorded.event.key.clone()).or_default() += 1;
+        }
+        async { Ok::<(), HandlerError>(()) }
+    };
+    (handler, handled)
 }
 
 /// A handler that takes this long.

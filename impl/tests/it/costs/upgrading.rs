@@ -4,15 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use gapless::{
-    AppendError, Delivery, Event, HandlerError, Layout, Number, ProducerError, Seq, StoreError,
-    Stream,
-};
+use gapless::{AppendError, Event, Layout, Number, ProducerError, Seq, StoreError, Stream};
 use gapless_model::store::Request;
 use serde_json::{Value, json};
 
-use super::ONE_PARTITION;
 use super::meter::{self, Meter};
+use super::{ONE_PARTITION, counting};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -57,16 +54,10 @@ fn is_newer(error: &StoreError) -> bool {
     matches!(error, StoreError::Malformed { .. }) && said.contains("version 2 of the format")
 }
 
-fn handled(meter: &Meter, stream: &Stream) -> BTreeMap<String, usize> {
-    let handled = std::sync::Mutex::new(BTreeMap::new());
-    let worker = stream.worker("g", async |delivery: Delivery| {
-        for recorded in delivery.events() {
-            *handled.lock().expect("no panic").entry(recorded.event.key.clone()).or_default() += 1;
-        }
-        Ok::<(), HandlerError>(())
-    });
-    meter.run_for(60 * SECOND, worker.run());
-    handled.into_inner().expect("no panic")
+fn handled(meter: &Meter, stream: &Stream) -> BTreeMap<String, u32> {
+    let (handler, handled) = counting();
+    meter.run_for(60 * SECOND, stream.worker("g", handler).run());
+    handled.lock().expect("no panic").clone()
 }
 
 #[test]
