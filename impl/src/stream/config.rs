@@ -136,7 +136,7 @@ impl Config {
     /// Sets how many named producers may have a record in a partition before this process refuses to
     /// add one ([`StoreError::TooManyProducers`](crate::StoreError::TooManyProducers)). Default: 16.
     ///
-    /// A record has some fifty bytes and the name, and each append to the partition, whoever appends,
+    /// A record has some fifty bytes and the name, and each append to the partition, by any producer,
     /// writes all of them anew: another write unit for each KB. Names that have a record are never
     /// refused. None is ever removed: a stream that forgets what a name has appended would append it
     /// again. [`Stream::producers`](super::Stream::producers) shows them.
