@@ -22,6 +22,7 @@ compile_error!(
      the environment replaces that: unset it, or add `--cfg madsim` to it"
 );
 
+mod cell;
 mod cluster;
 mod decode;
 mod engine;
@@ -32,6 +33,7 @@ mod moment;
 mod plan;
 mod play;
 
+pub use cell::Cell;
 pub use cluster::Entry;
 pub use engine::EngineKind;
 pub use hunt::{
@@ -43,7 +45,7 @@ pub use marks::{ENOUGH_SEEDS, MARKS, Mark};
 pub use plan::{
     Ambush, Appending, CallKind, ClockPlan, Dice, Direction, FAULTS, Fault, HAPPENINGS, Happening,
     HintSource, Incident, Lifetime, Millis, Moment, NoProfile, Node, OperatorAction, PLAN_VERSION,
-    Plan, PlanError, ProducerPlan, Profile, ReaderPlan, Reading, Scope, Strike, Trouble, Twin,
-    WorkerPlan,
+    Plan, PlanError, ProducerPlan, Profile, ReaderPlan, Reading, Scope, StorePart, Strike, Trouble,
+    Twin, WorkerPlan,
 };
 pub use play::{RunReport, run, run_on};

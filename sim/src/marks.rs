@@ -20,7 +20,7 @@ pub const ENOUGH_SEEDS: u64 = 2_000;
 
 /// All marks. `gapless sim` reports those that no run reached, or too few; and fails if `--strict`
 /// is given.
-pub const MARKS: [Mark; 46] = [
+pub const MARKS: [Mark; 54] = [
     // Reached by what machines are told, or what the store answers (`judge/`, `cluster/store.rs`).
     mark("a writer finds its own write", 20),
     mark("a writer finds its slot voided", 5),
@@ -44,6 +44,7 @@ pub const MARKS: [Mark; 46] = [
     mark("a page that was read ahead is used", 5),
     // Reached by the nodes around them (`cluster/`, `play/`, `judge/activity.rs`, `judge/fences.rs`,
     // `judge/reader.rs`).
+    mark("workers have nothing to do", 5),
     mark("two handlers are at work at once", 5),
     mark("a crash while there is work", 25),
     mark("an incident while there is work", 80),
@@ -70,4 +71,11 @@ pub const MARKS: [Mark; 46] = [
     mark("a read shows what has changed since", 15),
     mark("an iterator of the table's stream expires", 10),
     mark("a shard of the table's stream is read to its end", 15),
+    mark("the list of a stream's shards has another page", 1),
+    mark("a record of the table's stream is trimmed before it is read", 1),
+    mark("a receipt of the queue is older than the last one", 1),
+    mark("a function is ended at its limit", 1),
+    mark("a process is locked out behind a write of the SDK's", 1),
+    mark("a worker is refused for good, and starts again", 1),
+    mark("a reader is refused for good, and reads again", 1),
 ];

@@ -122,24 +122,24 @@ fn a_failure_begins_with_what_went_wrong_and_ends_with_the_state() {
     let paragraphs: Vec<&str> = text.split("\n\n").collect();
     assert!(paragraphs[0].contains(r#"breaks S1, "a slot never changes once it is not empty""#));
     let sentence = paragraphs[1].replace('\n', " ");
-    for fact in ["Slot 6 of p changed at ", "producer 1 wrote the same event", "event p1.6.1 at "] {
+    for fact in ["Slot 1 of p changed at ", "producer 1 wrote the same event", "event p1.1.1 at "] {
         assert!(sentence.contains(fact), "{sentence}");
     }
     let end = paragraphs.last().expect("it ends");
-    for fact in ["At the end:", "  slot 6: event p1.6.1, ", "  group-1: ", "  producer 1: "] {
+    for fact in ["At the end:", "  slot 1: event p1.1.1, ", "  group-1: ", "  producer 1: "] {
         assert!(end.contains(fact), "{end}");
     }
     assert!(!text.contains("never reached"), "{text}");
     let read = |path: &Path| std::fs::read_to_string(path).expect("it was written");
     let svg = read(&file("seed-23.svg"));
-    assert!(svg.contains("Slot 6 of p changed at ") && svg.contains("At the end:"), "{svg}");
+    assert!(svg.contains("Slot 1 of p changed at ") && svg.contains("At the end:"), "{svg}");
     let json: Value = serde_json::from_str(&read(&file("sim.json"))).expect("it is JSON");
     let explanation = &json["failures"][0]["explanation"];
     let whole = explanation["sentence"].as_str().expect("a sentence").to_owned();
-    assert!(whole.starts_with("Slot 6 of p changed at 0.63 s: "), "{whole}");
+    assert!(whole.starts_with("Slot 9 of p changed at 1.139 s: "), "{whole}");
     assert!(explanation["end"].as_array().is_some_and(|lines| lines.len() > 3));
     let junit = read(&file("sim.xml"));
-    assert!(junit.contains("message=\"Slot 6 of p changed at 0.63 s: "), "{junit}");
+    assert!(junit.contains("message=\"Slot 9 of p changed at 1.139 s: "), "{junit}");
 }
 
 #[test]

@@ -72,7 +72,10 @@ pub const PLANS: [Plan; 4] = [
     },
     Plan {
         src: "sim/src",
-        rooms: &["hunt", "play", "cluster", "judge", "decode", "engine", "moment", "plan", "marks"],
+        rooms: &[
+            "hunt", "play", "cluster", "judge", "decode", "engine", "moment", "plan", "marks",
+            "cell",
+        ],
         knots: &[],
     },
     Plan {

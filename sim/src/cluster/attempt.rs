@@ -21,6 +21,8 @@ pub(super) struct Attempt {
     /// The read that it is, if it is one.
     pub(super) read: Option<Read>,
     pub(super) fault: Option<Fault>,
+    /// How often the node had been locked out when it signed the call.
+    pub(super) signed: u32,
     /// Whether it is a copy that the network made.
     pub(super) copy: bool,
 }
@@ -38,10 +40,15 @@ impl rpc::Request for Attempt {
 }
 
 impl Attempt {
+    /// The request of a machine that the call is; nothing if it is none.
+    pub(super) fn request(&self, tables: &TableNames) -> Option<Request<Live>> {
+        decode::request(tables, &self.operation, &self.call)
+    }
+
     /// The call in words, and whether it is outside of any machine.
-    pub(super) fn describe(&self, tables: &TableNames) -> (String, bool) {
-        match decode::request(tables, &self.operation, &self.call) {
-            Some(request) => (describe_request(&request), false),
+    pub(super) fn describe(&self, request: Option<&Request<Live>>) -> (String, bool) {
+        match request {
+            Some(request) => (describe_request(request), false),
             None => (format!("{} {}", self.operation, table_name(&self.call)), true),
         }
     }
@@ -53,24 +60,6 @@ impl HttpReply {
         let space = "com.amazonaws.dynamodb.v20120810";
         let body = serde_json::json!({ "__type": format!("{space}#{kind}"), "message": message });
         HttpReply { status, body: body.to_string().into_bytes() }
-    }
-
-    pub(super) fn conflict(operation: &str) -> HttpReply {
-        if operation != "TransactWriteItems" {
-            let message = "Transaction is ongoing for the item";
-            return HttpReply::error(400, "TransactionConflictException", message);
-        }
-        let message =
-            "Transaction cancelled, please refer cancellation reasons for specific reasons";
-        let body = serde_json::json!({
-            "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
-            "message": message,
-            "CancellationReasons": [
-                { "Code": "TransactionConflict", "Message": "Transaction is ongoing for the item" },
-                { "Code": "None" },
-            ],
-        });
-        HttpReply { status: 400, body: body.to_string().into_bytes() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The connector between a node's SDK client and the store: here messages are lost, repeated,
 //! cut short and delayed.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::config::{HttpClient, RuntimeComponents};
@@ -21,8 +22,7 @@ use super::bend::Bend as _;
 use super::shared::Cluster;
 use crate::decode::{self, Read};
 use crate::judge::Step;
-use crate::moment::now;
-use crate::plan::{Dice, Fault, Millis, Node, PREFIX};
+use crate::plan::{CallKind, Dice, Fault, Millis, Node, PREFIX};
 
 /// A node's connection to the store.
 #[derive(Clone)]
@@ -50,15 +50,19 @@ impl Connector {
     /// Sends a call, subject to the fault that strikes it.
     async fn exchange(self, operation: String, body: Vec<u8>) -> Result<HttpReply, ConnectorError> {
         let call = self.begin_attempt(operation, &body);
-        let fault = call.fault;
+        let (fault, kind) = (call.fault, call_kind(&call.operation, call.read));
         let gives_up = self.cluster.plan.read_timeout.duration();
         match fault {
             Some(Fault::LoseRequest) => {
-                if let Some(reply) = self.lose(&call) {
+                if let Some(reply) = self.lose(&call, "lose-request") {
                     return Ok(reply);
                 }
                 sleep(gives_up).await;
                 return Err(timeout_error());
+            }
+            Some(Fault::RefuseConnection) => {
+                let answer = self.lose(&call, "refuse-connection");
+                return answer.ok_or_else(|| io_error(ErrorKind::ConnectionRefused));
             }
             Some(Fault::Late { after }) => {
                 self.send_copy(&call, after);
@@ -70,6 +74,7 @@ impl Connector {
             Some(
                 Fault::LoseReply
                 | Fault::CutReply
+                | Fault::BreakConnection
                 | Fault::Throttle
                 | Fault::Conflict
                 | Fault::InternalBefore
@@ -83,6 +88,7 @@ impl Connector {
         let answered = timeout(gives_up, self.endpoint.call(dynamo_address(), call)).await;
         let Ok(Ok(mut answer)) = answered else { return Err(timeout_error()) };
         if self.cluster.injector.lock_outs(self.node) > lock_outs {
+            self.note_lock_out(kind, answer.status);
             sleep(gives_up).await;
             return Err(timeout_error());
         }
@@ -91,6 +97,7 @@ impl Connector {
                 sleep(gives_up).await;
                 Err(timeout_error())
             }
+            Some(Fault::BreakConnection) => Err(io_error(ErrorKind::ConnectionReset)),
             Some(Fault::CutReply) => {
                 answer.body.truncate(answer.body.len() / 2);
                 Ok(answer)
@@ -110,7 +117,8 @@ impl Connector {
         fastrand::seed(Dice::at(self.cluster.plan.seed, &path).draw());
         let kind = call_kind(&operation, read);
         let fault = self.cluster.draw_fault(self.node, number, kind, read);
-        Attempt { node: self.node, number, operation, call, read, fault, copy: false }
+        let signed = self.cluster.injector.lock_outs(self.node);
+        Attempt { node: self.node, number, operation, call, read, fault, signed, copy: false }
     }
 
     /// A call as a mutant leaves it, and the read that it is.
@@ -124,13 +132,19 @@ impl Connector {
     }
 
     /// Records a call that never arrives, and returns the answer that a mutant fakes for it.
-    fn lose(&self, call: &Attempt) -> Option<HttpReply> {
-        let did = call.describe(&self.tables);
-        let name = self.cluster.plan.name(self.node);
-        self.cluster.recorder().note_lost(now(), &name, did, "lose-request");
+    fn lose(&self, call: &Attempt, fault: &'static str) -> Option<HttpReply> {
+        self.cluster.record_lost(call, &self.tables, fault);
         let made_up = self.cluster.plan.mutant.is_some_and(|mutant| mutant.fakes_success());
         (made_up && call.operation == "PutItem")
             .then(|| HttpReply { status: 200, body: b"{}".to_vec() })
+    }
+
+    /// Notes that a write was applied, and has no answer because its process was locked out. Where the
+    /// SDK tries again by itself, the refusal of that try is all that it tells.
+    fn note_lock_out(&self, kind: CallKind, status: u16) {
+        if kind == CallKind::Write && status == 200 && self.cluster.plan.sdk_retries {
+            self.cluster.recorder().mark("a process is locked out behind a write of the SDK's");
+        }
     }
 
     /// Has the network deliver a copy of the call later, even if its sender has crashed by then.
@@ -149,6 +163,10 @@ impl Connector {
             }
         }));
     }
+}
+
+fn io_error(kind: ErrorKind) -> ConnectorError {
+    ConnectorError::io(std::io::Error::from(kind).into())
 }
 
 fn timeout_error() -> ConnectorError {

@@ -1,5 +1,5 @@
 //! The node of the store: what DynamoDB does besides storing. It has latency, throttles
-//! calls, fails halfway, and drops the requests in progress when it restarts.
+//! calls, fails halfway and in parts, and drops the requests in progress when it restarts.
 
 use std::sync::Arc;
 
@@ -8,10 +8,9 @@ use madsim::time::sleep;
 
 use super::addresses::dynamo_address;
 use super::attempt::{Attempt, HttpReply, call_kind, names};
-use super::injector::EXPIRED;
+use super::refusals;
 use super::shared::Cluster;
 use super::store::Store;
-use crate::moment::now;
 use crate::plan::{CallKind, Dice, Fault};
 
 /// Serves calls, until the node is killed.
@@ -24,7 +23,7 @@ pub(crate) async fn serve(cluster: Arc<Cluster>, store: Arc<Store>) {
     std::future::pending::<()>().await;
 }
 
-async fn handle(cluster: &Cluster, store: &Store, call: Attempt) -> HttpReply {
+async fn handle(cluster: &Cluster, store: &Store, mut call: Attempt) -> HttpReply {
     let mut dice = Dice::at(
         cluster.plan.seed,
         &[2, u64::from(call.node.0), u64::from(call.number), u64::from(call.copy)],
@@ -34,39 +33,43 @@ async fn handle(cluster: &Cluster, store: &Store, call: Attempt) -> HttpReply {
         sleep(by.duration()).await;
     }
     let refuse = |fault: &'static str, answer: HttpReply| {
-        let did = call.describe(&store.names);
-        cluster.recorder().note_lost(now(), &cluster.plan.name(call.node), did, fault);
+        cluster.record_lost(&call, &store.names, fault);
         answer
     };
-    let throttled = || {
-        let message = "Throughput exceeds the current capacity of your table or index.";
-        HttpReply::error(400, "ThrottlingException", message)
-    };
-    // A copy was signed while that was allowed.
-    if !call.copy && cluster.injector.is_locked_out(call.node) {
-        let message = "The security token included in the request is expired";
-        let answer = HttpReply::error(400, EXPIRED, message);
-        return refuse("lock-out", answer);
+    let seed = cluster.plan.seed;
+    let throttled = || refusals::throttled(seed, &call);
+    if cluster.injector.has_expired(call.node, call.signed) {
+        return refuse("lock-out", refusals::locked_out());
     }
     // A copy is struck by no further fault.
     let fault = if call.copy { None } else { call.fault };
     match fault {
         Some(Fault::Throttle) => return refuse("throttle", throttled()),
-        Some(Fault::Conflict) => return refuse("conflict", HttpReply::conflict(&call.operation)),
+        Some(Fault::Conflict) => return refuse("conflict", refusals::conflict(seed, &call)),
         Some(Fault::InternalBefore) => {
             let answer = HttpReply::error(500, "InternalServerError", "Internal server error");
             return refuse("internal-before", answer);
         }
         _ => {}
     }
-    if cluster.injector.is_stormy()
-        && call_kind(&call.operation, None) != CallKind::Other
-        && dice.percent(80)
-    {
+    let is_of_tables = call_kind(&call.operation, None) != CallKind::Other;
+    if cluster.injector.is_stormy() && is_of_tables && dice.percent(80) {
         return refuse("storm", throttled());
     }
+    let is_hot = cluster.injector.is_hot(|partition| names(&call.call, partition));
+    if is_hot && dice.percent(70) {
+        return refuse("hot-partition", throttled());
+    }
+    if cluster.injector.is_out(|part| store.is_about(&call, part)) {
+        match dice.below(10) {
+            0 => {}
+            // It is applied, and fails then.
+            1 | 2 => call.fault = Some(Fault::InternalAfter),
+            _ => return refuse("outage", refusals::unavailable(seed, &call)),
+        }
+    }
     let answer = store.execute(cluster, &call, &mut dice);
-    match fault {
+    match call.fault {
         Some(Fault::InternalAfter) => {
             HttpReply::error(500, "InternalServerError", "Internal server error")
         }

@@ -1,7 +1,7 @@
 //! The fault injector: which fault strikes an attempt, and which calls the store throttles
 //! or delays, until the run is healed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -9,7 +9,7 @@ use gapless::StoreError;
 
 use crate::decode::Read;
 use crate::moment::{lock, now};
-use crate::plan::{CallKind, Fault, Millis, Node, Plan, Trouble};
+use crate::plan::{CallKind, Fault, Millis, Node, Plan, StorePart, Trouble};
 
 /// The code of the answer to a node that is locked out.
 pub(super) const EXPIRED: &str = "ExpiredTokenException";
@@ -24,6 +24,10 @@ pub(crate) struct Injector {
     healed: AtomicBool,
     storm_until: Mutex<Millis>,
     slow: Mutex<Vec<SlowPartition>>,
+    /// The partitions that are throttled, each until a time.
+    hot: Mutex<BTreeMap<String, Millis>>,
+    /// The parts of the store that fail, each until a time.
+    out: Mutex<BTreeMap<StorePart, Millis>>,
     locked_out: Mutex<HashMap<Node, LockOuts>>,
 }
 
@@ -56,6 +60,8 @@ impl Injector {
             healed: AtomicBool::new(false),
             storm_until: Mutex::default(),
             slow: Mutex::default(),
+            hot: Mutex::default(),
+            out: Mutex::default(),
             locked_out: Mutex::default(),
         }
     }
@@ -101,6 +107,8 @@ impl Injector {
         self.healed.store(true, Ordering::Relaxed);
         *lock(&self.storm_until) = Millis(0);
         lock(&self.slow).clear();
+        lock(&self.hot).clear();
+        lock(&self.out).clear();
         lock(&self.locked_out).values_mut().for_each(|locked| locked.until = Millis(0));
     }
 
@@ -139,13 +147,33 @@ impl Injector {
         is_expired && self.lock_outs(node) > 0
     }
 
-    /// Whether the store refuses every call of a node now.
-    pub(super) fn is_locked_out(&self, node: Node) -> bool {
-        lock(&self.locked_out).get(&node).is_some_and(|locked| now() < locked.until)
+    /// Whether the store refuses a call of a node now: the node is locked out, or has been since it
+    /// signed the call. That goes for copies as well.
+    pub(super) fn has_expired(&self, node: Node, signed: u32) -> bool {
+        let refuses = |locked: &LockOuts| now() < locked.until || locked.count > signed;
+        lock(&self.locked_out).get(&node).is_some_and(refuses)
     }
 
     pub(crate) fn slow_down(&self, partition: String, by: Millis, until: Millis) {
         lock(&self.slow).push(SlowPartition { partition, by, until });
+    }
+
+    pub(crate) fn heat(&self, partition: String, until: Millis) {
+        lock(&self.hot).insert(partition, until);
+    }
+
+    /// Whether a call names a partition that is hot now.
+    pub(super) fn is_hot(&self, names: impl Fn(&str) -> bool) -> bool {
+        lock(&self.hot).iter().any(|(partition, until)| now() < *until && names(partition))
+    }
+
+    pub(crate) fn begin_outage(&self, part: StorePart, until: Millis) {
+        lock(&self.out).insert(part, until);
+    }
+
+    /// Whether a call is about a part of the store that fails now.
+    pub(super) fn is_out(&self, is_about: impl Fn(StorePart) -> bool) -> bool {
+        lock(&self.out).iter().any(|(part, until)| now() < *until && is_about(*part))
     }
 
     /// How much longer a call takes, by the slow partitions that it names.

@@ -10,7 +10,8 @@ use gapless::trigger::{Hints, Notices, Subscription, Trigger};
 use gapless_model::PartitionId;
 use madsim::time::sleep;
 
-use super::queue::{Queue, QueueMessage, QueueRequest};
+use super::message::QueueMessage;
+use super::queue::{Queue, QueueRequest};
 use crate::moment::lock;
 
 /// The messages of one invocation, as its worker's trigger.

@@ -1,6 +1,7 @@
-//! A durable queue of triggers for each group: a message is handed out again until it is
-//! deleted; it may come late, twice and out of order. The queue is fed from the Events
-//! table's stream, in order for each partition, with lag and retries.
+//! A durable queue of triggers for each group, as SQS is one: a message is handed out again until it is
+//! deleted with a receipt, for certain with that of the last time that it was received; it may come late,
+//! twice and out of order. The queue is fed from the Events table's stream, in order for each partition, with lag and
+//! retries. It invokes the workers that are Lambda functions.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -12,6 +13,7 @@ use madsim::time::{sleep, timeout};
 use serde::{Deserialize, Serialize};
 
 use super::addresses::{address, queue_address};
+use super::message::QueueMessage;
 use super::shared::Cluster;
 use super::store::Store;
 use crate::moment::{lock, now};
@@ -33,14 +35,7 @@ impl rpc::Request for QueueRequest {
     const ID: u64 = 0x6761_7032;
 }
 
-/// A trigger, and the receipt that deletes it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct QueueMessage {
-    pub(super) receipt: u64,
-    pub(super) partition: String,
-}
-
-/// The messages in the queue, and the number of the last one.
+/// The messages in the queue, and the number of the last message or receipt.
 #[derive(Debug, Default)]
 struct QueueState {
     messages: BTreeMap<u64, StoredMessage>,
@@ -52,10 +47,9 @@ struct StoredMessage {
     group: String,
     partition: String,
     visible: Millis,
+    /// The receipts of each time that it was received.
+    receipts: Vec<u64>,
 }
-
-/// How long a message stays invisible after it was handed out.
-const VISIBILITY: Millis = Millis(4_000);
 
 impl QueueState {
     fn enqueue(&mut self, cluster: &Cluster, group: &str, partition: &str) {
@@ -70,23 +64,63 @@ impl QueueState {
         for delay in copies {
             self.next += 1;
             let visible = now().plus(Millis(delay));
-            let message =
-                StoredMessage { group: group.to_owned(), partition: partition.to_owned(), visible };
+            let message = StoredMessage {
+                group: group.to_owned(),
+                partition: partition.to_owned(),
+                visible,
+                receipts: Vec::new(),
+            };
             self.messages.insert(self.next, message);
         }
     }
 
-    fn receive(&mut self, group: &str) -> Vec<QueueMessage> {
-        let now = now();
+    fn receive(&mut self, cluster: &Cluster, group: &str) -> Vec<QueueMessage> {
+        let (now, next) = (now(), &mut self.next);
         let due = self
             .messages
-            .iter_mut()
-            .filter(|(_, message)| message.group == group && message.visible <= now);
-        let taken = due.take(10).map(|(receipt, message)| {
-            message.visible = now.plus(VISIBILITY);
-            QueueMessage { receipt: *receipt, partition: message.partition.clone() }
+            .values_mut()
+            .filter(|message| message.group == group && message.visible <= now);
+        let taken = due.take(10).map(|message| {
+            *next += 1;
+            message.visible = now.plus(cluster.plan.visibility);
+            message.receipts.push(*next);
+            QueueMessage { receipt: *next, partition: message.partition.clone() }
         });
         taken.collect()
+    }
+
+    /// Deletes messages. A receipt that is not the last one of its message is no error, and deletes the
+    /// message or not.
+    fn delete(&mut self, cluster: &Cluster, receipts: &[u64]) {
+        for receipt in receipts {
+            let found = self.messages.iter().find(|(_, it)| it.receipts.contains(receipt));
+            let Some((message, is_last)) =
+                found.map(|(number, it)| (*number, it.receipts.last() == Some(receipt)))
+            else {
+                continue;
+            };
+            let deletes = Dice::at(cluster.plan.seed, &[34, *receipt]).percent(30);
+            if is_last || deletes {
+                self.messages.remove(&message);
+            }
+            if !is_last {
+                cluster.recorder().mark("a receipt of the queue is older than the last one");
+            }
+        }
+    }
+}
+
+/// Invokes the functions that are frozen, each with the messages of its group.
+fn invoke_functions(cluster: &Cluster, state: &mut QueueState) {
+    let mut frozen = cluster.functions.frozen();
+    // Any of them may be the first.
+    let count = frozen.len().max(1);
+    frozen.rotate_left(usize::try_from(now().0 / 100).unwrap_or(0) % count);
+    for (node, group) in frozen {
+        let messages = state.receive(cluster, group.as_str());
+        if !messages.is_empty() {
+            cluster.functions.invoke(node, messages);
+        }
     }
 }
 
@@ -100,6 +134,15 @@ pub(crate) async fn serve(cluster: Arc<Cluster>, store: Arc<Store>) {
             let answer = answer(&cluster, &mut lock(&state), request);
             async move { answer }
         });
+    }
+    {
+        let (cluster, state) = (Arc::clone(&cluster), Arc::clone(&state));
+        drop(madsim::task::spawn(async move {
+            loop {
+                sleep(Duration::from_millis(100)).await;
+                invoke_functions(&cluster, &mut lock(&state));
+            }
+        }));
     }
     // The reader of the table's stream. A batch that fails is read again.
     let (mut read, mut batch) = (0, 0);
@@ -133,9 +176,9 @@ fn answer(cluster: &Cluster, state: &mut QueueState, request: QueueRequest) -> V
             }
             Vec::new()
         }
-        QueueRequest::Receive { group } => state.receive(&group),
+        QueueRequest::Receive { group } => state.receive(cluster, &group),
         QueueRequest::Delete { receipts } => {
-            state.messages.retain(|receipt, _| !receipts.contains(receipt));
+            state.delete(cluster, &receipts);
             Vec::new()
         }
     }
@@ -158,5 +201,51 @@ impl Queue {
         let answer =
             timeout(Duration::from_millis(500), self.endpoint.call(queue_address(), request));
         answer.await.ok()?.ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gapless_model::design::Design;
+    use madsim::runtime::Runtime;
+
+    use super::*;
+    use crate::plan::Profile;
+
+    #[test]
+    fn a_message_is_deleted_by_its_last_receipt_and_perhaps_by_an_older_one() {
+        Runtime::new().block_on(async {
+            let plan = Profile::Calm.plan(0, Design::RECOMMENDED);
+            let (hidden, cluster) = (plan.visibility.duration(), Cluster::new(&plan));
+            let mut queue = QueueState::default();
+            let mut by_older_ones = 0;
+            for _ in 0..50 {
+                queue.enqueue(&cluster, "g", "p");
+                sleep(Duration::from_millis(10)).await;
+                assert!(queue.receive(&cluster, "another").is_empty());
+                let first = queue.receive(&cluster, "g")[0].receipt;
+                assert!(queue.receive(&cluster, "g").is_empty(), "it is hidden");
+                sleep(hidden).await;
+                let second = queue.receive(&cluster, "g")[0].receipt;
+                assert_ne!(first, second);
+                queue.delete(&cluster, &[first]);
+                by_older_ones += usize::from(queue.messages.is_empty());
+                queue.delete(&cluster, &[second]);
+                assert!(queue.messages.is_empty());
+            }
+            assert!((5..30).contains(&by_older_ones), "{by_older_ones} of 50");
+        });
+    }
+
+    #[test]
+    fn a_message_is_hidden_for_longer_than_a_function_may_run() {
+        for seed in 0..200 {
+            let plan = Profile::Lambda.plan(seed, Design::RECOMMENDED);
+            for worker in &plan.workers {
+                let crate::plan::Lifetime::Lambda { limit } = worker.life else { continue };
+                let ends = limit.plus(Millis(1_000));
+                assert!(plan.visibility >= ends, "seed {seed}");
+            }
+        }
     }
 }

@@ -131,7 +131,9 @@ impl ReaderLife {
     }
 
     fn excuse(&self, error: &StoreError) {
-        if !error.is_transient() {
+        if self.cluster.injector.explains_refusal(self.node, error) {
+            self.cluster.recorder().mark("a reader is refused for good, and reads again");
+        } else if !error.is_transient() {
             self.cluster.record_unexplained(self.node, format!("a reader failed: {error}"));
         }
     }

@@ -9,9 +9,11 @@ use gapless_model::Rules;
 use gapless_model::log::{FORMAT, Line, VERSION};
 use serde::{Deserialize, Serialize};
 
+use crate::cell::Cell;
 use crate::judge::{
-    Activity, Breach, Chronicle, Deliveries, Expectations, Fences, Finding, Inputs, Judge, Leases,
-    Machines, Order, Readings, Refinement, SlotContents, Turns, Violation, explain, seconds,
+    Activity, Breach, Chronicle, Deliveries, Expectations, Fences, Finding, Idleness, Inputs,
+    Judge, Leases, Machines, Order, Readings, Refinement, SlotContents, Turns, Violation, explain,
+    seconds,
 };
 use crate::plan::{FAULTS, HAPPENINGS, Incident, Millis, Plan, Strike};
 
@@ -42,6 +44,7 @@ pub(crate) struct Recorder {
     pub(crate) faults: [u64; FAULTS.len()],
     pub(crate) happenings: [u64; HAPPENINGS.len()],
     pub(crate) marks: BTreeSet<&'static str>,
+    pub(crate) cells: BTreeSet<Cell>,
     pub(crate) requests: u64,
     pub(crate) violation: Option<Violation>,
 }
@@ -61,6 +64,7 @@ impl Recorder {
             readings: Readings::new(plan),
             refinement: Refinement::new(),
             machines: Machines::new(rules),
+            idleness: Idleness::default(),
             chronicle: Chronicle::new(plan),
             invariants_only: plan.invariants_only,
             watched: plan.watched,
@@ -82,6 +86,7 @@ impl Recorder {
             faults: [0; FAULTS.len()],
             happenings: [0; HAPPENINGS.len()],
             marks: BTreeSet::new(),
+            cells: BTreeSet::new(),
             requests: 0,
             violation: None,
         }

@@ -5,14 +5,17 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
-use gapless::{Group, ProducerName, Stop, Timestamp};
+use gapless::{Group, ProducerName, Stop, TableNames, Timestamp};
 use madsim::runtime::NodeHandle;
 
 use super::ambush::Ambushes;
+use super::attempt::Attempt;
 use super::clock::ClockOffsets;
+use super::functions::Functions;
 use super::injector::Injector;
 use super::pace::Pace;
 use super::recorder::Recorder;
+use crate::cell::Cell;
 use crate::decode::Read;
 use crate::judge::{Breach, Judgement};
 use crate::moment::{lock, now};
@@ -24,6 +27,7 @@ pub(crate) struct Cluster {
     pub(super) producers: Vec<ProducerName>,
     pub(crate) injector: Injector,
     pub(crate) ambushes: Ambushes,
+    pub(crate) functions: Functions,
     pub(crate) pace: Arc<Pace>,
     pub(super) offsets: Arc<ClockOffsets>,
     lives: Vec<AtomicU32>,
@@ -47,6 +51,7 @@ impl Cluster {
             producers: (0..plan.producers.len()).map(producer_name).collect(),
             injector: Injector::new(plan),
             ambushes: Ambushes::default(),
+            functions: Functions::default(),
             pace: Arc::new(Pace::new(plan.nodes())),
             offsets: Arc::new(ClockOffsets::new(&plan.clocks)),
             lives: counters(),
@@ -136,10 +141,21 @@ impl Cluster {
     }
 
     pub(crate) fn slow_down(&self, partition: u8, by: Millis, until: Millis) {
-        let all = self.plan.layout().all().unwrap_or_default();
-        if let Some(id) = all.get(usize::from(partition) % all.len().max(1)) {
-            self.injector.slow_down(id.to_string(), by, until);
+        if let Some(id) = self.partition(partition) {
+            self.injector.slow_down(id, by, until);
         }
+    }
+
+    pub(crate) fn heat(&self, partition: u8, until: Millis) {
+        if let Some(id) = self.partition(partition) {
+            self.injector.heat(id, until);
+        }
+    }
+
+    /// The id of a partition of the layout, by its index modulo their number.
+    fn partition(&self, index: u8) -> Option<String> {
+        let all = self.plan.layout().all().unwrap_or_default();
+        all.get(usize::from(index) % all.len().max(1)).map(ToString::to_string)
     }
 
     /// What a node's clock shows now.
@@ -188,6 +204,15 @@ impl Cluster {
 
     pub(crate) fn set_network(&self, node: NodeHandle) {
         let _ = self.network.set(node);
+    }
+
+    /// Records a call that was never applied, because of a fault.
+    pub(super) fn record_lost(&self, call: &Attempt, tables: &TableNames, fault: &'static str) {
+        let request = call.request(tables);
+        let did = call.describe(request.as_ref());
+        let mut recorder = self.recorder();
+        recorder.cells.extend(request.map(|request| Cell::lost(&request, fault)));
+        recorder.note_lost(now(), &self.plan.name(call.node), did, fault);
     }
 
     /// Records a violation, if the judgement is one.

@@ -12,18 +12,19 @@ use gapless_model::{PartitionId, Seq};
 use serde_json::{Value, json};
 
 use super::ambush::moment_of;
-use super::attempt::{Attempt, HttpReply, describe_request, table_name};
+use super::attempt::{Attempt, HttpReply, call_kind, describe_request, names, table_name};
 use super::bend::{Bend as _, Bent};
 use super::history::{History, written};
 use super::recorder::Entry;
 use super::replica::{self, Lag, Replica};
 use super::shared::Cluster;
 use super::stream::EventsStream;
+use crate::cell::Cell;
 use crate::decode::{self, Source};
 use crate::engine::{EngineKind, StorageEngine};
 use crate::judge::{AppliedCall, Breach, Finding};
 use crate::moment::{lock, now};
-use crate::plan::{Dice, Fault, Millis, PREFIX};
+use crate::plan::{CallKind, Dice, Fault, Millis, PREFIX, StorePart};
 
 /// The engine, the past states of its items, and its stream.
 pub(crate) struct Store {
@@ -50,6 +51,17 @@ impl Store {
         }
     }
 
+    /// Whether a call reads or writes a part of the store.
+    pub(super) fn is_about(&self, call: &Attempt, part: StorePart) -> bool {
+        let table = match part {
+            StorePart::Partitions => &self.names.partitions,
+            StorePart::Events => &self.names.events,
+            StorePart::Consumers => &self.names.consumers,
+            StorePart::Stream => return EventsStream::serves(&call.operation),
+        };
+        call_kind(&call.operation, None) != CallKind::Other && names(&call.call, table)
+    }
+
     /// Applies a call, and shows it to the judges.
     pub(super) fn execute(&self, cluster: &Cluster, call: &Attempt, dice: &mut Dice) -> HttpReply {
         let operation = call.operation.as_str();
@@ -71,7 +83,7 @@ impl Store {
         if call.fault == Some(Fault::Unprocessed) && operation == "BatchGetItem" {
             self.leave_undone(&mut answer, dice);
         }
-        cluster.recorder().requests += 1;
+        self.count(cluster, call);
 
         if let Some(request) = &request {
             let touched = self.touched(request);
@@ -92,6 +104,8 @@ impl Store {
                 lease: touched.lease.as_ref().map(|(key, item)| (key, item)),
             };
             self.log(cluster, call, describe_request(request), reply.as_ref());
+            let cell = Cell::applied(request, struck(call), reply.as_ref());
+            cluster.recorder().cells.insert(cell);
             let judgement = cluster.recorder().judge.judge_call(&applied);
             cluster.record_judgement(judgement);
             if let (Request::Renew { .. }, Some(Reply::Refused { .. })) = (request, &reply) {
@@ -115,6 +129,18 @@ impl Store {
             mutant.bend_answer(operation, json, &mut status, &mut answer);
         }
         HttpReply { status, body: serde_json::to_vec(&answer).unwrap_or_default() }
+    }
+
+    /// Counts a call that the engine answered.
+    fn count(&self, cluster: &Cluster, call: &Attempt) {
+        let mut recorder = cluster.recorder();
+        recorder.requests += 1;
+        // A copy was sent before there was nothing to do.
+        if !call.copy {
+            let writes = call_kind(&call.operation, call.read) == CallKind::Write;
+            let did = || call.describe(call.request(&self.names).as_ref()).0;
+            recorder.judge.idleness.note_call(now(), call.node, writes, did);
+        }
     }
 
     /// Changes the answer to an eventually consistent read into that of a replica or an index that
@@ -271,14 +297,7 @@ impl Store {
     }
 
     fn write(&self, cluster: &Cluster, call: &Attempt, did: String, answer: String, looks: bool) {
-        let fault = call.fault.map(Fault::name);
-        let fault = match (call.copy, fault) {
-            (true, _) if matches!(call.fault, Some(Fault::Late { .. })) => Some("late"),
-            (true, _) => Some("duplicate"),
-            // The original of a duplicate arrives as it should.
-            (false, Some("duplicate")) => None,
-            (false, fault) => fault,
-        };
+        let fault = struck(call);
         let line = Line {
             step: 0,
             who: cluster.plan.name(call.node),
@@ -288,6 +307,16 @@ impl Store {
             fault: fault.map(str::to_owned),
         };
         cluster.recorder().write(Entry { line, at: now(), looks });
+    }
+}
+
+/// The fault that struck what arrived: the original of a duplicate arrives as it should.
+fn struck(call: &Attempt) -> Option<&'static str> {
+    match (call.copy, call.fault) {
+        (true, Some(Fault::Late { .. })) => Some("late"),
+        (true, _) => Some("duplicate"),
+        (false, Some(Fault::Duplicate { .. })) => None,
+        (false, fault) => fault.map(Fault::name),
     }
 }
 
@@ -309,7 +338,13 @@ fn lag_of(cluster: &Cluster, call: &Attempt, request: Option<&Request<Live>>) ->
 fn is_heard(call: &Attempt) -> bool {
     let unheard = matches!(
         call.fault,
-        Some(Fault::LoseReply | Fault::CutReply | Fault::InternalAfter | Fault::Late { .. })
+        Some(
+            Fault::LoseReply
+                | Fault::CutReply
+                | Fault::BreakConnection
+                | Fault::InternalAfter
+                | Fault::Late { .. }
+        )
     );
     !unheard && !call.copy
 }

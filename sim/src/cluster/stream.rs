@@ -1,7 +1,9 @@
 //! The Events table's stream, as DynamoDB Streams shows it: the writes of a partition in
-//! order and late, in shards that end and have successors, read by iterators that expire.
+//! order and late, in shards that end and have successors, read by iterators that expire. Old records
+//! are trimmed, and the list of shards comes in pages.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use gapless::TableNames;
@@ -18,11 +20,15 @@ const GENERATION: usize = 30;
 const ABREAST: usize = 2;
 /// The maximum number of records in one answer.
 const PAGE: usize = 10;
+/// The maximum number of shards in one answer. DynamoDB has 100.
+const SHARDS: usize = 3;
 
 /// The stream of the Events table.
 pub(super) struct EventsStream {
     table: String,
     written: Mutex<Vec<SlotWrite>>,
+    /// How many of the writes are trimmed.
+    trimmed: AtomicUsize,
 }
 
 /// The write of a slot.
@@ -48,7 +54,16 @@ struct StreamShard {
 
 impl EventsStream {
     pub(super) fn new(names: &TableNames) -> EventsStream {
-        EventsStream { table: names.events.clone(), written: Mutex::default() }
+        EventsStream {
+            table: names.events.clone(),
+            written: Mutex::default(),
+            trimmed: AtomicUsize::new(0),
+        }
+    }
+
+    /// Whether an operation is one of DynamoDB Streams.
+    pub(super) fn serves(operation: &str) -> bool {
+        matches!(operation, "ListStreams" | "DescribeStream" | "GetShardIterator" | "GetRecords")
     }
 
     pub(super) fn record(&self, partition: &PartitionId, slot: Seq, at: Millis) {
@@ -71,52 +86,94 @@ impl EventsStream {
         call: &Value,
     ) -> Option<(u16, Value)> {
         match operation {
-            "ListStreams" => Some((200, self.list(call))),
-            "DescribeStream" => Some((200, self.describe(call))),
+            "ListStreams" => Some((200, self.list(cluster, call))),
+            "DescribeStream" => Some((200, self.describe(cluster, call))),
             "GetShardIterator" => Some(self.iterator(cluster, call)),
             "GetRecords" => Some(self.records(cluster, call)),
             _ => None,
         }
     }
 
-    fn arn(&self) -> String {
-        format!("arn:aws:dynamodb:sim:0:table/{}/stream/1", self.table)
+    fn arn(&self, label: u8) -> String {
+        format!("arn:aws:dynamodb:sim:0:table/{}/stream/{label}", self.table)
     }
 
-    fn list(&self, call: &Value) -> Value {
+    /// Lists the stream; in some runs behind one that was disabled, which is listed for a day.
+    fn list(&self, cluster: &Cluster, call: &Value) -> Value {
         let mine = call["TableName"].as_str().is_none_or(|table| table == self.table);
-        let stream =
-            json!({ "StreamArn": self.arn(), "TableName": self.table, "StreamLabel": "1" });
-        json!({ "Streams": if mine { vec![stream] } else { Vec::new() } })
+        let had_another = Dice::at(cluster.plan.seed, &[28]).percent(30);
+        let labels = if had_another { vec![0, 1] } else { vec![1] };
+        let stream = |label: u8| {
+            let arn = self.arn(label);
+            json!({ "StreamArn": arn, "TableName": self.table, "StreamLabel": label.to_string() })
+        };
+        let all: Vec<Value> = labels.into_iter().map(stream).collect();
+        json!({ "Streams": if mine { all } else { Vec::new() } })
     }
 
-    fn describe(&self, call: &Value) -> Value {
-        let last = lock(&self.written).len() / GENERATION;
-        let all = (0..=last)
-            .flat_map(|generation| (0..ABREAST).map(move |lane| StreamShard { generation, lane }));
-        let shards: Vec<Value> = all
+    /// How many of the writes are trimmed by now. DynamoDB trims after a day. Here it is so soon that
+    /// readers meet it now and then, but not before a shard can have shown the record.
+    fn trim(&self, cluster: &Cluster) -> usize {
+        if is_troubled(cluster) {
+            let kept = Millis(Dice::at(cluster.plan.seed, &[29]).between(1_000, 3_000));
+            let written = lock(&self.written);
+            let trimmed = written.iter().take_while(|it| it.at.plus(kept) < now()).count();
+            self.trimmed.fetch_max(trimmed, Ordering::Relaxed);
+        }
+        self.trimmed.load(Ordering::Relaxed)
+    }
+
+    fn describe(&self, cluster: &Cluster, call: &Value) -> Value {
+        if call["StreamArn"] != self.arn(1) {
+            return json!({ "StreamDescription": {
+                "StreamArn": call["StreamArn"],
+                "StreamStatus": "DISABLED",
+                "Shards": [],
+            } });
+        }
+        let newest = lock(&self.written).len() / GENERATION;
+        let trimmed = self.trim(cluster);
+        let all = (0..=newest)
+            .flat_map(|generation| (0..ABREAST).map(move |lane| StreamShard { generation, lane }))
+            .filter(|shard| shard.end() > trimmed);
+        let from = call["ExclusiveStartShardId"].as_str().unwrap_or_default();
+        let most = call["Limit"].as_u64().map_or(SHARDS, |limit| SHARDS.min(limit as usize));
+        let mut rest = all.filter(|shard| shard.id().as_str() > from);
+        let page: Vec<StreamShard> = rest.by_ref().take(most).collect();
+        let last = page.last().map(|shard| shard.id()).filter(|_| rest.next().is_some());
+        let shards: Vec<Value> = page
+            .iter()
             .map(|shard| {
                 let mut shown = json!({ "ShardId": shard.id() });
                 if let Some(generation) = shard.generation.checked_sub(1) {
-                    shown["ParentShardId"] = StreamShard { generation, ..shard }.id().into();
+                    shown["ParentShardId"] = StreamShard { generation, ..*shard }.id().into();
                 }
                 shown
             })
             .collect();
-        json!({ "StreamDescription": {
+        let mut description = json!({
             "StreamArn": call["StreamArn"],
             "StreamStatus": "ENABLED",
             "Shards": shards,
-        } })
+        });
+        if let Some(last) = last {
+            cluster.recorder().mark("the list of a stream's shards has another page");
+            description["LastEvaluatedShardId"] = last.into();
+        }
+        json!({ "StreamDescription": description })
     }
 
     fn iterator(&self, cluster: &Cluster, call: &Value) -> (u16, Value) {
         let Some(shard) = call["ShardId"].as_str().and_then(StreamShard::parse) else {
             return error("ResourceNotFoundException", "Requested resource not found");
         };
+        let trimmed = self.trim(cluster);
+        if shard.end() <= trimmed {
+            return error("ResourceNotFoundException", "Requested resource not found");
+        }
         let next = match call["ShardIteratorType"].as_str() {
             Some("LATEST") => lock(&self.written).len().max(shard.start()),
-            _ => shard.start(),
+            _ => shard.start().max(trimmed),
         };
         let iterator = ShardIterator { shard, next, expires: expiry(cluster) };
         (200, json!({ "ShardIterator": iterator.encode() }))
@@ -129,6 +186,12 @@ impl EventsStream {
         if now() > iterator.expires {
             cluster.recorder().mark("an iterator of the table's stream expires");
             return error("ExpiredIteratorException", "Iterator expired");
+        }
+        if iterator.next < self.trim(cluster) {
+            cluster.recorder().mark("a record of the table's stream is trimmed before it is read");
+            let message =
+                "The operation attempted to read past the oldest stream record in a shard";
+            return error("TrimmedDataAccessException", message);
         }
         let shard = iterator.shard;
         let lag = shard.lag(cluster);
@@ -209,9 +272,12 @@ impl ShardIterator {
 
 /// Iterators live for 15 minutes, or for so short a time that they expire now and then.
 fn expiry(cluster: &Cluster) -> Millis {
-    let troubled = cluster.injector.is_troubled() && !cluster.injector.is_healed();
-    let span = if troubled { Duration::from_secs(1) } else { Duration::from_secs(900) };
+    let span = if is_troubled(cluster) { Duration::from_secs(1) } else { Duration::from_secs(900) };
     now().plus(span.into())
+}
+
+fn is_troubled(cluster: &Cluster) -> bool {
+    cluster.injector.is_troubled() && !cluster.injector.is_healed()
 }
 
 fn error(kind: &str, message: &str) -> (u16, Value) {

@@ -124,13 +124,7 @@ impl WorkerLife {
 
     async fn run_invoked(&self, limit: Duration) {
         loop {
-            let messages =
-                self.queue.call(QueueRequest::Receive { group: self.group.to_string() }).await;
-            let messages = messages.unwrap_or_default();
-            if messages.is_empty() {
-                sleep(Duration::from_millis(200)).await;
-                continue;
-            }
+            let messages = self.cluster.functions.freeze(self.node, &self.group).await;
             self.note(format!("is invoked by {} triggers", messages.len()));
             let invocation = Invocation::new(&messages);
             let deadline = self.stream.now().plus(limit);
@@ -139,12 +133,17 @@ impl WorkerLife {
             let worker = worker.trigger(Arc::new(invocation.clone()));
             self.cluster.register_stop(self.node, worker.stopper());
             let begun = self.cluster.recorder().judge.begun(now(), &self.group);
-            // An invocation is aborted at its limit, wherever it is.
+            // An invocation is ended at its limit, wherever it is, and its process with it.
             let working = self.rerun(|| worker.until_caught_up());
-            match timeout(limit + Duration::from_millis(200), working).await {
+            match timeout(limit, working).await {
                 Err(_) => {
                     self.note("is ended at its limit".to_owned());
-                    self.cluster.recorder().judge.turns.note_interruption(self.node);
+                    {
+                        let mut recorder = self.cluster.recorder();
+                        recorder.mark("a function is ended at its limit");
+                        recorder.judge.note_limit(now(), self.node);
+                    }
+                    self.cluster.functions.end().await;
                 }
                 Ok(Err(error)) => self.recover_from(error).await,
                 Ok(Ok(summary)) if summary.end != RunEnd::CaughtUp => {
@@ -237,6 +236,11 @@ impl WorkerLife {
             WorkerError::Handler { .. } => {}
             WorkerError::Store(error) if error.is_transient() => {
                 self.cluster.recorder().mark("a worker's patience runs out");
+            }
+            WorkerError::Store(error)
+                if self.cluster.injector.explains_refusal(self.node, error) =>
+            {
+                self.cluster.recorder().mark("a worker is refused for good, and starts again");
             }
             _ => {
                 self.cluster.record_unexplained(self.node, format!("a worker ended: {error}"));

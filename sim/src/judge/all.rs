@@ -11,6 +11,7 @@ use super::deliveries::Deliveries;
 use super::evidence::{AppliedCall, ObservedDelivery};
 use super::expectations::Expectations;
 use super::fences::Fences;
+use super::idleness::Idleness;
 use super::inputs::Inputs;
 use super::judgement::{Breach, Doubt, Finding, Judgement};
 use super::leases::Leases;
@@ -43,6 +44,7 @@ pub(crate) struct Judge {
     pub(crate) readings: Readings,
     pub(crate) refinement: Refinement,
     pub(crate) machines: Machines,
+    pub(crate) idleness: Idleness,
     pub(crate) chronicle: Chronicle,
     /// Whether refinement is not judged, to see what the invariants notice on their own.
     pub(crate) invariants_only: bool,
@@ -138,6 +140,12 @@ impl Judge {
             }
             judgement => judgement,
         }
+    }
+
+    /// Notes that a function was ended at its limit.
+    pub(crate) fn note_limit(&mut self, at: Millis, node: Node) {
+        self.turns.note_interruption(node);
+        self.chronicle.note_limit(at, node);
     }
 
     /// Notes an incident.

@@ -49,8 +49,16 @@ impl Deed {
 pub(super) enum Fate {
     Crashed(Millis),
     Restarted(Millis),
-    Paused { since: Millis, until: Millis },
-    Cut { since: Millis, until: Millis },
+    /// It was ended at its limit, and began anew.
+    Ended(Millis),
+    Paused {
+        since: Millis,
+        until: Millis,
+    },
+    Cut {
+        since: Millis,
+        until: Millis,
+    },
 }
 
 /// The chronicle of a run.
@@ -125,6 +133,8 @@ impl Chronicle {
             | Happening::SlowPartition { .. }
             | Happening::RestartEngine { .. }
             | Happening::LockOut { .. }
+            | Happening::HotPartition { .. }
+            | Happening::Outage { .. }
             | Happening::Operate { .. } => return,
         };
         self.fates.insert(node, fate);
@@ -135,6 +145,10 @@ impl Chronicle {
         if let Some(Fate::Crashed(_)) = self.fates.get(&node) {
             self.fates.insert(node, Fate::Restarted(at));
         }
+    }
+
+    pub(super) fn note_limit(&mut self, at: Millis, node: Node) {
+        self.fates.insert(node, Fate::Ended(at));
     }
 
     pub(crate) fn note_healing(&mut self, at: Millis) {

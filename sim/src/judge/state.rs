@@ -143,6 +143,9 @@ fn process(judge: &Judge, at: Millis, node: Node) -> String {
         Some(Fate::Crashed(since) | Fate::Restarted(since)) => {
             format!("restarted at {}", seconds(since))
         }
+        Some(Fate::Ended(since)) => {
+            format!("without memory of before {}, when it was ended at its limit", seconds(since))
+        }
         Some(Fate::Paused { since, until }) if faults && at < until => {
             format!("standing still since {}", seconds(since))
         }

@@ -6,10 +6,11 @@ use std::num::NonZeroU8;
 use gapless_model::design::{Design, Expiry, Increment};
 
 use super::dice::Dice;
-use super::fault::{FAULTS, Trouble};
+use super::fault::{DRAWN_FAULTS, FAULTS, Trouble};
 use super::incident::{Ambush, DRAWN, Direction, Happening, Incident, Moment, OperatorAction};
 use super::loading::add_loading;
-use super::lock_out::add_lock_out;
+use super::lock_out::add_lock_outs;
+use super::outage::{add_broken_connections, add_outages};
 use super::participants::{Appending, ClockPlan, HintSource, Lifetime, ProducerPlan, WorkerPlan};
 use super::patience::{APPEND, patience};
 use super::profile::Profile;
@@ -55,6 +56,7 @@ impl Profile {
             read_timeout: Millis(dice.between(150, 1200)),
             sdk_retries: dice.percent(60),
             page: None,
+            visibility: Millis(0),
             groups,
             patience: Millis(0),
             producers,
@@ -77,21 +79,17 @@ impl Profile {
         if self != Profile::Calm {
             plan.trouble = self.trouble(lease, dice);
             plan.incidents = self.incidents(&plan, dice);
-            match dice.below(100) {
-                0..11 => fall_behind(&mut plan, dice),
-                11..23 => die_between(&mut plan, works, dice),
-                23..29 => outlast_grace(&mut plan, works, dice),
-                29..44 => outlast_lease(&mut plan, works, dice),
-                44..53 => repeat_renewals(&mut plan, dice),
-                _ => {}
-            }
+            add_scene(&mut plan, works, dice);
             add_twin(&mut plan, works);
             add_readers(&mut plan);
-            add_lock_out(&mut plan);
+            add_lock_outs(&mut plan);
+            add_outages(&mut plan);
+            add_broken_connections(&mut plan);
             plan.incidents.sort_by_key(|incident| incident.at);
         }
         add_loading(&mut plan);
         plan.page = page(&plan);
+        plan.visibility = visibility(&plan);
         plan.patience = patience(&plan);
         plan
     }
@@ -122,23 +120,23 @@ impl Profile {
     }
 
     fn clock(self, skew: Millis, dice: &mut Dice) -> ClockPlan {
-        let (bound, drift) = match self {
-            Profile::Calm => (0, 0),
-            // Two clocks share the bound, less what drift adds in a run and what rounding takes.
-            Profile::Swarm | Profile::Lambda => ((skew.0 / 2).saturating_sub(30), 100),
-            Profile::Hostile => (skew.0 * 20, 50_000),
+        let drift = match self {
+            Profile::Calm => 0,
+            Profile::Swarm | Profile::Lambda => 100,
+            Profile::Hostile => 50_000,
         };
+        let bound = clock_bound(self, skew);
         ClockPlan { offset: signed(bound, dice), drift: signed(drift, dice) }
     }
 
     fn trouble(self, lease: Millis, dice: &mut Dice) -> Trouble {
         let all = self == Profile::Hostile;
         let mut weights = [0; FAULTS.len()];
-        for weight in &mut weights {
+        for weight in &mut weights[..DRAWN_FAULTS] {
             let on = all || dice.percent(50);
             *weight = if on { dice.between(1, 10) as u8 } else { 0 };
         }
-        let most = if all { 250_000 } else { 150_000 };
+        let most = self.most_trouble().into();
         let ppm = if dice.percent(15) && !all { 0 } else { dice.between(2_000, most) as u32 };
         Trouble { ppm, weights, span: Millis(lease.0 * dice.between(1, 3)) }
     }
@@ -190,6 +188,16 @@ impl Profile {
     }
 }
 
+/// How far a clock is off at most.
+pub(super) fn clock_bound(profile: Profile, skew: Millis) -> u64 {
+    match profile {
+        Profile::Calm => 0,
+        // Two clocks share the bound, less what drift adds in a run and what rounding takes.
+        Profile::Swarm | Profile::Lambda => (skew.0 / 2).saturating_sub(30),
+        Profile::Hostile => skew.0 * 20,
+    }
+}
+
 /// How many slots a page holds, if they are large and handled fast enough for that. It is drawn by
 /// itself, so that the rest of a seed's plan stays as it is.
 fn page(plan: &Plan) -> Option<NonZeroU8> {
@@ -197,6 +205,17 @@ fn page(plan: &Plan) -> Option<NonZeroU8> {
     let (large, most) = (dice.percent(40), NonZeroU8::new(dice.between(2, 8) as u8));
     let fast = plan.workers.iter().all(|worker| worker.handling <= Millis(200));
     most.filter(|_| large && fast)
+}
+
+/// How long the queue hides a message: longer than a function may run, as Lambda demands, with what it
+/// does then.
+fn visibility(plan: &Plan) -> Millis {
+    let limits = plan.workers.iter().filter_map(|worker| match worker.life {
+        Lifetime::Lambda { limit } => Some(limit.0 + 1_000),
+        Lifetime::Standing => None,
+    });
+    let least = limits.max().unwrap_or(1_000);
+    Millis(Dice::at(plan.seed, &[30]).between(least, (least * 2).max(4_000)))
 }
 
 /// One plan in ten gives each key its own partition, where the design has a counter: raising
@@ -221,6 +240,18 @@ fn ambush(happening: Happening, plan: &Plan, dice: &mut Dice) -> Option<Ambush> 
     // Before the reply is heard, while the handler is at work, or later.
     let after = Millis(if dice.percent(40) { 0 } else { dice.below(60) });
     Some(Ambush { moment, after })
+}
+
+/// Gives one half of the plans one of five scenes.
+fn add_scene(plan: &mut Plan, works: Millis, dice: &mut Dice) {
+    match dice.below(100) {
+        0..13 => fall_behind(plan, dice),
+        13..24 => die_between(plan, works, dice),
+        24..30 => outlast_grace(plan, works, dice),
+        30..44 => outlast_lease(plan, works, dice),
+        44..53 => repeat_renewals(plan, dice),
+        _ => {}
+    }
 }
 
 /// Lets a group fall behind by more than a page: one partition, a busy producer, and workers that are

@@ -1,6 +1,6 @@
 //! The faults that can strike one call between a node and the store.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::dice::Dice;
 use super::units::{Millis, Node};
@@ -47,10 +47,14 @@ pub enum Fault {
         /// Whether a single item is stale; otherwise the whole replica is.
         one: bool,
     },
+    /// No connection is made, so the request never leaves its sender, who hears of it at once.
+    RefuseConnection,
+    /// The request is applied, and the connection breaks before its answer.
+    BreakConnection,
 }
 
 /// The names of the kinds of [`Fault`], in the order of [`Fault::kind`].
-pub const FAULTS: [&str; 12] = [
+pub const FAULTS: [&str; 14] = [
     "lose-request",
     "lose-reply",
     "cut-reply",
@@ -63,7 +67,12 @@ pub const FAULTS: [&str; 12] = [
     "internal-after",
     "unprocessed",
     "stale",
+    "refuse-connection",
+    "break-connection",
 ];
+
+/// How many kinds are drawn with the rest of a plan, the first ones. The others have dice of their own.
+pub(super) const DRAWN_FAULTS: usize = 12;
 
 impl Fault {
     /// The index of its kind in [`FAULTS`].
@@ -82,6 +91,8 @@ impl Fault {
             Fault::InternalAfter => 9,
             Fault::Unprocessed => 10,
             Fault::Stale { .. } => 11,
+            Fault::RefuseConnection => 12,
+            Fault::BreakConnection => 13,
         }
     }
 
@@ -105,7 +116,9 @@ impl Fault {
             8 => Fault::InternalBefore,
             9 => Fault::InternalAfter,
             10 => Fault::Unprocessed,
-            _ => Fault::Stale { by: after(), one: dice.percent(30) },
+            11 => Fault::Stale { by: after(), one: dice.percent(30) },
+            12 => Fault::RefuseConnection,
+            _ => Fault::BreakConnection,
         }
     }
 }
@@ -138,7 +151,9 @@ impl CallKind {
             | Fault::Slow { .. }
             | Fault::Throttle
             | Fault::InternalBefore
-            | Fault::InternalAfter => true,
+            | Fault::InternalAfter
+            | Fault::RefuseConnection
+            | Fault::BreakConnection => true,
             Fault::Conflict => self == CallKind::Write,
             Fault::Unprocessed => matches!(self, CallKind::Batch | CallKind::EventualBatch),
             Fault::Stale { .. } => matches!(self, CallKind::EventualRead | CallKind::EventualBatch),
@@ -152,10 +167,24 @@ impl CallKind {
 pub struct Trouble {
     /// How many of a million attempts a fault strikes.
     pub ppm: u32,
-    /// The relative frequency of each kind, in the order of [`FAULTS`].
+    /// The relative frequency of each kind, in the order of [`FAULTS`]. A plan that was written before
+    /// there was a kind has none of it.
+    #[serde(deserialize_with = "weights")]
     pub weights: [u8; FAULTS.len()],
     /// The longest delay of a late or repeated request, and the oldest view of a stale read.
     pub span: Millis,
+}
+
+fn weights<'de, D: Deserializer<'de>>(given: D) -> Result<[u8; FAULTS.len()], D::Error> {
+    let given = Vec::<u8>::deserialize(given)?;
+    let mut weights = [0; FAULTS.len()];
+    let Some(known) = weights.get_mut(..given.len()) else {
+        let most = FAULTS.len();
+        let what = format!("{} weights of faults, and there are {most} kinds", given.len());
+        return Err(serde::de::Error::custom(what));
+    };
+    known.copy_from_slice(&given);
+    Ok(weights)
 }
 
 impl Trouble {
@@ -193,4 +222,36 @@ pub struct Strike {
     pub attempt: u32,
     /// The fault.
     pub fault: Fault,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn trouble(weights: &[u8]) -> Result<Trouble, serde_json::Error> {
+        serde_json::from_value(json!({ "ppm": 1, "weights": weights, "span": 5 }))
+    }
+
+    #[test]
+    fn a_plan_from_before_there_was_a_kind_of_fault_has_none_of_it() {
+        let older = trouble(&[7; DRAWN_FAULTS]).expect("twelve weights");
+        assert_eq!(older.weights[..DRAWN_FAULTS], [7; DRAWN_FAULTS]);
+        assert_eq!(older.weights[DRAWN_FAULTS..], [0; FAULTS.len() - DRAWN_FAULTS]);
+    }
+
+    #[test]
+    fn a_plan_with_more_kinds_of_fault_than_there_are_is_refused() {
+        let newer = trouble(&[1; FAULTS.len() + 1]).expect_err("one too many").to_string();
+        assert!(newer.contains("15 weights of faults, and there are 14 kinds"), "{newer}");
+    }
+
+    #[test]
+    fn every_kind_of_fault_is_drawn_under_its_own_name() {
+        for (kind, name) in FAULTS.iter().enumerate() {
+            let fault = Fault::draw(kind, &mut Dice::new(1), Millis(100));
+            assert_eq!((fault.kind(), fault.name()), (kind, *name));
+        }
+    }
 }

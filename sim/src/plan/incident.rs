@@ -140,7 +140,7 @@ pub enum Happening {
         /// What it does.
         act: OperatorAction,
     },
-    /// The store refuses every call of a producer for good, as if its credentials had expired. What is
+    /// The store refuses every call of a process for good, as if its credentials had expired. What is
     /// under way then has no answer.
     LockOut {
         /// The node.
@@ -149,10 +149,39 @@ pub enum Happening {
         /// How long.
         span: Millis,
     },
+    /// The store throttles most calls to one partition, as it does where one gets more than its share
+    /// of the throughput.
+    HotPartition {
+        /// The partition's index in the layout, modulo the number of partitions.
+        partition: u8,
+        /// For how long.
+        span: Millis,
+    },
+    /// One table, or the table's stream, fails most calls with internal errors. The others work.
+    Outage {
+        /// What fails.
+        part: StorePart,
+        /// How long.
+        span: Millis,
+    },
+}
+
+/// A part of the store that can fail by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StorePart {
+    /// The Partitions table.
+    Partitions,
+    /// The Events table.
+    Events,
+    /// The Consumers table.
+    Consumers,
+    /// The Events table's stream.
+    Stream,
 }
 
 /// The names of the kinds of [`Happening`], in the order of [`Happening::kind`].
-pub const HAPPENINGS: [&str; 11] = [
+pub const HAPPENINGS: [&str; 13] = [
     "crash",
     "freeze",
     "stop",
@@ -164,6 +193,8 @@ pub const HAPPENINGS: [&str; 11] = [
     "operate",
     "drop",
     "lock-out",
+    "hot-partition",
+    "outage",
 ];
 
 /// How many kinds are drawn at random, the first ones. The others are drawn by themselves.
@@ -185,6 +216,8 @@ impl Happening {
             Happening::Operate { .. } => 8,
             Happening::Drop { .. } => 9,
             Happening::LockOut { .. } => 10,
+            Happening::HotPartition { .. } => 11,
+            Happening::Outage { .. } => 12,
         }
     }
 
@@ -212,6 +245,8 @@ impl Happening {
             Happening::Storm { .. }
             | Happening::SlowPartition { .. }
             | Happening::RestartEngine { .. }
+            | Happening::HotPartition { .. }
+            | Happening::Outage { .. }
             | Happening::Operate { .. } => self,
         }
     }
@@ -230,6 +265,8 @@ impl Happening {
             Happening::Storm { .. }
             | Happening::SlowPartition { .. }
             | Happening::RestartEngine { .. }
+            | Happening::HotPartition { .. }
+            | Happening::Outage { .. }
             | Happening::Operate { .. } => None,
         }
     }
@@ -244,7 +281,9 @@ impl Happening {
             | Happening::Cut { span, .. }
             | Happening::Storm { span }
             | Happening::SlowPartition { span, .. }
-            | Happening::LockOut { span, .. } => Some(span),
+            | Happening::LockOut { span, .. }
+            | Happening::HotPartition { span, .. }
+            | Happening::Outage { span, .. } => Some(span),
             Happening::Drop { .. } | Happening::SetClock { .. } | Happening::Operate { .. } => None,
         }
     }

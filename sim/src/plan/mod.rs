@@ -10,6 +10,7 @@ mod incident;
 mod lag;
 mod loading;
 mod lock_out;
+mod outage;
 mod participants;
 mod patience;
 mod profile;
@@ -28,7 +29,9 @@ use serde::{Deserialize, Serialize};
 
 pub use dice::Dice;
 pub use fault::{CallKind, FAULTS, Fault, Strike, Trouble};
-pub use incident::{Ambush, Direction, HAPPENINGS, Happening, Incident, Moment, OperatorAction};
+pub use incident::{
+    Ambush, Direction, HAPPENINGS, Happening, Incident, Moment, OperatorAction, StorePart,
+};
 pub use participants::{
     Appending, ClockPlan, HintSource, Lifetime, ProducerPlan, ReaderPlan, Reading, Scope, Twin,
     WorkerPlan,
@@ -41,6 +44,11 @@ pub const PLAN_VERSION: u32 = 3;
 
 /// The prefix of the stream's tables.
 pub(crate) const PREFIX: &str = "s-";
+
+/// What it was before plans said it.
+fn four_seconds() -> Millis {
+    Millis(4_000)
+}
 
 /// Everything that a run depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,6 +85,9 @@ pub struct Plan {
     /// 1 MB that a query returns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<NonZeroU8>,
+    /// How long the queue hides a message that was received.
+    #[serde(default = "four_seconds")]
+    pub visibility: Millis,
     /// How many groups consume.
     pub groups: u8,
     /// The producers.
@@ -131,6 +142,17 @@ impl Plan {
             .patience(self.lease.duration())
             .attempt(self.read_timeout.duration() * 4)
             .refuted_design(self.design)
+    }
+
+    /// Whether its workers are watched when everything is done: they are in one seed of eight.
+    pub(crate) fn is_watched_idle(&self) -> bool {
+        Dice::at(self.seed, &[33]).percent(12)
+    }
+
+    /// How long workers take at most, when everything is done, until they come to rest.
+    pub(crate) fn time_to_rest(&self) -> Millis {
+        let sweep = self.workers.iter().map(|worker| worker.sweep.0).max().unwrap_or(0);
+        Millis(self.lease.0 * 2 + self.grace.0 + sweep * 2 + 2_000)
     }
 
     /// The number of nodes. The operator is the last one.

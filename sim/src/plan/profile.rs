@@ -24,6 +24,15 @@ impl Profile {
     pub const ALL: [Profile; 4] =
         [Profile::Swarm, Profile::Calm, Profile::Hostile, Profile::Lambda];
 
+    /// How many of a million calls a fault strikes at most.
+    pub(super) fn most_trouble(self) -> u32 {
+        match self {
+            Profile::Calm => 0,
+            Profile::Swarm | Profile::Lambda => 150_000,
+            Profile::Hostile => 250_000,
+        }
+    }
+
     /// Its name on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {

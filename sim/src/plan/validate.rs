@@ -75,8 +75,8 @@ impl Plan {
                     "`{name}` happens to no process, so there is no moment that it can wait for \
                      (`ambush`)"
                 )),
-                (Some(Node(index)), _) if self.locks_out_another(*happening) => Some(format!(
-                    "`{name}` happens to process {index}, and only a producer can be locked out"
+                (Some(Node(index)), _) if self.locks_out_the_operator(*happening) => Some(format!(
+                    "`{name}` happens to process {index}, and the operator cannot be locked out"
                 )),
                 (Some(node), Some(ambush)) if !self.comes_to(ambush.moment, node) => Some(format!(
                     "`{name}` waits for a moment that never comes to {} (`ambush`)",
@@ -87,10 +87,8 @@ impl Plan {
         })
     }
 
-    /// Whether it locks a process out that is no producer.
-    fn locks_out_another(&self, happening: Happening) -> bool {
-        let is_other = |node: Node| usize::from(node.0) >= self.producers.len();
-        matches!(happening, Happening::LockOut { node, .. } if is_other(node))
+    fn locks_out_the_operator(&self, happening: Happening) -> bool {
+        matches!(happening, Happening::LockOut { node, .. } if node == self.operator())
     }
 
     /// Whether a moment of the protocol can be one of this node.
@@ -112,6 +110,7 @@ mod tests {
     use gapless_model::design::Design;
 
     use super::super::incident::Ambush;
+    use super::super::participants::{ReaderPlan, Reading, Scope};
     use super::super::profile::Profile;
     use super::*;
 
@@ -141,12 +140,22 @@ mod tests {
     }
 
     #[test]
-    fn only_a_producer_is_locked_out() {
-        let plan = Profile::Calm.plan(0, Design::RECOMMENDED);
-        let locked_out = |node| Happening::LockOut { node, span: Millis(10) };
-        assert_eq!(said_of(locked_out(plan.producer(0)), None), None);
-        let worker = said_of(locked_out(plan.worker(0)), None).unwrap_or_default();
-        assert!(worker.contains("only a producer can be locked out"), "{worker}");
+    fn every_process_but_the_operator_is_locked_out() {
+        let mut plan = Profile::Calm.plan(0, Design::RECOMMENDED);
+        let reading = Reading::Again { pause: Millis(100) };
+        plan.readers.push(ReaderPlan { scope: Scope::Everything, reading });
+        plan.clocks.resize(usize::from(plan.nodes()), plan.clocks[0]);
+        let operator = plan.operator();
+        let mut said = |node| {
+            let happening = Happening::LockOut { node, span: Millis(10) };
+            plan.incidents = vec![Incident { at: Millis(5), happening, ambush: None }];
+            plan.validate().err().map(|error| error.to_string())
+        };
+        for process in 0..operator.0 {
+            assert_eq!(said(Node(process)), None);
+        }
+        let refused = said(operator).unwrap_or_default();
+        assert!(refused.contains("the operator cannot be locked out"), "{refused}");
     }
 
     #[test]

@@ -136,6 +136,12 @@ impl Nodes {
                 cluster.slow_down(partition, by, now().plus(span));
             }
             Happening::LockOut { node, span } => cluster.injector.lock_out(node, now().plus(span)),
+            Happening::HotPartition { partition, span } => {
+                cluster.heat(partition, now().plus(span));
+            }
+            Happening::Outage { part, span } => {
+                cluster.injector.begin_outage(part, now().plus(span));
+            }
             Happening::RestartEngine { down } => {
                 self.engine_down = true;
                 self.handle.kill(self.dynamo.id());
@@ -172,6 +178,8 @@ impl Nodes {
             | Happening::Storm { .. }
             | Happening::SlowPartition { .. }
             | Happening::LockOut { .. }
+            | Happening::HotPartition { .. }
+            | Happening::Outage { .. }
             | Happening::Operate { .. } => true,
         }
     }
@@ -180,6 +188,7 @@ impl Nodes {
         let Some(id) = self.id_of(node) else { return };
         self.down.insert(node);
         self.still.remove(&node);
+        self.cluster.functions.forget(node);
         self.handle.kill(id);
         self.schedule(down, Recovery::Restart(node));
     }
@@ -187,6 +196,7 @@ impl Nodes {
     fn freeze(&mut self, node: Node, span: Millis) {
         let Some(id) = self.id_of(node) else { return };
         self.still.insert(node);
+        self.cluster.functions.hold(node, true);
         self.cluster.recorder().judge.activity.suspend(node, now().plus(span));
         self.handle.pause(id);
         self.schedule(span, Recovery::Resume(node));
@@ -216,6 +226,7 @@ impl Nodes {
                 if self.still.remove(&node)
                     && let Some(id) = self.id_of(node)
                 {
+                    self.cluster.functions.hold(node, false);
                     self.handle.resume(id);
                 }
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use gapless_model::explanation::{Explanation, capital};
 
+use crate::cell::Cell;
 use crate::cluster::{Cluster, Progress, Recorder};
 use crate::judge::{Breach, Finding, Violation};
 use crate::plan::{FAULTS, HAPPENINGS, Millis, Plan, Strike};
@@ -24,6 +25,8 @@ pub struct RunReport {
     pub happenings: [u64; HAPPENINGS.len()],
     /// The coverage marks that were reached.
     pub marks: BTreeSet<&'static str>,
+    /// The cells of coverage that were met.
+    pub cells: BTreeSet<Cell>,
     /// The number of calls that the engine answered.
     pub requests: u64,
     /// The length of the run in simulated time.
@@ -64,6 +67,7 @@ impl RunReport {
                 .chain(overlap)
                 .chain(fence)
                 .collect(),
+            cells: recorder.cells.clone(),
             requests: recorder.requests,
             simulated: at,
             given_up: false,
@@ -106,6 +110,7 @@ impl RunReport {
             faults: [0; FAULTS.len()],
             happenings: [0; HAPPENINGS.len()],
             marks: BTreeSet::new(),
+            cells: BTreeSet::new(),
             requests: 0,
             simulated: Millis(0),
             given_up: false,

@@ -177,6 +177,9 @@ impl Stage {
         if plan.trouble.ppm > 0 && !self.sleep_until(quiet).await {
             return;
         }
+        if plan.is_watched_idle() && !self.watch_idle().await {
+            return;
+        }
         let cluster = Arc::clone(&self.cluster);
         let ended = self.as_operator(async move { cluster::audit_at_last(&cluster).await }).await;
         if let Err(why) = ended.and_then(|audited| audited.map_err(|error| error.to_string()))
@@ -185,6 +188,25 @@ impl Stage {
             let what = format!("the final audit never came to its end: {why}");
             self.cluster.record_unexplained(self.cluster.plan.operator(), what);
         }
+    }
+
+    /// Watches what workers do that have nothing to do. Returns false as soon as the run is over.
+    async fn watch_idle(&self) -> bool {
+        let plan = &self.cluster.plan;
+        // By then their turns have ended, and they have looked into what a dead producer left.
+        if !self.sleep_until(now().plus(plan.time_to_rest())).await {
+            return false;
+        }
+        self.cluster.recorder().judge.idleness.begin(now());
+        let sweeps = plan.workers.iter().map(|worker| worker.sweep.0);
+        let idle = Millis(sweeps.max().unwrap_or(0) * 4);
+        if !self.sleep_until(now().plus(idle)).await {
+            return false;
+        }
+        self.cluster.recorder().mark("workers have nothing to do");
+        let judgement = self.cluster.recorder().judge.idleness.judge(now(), plan);
+        self.cluster.record_judgement(judgement);
+        !self.is_over()
     }
 
     fn judge_standstill(&self, patience: Millis) -> Judgement {

@@ -55,6 +55,28 @@ fn a_worker_that_looks_for_work_minutes_late_breaks_p1() {
     assert_eq!(violation.breach, Breach::Invariant(Invariant::P1));
 }
 
+/// Without faults no hint is lost, so sweeps are not needed but for the first one.
+fn finds_work_by_hints_alone(hints: HintSource) {
+    for seed in 0..60 {
+        let mut plan = Profile::Calm.plan(seed, Design::RECOMMENDED);
+        for worker in &mut plan.workers {
+            (worker.sweep, worker.hints) = (Millis(240_000), hints);
+            worker.life = Lifetime::Standing;
+        }
+        assert_eq!(run(&plan).violation, None, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_worker_finds_all_work_by_hints_of_the_tables_stream_alone() {
+    finds_work_by_hints_alone(HintSource::TableStream);
+}
+
+#[test]
+fn a_worker_finds_all_work_by_hints_of_the_queue_alone() {
+    finds_work_by_hints_alone(HintSource::Queue);
+}
+
 #[test]
 fn every_design_that_is_declared_to_hold_survives() {
     for known in NAMED.iter().filter(|known| known.breaks.is_empty()) {
