@@ -61,6 +61,10 @@ pub struct SimArgs {
     /// `both` runs the two side by side and compares their answers.
     #[arg(long, value_name = "NAME", default_value = "light")]
     pub engine: EngineKind,
+    /// Hunt for what is rare: once some seeds are run, three of four change a plan that met
+    /// something that few others did.
+    #[arg(long)]
+    pub hunt: bool,
     /// Run the remaining seeds after a violation.
     #[arg(long)]
     pub keep_going: bool,

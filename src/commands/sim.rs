@@ -34,13 +34,13 @@ pub fn run(args: &SimArgs) -> Result<Status, Failure> {
     campaign.invariants_only = args.invariants_only;
     campaign.keep_going = args.keep_going;
     campaign.engine = args.engine;
+    campaign.hunt = args.hunt;
 
     let summary = run_campaign(&campaign, &name);
-    let first = summary.failures.first().map(|failed| FirstFailure {
-        failed,
-        original: campaign.plan(failed.seed),
-        shrunk: shrunk(args, &campaign, failed),
-    });
+    let first = summary
+        .failures
+        .first()
+        .map(|failed| FirstFailure { failed, shrunk: shrunk(args, failed) });
     let ran = Ran { args, name, campaign, summary: &summary, first };
     // The files come first: the reader of the output may close it early, as `head` does. And
     // a file that cannot be written must not cost the results.
@@ -80,12 +80,12 @@ pub fn run_campaign(campaign: &Campaign, name: &str) -> CampaignReport {
 }
 
 /// The smallest run found that fails as that seed does.
-fn shrunk(args: &SimArgs, campaign: &Campaign, failed: &FailedSeed) -> Option<Shrunk> {
+fn shrunk(args: &SimArgs, failed: &FailedSeed) -> Option<Shrunk> {
     if args.shrink == 0 {
         return None;
     }
     let bar = ProgressBar::new_spinner();
-    let shrunk = shrink(&campaign.plan(failed.seed), &failed.report, args.shrink, |runs| {
+    let shrunk = shrink(&failed.plan, &failed.report, args.shrink, |runs| {
         bar.set_message(format!("shrinking: {runs} runs"));
         bar.tick();
         !interrupt::is_requested()
@@ -97,7 +97,6 @@ fn shrunk(args: &SimArgs, campaign: &Campaign, failed: &FailedSeed) -> Option<Sh
 /// The first seed that failed.
 struct FirstFailure<'a> {
     failed: &'a FailedSeed,
-    original: Plan,
     shrunk: Option<Shrunk>,
 }
 
@@ -107,7 +106,7 @@ impl FirstFailure<'_> {
     }
 
     fn plan(&self) -> &Plan {
-        self.shrunk.as_ref().map_or(&self.original, |shrunk| &shrunk.plan)
+        self.shrunk.as_ref().map_or(&self.failed.plan, |shrunk| &shrunk.plan)
     }
 
     fn violation(&self) -> &Violation {
@@ -164,6 +163,7 @@ impl Ran<'_> {
         writeln!(out, "{}", simulation::summary(&self.name, &self.campaign, self.summary))?;
         if self.args.strict {
             writeln!(out, "{}\n", simulation::reached(self.summary))?;
+            writeln!(out, "{}\n", simulation::rarest(self.summary))?;
         }
         if self.first.is_none() || self.args.strict {
             for missed in self.summary.missed(self.campaign.profile) {
@@ -188,10 +188,16 @@ impl Ran<'_> {
     ) -> Result<(), Failure> {
         writeln!(out, "{}\n({})\n", self.title(first), simulation::scale(first.plan()))?;
         writeln!(out, "{}\n", run_text::sentence(first.violation()))?;
-        let repeats = simulation::repeats(&self.args.design, &self.campaign, first.failed.seed);
-        writeln!(out, "to repeat it: {repeats}")?;
+        let log = self.path(&self.args.out, first, "ndjson");
+        // A plan that a hunt came to is not what its seed draws.
+        let repeats = match self.campaign.hunt {
+            true => format!("gapless replay {}", log.display()),
+            false => simulation::repeats(&self.args.design, &self.campaign, first.failed.seed),
+        };
+        if written || !self.campaign.hunt {
+            writeln!(out, "to repeat it: {repeats}")?;
+        }
         if written {
-            let log = self.path(&self.args.out, first, "ndjson");
             writeln!(out, "decision log: {}", log.display())?;
             if let Some(Shrunk { runs, .. }) = &first.shrunk {
                 let plan = self.path(&self.args.out, first, "plan.json");

@@ -28,7 +28,7 @@ pub fn summary(name: &str, campaign: &Campaign, summary: &CampaignReport) -> Str
     right(&mut table, &[1, 4]);
     format!(
         "{name}, profile {}: {} seeds in {seconds:.1} s ({:.0} a second), {hours:.1} simulated hours \
-         ({:.0} seconds a second), {} requests, {} faults, {} different logs, {} of {} marks reached\n\n{table}",
+         ({:.0} seconds a second), {} requests, {} faults, {} different logs, {} of {} marks reached, {} cells met\n\n{table}",
         campaign.profile,
         HumanCount(summary.seeds),
         summary.seeds as f64 / seconds,
@@ -38,7 +38,21 @@ pub fn summary(name: &str, campaign: &Campaign, summary: &CampaignReport) -> Str
         HumanCount(summary.digests.len() as u64),
         summary.marks.len(),
         MARKS.len(),
+        summary.cells.len(),
     )
+}
+
+/// The cells of coverage that the fewest seeds met.
+pub fn rarest(summary: &CampaignReport) -> String {
+    const ROWS: usize = 10;
+    let mut cells: Vec<_> = summary.cells.iter().collect();
+    cells.sort_by_key(|(_, seeds)| **seeds);
+    let mut table = plain(["asked for", "struck by", "came of it", "seeds"]);
+    for (cell, seeds) in cells.into_iter().take(ROWS) {
+        table.add_row([cell.asked, cell.struck, cell.outcome, &HumanCount(*seeds).to_string()]);
+    }
+    right(&mut table, &[3]);
+    table.to_string()
 }
 
 /// How many seeds reached each coverage mark.
@@ -61,12 +75,16 @@ pub fn json(name: &str, campaign: &Campaign, summary: &CampaignReport) -> String
             kinds.iter().zip(counts).map(|(kind, count)| ((*kind).to_owned(), json!(count)));
         serde_json::Value::Object(pairs.collect())
     };
+    let by_cell = summary.cells.iter().map(|(cell, seeds)| (cell.to_string(), json!(seeds)));
+    let seeds_by_cell = serde_json::Value::Object(by_cell.collect());
     let failures = summary.failures.iter().map(|failed| {
         json!({
             "seed": failed.seed,
             "breach": failed.violation.breach.to_string(),
             "at-millis": failed.violation.at,
             "explanation": failed.violation.explanation,
+            // What a hunt came to is not what the seed draws.
+            "plan": campaign.hunt.then_some(&failed.plan),
         })
     });
     let document = json!({
@@ -74,6 +92,7 @@ pub fn json(name: &str, campaign: &Campaign, summary: &CampaignReport) -> String
         "version": 1,
         "design": name,
         "profile": campaign.profile,
+        "hunt": campaign.hunt,
         "from": campaign.from,
         "seeds": summary.seeds,
         "seconds": summary.elapsed.as_secs_f64(),
@@ -85,6 +104,7 @@ pub fn json(name: &str, campaign: &Campaign, summary: &CampaignReport) -> String
         "incidents": counts(&HAPPENINGS, &summary.happenings),
         "marks-reached": summary.marks.keys().collect::<Vec<_>>(),
         "seeds-by-mark": summary.marks,
+        "seeds-by-cell": seeds_by_cell,
         "missed": summary.missed(campaign.profile),
         "failures": failures.collect::<Vec<_>>(),
         "complete": !summary.out_of_time && !summary.interrupted,

@@ -94,6 +94,36 @@ fn a_failure_is_made_small_and_repeats() {
 }
 
 #[test]
+fn a_failure_of_a_hunt_is_repeated_from_its_log() {
+    let folder = tempdir().expect("a folder");
+    // The seed fails after a hunt has begun, and does not fail with the plan that it draws.
+    let hunt = |options: &[&str]| {
+        let mut command = gapless();
+        command.args(["sim", "--mutant", "eventual-heads", "--jobs", "1", "--shrink", "0"]);
+        command.args(options).arg("--out").arg(folder.path());
+        command.assert()
+    };
+    let json = folder.path().join("hunt.json");
+    let written = json.display().to_string();
+    let failed = hunt(&["--hunt", "--from", "9000", "--seeds", "400", "--json", &written]).code(1);
+    let told = String::from_utf8_lossy(&failed.get_output().stdout).into_owned();
+    let repeats = told.lines().find_map(|line| line.strip_prefix("to repeat it: gapless replay "));
+    gapless()
+        .arg("replay")
+        .arg(repeats.expect("it says how"))
+        .assert()
+        .code(1)
+        .stdout(contains("breaks P1"));
+    let text = std::fs::read_to_string(json).expect("the summary was written");
+    let summary: Value = serde_json::from_str(&text).expect("it is JSON");
+    let failure = &summary["failures"][0];
+    let seed = failure["seed"].to_string();
+    assert_eq!(summary["hunt"], true);
+    assert_eq!(failure["plan"]["seed"], failure["seed"]);
+    hunt(&["--from", &seed, "--seeds", "1"]).code(0);
+}
+
+#[test]
 fn the_line_that_repeats_a_seed_has_what_was_broken_on_purpose() {
     let folder = tempdir().expect("a folder");
     let broken = "sim --mutant blind-writes --invariants-only --engine both --seeds 60 --shrink 0";

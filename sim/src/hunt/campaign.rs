@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use gapless_model::Mutant;
 use gapless_model::design::Design;
 
+use super::pool::Pool;
+use crate::cell::Cell;
 use crate::engine::EngineKind;
 use crate::judge::{Breach, Violation};
 use crate::marks::{ENOUGH_SEEDS, MARKS, Mark};
@@ -43,6 +45,9 @@ pub struct Campaign {
     pub keep_going: bool,
     /// The engine that stores. Default: [`EngineKind::Light`].
     pub engine: EngineKind,
+    /// Whether to hunt: most seeds change a plan that met something rare, instead of drawing one.
+    /// With more than one job, which plan that is depends on which run ends first. Default: false.
+    pub hunt: bool,
 }
 
 impl Campaign {
@@ -62,10 +67,11 @@ impl Campaign {
             invariants_only: false,
             keep_going: false,
             engine: EngineKind::default(),
+            hunt: false,
         }
     }
 
-    /// The plan of a seed.
+    /// The plan that is drawn from a seed.
     #[must_use]
     pub fn plan(&self, seed: u64) -> Plan {
         let mut plan = self.profile.plan(seed, self.design);
@@ -85,6 +91,7 @@ impl Campaign {
             next: AtomicU64::new(self.shard),
             stopped: AtomicBool::new(false),
             summary: Mutex::default(),
+            pool: Mutex::default(),
         };
         std::thread::scope(|scope| {
             for _ in 0..self.jobs.max(1) {
@@ -108,9 +115,16 @@ struct Running<'a> {
     next: AtomicU64,
     stopped: AtomicBool,
     summary: Mutex<CampaignReport>,
+    pool: Mutex<Pool>,
 }
 
 impl Running<'_> {
+    /// The plan of a seed: the one that is drawn from it or, in a hunt, one that it changes.
+    fn plan(&self, seed: u64) -> Plan {
+        let drawn = self.campaign.plan(seed);
+        if self.campaign.hunt { lock(&self.pool).plan(drawn) } else { drawn }
+    }
+
     fn is_late(&self) -> bool {
         self.campaign.time_budget.is_some_and(|budget| self.began.elapsed() >= budget)
     }
@@ -142,13 +156,17 @@ impl Running<'_> {
             return false;
         }
         let seed = from + index;
-        let Some(report) = run_while(&self.campaign.plan(seed), engine, || self.goes_on()) else {
+        let plan = self.plan(seed);
+        let Some(report) = run_while(&plan, engine, || self.goes_on()) else {
             return false;
         };
+        if self.campaign.hunt {
+            lock(&self.pool).learn(&plan, &report);
+        }
         if report.given_up || report.violation.is_some() && !keep_going {
             self.stop();
         }
-        lock(&self.summary).add(seed, report);
+        lock(&self.summary).add(plan, report);
         true
     }
 }
@@ -173,6 +191,8 @@ pub struct CampaignProgress {
 pub struct FailedSeed {
     /// The seed.
     pub seed: u64,
+    /// Its plan.
+    pub plan: Plan,
     /// The violation.
     pub violation: Violation,
     /// The report on its run.
@@ -196,6 +216,8 @@ pub struct CampaignReport {
     pub happenings: [u64; HAPPENINGS.len()],
     /// How many seeds reached each coverage mark that was reached.
     pub marks: BTreeMap<&'static str, u64>,
+    /// How many seeds met each cell of coverage that was met.
+    pub cells: BTreeMap<Cell, u64>,
     /// The fingerprints of the logs: as many as seeds, unless two ran alike.
     pub digests: BTreeSet<u64>,
     /// The sum of all logs' fingerprints: it is the same for the same seeds in every order,
@@ -220,7 +242,7 @@ impl CampaignReport {
         }
     }
 
-    fn add(&mut self, seed: u64, report: RunReport) {
+    fn add(&mut self, plan: Plan, report: RunReport) {
         self.seeds += 1;
         self.requests += report.requests;
         self.simulated += Millis::duration(report.simulated);
@@ -234,8 +256,11 @@ impl CampaignReport {
         for mark in &report.marks {
             *self.marks.entry(mark).or_default() += 1;
         }
+        for cell in &report.cells {
+            *self.cells.entry(*cell).or_default() += 1;
+        }
         if let Some(violation) = report.violation.clone() {
-            self.failures.push(FailedSeed { seed, violation, report });
+            self.failures.push(FailedSeed { seed: plan.seed, plan, violation, report });
         }
     }
 

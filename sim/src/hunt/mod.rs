@@ -4,6 +4,7 @@
 mod campaign;
 pub mod conformance;
 mod counterexample;
+mod pool;
 mod shrink;
 
 pub use campaign::{Campaign, CampaignProgress, CampaignReport, FailedSeed};

@@ -10,6 +10,7 @@ mod incident;
 mod lag;
 mod loading;
 mod lock_out;
+mod mutation;
 mod outage;
 mod participants;
 mod patience;

@@ -78,6 +78,21 @@ fn a_worker_finds_all_work_by_hints_of_the_queue_alone() {
 }
 
 #[test]
+fn a_hunt_meets_what_is_rare_more_often() {
+    let mut campaign = Campaign::new(Design::RECOMMENDED, Profile::Swarm, 150);
+    // One after another, so that the hunt is the same each time.
+    campaign.jobs = 1;
+    let drawn = campaign.run(&|_| true);
+    let hunted = Campaign { hunt: true, ..campaign }.run(&|_| true);
+    assert_sound(&drawn);
+    assert_sound(&hunted);
+    let often =
+        |summary: &CampaignReport| summary.cells.values().filter(|seeds| **seeds >= 6).count();
+    let (before, now) = (often(&drawn), often(&hunted));
+    assert!(now >= before + 20, "{before} cells in at least six seeds, and {now} in a hunt");
+}
+
+#[test]
 fn every_design_that_is_declared_to_hold_survives() {
     for known in NAMED.iter().filter(|known| known.breaks.is_empty()) {
         let summary = ran(known.design, Profile::Swarm, 15);
