@@ -19,6 +19,9 @@ use super::twins::add_twin;
 use super::units::{Millis, Node};
 use super::{PLAN_VERSION, Plan};
 
+/// How often a worker sweeps that does so once in a run.
+const NEVER: Millis = Millis(240_000);
+
 impl Profile {
     /// Draws the plan of a seed.
     #[must_use]
@@ -116,6 +119,12 @@ impl Profile {
             hints: hints(lambda, dice),
         };
         plan.handle_for(Millis(handling));
+        // Without faults no hint is lost. So some workers have to find all work by hints alone, but for
+        // their first sweep.
+        let is_told = plan.hints != HintSource::None && !lambda;
+        if self == Profile::Calm && is_told && dice.percent(50) {
+            plan.sweep = NEVER;
+        }
         plan
     }
 

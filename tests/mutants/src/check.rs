@@ -84,6 +84,7 @@ impl Subject {
                 tests("integration tests", "impl", "it", &["--skip", "faults::"])?,
                 // The crate's default, where the campaigns of the others run the recommended design.
                 sim("simulation", &["sweep-trigger", "--seeds", &seeds])?,
+                sim("simulation", &["--profile", "calm", "--seeds", "40"])?,
                 sim("simulation", &["--profile", "lambda", "--seeds", &seeds])?,
                 sim("simulation", &["--profile", "hostile", "--seeds", &seeds])?,
                 sim("simulation", &["no-counter", "--seeds", "40"])?,
