@@ -44,7 +44,7 @@ pub const MARKS: [Mark; 54] = [
     mark("a page that was read ahead is used", 5),
     // Reached by the nodes around them (`cluster/`, `play/`, `judge/activity.rs`, `judge/fences.rs`,
     // `judge/reader.rs`).
-    mark("workers have nothing to do", 5),
+    mark("a worker has nothing to do", 2),
     mark("two handlers are at work at once", 5),
     mark("a crash while there is work", 25),
     mark("an incident while there is work", 80),

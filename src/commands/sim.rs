@@ -47,7 +47,7 @@ pub fn run(args: &SimArgs) -> Result<Status, Failure> {
     let written = ran.write();
     let printed = ran.print(&mut output::verdict(), written.is_ok());
     written.and(printed)?;
-    Ok(status(args, &summary))
+    Ok(status(args.strict, &ran.campaign, &summary))
 }
 
 /// A progress bar of `count` steps.
@@ -129,28 +129,44 @@ impl Ran<'_> {
     }
 
     /// Where a file about that failure is written.
-    fn path(&self, folder: &Path, first: &FirstFailure<'_>, extension: &str) -> PathBuf {
-        folder.join(format!("{}-{}.{extension}", self.name, first.failed.seed))
+    fn path(&self, folder: &Path, failed: &FailedSeed, extension: &str) -> PathBuf {
+        folder.join(format!("{}-{}.{extension}", self.name, failed.seed))
+    }
+
+    /// The command that repeats a failure. A plan that a hunt came to is not what its seed draws, but its
+    /// log has it.
+    fn repeats(&self, failed: &FailedSeed) -> String {
+        match self.campaign.hunt {
+            true => {
+                let log = self.path(&self.args.out, failed, "ndjson");
+                format!("gapless replay {}", log.display())
+            }
+            false => simulation::repeats(&self.args.design, &self.campaign, failed.seed),
+        }
     }
 
     fn write(&self) -> Result<(), Failure> {
         let Ran { args, campaign, summary, .. } = self;
-        let design = &args.design;
         if let Some(path) = &args.json {
             files::write(path, &simulation::json(&self.name, campaign, summary))?;
         }
         if let Some(path) = &args.junit {
-            files::write(path, &simulation::junit(&self.name, design, campaign, summary)?)?;
+            let repeats = |failed: &FailedSeed| self.repeats(failed);
+            files::write(path, &simulation::junit(&self.name, campaign, summary, repeats)?)?;
         }
         let Some(first) = &self.first else { return Ok(()) };
         files::create_folder(&args.out)?;
-        files::write(&self.path(&args.out, first, "ndjson"), &first.failed.report.log)?;
+        // Where a seed repeats a failure, one log is enough to look at.
+        let logs = if campaign.hunt { usize::MAX } else { 1 };
+        for failed in summary.failures.iter().take(logs) {
+            files::write(&self.path(&args.out, failed, "ndjson"), &failed.report.log)?;
+        }
         if let Some(Shrunk { plan, .. }) = &first.shrunk {
-            files::write(&self.path(&args.out, first, "plan.json"), &plan.to_json())?;
+            files::write(&self.path(&args.out, first.failed, "plan.json"), &plan.to_json())?;
         }
         if let Some(folder) = &args.svg {
             let drawing = run_text::drawing(&self.title(first), first.report());
-            files::write(&self.path(folder, first, "svg"), &drawing)?;
+            files::write(&self.path(folder, first.failed, "svg"), &drawing)?;
         }
         Ok(())
     }
@@ -166,7 +182,7 @@ impl Ran<'_> {
             writeln!(out, "{}\n", simulation::rarest(self.summary))?;
         }
         if self.first.is_none() || self.args.strict {
-            for missed in self.summary.missed(self.campaign.profile) {
+            for missed in self.summary.missed(&self.campaign) {
                 writeln!(out, "{missed}")?;
             }
         }
@@ -188,19 +204,15 @@ impl Ran<'_> {
     ) -> Result<(), Failure> {
         writeln!(out, "{}\n({})\n", self.title(first), simulation::scale(first.plan()))?;
         writeln!(out, "{}\n", run_text::sentence(first.violation()))?;
-        let log = self.path(&self.args.out, first, "ndjson");
-        // A plan that a hunt came to is not what its seed draws.
-        let repeats = match self.campaign.hunt {
-            true => format!("gapless replay {}", log.display()),
-            false => simulation::repeats(&self.args.design, &self.campaign, first.failed.seed),
-        };
+        let log = self.path(&self.args.out, first.failed, "ndjson");
+        let repeats = self.repeats(first.failed);
         if written || !self.campaign.hunt {
             writeln!(out, "to repeat it: {repeats}")?;
         }
         if written {
             writeln!(out, "decision log: {}", log.display())?;
             if let Some(Shrunk { runs, .. }) = &first.shrunk {
-                let plan = self.path(&self.args.out, first, "plan.json");
+                let plan = self.path(&self.args.out, first.failed, "plan.json");
                 let plan = plan.display();
                 writeln!(
                     out,
@@ -213,8 +225,8 @@ impl Ran<'_> {
     }
 }
 
-fn status(args: &SimArgs, summary: &CampaignReport) -> Status {
-    let missed = args.strict && !summary.missed(args.profile).is_empty();
+fn status(strict: bool, campaign: &Campaign, summary: &CampaignReport) -> Status {
+    let missed = strict && !summary.missed(campaign).is_empty();
     if !summary.failures.is_empty() || missed {
         Status::Violated
     } else if summary.out_of_time || summary.interrupted {

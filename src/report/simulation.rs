@@ -2,7 +2,9 @@
 
 use std::io;
 
-use gapless_sim::{Campaign, CampaignReport, EngineKind, FAULTS, HAPPENINGS, MARKS, Plan};
+use gapless_sim::{
+    Campaign, CampaignReport, EngineKind, FAULTS, FailedSeed, HAPPENINGS, MARKS, Plan,
+};
 use indicatif::HumanCount;
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
 use serde_json::json;
@@ -105,7 +107,7 @@ pub fn json(name: &str, campaign: &Campaign, summary: &CampaignReport) -> String
         "marks-reached": summary.marks.keys().collect::<Vec<_>>(),
         "seeds-by-mark": summary.marks,
         "seeds-by-cell": seeds_by_cell,
-        "missed": summary.missed(campaign.profile),
+        "missed": summary.missed(campaign),
         "failures": failures.collect::<Vec<_>>(),
         "complete": !summary.out_of_time && !summary.interrupted,
     });
@@ -113,11 +115,13 @@ pub fn json(name: &str, campaign: &Campaign, summary: &CampaignReport) -> String
 }
 
 /// The summary for a CI server: a case for the seeds that passed, one for each that failed.
+///
+/// `repeats` says how a failure is repeated.
 pub fn junit(
     name: &str,
-    design: &str,
     campaign: &Campaign,
     summary: &CampaignReport,
+    repeats: impl Fn(&FailedSeed) -> String,
 ) -> io::Result<String> {
     let mut document = Document::new("gapless sim");
     let mut suite = TestSuite::new(format!("{name} {}", campaign.profile));
@@ -130,7 +134,7 @@ pub fn junit(
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
         status.set_type(failed.violation.breach.to_string());
         status.set_message(failed.violation.explanation.sentence.clone());
-        let repeated = repeats(design, campaign, failed.seed);
+        let repeated = repeats(failed);
         status.set_description(format!(
             "to repeat it: {repeated}\n\n{}",
             run_text::end(&failed.violation)

@@ -104,16 +104,17 @@ fn a_failure_of_a_hunt_is_repeated_from_its_log() {
         command.assert()
     };
     let json = folder.path().join("hunt.json");
-    let written = json.display().to_string();
-    let failed = hunt(&["--hunt", "--from", "9000", "--seeds", "400", "--json", &written]).code(1);
+    let junit = folder.path().join("hunt.xml");
+    let (written, also) = (json.display().to_string(), junit.display().to_string());
+    let hunted =
+        ["--hunt", "--from", "9000", "--seeds", "400", "--json", &written, "--junit", &also];
+    let failed = hunt(&hunted).code(1);
     let told = String::from_utf8_lossy(&failed.get_output().stdout).into_owned();
     let repeats = told.lines().find_map(|line| line.strip_prefix("to repeat it: gapless replay "));
-    gapless()
-        .arg("replay")
-        .arg(repeats.expect("it says how"))
-        .assert()
-        .code(1)
-        .stdout(contains("breaks P1"));
+    let repeats = repeats.expect("it says how");
+    let xml = std::fs::read_to_string(junit).expect("it was written");
+    assert!(xml.contains(&format!("to repeat it: gapless replay {repeats}")), "{xml}");
+    gapless().arg("replay").arg(repeats).assert().code(1).stdout(contains("breaks P1"));
     let text = std::fs::read_to_string(json).expect("the summary was written");
     let summary: Value = serde_json::from_str(&text).expect("it is JSON");
     let failure = &summary["failures"][0];

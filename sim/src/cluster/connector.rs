@@ -10,8 +10,9 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use gapless::TableNames;
 use gapless::embedded::{http_response, operation_and_body};
+use gapless::{Live, TableNames};
+use gapless_model::store::Request;
 use madsim::net::Endpoint;
 use madsim::time::{sleep, timeout};
 use serde_json::Value;
@@ -22,7 +23,8 @@ use super::bend::Bend as _;
 use super::shared::Cluster;
 use crate::decode::{self, Read};
 use crate::judge::Step;
-use crate::plan::{CallKind, Dice, Fault, Millis, Node, PREFIX};
+use crate::moment::now;
+use crate::plan::{CallKind, Dice, Fault, Millis, Moment, Node, PREFIX};
 
 /// A node's connection to the store.
 #[derive(Clone)]
@@ -66,6 +68,7 @@ impl Connector {
             }
             Some(Fault::Late { after }) => {
                 self.send_copy(&call, after);
+                self.note_delay(&call);
                 sleep(gives_up).await;
                 return Err(timeout_error());
             }
@@ -144,6 +147,16 @@ impl Connector {
     fn note_lock_out(&self, kind: CallKind, status: u16) {
         if kind == CallKind::Write && status == 200 && self.cluster.plan.sdk_retries {
             self.cluster.recorder().mark("a process is locked out behind a write of the SDK's");
+        }
+    }
+
+    /// Notes that a checkpoint is delayed.
+    fn note_delay(&self, call: &Attempt) {
+        let moves = |request: &Request<Live>| {
+            matches!(request, Request::Checkpoint { .. } | Request::Release { to: Some(_), .. })
+        };
+        if call.request(&self.tables).as_ref().is_some_and(moves) {
+            self.cluster.ambushes.note(now(), self.node, Moment::CheckpointDelayed);
         }
     }
 

@@ -277,11 +277,12 @@ impl CampaignReport {
     }
 
     /// The coverage marks that no run reached, or too few runs, and the kinds of fault that never
-    /// struck, each as a line of text. What is too few is said of swarms alone: other profiles leave
-    /// things out on purpose.
+    /// struck, each as a line of text. What is too few is said of swarms alone, and not of hunts: other
+    /// profiles leave things out on purpose, and a hunt goes where cells are rare.
     #[must_use]
-    pub fn missed(&self, profile: Profile) -> Vec<String> {
-        let tells = profile == Profile::Swarm && self.seeds >= ENOUGH_SEEDS;
+    pub fn missed(&self, campaign: &Campaign) -> Vec<String> {
+        let is_drawn = campaign.profile == Profile::Swarm && !campaign.hunt;
+        let tells = is_drawn && self.seeds >= ENOUGH_SEEDS;
         let marks = MARKS.iter().filter_map(|mark| match self.reached(*mark) {
             0 => Some(format!("never reached: {}", mark.name)),
             count if tells && count * 100 < self.seeds * u64::from(mark.floor) => Some(format!(
@@ -312,6 +313,10 @@ mod tests {
         }
     }
 
+    fn of(profile: Profile) -> Campaign {
+        Campaign::new(Design::RECOMMENDED, profile, 1)
+    }
+
     #[test]
     fn a_mark_below_its_floor_is_missed() {
         let mark = "a page is full";
@@ -320,21 +325,23 @@ mod tests {
             report.marks.insert(mark, count);
             report
         };
-        assert_eq!(with(2_000, 100).missed(Profile::Swarm), Vec::<String>::new());
+        assert_eq!(with(2_000, 100).missed(&of(Profile::Swarm)), Vec::<String>::new());
         assert_eq!(
-            with(2_000, 99).missed(Profile::Swarm),
+            with(2_000, 99).missed(&of(Profile::Swarm)),
             ["too rare: a page is full in 99 of 2000 seeds, and 5 % are the least"]
         );
-        // Other profiles leave things out, and few seeds tell little.
-        assert_eq!(with(2_000, 1).missed(Profile::Lambda), Vec::<String>::new());
-        assert_eq!(with(1_999, 1).missed(Profile::Swarm), Vec::<String>::new());
-        assert_eq!(with(1_999, 0).missed(Profile::Swarm), ["never reached: a page is full"]);
+        // Other profiles leave things out, hunts go elsewhere, and few seeds tell little.
+        let hunt = Campaign { hunt: true, ..of(Profile::Swarm) };
+        assert_eq!(with(2_000, 1).missed(&hunt), Vec::<String>::new());
+        assert_eq!(with(2_000, 1).missed(&of(Profile::Lambda)), Vec::<String>::new());
+        assert_eq!(with(1_999, 1).missed(&of(Profile::Swarm)), Vec::<String>::new());
+        assert_eq!(with(1_999, 0).missed(&of(Profile::Swarm)), ["never reached: a page is full"]);
     }
 
     #[test]
     fn a_kind_of_fault_that_never_struck_is_missed() {
         let mut report = full(1);
         report.faults[0] = 0;
-        assert_eq!(report.missed(Profile::Calm), ["never injected: lose-request"]);
+        assert_eq!(report.missed(&of(Profile::Calm)), ["never injected: lose-request"]);
     }
 }

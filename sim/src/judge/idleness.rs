@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::judgement::{Breach, Finding, Judgement};
 use super::words::seconds;
-use crate::plan::{HintSource, Lifetime, Millis, Node, Plan};
+use crate::plan::{Millis, Node, Plan};
 
 /// What an idle worker has sent.
 #[derive(Debug, Default)]
@@ -48,14 +48,19 @@ impl Idleness {
         }
     }
 
+    /// Whether a worker that can be judged was seen.
+    pub(crate) fn has_seen(&self, plan: &Plan) -> bool {
+        let mut alone = plan.workers.iter().enumerate().filter(|(_, worker)| worker.is_alone());
+        alone.any(|(index, _)| self.sent.contains_key(&plan.worker(index)))
+    }
+
     /// Judges what the standing workers have sent that nothing but their own sweeps tells of work.
     pub(crate) fn judge(&self, at: Millis, plan: &Plan) -> Judgement {
         let Some(since) = self.since else { return Ok(()) };
         let idle = at.minus(since);
         for (index, worker) in plan.workers.iter().enumerate() {
-            let is_alone = worker.hints == HintSource::None && worker.life == Lifetime::Standing;
             let node = plan.worker(index);
-            let Some(sent) = self.sent.get(&node).filter(|_| is_alone) else { continue };
+            let Some(sent) = self.sent.get(&node).filter(|_| worker.is_alone()) else { continue };
             let broken = |what: String| {
                 let sentence = format!(
                     "{} {what}, although there was nothing to do since {}.",
@@ -96,7 +101,7 @@ mod tests {
     use gapless_model::design::Design;
 
     use super::*;
-    use crate::plan::Profile;
+    use crate::plan::{HintSource, Lifetime, Profile, WorkerPlan};
 
     /// A plan with a single worker, which sweeps once a second, and what is said of what it sent in
     /// ten seconds.
@@ -105,7 +110,7 @@ mod tests {
         plan.partition_bits = Some(1);
         let worker = plan.workers[0];
         let life = Lifetime::Standing;
-        plan.workers[0] = crate::plan::WorkerPlan { sweep: Millis(1_000), hints, life, ..worker };
+        plan.workers[0] = WorkerPlan { sweep: Millis(1_000), hints, life, ..worker };
         let mut idleness = Idleness::default();
         let (node, words) = (plan.worker(0), || "take the lease".to_owned());
         // What came before does not count.

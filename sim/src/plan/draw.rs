@@ -251,7 +251,7 @@ fn ambush(happening: Happening, plan: &Plan, dice: &mut Dice) -> Option<Ambush> 
     Some(Ambush { moment, after })
 }
 
-/// Gives one half of the plans one of five scenes.
+/// Gives three in five plans one of six scenes.
 fn add_scene(plan: &mut Plan, works: Millis, dice: &mut Dice) {
     match dice.below(100) {
         0..13 => fall_behind(plan, dice),
@@ -259,6 +259,7 @@ fn add_scene(plan: &mut Plan, works: Millis, dice: &mut Dice) {
         24..30 => outlast_grace(plan, works, dice),
         30..44 => outlast_lease(plan, works, dice),
         44..53 => repeat_renewals(plan, dice),
+        53..61 => die_behind_checkpoint(plan, dice),
         _ => {}
     }
 }
@@ -324,6 +325,27 @@ fn repeat_renewals(plan: &mut Plan, dice: &mut Dice) {
     for worker in &mut plan.workers {
         let handling = dice.between(plan.lease.0 / 2, plan.lease.0);
         worker.handle_for(Millis(handling));
+    }
+}
+
+/// Lets workers die while a checkpoint of theirs is on its way, which arrives when others have taken
+/// over.
+fn die_behind_checkpoint(plan: &mut Plan, dice: &mut Dice) {
+    let late = FAULTS.iter().zip(&mut plan.trouble.weights).filter(|(kind, _)| **kind == "late");
+    late.for_each(|(_, weight)| *weight = 20);
+    plan.trouble.ppm = plan.trouble.ppm.max(100_000);
+    plan.trouble.span = Millis(plan.lease.0 * 3);
+    // More arrives while they are at work, so that a checkpoint is not the end of a turn.
+    for producer in &mut plan.producers {
+        producer.pause = producer.pause.min(Millis(200));
+    }
+    for index in 0..plan.workers.len() {
+        // The other one is still at work on what the checkpoint is behind.
+        plan.workers[index].handle_for(Millis(dice.between(plan.lease.0 / 2, plan.lease.0)));
+        let down = Millis(plan.lease.0 * dice.between(10, 20) / 10);
+        let happening = Happening::Crash { node: plan.worker(index), down };
+        let ambush = Some(Ambush { moment: Moment::CheckpointDelayed, after: Millis(0) });
+        plan.incidents.push(Incident { at: Millis(50), happening, ambush });
     }
 }
 

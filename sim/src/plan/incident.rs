@@ -27,8 +27,8 @@ pub struct Ambush {
     pub after: Millis,
 }
 
-/// A moment of the protocol: a request of the incident's node was applied. Its reply is still under
-/// way.
+/// A moment of the protocol: a request of the incident's node was applied, and its reply is still under
+/// way; or it is delayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Moment {
@@ -40,6 +40,8 @@ pub enum Moment {
     Read,
     /// A worker's checkpoint has moved.
     Checkpointed,
+    /// A worker's checkpoint is on its way, and will arrive when its sender has given it up.
+    CheckpointDelayed,
 }
 
 /// Which messages a broken link loses.

@@ -145,17 +145,19 @@ impl Plan {
             .refuted_design(self.design)
     }
 
-    /// Whether its workers are watched when everything is done: they are in one seed of eight, where that
-    /// does not take minutes.
+    /// Whether its workers are watched when everything is done: in one seed of eight, where one of them
+    /// can be judged, leases end when they should, and that does not take minutes.
     pub(crate) fn is_watched_idle(&self) -> bool {
         let is_brisk = self.workers.iter().all(|worker| worker.sweep < Millis(10_000));
-        is_brisk && Dice::at(self.seed, &[33]).percent(12)
+        let can_be = is_brisk && self.timely && self.workers.iter().any(WorkerPlan::is_alone);
+        can_be && Dice::at(self.seed, &[33]).percent(12)
     }
 
-    /// How long workers take at most, when everything is done, until they come to rest.
+    /// How long workers take at most, when everything is done, until they come to rest: until what was
+    /// hidden in the queue has come back and been looked into.
     pub(crate) fn time_to_rest(&self) -> Millis {
         let sweep = self.workers.iter().map(|worker| worker.sweep.0).max().unwrap_or(0);
-        Millis(self.lease.0 * 2 + self.grace.0 + sweep * 2 + 2_000)
+        Millis(self.visibility.0 + self.lease.0 * 2 + self.grace.0 + sweep * 2 + 2_000)
     }
 
     /// The number of nodes. The operator is the last one.

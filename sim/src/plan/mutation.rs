@@ -103,6 +103,10 @@ impl Plan {
             *offset = (*offset).clamp(-bound, bound);
         }
         let others = other.producers.len() + other.workers.len();
+        let is_readers = |node: Node| usize::from(node.0) >= others;
+        if incident.happening.node().is_some_and(is_readers) && self.readers.is_empty() {
+            return;
+        }
         let happens_to = |node: Node| match usize::from(node.0) {
             index if index < other.producers.len() => self.another_like(Node(0), u64::from(node.0)),
             index if index < others => self.another_like(self.worker(0), u64::from(node.0)),
@@ -120,7 +124,8 @@ impl Plan {
         let moment = match usize::from(node.0) {
             index if index < workers.start => Moment::Raised,
             index if workers.contains(&index) => {
-                *dice.pick(&[Moment::Acquired, Moment::Read, Moment::Checkpointed])
+                let delayed = Moment::CheckpointDelayed;
+                *dice.pick(&[Moment::Acquired, Moment::Read, Moment::Checkpointed, delayed])
             }
             _ => Moment::Read,
         };

@@ -92,6 +92,11 @@ pub struct WorkerPlan {
 }
 
 impl WorkerPlan {
+    /// Whether it runs until it is stopped, and nothing but its own sweeps tells it of work.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.hints == HintSource::None && self.life == Lifetime::Standing
+    }
+
     /// Lets handling take at least so long. An invocation has time for more than one delivery, or it
     /// would do nothing but hand over.
     pub(super) fn handle_for(&mut self, least: Millis) {

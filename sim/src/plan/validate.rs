@@ -99,7 +99,7 @@ impl Plan {
             (index < producers, (producers..producers + workers).contains(&index));
         match moment {
             Moment::Raised => appends,
-            Moment::Acquired | Moment::Checkpointed => consumes,
+            Moment::Acquired | Moment::Checkpointed | Moment::CheckpointDelayed => consumes,
             Moment::Read => !appends,
         }
     }
@@ -170,6 +170,8 @@ mod tests {
             (worker, Moment::Acquired, true),
             (worker, Moment::Read, true),
             (worker, Moment::Checkpointed, true),
+            (producer, Moment::CheckpointDelayed, false),
+            (worker, Moment::CheckpointDelayed, true),
         ] {
             assert_eq!(said(node, Some(moment), 1).is_none(), comes, "{node} {moment:?}");
         }

@@ -203,8 +203,13 @@ impl Stage {
         if !self.sleep_until(now().plus(idle)).await {
             return false;
         }
-        self.cluster.recorder().mark("workers have nothing to do");
-        let judgement = self.cluster.recorder().judge.idleness.judge(now(), plan);
+        let judgement = {
+            let mut recorder = self.cluster.recorder();
+            if recorder.judge.idleness.has_seen(plan) {
+                recorder.mark("a worker has nothing to do");
+            }
+            recorder.judge.idleness.judge(now(), plan)
+        };
         self.cluster.record_judgement(judgement);
         !self.is_over()
     }
