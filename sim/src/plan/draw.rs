@@ -317,11 +317,7 @@ fn outlast_lease(plan: &mut Plan, works: Millis, dice: &mut Dice) {
 
 /// Lets workers renew often, and copies of their requests arrive when others have taken over.
 fn repeat_renewals(plan: &mut Plan, dice: &mut Dice) {
-    let kinds = FAULTS.iter().zip(&mut plan.trouble.weights);
-    let late = kinds.filter(|(kind, _)| ["duplicate", "late"].contains(*kind));
-    late.for_each(|(_, weight)| *weight = 10);
-    plan.trouble.ppm = plan.trouble.ppm.max(100_000);
-    plan.trouble.span = Millis(plan.lease.0 * 3);
+    delay_often(plan, &["duplicate", "late"], 10);
     for worker in &mut plan.workers {
         let handling = dice.between(plan.lease.0 / 2, plan.lease.0);
         worker.handle_for(Millis(handling));
@@ -331,10 +327,7 @@ fn repeat_renewals(plan: &mut Plan, dice: &mut Dice) {
 /// Lets workers die while a checkpoint of theirs is on its way, which arrives when others have taken
 /// over.
 fn die_behind_checkpoint(plan: &mut Plan, dice: &mut Dice) {
-    let late = FAULTS.iter().zip(&mut plan.trouble.weights).filter(|(kind, _)| **kind == "late");
-    late.for_each(|(_, weight)| *weight = 20);
-    plan.trouble.ppm = plan.trouble.ppm.max(100_000);
-    plan.trouble.span = Millis(plan.lease.0 * 3);
+    delay_often(plan, &["late"], 20);
     // More arrives while they are at work, so that a checkpoint is not the end of a turn.
     for producer in &mut plan.producers {
         producer.pause = producer.pause.min(Millis(200));
@@ -347,6 +340,17 @@ fn die_behind_checkpoint(plan: &mut Plan, dice: &mut Dice) {
         let ambush = Some(Ambush { moment: Moment::CheckpointDelayed, after: Millis(0) });
         plan.incidents.push(Incident { at: Millis(50), happening, ambush });
     }
+}
+
+/// Lets these kinds of fault strike often, and what they delay arrive after the end of a lease.
+fn delay_often(plan: &mut Plan, kinds: &[&str], weight: u8) {
+    for (kind, known) in FAULTS.iter().zip(&mut plan.trouble.weights) {
+        if kinds.contains(kind) {
+            *known = weight;
+        }
+    }
+    plan.trouble.ppm = plan.trouble.ppm.max(100_000);
+    plan.trouble.span = Millis(plan.lease.0 * 3);
 }
 
 fn producer(works: Millis, dice: &mut Dice) -> ProducerPlan {

@@ -6,8 +6,8 @@ use super::incident::{Ambush, Happening, Incident, Moment};
 use super::units::{Millis, Node};
 
 /// Locks a producer out in one seed in five, a worker in one in ten, and a reader in one in four of
-/// those that have one. They have dice of their own, so that the rest of a plan is as it was before there were
-/// any.
+/// those that have one. They have dice of their own, so that the rest of a plan is as it was before
+/// there were any.
 pub(super) fn add_lock_outs(plan: &mut Plan) {
     let appending = &[Moment::Raised];
     add(plan, 21, 20, 0..plan.producers.len(), appending);
@@ -36,8 +36,6 @@ fn add(
     let at = Millis(dice.between(50, plan.heals.0 / 2));
     let after = Millis(dice.below(30));
     let waits = dice.percent(80);
-    // One moment needs no dice.
-    let moment = if let [moment] = moments { *moment } else { *dice.pick(moments) };
-    let ambush = waits.then_some(Ambush { moment, after });
+    let ambush = waits.then_some(Ambush { moment: *dice.pick(moments), after });
     plan.incidents.push(Incident { at, happening: Happening::LockOut { node, span }, ambush });
 }
