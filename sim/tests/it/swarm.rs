@@ -1,5 +1,5 @@
-//! Some hundred seeds of each profile: the recommended design survives them, the first draft
-//! doesn't, and mechanisms that are disabled are noticed.
+//! Some seeds of each profile, where CI runs thousands: the recommended design survives them, the
+//! first draft doesn't, and mechanisms that are disabled are noticed.
 
 use gapless_model::Invariant;
 use gapless_model::design::{Design, NAMED, named};
@@ -21,7 +21,7 @@ fn assert_sound(summary: &CampaignReport) {
 
 #[test]
 fn the_recommended_design_survives_a_swarm_of_faults() {
-    let summary = ran(Design::RECOMMENDED, Profile::Swarm, 300);
+    let summary = ran(Design::RECOMMENDED, Profile::Swarm, 150);
     assert_sound(&summary);
     assert_eq!(summary.digests.len() as u64, summary.seeds, "no two seeds run alike");
 }
@@ -79,7 +79,7 @@ fn a_worker_finds_all_work_by_hints_of_the_queue_alone() {
 
 #[test]
 fn a_hunt_of_one_job_repeats_and_runs_other_plans_than_are_drawn() {
-    let mut campaign = Campaign::new(Design::RECOMMENDED, Profile::Swarm, 80);
+    let mut campaign = Campaign::new(Design::RECOMMENDED, Profile::Swarm, 64);
     campaign.jobs = 1;
     let drawn = campaign.run(&|_| true);
     campaign.hunt = true;
@@ -88,13 +88,13 @@ fn a_hunt_of_one_job_repeats_and_runs_other_plans_than_are_drawn() {
     assert_eq!(hunted.digests, again.digests);
     // The first fifty are drawn, and of the others one in four.
     let common = drawn.digests.intersection(&hunted.digests).count();
-    assert!((50..70).contains(&common), "{common} of 80 plans are those that are drawn");
+    assert!((50..60).contains(&common), "{common} of 64 plans are those that are drawn");
 }
 
 #[test]
 fn every_design_that_is_declared_to_hold_survives() {
     for known in NAMED.iter().filter(|known| known.breaks.is_empty()) {
-        let summary = ran(known.design, Profile::Swarm, 15);
+        let summary = ran(known.design, Profile::Swarm, 8);
         let failures: Vec<_> =
             summary.failures.iter().map(|failed| (failed.seed, &failed.violation)).collect();
         assert!(failures.is_empty(), "{}: {failures:?}", known.name);
@@ -140,7 +140,7 @@ fn a_mechanism_that_is_disabled_is_noticed() {
         ("blind-slots", Invariant::S1),
     ] {
         let known = named(design).expect("it has a name");
-        let mut campaign = Campaign::new(known.design, Profile::Swarm, 100);
+        let mut campaign = Campaign::new(known.design, Profile::Swarm, 40);
         campaign.keep_going = true;
         let failures = campaign.run(&|_| true).breaches();
         let found = failures.contains(&Breach::Invariant(breach));
