@@ -1,6 +1,8 @@
 //! The speed of the simulation: `cargo bench -p gapless-sim`. Elements are SDK calls in the
 //! first group, and milliseconds of simulated time in the second.
 
+mod alone;
+
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -50,6 +52,15 @@ fn cluster() -> Plan {
 }
 
 fn bench(criterion: &mut Criterion) {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().build().expect("it starts");
+    let client = alone::client();
+    let mut group = criterion.benchmark_group("sdk-alone");
+    group.throughput(Throughput::Elements(2));
+    group.bench_function("answered-at-once", |b| {
+        b.iter(|| runtime.block_on(alone::two_calls(black_box(&client))));
+    });
+    group.finish();
     let plan = cluster();
     let measured = run_on(&plan, EngineKind::Light);
     assert_eq!(measured.violation, None);
