@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::cell::Cell;
 use crate::judge::{
-    Activity, Breach, Chronicle, Deliveries, Expectations, Fences, Finding, Idleness, Inputs,
-    Judge, Leases, Machines, Order, Readings, Refinement, SlotContents, Turns, Violation, explain,
-    seconds,
+    Activity, Breach, Chronicle, Costs, Delays, Deliveries, Expectations, Fences, Finding,
+    Idleness, Inputs, Judge, Leases, Machines, Order, Readings, Refinement, SlotContents, Turns,
+    Violation, explain, seconds,
 };
 use crate::plan::{FAULTS, HAPPENINGS, Incident, Millis, Plan, Strike};
 
@@ -65,6 +65,8 @@ impl Recorder {
             refinement: Refinement::new(),
             machines: Machines::new(rules),
             idleness: Idleness::default(),
+            delays: Delays::new(plan),
+            costs: Costs::default(),
             chronicle: Chronicle::new(plan),
             invariants_only: plan.invariants_only,
             watched: plan.watched,

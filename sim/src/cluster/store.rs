@@ -83,7 +83,7 @@ impl Store {
         if call.fault == Some(Fault::Unprocessed) && operation == "BatchGetItem" {
             self.leave_undone(&mut answer, dice);
         }
-        self.count(cluster, call);
+        self.count(cluster, call, request.as_ref(), status == 200);
 
         if let Some(request) = &request {
             let touched = self.touched(request);
@@ -132,13 +132,21 @@ impl Store {
     }
 
     /// Counts a call that the engine answered.
-    fn count(&self, cluster: &Cluster, call: &Attempt) {
+    fn count(
+        &self,
+        cluster: &Cluster,
+        call: &Attempt,
+        request: Option<&Request<Live>>,
+        done: bool,
+    ) {
         let mut recorder = cluster.recorder();
         recorder.requests += 1;
+        let kind = call_kind(&call.operation, call.read);
+        recorder.judge.costs.note_call(call.node, kind, request, done);
         // A copy was sent before there was nothing to do.
         if !call.copy {
-            let writes = call_kind(&call.operation, call.read) == CallKind::Write;
-            let did = || call.describe(call.request(&self.names).as_ref()).0;
+            let did = || call.describe(request).0;
+            let writes = kind == CallKind::Write;
             recorder.judge.idleness.note_call(now(), call.node, writes, did);
         }
     }

@@ -23,6 +23,7 @@ struct WorkerLife {
     cluster: Arc<Cluster>,
     node: Node,
     plan: WorkerPlan,
+    concurrency: usize,
     group: Group,
     stream: Stream,
     queue: Queue,
@@ -33,10 +34,11 @@ pub(crate) async fn run(cluster: Arc<Cluster>, index: usize) {
     let node = cluster.plan.worker(index);
     let life = cluster.begin_life(node);
     let plan = cluster.plan.workers[index];
+    let concurrency = cluster.plan.concurrency(index);
     let group = cluster.group(plan.group);
     let queue = Queue::new(node).await;
     let Some(stream) = open_stream(&cluster, node, life).await else { return };
-    let worker = WorkerLife { cluster, node, plan, group, stream, queue };
+    let worker = WorkerLife { cluster, node, plan, concurrency, group, stream, queue };
     drop(madsim::task::spawn(forward_notices(
         worker.stream.clone(),
         worker.queue.clone(),
@@ -72,7 +74,7 @@ impl WorkerLife {
             .stream
             .worker(self.group.clone(), self.handler())
             .name(&format!("w{}", self.node.0))
-            .concurrency(3)
+            .concurrency(self.concurrency)
             .sweep_every(self.plan.sweep.duration())
             .attempts(DeliveryHandler::ATTEMPTS, Duration::from_millis(40))
             .after_failure(self.after_failure())

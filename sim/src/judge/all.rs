@@ -7,6 +7,8 @@ use gapless_model::{Invariant, PartitionId};
 use super::activity::Activity;
 use super::caught_up::{Begun, judge_caught_up};
 use super::chronicle::Chronicle;
+use super::cost::Costs;
+use super::delay::Delays;
 use super::deliveries::Deliveries;
 use super::evidence::{AppliedCall, ObservedDelivery};
 use super::expectations::Expectations;
@@ -45,6 +47,8 @@ pub(crate) struct Judge {
     pub(crate) refinement: Refinement,
     pub(crate) machines: Machines,
     pub(crate) idleness: Idleness,
+    pub(crate) delays: Delays,
+    pub(crate) costs: Costs,
     pub(crate) chronicle: Chronicle,
     /// Whether refinement is not judged, to see what the invariants notice on their own.
     pub(crate) invariants_only: bool,
@@ -219,6 +223,7 @@ impl Judge {
         timely: bool,
     ) -> Judgement {
         let sight = Sight { at, slots: &self.slots, chronicle: &self.chronicle };
+        self.delays.judge_start(at, delivery, &self.deliveries, &self.chronicle)?;
         self.deliveries.judge_start(delivery, sight, &mut self.turns)?;
         self.activity.judge_start(at, delivery, timely, &self.chronicle)
     }

@@ -67,7 +67,7 @@ impl Idleness {
                     plan.name(node),
                     seconds(since)
                 );
-                Err((Breach::Pace, Finding::new(sentence)))
+                Err((Breach::Cost, Finding::new(sentence)))
             };
             if let Some((when, did)) = &sent.wrote {
                 return broken(format!("wrote to the tables at {}: {did}", seconds(*when)));

@@ -26,6 +26,10 @@ pub enum Breach {
     Reader,
     /// A process took more steps than it can have a reason for, or took none and did not wait.
     Pace,
+    /// An event had to wait for longer than its group's workers need, although nothing had gone wrong.
+    Starvation,
+    /// Something took more requests than it needs, although nothing had gone wrong.
+    Cost,
 }
 
 impl fmt::Display for Breach {
@@ -38,6 +42,8 @@ impl fmt::Display for Breach {
             Breach::Error => f.pad("error"),
             Breach::Reader => f.pad("reader"),
             Breach::Pace => f.pad("pace"),
+            Breach::Starvation => f.pad("starvation"),
+            Breach::Cost => f.pad("cost"),
         }
     }
 }
@@ -54,6 +60,8 @@ impl Breach {
             Breach::Error => "every error comes from a fault",
             Breach::Reader => "a reader is given what the slots hold, in their order",
             Breach::Pace => "every process waits before long",
+            Breach::Starvation => "no event waits for longer than its workers need",
+            Breach::Cost => "nothing takes more requests than it needs",
         }
     }
 }

@@ -145,6 +145,21 @@ impl Plan {
             .refuted_design(self.design)
     }
 
+    /// Whether it is one of the calm ones, and nothing goes wrong in it.
+    pub(crate) fn is_calm(&self) -> bool {
+        let strikes = self.strikes.as_ref().is_some_and(|strikes| !strikes.is_empty());
+        let fails = self.workers.iter().any(|worker| worker.fails > 0);
+        let quiet = self.trouble.ppm == 0 && self.incidents.is_empty() && !strikes && !fails;
+        self.profile == Profile::Calm && quiet
+    }
+
+    /// How many partitions a worker is at work on at once. Without faults every other one has a single
+    /// place, so that partitions have to wait for one another.
+    pub(crate) fn concurrency(&self, worker: usize) -> usize {
+        let path = [35, worker as u64];
+        if self.is_calm() && Dice::at(self.seed, &path).percent(50) { 1 } else { 3 }
+    }
+
     /// Whether its workers are watched when everything is done: in one seed of eight, where one of them
     /// can be judged, leases end when they should, and that does not take minutes.
     pub(crate) fn is_watched_idle(&self) -> bool {

@@ -177,6 +177,7 @@ impl Stage {
         if plan.trouble.ppm > 0 && !self.sleep_until(quiet).await {
             return;
         }
+        self.judge_cost();
         if plan.is_watched_idle() && !self.watch_idle().await {
             return;
         }
@@ -212,6 +213,15 @@ impl Stage {
         };
         self.cluster.record_judgement(judgement);
         !self.is_over()
+    }
+
+    /// Judges what it took to append and to consume everything.
+    fn judge_cost(&self) {
+        let judgement = {
+            let judge = &self.cluster.recorder().judge;
+            judge.costs.judge(now(), &self.cluster.plan, &judge.chronicle)
+        };
+        self.cluster.record_judgement(judgement);
     }
 
     fn judge_standstill(&self, patience: Millis) -> Judgement {
