@@ -54,6 +54,9 @@ impl Connector {
         let call = self.begin_attempt(operation, &body);
         let (fault, kind) = (call.fault, call_kind(&call.operation, call.read));
         let gives_up = self.cluster.plan.read_timeout.duration();
+        if let Some(by) = self.cluster.injector.lag(self.node) {
+            sleep(by.duration()).await;
+        }
         match fault {
             Some(Fault::LoseRequest) => {
                 if let Some(reply) = self.lose(&call, "lose-request") {

@@ -24,6 +24,8 @@ pub(crate) struct Injector {
     healed: AtomicBool,
     storm_until: Mutex<Millis>,
     slow: Mutex<Vec<SlowPartition>>,
+    /// By how much the calls of a process take longer, and until when.
+    slow_processes: Mutex<BTreeMap<Node, (Millis, Millis)>>,
     /// The partitions that are throttled, each until a time.
     hot: Mutex<BTreeMap<String, Millis>>,
     /// The parts of the store that fail, each until a time.
@@ -60,6 +62,7 @@ impl Injector {
             healed: AtomicBool::new(false),
             storm_until: Mutex::default(),
             slow: Mutex::default(),
+            slow_processes: Mutex::default(),
             hot: Mutex::default(),
             out: Mutex::default(),
             locked_out: Mutex::default(),
@@ -107,6 +110,7 @@ impl Injector {
         self.healed.store(true, Ordering::Relaxed);
         *lock(&self.storm_until) = Millis(0);
         lock(&self.slow).clear();
+        lock(&self.slow_processes).clear();
         lock(&self.hot).clear();
         lock(&self.out).clear();
         lock(&self.locked_out).values_mut().for_each(|locked| locked.until = Millis(0));
@@ -156,6 +160,16 @@ impl Injector {
 
     pub(crate) fn slow_down(&self, partition: String, by: Millis, until: Millis) {
         lock(&self.slow).push(SlowPartition { partition, by, until });
+    }
+
+    pub(crate) fn slow_process(&self, node: Node, by: Millis, until: Millis) {
+        lock(&self.slow_processes).insert(node, (by, until));
+    }
+
+    /// How much longer a call of a process takes now before it leaves.
+    pub(super) fn lag(&self, node: Node) -> Option<Millis> {
+        let slow = lock(&self.slow_processes).get(&node).copied();
+        slow.filter(|(_, until)| now() < *until).map(|(by, _)| by)
     }
 
     pub(crate) fn heat(&self, partition: String, until: Millis) {

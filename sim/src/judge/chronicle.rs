@@ -135,6 +135,7 @@ impl Chronicle {
             | Happening::LockOut { .. }
             | Happening::HotPartition { .. }
             | Happening::Outage { .. }
+            | Happening::SlowProcess { .. }
             | Happening::Operate { .. } => return,
         };
         self.fates.insert(node, fate);

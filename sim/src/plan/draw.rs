@@ -14,6 +14,7 @@ use super::outage::{add_broken_connections, add_outages};
 use super::participants::{Appending, ClockPlan, HintSource, Lifetime, ProducerPlan, WorkerPlan};
 use super::patience::{APPEND, patience};
 use super::profile::Profile;
+use super::ranks::add_ranks;
 use super::readers::add_readers;
 use super::twins::add_twin;
 use super::units::{Millis, Node};
@@ -88,6 +89,7 @@ impl Profile {
             add_lock_outs(&mut plan);
             add_outages(&mut plan);
             add_broken_connections(&mut plan);
+            add_ranks(&mut plan, works);
             plan.incidents.sort_by_key(|incident| incident.at);
         }
         add_loading(&mut plan);

@@ -159,6 +159,17 @@ pub enum Happening {
         /// For how long.
         span: Millis,
     },
+    /// Every call of a process takes longer before it leaves. A later one takes the place of an earlier
+    /// one.
+    SlowProcess {
+        /// The node.
+        #[serde(rename = "process")]
+        node: Node,
+        /// How much longer.
+        by: Millis,
+        /// For how long.
+        span: Millis,
+    },
     /// One table, or the table's stream, fails most calls with internal errors. The others work.
     Outage {
         /// What fails.
@@ -183,7 +194,7 @@ pub enum StorePart {
 }
 
 /// The names of the kinds of [`Happening`], in the order of [`Happening::kind`].
-pub const HAPPENINGS: [&str; 13] = [
+pub const HAPPENINGS: [&str; 14] = [
     "crash",
     "freeze",
     "stop",
@@ -197,6 +208,7 @@ pub const HAPPENINGS: [&str; 13] = [
     "lock-out",
     "hot-partition",
     "outage",
+    "slow-process",
 ];
 
 /// How many kinds are drawn at random, the first ones. The others are drawn by themselves.
@@ -220,6 +232,7 @@ impl Happening {
             Happening::LockOut { .. } => 10,
             Happening::HotPartition { .. } => 11,
             Happening::Outage { .. } => 12,
+            Happening::SlowProcess { .. } => 13,
         }
     }
 
@@ -244,6 +257,9 @@ impl Happening {
                 Happening::SetClock { node: moved(node), offset }
             }
             Happening::LockOut { node, span } => Happening::LockOut { node: moved(node), span },
+            Happening::SlowProcess { node, by, span } => {
+                Happening::SlowProcess { node: moved(node), by, span }
+            }
             Happening::Storm { .. }
             | Happening::SlowPartition { .. }
             | Happening::RestartEngine { .. }
@@ -263,6 +279,7 @@ impl Happening {
             | Happening::Drop { node }
             | Happening::Cut { node, .. }
             | Happening::SetClock { node, .. }
+            | Happening::SlowProcess { node, .. }
             | Happening::LockOut { node, .. } => Some(node),
             Happening::Storm { .. }
             | Happening::SlowPartition { .. }
@@ -285,6 +302,7 @@ impl Happening {
             | Happening::SlowPartition { span, .. }
             | Happening::LockOut { span, .. }
             | Happening::HotPartition { span, .. }
+            | Happening::SlowProcess { span, .. }
             | Happening::Outage { span, .. } => Some(span),
             Happening::Drop { .. } | Happening::SetClock { .. } | Happening::Operate { .. } => None,
         }

@@ -15,6 +15,7 @@ mod outage;
 mod participants;
 mod patience;
 mod profile;
+mod ranks;
 mod readers;
 mod twins;
 mod units;

@@ -135,6 +135,9 @@ impl Nodes {
             Happening::SlowPartition { partition, by, span } => {
                 cluster.slow_down(partition, by, now().plus(span));
             }
+            Happening::SlowProcess { node, by, span } => {
+                cluster.injector.slow_process(node, by, now().plus(span));
+            }
             Happening::LockOut { node, span } => cluster.injector.lock_out(node, now().plus(span)),
             Happening::HotPartition { partition, span } => {
                 cluster.heat(partition, now().plus(span));
@@ -179,6 +182,7 @@ impl Nodes {
             | Happening::SlowPartition { .. }
             | Happening::LockOut { .. }
             | Happening::HotPartition { .. }
+            | Happening::SlowProcess { .. }
             | Happening::Outage { .. }
             | Happening::Operate { .. } => true,
         }
