@@ -223,8 +223,10 @@ impl Judge {
         timely: bool,
     ) -> Judgement {
         let sight = Sight { at, slots: &self.slots, chronicle: &self.chronicle };
-        self.delays.judge_start(at, delivery, &self.deliveries, &self.chronicle)?;
-        self.deliveries.judge_start(delivery, sight, &mut self.turns)?;
+        let judgement = self.delays.judge_start(at, delivery, &self.deliveries, &self.chronicle);
+        self.unless_unwatched(judgement)?;
+        let judgement = self.deliveries.judge_start(delivery, sight, &mut self.turns);
+        self.unless_unwatched(judgement)?;
         self.activity.judge_start(at, delivery, timely, &self.chronicle)
     }
 

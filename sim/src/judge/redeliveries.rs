@@ -279,3 +279,18 @@ fn a_turn_begins_behind_the_checkpoint_that_it_took() {
     scene.take(Node(scene.node.0 + 1), 2).expect("no turn of it was open");
     assert_broken(scene.deliver(1..6, 1), "the checkpoint was at slot 3 when it took the lease");
 }
+
+#[test]
+fn no_slot_is_given_for_the_first_time_behind_a_later_one() {
+    let mut scene = Scene::new();
+    scene.track = Track::default();
+    // Slot 1 was empty when the first turn read the page.
+    let stepped_over = scene.delivery(2..3, 1);
+    let sight = Sight { at: Millis(1), slots: &scene.slots, chronicle: &scene.chronicle };
+    let judged = scene.track.judge_start(&stepped_over, Seq(2), sight, &mut scene.turns);
+    assert_eq!(judged, Ok(()));
+    scene.turns.note_interruption(scene.node);
+    scene.take(Node(scene.node.0 + 1), 2).expect("no turn of it was open");
+    let judged = scene.deliver(1..3, 1);
+    assert_broken(judged, "for the first time, although slot 2 had been given before");
+}

@@ -1,7 +1,7 @@
 //! D2: positions are delivered in order, and again only after a crash, a failed handler, a dropped
 //! turn or a lost lease, each of the very turn that was given them before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gapless_model::explanation::listed;
 use gapless_model::{Epoch, Invariant, Seq};
@@ -46,6 +46,8 @@ pub(super) struct Track {
     /// The checkpoint with which each epoch began.
     taken: BTreeMap<Epoch, Seq>,
     given: BTreeMap<Epoch, Given>,
+    /// The slots with events that some handler was given.
+    shown: BTreeSet<Seq>,
     /// The last slot that was finished when the lease was released under an epoch.
     released: BTreeMap<Epoch, Seq>,
 }
@@ -106,7 +108,25 @@ impl Track {
         (given.last, given.failed) = (first, false);
         given.upto = given.upto.max(delivery.upto);
         // What was in order under its own epoch may have been another epoch's before.
-        if again { Ok(()) } else { self.judge_epochs(delivery, sight, turns) }
+        if !again {
+            self.judge_epochs(delivery, sight, turns)?;
+        }
+        self.judge_late(delivery, sight)
+    }
+
+    /// D2: no slot is given for the first time when a later one was given before, under whichever epoch.
+    fn judge_late(&mut self, delivery: &ObservedDelivery, sight: Sight<'_>) -> Judgement {
+        let slots: BTreeSet<Seq> = delivery.events.iter().map(|(at, _)| at.slot).collect();
+        let last = self.shown.last().copied().unwrap_or(Seq::ZERO);
+        let late = slots.difference(&self.shown).copied().find(|slot| *slot < last);
+        self.shown.extend(slots);
+        let Some(slot) = late else { return Ok(()) };
+        let sentence = format!(
+            "{}, for the first time, although slot {last} had been given before.",
+            sight.given(delivery, slot)
+        );
+        let finding = Finding::new(sentence).at(&delivery.partition, slot);
+        broken(Invariant::D2, finding.at(&delivery.partition, last))
     }
 
     /// D2: what an earlier epoch was given is delivered again only if that turn had to leave it, and
