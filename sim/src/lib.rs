@@ -43,9 +43,9 @@ pub use hunt::{
 pub use judge::{Breach, Violation};
 pub use marks::{ENOUGH_SEEDS, MARKS, Mark};
 pub use plan::{
-    Ambush, Appending, CallKind, ClockPlan, Dice, Direction, FAULTS, Fault, HAPPENINGS, Happening,
-    HintSource, Incident, Lifetime, Millis, Moment, NoProfile, Node, OperatorAction, PLAN_VERSION,
-    Plan, PlanError, ProducerPlan, Profile, ReaderPlan, Reading, Scope, StorePart, Strike, Trouble,
-    Twin, WorkerPlan,
+    Act, Ambush, Appending, CallKind, ClockPlan, Dice, Direction, Divergence, FAULTS, Fault,
+    Followed, HAPPENINGS, Happening, HintSource, Incident, Lifetime, Millis, Moment, NoProfile,
+    Node, OperatorAction, PLAN_VERSION, Plan, PlanError, ProducerPlan, Profile, ReaderPlan,
+    Reading, Scope, Script, ScriptStep, StorePart, Strike, Trouble, Twin, WorkerPlan,
 };
 pub use play::{RunReport, run, run_on};

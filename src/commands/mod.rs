@@ -10,6 +10,8 @@ mod mutants;
 #[cfg(madsim)]
 mod replay;
 #[cfg(madsim)]
+mod script;
+#[cfg(madsim)]
 mod sim;
 #[cfg(madsim)]
 pub mod simulation;

@@ -1,12 +1,14 @@
 //! `gapless replay`: repeats a simulated run, or plays a counterexample of the checker.
 
-use std::io::Write as _;
+use std::io::Write;
 
-use gapless_model::check::{Action, Clocks, Decision};
-use gapless_sim::{CheckedFault, Counterexample, Plan, RunReport, shrink};
+use gapless_model::check::{Action, Clocks, Decision, Replayed};
+use gapless_model::explanation::listed;
+use gapless_sim::{CheckedFault, Counterexample, Divergence, Plan, RunReport, shrink};
 use indicatif::ProgressBar;
 use serde_json::Value;
 
+use super::script;
 use crate::cli::sim::ReplayArgs;
 use crate::failure::Failure;
 use crate::input::Input;
@@ -95,6 +97,9 @@ fn play(log: &Input, text: &str, args: &ReplayArgs) -> Result<Status, Failure> {
         faults: replayed.decisions.iter().filter_map(fault).collect(),
     };
     interrupt::install_handler();
+    if play_steps(&counterexample, &replayed, args, &mut out)? == Status::Violated {
+        return Ok(Status::Violated);
+    }
     let bar = ProgressBar::new_spinner();
     let played = counterexample.reproduce(SEEDS, |seed| {
         bar.set_message(format!("playing the counterexample against the adapter: {seed} seeds"));
@@ -109,7 +114,6 @@ fn play(log: &Input, text: &str, args: &ReplayArgs) -> Result<Status, Failure> {
              counterexample's processes and kinds of fault"
         )?;
         write!(out, "{}", obstacles(&replayed.decisions))?;
-        // No run followed the counterexample step by step.
         return Ok(Status::Unfinished);
     };
     let small = shrink(&plan, &outcome, 300, |_| !interrupt::is_requested());
@@ -121,6 +125,49 @@ fn play(log: &Input, text: &str, args: &ReplayArgs) -> Result<Status, Failure> {
     if let Some(violation) = &outcome.violation {
         write!(out, "{}", run_text::story(violation, &outcome))?;
     }
+    Ok(Status::Violated)
+}
+
+/// Plays a counterexample step by step, and says what came of it.
+fn play_steps(
+    counterexample: &Counterexample,
+    replayed: &Replayed,
+    args: &ReplayArgs,
+    out: &mut impl Write,
+) -> Result<Status, Failure> {
+    let plan = match script::plan(counterexample, replayed) {
+        Ok(plan) => plan,
+        Err(why) => {
+            writeln!(out, "it cannot be played step by step: {why}\n")?;
+            return Ok(Status::Unfinished);
+        }
+    };
+    let outcome = gapless_sim::run(&plan);
+    let (name, invariant) = (&replayed.header.name, replayed.header.violates);
+    let (all, followed) = (replayed.decisions.len(), outcome.followed.clone().unwrap_or_default());
+    if let Some(Divergence { step, says, instead }) = &followed.diverges {
+        let place = format!("diverges at step {step} of {all} (`{says}`)");
+        writeln!(out, "played step by step, it {place}: {instead}\n")?;
+        return Ok(Status::Unfinished);
+    }
+    let Some(violation) = &outcome.violation else {
+        writeln!(out, "played step by step, its {all} steps do not break {invariant}\n")?;
+        return Ok(Status::Unfinished);
+    };
+    let place = match followed.is_whole {
+        false => format!("at step {} of {all}", followed.steps),
+        true => format!("behind its {all} steps"),
+    };
+    let title =
+        format!("{name} breaks {invariant} against the real adapter too, step by step: {place}");
+    write(args, &title, &outcome)?;
+    writeln!(out, "{title}\n({})", simulation::scale(&plan))?;
+    if !followed.detours.is_empty() {
+        let steps = followed.detours.iter().map(usize::to_string).collect::<Vec<_>>();
+        let steps = listed(&steps);
+        writeln!(out, "(before step {steps} a worker asked for more than the trace says)")?;
+    }
+    write!(out, "\n{}", run_text::story(violation, &outcome))?;
     Ok(Status::Violated)
 }
 

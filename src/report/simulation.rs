@@ -172,11 +172,14 @@ pub fn scale(plan: &Plan) -> String {
         || "random faults".to_owned(),
         |strikes| plural(strikes.len(), "message fault"),
     );
+    let trouble = plan.script.as_ref().map_or_else(
+        || format!("{strikes}, {}", plural(plan.incidents.len(), "incident")),
+        |script| format!("a script of {}", plural(script.steps.len(), "step")),
+    );
     format!(
-        "{}, {}, {}, {strikes}, {}",
+        "{}, {}, {}, {trouble}",
         plural(plan.producers.len(), "producer"),
         plural(events as usize, "event"),
         plural(plan.workers.len(), "worker"),
-        plural(plan.incidents.len(), "incident"),
     )
 }

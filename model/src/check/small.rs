@@ -57,12 +57,14 @@ impl ProducerNo {
     pub(super) const MOST: u8 = 8;
 
     /// Whether this is a producer's second run.
-    pub(super) const fn is_second(self) -> bool {
+    #[must_use]
+    pub const fn is_second(self) -> bool {
         self.0 >= Self::MOST
     }
 
     /// The producer's first run, which names it.
-    pub(super) const fn first(self) -> ProducerNo {
+    #[must_use]
+    pub const fn first(self) -> ProducerNo {
         ProducerNo(self.0 % Self::MOST)
     }
 

@@ -7,12 +7,17 @@ use aws_smithy_async::rt::sleep::{AsyncSleep, Sleep};
 use aws_smithy_async::time::TimeSource;
 
 use super::pace::Pace;
+use super::stepped::{LONG, SteppedTime, Woken};
 use crate::judge::Step;
 use crate::moment::{BEGINNING, lock, now};
 use crate::plan::{ClockPlan, Millis, Node};
 
 /// The offsets of all nodes' clocks from true time.
-pub(super) struct ClockOffsets(Vec<Mutex<ClockOffset>>);
+pub(super) struct ClockOffsets {
+    offsets: Vec<Mutex<ClockOffset>>,
+    /// The clocks of a run that follows a script, until its end.
+    pub(super) stepped: Option<SteppedTime>,
+}
 
 #[derive(Clone, Copy)]
 struct ClockOffset {
@@ -23,29 +28,58 @@ struct ClockOffset {
 }
 
 impl ClockOffsets {
-    pub(super) fn new(plans: &[ClockPlan]) -> ClockOffsets {
+    pub(super) fn new(plans: &[ClockPlan], is_stepped: bool) -> ClockOffsets {
         let offset = |plan: &ClockPlan| {
             Mutex::new(ClockOffset { millis: plan.offset, drift: plan.drift, since: Millis(0) })
         };
-        ClockOffsets(plans.iter().map(offset).collect())
+        let beginning = BEGINNING.as_millis() as u64;
+        let stepped = is_stepped.then(|| SteppedTime::new(plans.len(), beginning));
+        ClockOffsets { offsets: plans.iter().map(offset).collect(), stepped }
     }
 
     pub(super) fn set(&self, node: Node, millis: i64, at: Millis) {
-        let mut offset = lock(&self.0[usize::from(node.0)]);
+        let mut offset = lock(&self.offsets[usize::from(node.0)]);
         (offset.millis, offset.since) = (millis, at);
     }
 
     /// What a node's clock shows now, in milliseconds since the Unix epoch.
     pub(super) fn read(&self, node: Node) -> u64 {
-        let offset = *lock(&self.0[usize::from(node.0)]);
+        let stepped = self.stepped.as_ref().and_then(|stepped| stepped.read(node));
+        stepped.unwrap_or_else(|| self.read_running(node))
+    }
+
+    fn read_running(&self, node: Node) -> u64 {
+        let offset = *lock(&self.offsets[usize::from(node.0)]);
         let running = now().0.saturating_sub(offset.since.0) as i64;
         let offset = offset.millis + running * offset.drift / 1_000_000;
         let truly = BEGINNING.as_millis() as i64 + now().0 as i64;
         (truly + offset).max(0) as u64
     }
 
+    /// Lets clocks that stood still run again, from where they are.
+    pub(super) fn release(&self) {
+        let Some(stepped) = &self.stepped else { return };
+        let truly = BEGINNING.as_millis() as i64 + now().0 as i64;
+        for (node, shown) in (0..).map(Node).zip(stepped.release()) {
+            self.set(node, shown as i64 - truly, now());
+        }
+    }
+
+    /// Sleeps until a time of a node's clock that stands still, or runs again meanwhile.
+    async fn sleep_stepped(&self, node: Node, span: Duration) {
+        let Some(stepped) = &self.stepped else { return };
+        let due = self.read(node) + span.as_millis() as u64;
+        match stepped.wait(node, due).await {
+            Woken::Due => {}
+            Woken::Released => {
+                let left = due.saturating_sub(self.read(node));
+                madsim::time::sleep(Duration::from_millis(left)).await;
+            }
+        }
+    }
+
     fn drift(&self, node: Node) -> i64 {
-        lock(&self.0[usize::from(node.0)]).drift
+        lock(&self.offsets[usize::from(node.0)]).drift
     }
 }
 
@@ -72,6 +106,11 @@ impl TimeSource for NodeClock {
 
 impl AsyncSleep for NodeClock {
     fn sleep(&self, duration: Duration) -> Sleep {
+        let stepped = self.offsets.stepped.as_ref().and_then(|stepped| stepped.read(self.node));
+        if stepped.is_some() && duration >= LONG {
+            let (offsets, node) = (Arc::clone(&self.offsets), self.node);
+            return Sleep::new(async move { offsets.sleep_stepped(node, duration).await });
+        }
         // A clock that runs fast wakes its node early.
         let drift = self.offsets.drift(self.node);
         let nanos = duration.as_nanos() as i128;

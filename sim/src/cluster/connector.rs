@@ -20,6 +20,7 @@ use serde_json::Value;
 use super::addresses::{address, dynamo_address};
 use super::attempt::{Attempt, HttpReply, call_kind};
 use super::bend::Bend as _;
+use super::gate::{Flight, Grant, Waiting, Wanted, asks};
 use super::shared::Cluster;
 use crate::decode::{self, Read};
 use crate::judge::Step;
@@ -52,6 +53,12 @@ impl Connector {
     /// Sends a call, subject to the fault that strikes it.
     async fn exchange(self, operation: String, body: Vec<u8>) -> Result<HttpReply, ConnectorError> {
         let call = self.begin_attempt(operation, &body);
+        if let Some(gate) = &self.cluster.gate
+            && let Some(wanted) = self.wanted(&call)
+            && let Some(waiting) = gate.wait(self.node, wanted, self.cluster.clock(self.node))
+        {
+            return self.exchange_scripted(call, &waiting).await;
+        }
         let (fault, kind) = (call.fault, call_kind(&call.operation, call.read));
         let gives_up = self.cluster.plan.read_timeout.duration();
         if let Some(by) = self.cluster.injector.lag(self.node) {
@@ -70,12 +77,12 @@ impl Connector {
                 return answer.ok_or_else(|| io_error(ErrorKind::ConnectionRefused));
             }
             Some(Fault::Late { after }) => {
-                self.send_copy(&call, after);
+                send_copy(&self.cluster, call.clone(), after);
                 self.note_delay(&call);
                 sleep(gives_up).await;
                 return Err(timeout_error());
             }
-            Some(Fault::Duplicate { after }) => self.send_copy(&call, after),
+            Some(Fault::Duplicate { after }) => send_copy(&self.cluster, call.clone(), after),
             Some(Fault::Slow { by }) => sleep(by.duration()).await,
             Some(
                 Fault::LoseReply
@@ -109,6 +116,59 @@ impl Connector {
                 Ok(answer)
             }
             _ => Ok(answer),
+        }
+    }
+
+    /// What a call is in a script; nothing if no step of a script can be it, as with the calls that
+    /// open a stream, enter a partition into the index or note why a handler failed. These pass: in
+    /// the checked world nobody makes them, and nothing depends on them.
+    fn wanted(&self, call: &Attempt) -> Option<Wanted> {
+        let is_process = self.node != self.cluster.plan.operator();
+        let sweeps = || matches!(call.operation.as_str(), "BatchGetItem" | "Query" | "Scan");
+        match call.request(&self.tables).filter(|_| is_process) {
+            Some(request) => Some(asks(&request)),
+            None => (is_process && sweeps()).then_some(Wanted::Sweep),
+        }
+    }
+
+    /// Sends a call as the script says.
+    async fn exchange_scripted(
+        &self,
+        mut call: Attempt,
+        waiting: &Waiting<'_>,
+    ) -> Result<HttpReply, ConnectorError> {
+        let grant = waiting.granted().await;
+        let fault = match grant {
+            Grant::Pass | Grant::Depart | Grant::Refuse => None,
+            Grant::LoseReply => Some(Fault::LoseReply),
+            Grant::Delay => Some(Fault::Late { after: Millis(0) }),
+        };
+        if let Some(fault) = fault {
+            self.cluster.note_strike(self.node, call.number, fault);
+            call.fault = Some(fault);
+        }
+        match grant {
+            Grant::Refuse => return Err(io_error(ErrorKind::ConnectionRefused)),
+            Grant::Delay => {
+                if let Wanted::Ask { words, .. } = self.wanted(&call).unwrap_or(Wanted::Sweep) {
+                    self.cluster.script_gate().keep(words, call);
+                }
+                return Err(timeout_error());
+            }
+            Grant::Depart => waiting.comes_to(Flight::Landing).await,
+            Grant::Pass | Grant::LoseReply => {}
+        }
+        let gives_up = self.cluster.plan.read_timeout.duration();
+        let answered = timeout(gives_up, self.endpoint.call(dynamo_address(), call)).await;
+        let Ok(Ok(answer)) = answered else { return Err(timeout_error()) };
+        match grant {
+            Grant::LoseReply => Err(timeout_error()),
+            Grant::Depart => {
+                waiting.note(Flight::Applied);
+                waiting.comes_to(Flight::Heard).await;
+                Ok(answer)
+            }
+            Grant::Pass | Grant::Refuse | Grant::Delay => Ok(answer),
         }
     }
 
@@ -162,23 +222,21 @@ impl Connector {
             self.cluster.ambushes.note(now(), self.node, Moment::CheckpointDelayed);
         }
     }
+}
 
-    /// Has the network deliver a copy of the call later, even if its sender has crashed by then.
-    fn send_copy(&self, call: &Attempt, after: Millis) {
-        let call = Attempt { copy: true, ..call.clone() };
-        let Some(network) = self.cluster.network() else { return };
-        drop(network.spawn(async move {
-            sleep(after.duration()).await;
-            if let Ok(endpoint) = Endpoint::bind("0.0.0.0:0").await {
-                // The answer goes nowhere.
-                let _ = timeout(
-                    std::time::Duration::from_secs(60),
-                    endpoint.call(dynamo_address(), call),
-                )
-                .await;
-            }
-        }));
-    }
+/// Has the network deliver a copy of a call later, even if its sender has crashed by then.
+pub(super) fn send_copy(cluster: &Cluster, call: Attempt, after: Millis) {
+    let call = Attempt { copy: true, ..call };
+    let Some(network) = cluster.network() else { return };
+    drop(network.spawn(async move {
+        sleep(after.duration()).await;
+        if let Ok(endpoint) = Endpoint::bind("0.0.0.0:0").await {
+            // The answer goes nowhere.
+            let _ =
+                timeout(std::time::Duration::from_secs(60), endpoint.call(dynamo_address(), call))
+                    .await;
+        }
+    }));
 }
 
 fn io_error(kind: ErrorKind) -> ConnectorError {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use gapless::{Delivery, Handler, HandlerError, PartitionId};
 use madsim::time::sleep;
 
+use super::gate::{Grant, Wanted};
 use super::shared::Cluster;
 use crate::judge::ObservedDelivery;
 use crate::moment::{lock, now};
@@ -84,12 +85,18 @@ impl Handler for DeliveryHandler {
         let active = ActiveDelivery { cluster: &self.cluster, observed, number };
         let count = self.handled.fetch_add(1, Ordering::Relaxed);
         let mut dice = Dice::at(self.cluster.plan.seed, &[5, u64::from(self.node.0), count]);
-        sleep(self.plan.handling.duration()).await;
-        if dice.percent(u64::from(self.plan.fails)) && !self.cluster.injector.is_healed() {
+        let granted = self.cluster.wish(self.node, Wanted::Deliver).await;
+        let attempts = if self.cluster.gate.is_some() { 1 } else { DeliveryHandler::ATTEMPTS };
+        if self.cluster.script_is_over() {
+            sleep(self.plan.handling.duration()).await;
+        }
+        let is_drawn = dice.percent(u64::from(self.plan.fails));
+        let fails = is_drawn && !self.cluster.injector.is_healed();
+        if fails || granted == Some(Grant::Refuse) {
             let mut recorder = self.cluster.recorder();
             recorder.note(now(), &name, format!("fails at {what}"), Some("handler"));
             recorder.judge.deliveries.note_failure(&active.observed);
-            if active.observed.attempt == DeliveryHandler::ATTEMPTS {
+            if active.observed.attempt == attempts {
                 recorder.mark("a handler fails for good");
                 let key = (active.observed.group.clone(), active.observed.partition.clone());
                 recorder.judge.turns.note_failure(self.node, &key);

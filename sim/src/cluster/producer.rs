@@ -12,6 +12,7 @@ use gapless_model::design::Increment;
 use gapless_model::store::{Reply, Request};
 use madsim::time::sleep;
 
+use super::gate::Wanted;
 use super::shared::Cluster;
 use super::watcher::open_stream;
 use crate::judge::{Judge, Judgement};
@@ -53,7 +54,12 @@ pub(super) struct ProducerLife {
 pub(crate) async fn run(cluster: Arc<Cluster>, index: usize) {
     let node = cluster.plan.producer(index);
     let twin = cluster.plan.producers[index].twin;
-    if let Some(twin) = twin {
+    if let (Some(_), true) = (twin, cluster.gate.is_some()) {
+        if cluster.wish(node, Wanted::Start).await.is_none() {
+            // The script has not started it.
+            return;
+        }
+    } else if let Some(twin) = twin {
         sleep(twin.starts.minus(now()).duration()).await;
     }
     loop {

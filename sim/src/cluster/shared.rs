@@ -12,6 +12,7 @@ use super::ambush::Ambushes;
 use super::attempt::Attempt;
 use super::clock::ClockOffsets;
 use super::functions::Functions;
+use super::gate::Gate;
 use super::injector::Injector;
 use super::pace::Pace;
 use super::recorder::Recorder;
@@ -28,6 +29,8 @@ pub(crate) struct Cluster {
     pub(crate) injector: Injector,
     pub(crate) ambushes: Ambushes,
     pub(crate) functions: Functions,
+    /// Where processes wait for the script, if the plan has one.
+    pub(crate) gate: Option<Gate>,
     pub(crate) pace: Arc<Pace>,
     pub(super) offsets: Arc<ClockOffsets>,
     lives: Vec<AtomicU32>,
@@ -52,8 +55,9 @@ impl Cluster {
             injector: Injector::new(plan),
             ambushes: Ambushes::default(),
             functions: Functions::default(),
+            gate: plan.script.as_ref().map(|_| Gate::default()),
             pace: Arc::new(Pace::new(plan.nodes())),
-            offsets: Arc::new(ClockOffsets::new(&plan.clocks)),
+            offsets: Arc::new(ClockOffsets::new(&plan.clocks, plan.script.is_some())),
             lives: counters(),
             appended: counters(),
             finished: (0..nodes).map(|_| AtomicBool::new(false)).collect(),
@@ -102,11 +106,16 @@ impl Cluster {
 
     /// Notes that a producer has appended its whole input.
     pub(super) fn note_everything_appended(&self, producer: usize) {
-        self.finished[producer].store(true, Ordering::Relaxed);
+        self.expect_nothing_of(producer);
         let node = self.plan.producer(producer);
         let mut recorder = self.recorder();
         recorder.judge.chronicle.note_everything_appended(node);
         recorder.note(now(), &self.plan.name(node), "has appended everything".to_owned(), None);
+    }
+
+    /// Notes that a producer has nothing more to append.
+    pub(super) fn expect_nothing_of(&self, producer: usize) {
+        self.finished[producer].store(true, Ordering::Relaxed);
     }
 
     /// The producers that have not appended everything yet.

@@ -14,6 +14,7 @@ use super::client::streams_client;
 use super::handler::DeliveryHandler;
 use super::invocation::{Invocation, QueueTrigger};
 use super::queue::{Queue, QueueRequest};
+use super::scripted::ScriptTrigger;
 use super::shared::Cluster;
 use super::watcher::open_stream;
 use crate::moment::now;
@@ -81,7 +82,16 @@ impl WorkerLife {
             .quota(self.cluster.plan.lease.duration() / 4);
         let id = worker.id().expect("the simulation has random bytes");
         self.cluster.recorder().judge.leases.register_worker(id, self.node);
+        if self.cluster.gate.is_none() {
+            return worker;
+        }
+        // In the checked world a turn ends when its handler fails, and another may begin at once.
+        let pause = Duration::from_millis(1);
+        let trigger = ScriptTrigger { cluster: Arc::clone(&self.cluster), node: self.node };
         worker
+            .attempts(1, pause)
+            .after_failure(AfterFailure::ComeBack { pause })
+            .trigger(Arc::new(trigger))
     }
 
     /// What the worker does with a partition that failed, drawn for each of its lives.

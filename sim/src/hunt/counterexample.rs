@@ -189,7 +189,7 @@ impl Counterexample {
         plan
     }
 
-    fn has(&self, fault: CheckedFault) -> bool {
+    pub(super) fn has(&self, fault: CheckedFault) -> bool {
         self.faults.contains(&fault)
     }
 

@@ -6,6 +6,7 @@ pub mod conformance;
 mod counterexample;
 mod pool;
 mod shrink;
+mod step_by_step;
 
 pub use campaign::{Campaign, CampaignProgress, CampaignReport, FailedSeed};
 pub use counterexample::{CheckedFault, Counterexample};

@@ -1,6 +1,6 @@
 //! The judges of one run together, and what each of them is shown.
 
-use gapless::{Group, Live, Machine, ProducerName, Told};
+use gapless::{Group, Live, Machine, ProducerName, Timestamp, Told};
 use gapless_model::store::Request;
 use gapless_model::{Invariant, PartitionId};
 
@@ -157,6 +157,14 @@ impl Judge {
         self.chronicle.note_incident(at, happening);
         if let Happening::Crash { node, .. } = happening {
             self.turns.note_interruption(node);
+        }
+    }
+
+    /// Notes that a node's clock was moved on while its process waits for its next step. Where that ends
+    /// a lease, the process stands still between its clock and its act.
+    pub(crate) fn note_clock_moved(&mut self, at: Millis, node: Node, clock: Timestamp) {
+        if self.turns.has_outlived_lease(node, clock) {
+            self.activity.suspend(node, at);
         }
     }
 

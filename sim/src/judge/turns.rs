@@ -126,6 +126,13 @@ impl Turns {
         self.end_all(|turn| (turn.node == node).then(|| how(turn)))
     }
 
+    /// Whether the lease of one of a node's turns has ended by this time of its clock, and the turn has
+    /// not looked since.
+    pub(crate) fn has_outlived_lease(&self, node: Node, time: Timestamp) -> bool {
+        let mut own = self.open.values().filter(|turn| turn.node == node);
+        own.any(|turn| is_lost_at(&turn.machine, &self.rules, time))
+    }
+
     /// Ends the turns for which `how` says how they ended. What was suspected of one is judged: it
     /// was abandoned after all, or not.
     fn end_all(&mut self, how: impl Fn(&OpenTurn) -> Option<End>) -> Judgement {

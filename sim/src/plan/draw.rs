@@ -60,6 +60,7 @@ impl Profile {
             read_timeout: Millis(dice.between(150, 1200)),
             sdk_retries: dice.percent(60),
             page: None,
+            script: None,
             visibility: Millis(0),
             groups,
             patience: Millis(0),

@@ -17,6 +17,7 @@ mod patience;
 mod profile;
 mod ranks;
 mod readers;
+mod script;
 mod twins;
 mod units;
 mod validate;
@@ -39,6 +40,7 @@ pub use participants::{
     WorkerPlan,
 };
 pub use profile::{NoProfile, Profile};
+pub use script::{Act, Divergence, Followed, Script, ScriptStep};
 pub use units::{Millis, Node};
 
 /// The version of the plan format.
@@ -122,6 +124,9 @@ pub struct Plan {
     /// The only invariant to judge, whatever else is broken before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watched: Option<Invariant>,
+    /// What happens step by step, before the run goes on by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script: Option<Script>,
 }
 
 impl Plan {
@@ -140,8 +145,7 @@ impl Plan {
             .skew(self.skew.duration())
             // Some workers read it.
             .table_stream(true)
-            // Short enough to run out now and then.
-            .patience(self.lease.duration())
+            .patience(self.store_patience().duration())
             .attempt(self.read_timeout.duration() * 4)
             .refuted_design(self.design)
     }
@@ -151,7 +155,7 @@ impl Plan {
         let strikes = self.strikes.as_ref().is_some_and(|strikes| !strikes.is_empty());
         let fails = self.workers.iter().any(|worker| worker.fails > 0);
         let quiet = self.trouble.ppm == 0 && self.incidents.is_empty() && !strikes && !fails;
-        self.profile == Profile::Calm && quiet
+        self.profile == Profile::Calm && self.script.is_none() && quiet
     }
 
     /// How many partitions a worker is at work on at once. Without faults every other one has a single
@@ -159,6 +163,16 @@ impl Plan {
     pub(crate) fn concurrency(&self, worker: usize) -> usize {
         let path = [35, worker as u64];
         if self.is_calm() && Dice::at(self.seed, &path).percent(50) { 1 } else { 3 }
+    }
+
+    /// How long a process waits for a store that does not answer.
+    fn store_patience(&self) -> Millis {
+        match &self.script {
+            // Short enough to run out now and then.
+            None => self.lease,
+            // In the checked world a process waits for ever.
+            Some(_) => Millis(self.lease.0 * 100),
+        }
     }
 
     /// Whether its workers are watched when everything is done: in one seed of eight, where one of them

@@ -1,5 +1,6 @@
 //! One run of a plan, from building its nodes to the report on it.
 
+mod follow;
 #[cfg(test)]
 mod loops;
 mod nodes;

@@ -8,7 +8,7 @@ use gapless_model::explanation::{Explanation, capital};
 use crate::cell::Cell;
 use crate::cluster::{Cluster, Progress, Recorder};
 use crate::judge::{Breach, Finding, Violation};
-use crate::plan::{FAULTS, HAPPENINGS, Millis, Plan, Strike};
+use crate::plan::{FAULTS, Followed, HAPPENINGS, Millis, Plan, Strike};
 
 /// The report on one run.
 #[derive(Clone, Debug)]
@@ -34,6 +34,8 @@ pub struct RunReport {
     /// Whether the run was given up because it stood still. Its thread goes on until the program
     /// ends, so nothing more should be run.
     pub given_up: bool,
+    /// How far the run followed its plan's script; `None` if there is none.
+    pub followed: Option<Followed>,
 }
 
 impl RunReport {
@@ -71,6 +73,7 @@ impl RunReport {
             requests: recorder.requests,
             simulated: at,
             given_up: false,
+            followed: None,
         }
     }
 
@@ -114,6 +117,7 @@ impl RunReport {
             requests: 0,
             simulated: Millis(0),
             given_up: false,
+            followed: None,
         }
     }
 }

@@ -14,7 +14,7 @@ use super::stage::Stage;
 use super::watch::{LOOK, MOST_LOOKS, Watch, program_size};
 use crate::cluster::{Cluster, Store};
 use crate::engine::EngineKind;
-use crate::plan::{Millis, Plan, Profile};
+use crate::plan::{Followed, Millis, Plan, Profile};
 
 /// Runs a plan on the default engine, on a thread of its own: thread-local state, such as
 /// the seeds of hash maps and of generators, must be the same in every run.
@@ -110,17 +110,27 @@ fn simulate(plan: &Plan, engine: EngineKind, seen: &Seen) -> RunReport {
     in_cluster(plan, engine, |mut stage| async move {
         // There is one run for each of them.
         let _ = seen.set(Arc::clone(stage.cluster()));
-        play_out(&mut stage).await;
-        stage.report()
+        let followed = play_out(&mut stage).await;
+        RunReport { followed, ..stage.report() }
     })
 }
 
-async fn play_out(stage: &mut Stage) {
+/// Plays a plan to its end. Returns how far it followed its script, if it has one.
+async fn play_out(stage: &mut Stage) -> Option<Followed> {
+    let script = stage.cluster().plan.script.clone();
+    let mut followed = None;
     if stage.set_up().await {
+        if let Some(script) = &script {
+            let how = followed.insert(stage.follow(script).await);
+            if how.diverges.is_some() {
+                return followed;
+            }
+        }
         stage.run_incidents().await;
         stage.heal();
         stage.await_progress().await;
     }
+    followed
 }
 
 /// Runs a closure on a new thread, so that no thread-local state survives it.

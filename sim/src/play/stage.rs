@@ -13,17 +13,20 @@ use super::report::RunReport;
 use crate::cluster::{self, Cluster, Store};
 use crate::judge::Judgement;
 use crate::moment::now;
-use crate::plan::Millis;
+use crate::plan::{Happening, Incident, Millis, Node};
 
 /// The stage that a plan is played on.
 pub(crate) struct Stage {
     cluster: Arc<Cluster>,
     nodes: Nodes,
+    /// Whether a process has asked for more than the script says since the last step.
+    pub(super) has_detoured: bool,
 }
 
 impl Stage {
     pub(crate) fn build(cluster: &Arc<Cluster>, store: &Arc<Store>) -> Stage {
-        Stage { cluster: Arc::clone(cluster), nodes: Nodes::build(cluster, store) }
+        let nodes = Nodes::build(cluster, store);
+        Stage { cluster: Arc::clone(cluster), nodes, has_detoured: false }
     }
 
     pub(crate) fn cluster(&self) -> &Arc<Cluster> {
@@ -39,6 +42,21 @@ impl Stage {
         run: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, String> {
         self.nodes.as_operator(run).await
+    }
+
+    /// Makes something happen now, for a script.
+    pub(super) fn inject_now(&mut self, happening: Happening) {
+        self.nodes.inject(&Incident { at: now(), happening, ambush: None });
+    }
+
+    /// Starts a process again that is down.
+    pub(super) fn restart(&mut self, node: Node) {
+        self.nodes.restart(node);
+    }
+
+    /// The producers that are down.
+    pub(super) fn dead_producers(&self) -> Vec<Node> {
+        self.nodes.dead_producers()
     }
 
     /// Makes something happen now.
@@ -91,7 +109,7 @@ impl Stage {
     }
 
     /// Whether nothing more is to be seen: something is broken, or the run is cut off.
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.cluster.recorder().violation.is_some() || self.cluster.pace.is_cut_off()
     }
 

@@ -4,4 +4,5 @@ mod corpus;
 mod counterexamples;
 mod determinism;
 mod judges;
+mod step_by_step;
 mod swarm;
