@@ -4,7 +4,9 @@ use std::io::Write;
 
 use gapless_model::check::{Action, Clocks, Decision, Replayed};
 use gapless_model::explanation::listed;
-use gapless_sim::{CheckedFault, Counterexample, Divergence, Plan, RunReport, shrink};
+use gapless_sim::{
+    Breach, CheckedFault, Counterexample, Divergence, Plan, RunReport, Violation, shrink,
+};
 use indicatif::ProgressBar;
 use serde_json::Value;
 
@@ -41,6 +43,15 @@ pub fn run(args: &ReplayArgs) -> Result<Status, Failure> {
         Some(violation) => write!(out, "{}", run_text::story(violation, &outcome))?,
         None => {
             writeln!(out, "{}", diagram::text(&story::of_run(&outcome)))?;
+            if let Some(Divergence { step, says, instead }) =
+                outcome.followed.as_ref().and_then(|followed| followed.diverges.as_ref())
+            {
+                writeln!(
+                    out,
+                    "the run diverges from its script at step {step} (`{says}`): {instead}"
+                )?;
+                return Ok(Status::Unfinished);
+            }
             writeln!(out, "nothing is broken in {}", outcome.simulated)?;
         }
     }
@@ -144,14 +155,29 @@ fn play_steps(
     };
     let outcome = gapless_sim::run(&plan);
     let (name, invariant) = (&replayed.header.name, replayed.header.violates);
-    let (all, followed) = (replayed.decisions.len(), outcome.followed.clone().unwrap_or_default());
+    let all = replayed.decisions.len();
+    let Some(followed) = outcome.followed.clone() else {
+        let why =
+            outcome.violation.as_ref().map_or("it was cut off", |it| &it.explanation.sentence);
+        writeln!(out, "played step by step, the run itself failed: {why}\n")?;
+        return Ok(Status::Unfinished);
+    };
     if let Some(Divergence { step, says, instead }) = &followed.diverges {
         let place = format!("diverges at step {step} of {all} (`{says}`)");
         writeln!(out, "played step by step, it {place}: {instead}\n")?;
         return Ok(Status::Unfinished);
     }
-    let Some(violation) = &outcome.violation else {
-        writeln!(out, "played step by step, its {all} steps do not break {invariant}\n")?;
+    let is_it = |found: &&Violation| found.breach == Breach::Invariant(invariant);
+    let Some(violation) = outcome.violation.as_ref().filter(is_it) else {
+        let steps = followed.steps;
+        match followed.is_whole {
+            true => {
+                writeln!(out, "played step by step, its {all} steps do not break {invariant}\n")?
+            }
+            false => {
+                writeln!(out, "played step by step, the run ended at step {steps} of {all}\n")?
+            }
+        }
         return Ok(Status::Unfinished);
     };
     let place = match followed.is_whole {

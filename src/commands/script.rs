@@ -15,7 +15,9 @@ pub(super) fn plan(counterexample: &Counterexample, replayed: &Replayed) -> Resu
     }
     let nodes = Nodes(counterexample);
     let steps = replayed.decisions.iter().map(|decision| nodes.step(decision));
-    Ok(counterexample.scripted(bounds.skew, steps.collect::<Result<_, String>>()?))
+    let plan = counterexample.scripted(bounds.skew, steps.collect::<Result<_, String>>()?);
+    plan.validate().map_err(|error| error.to_string())?;
+    Ok(plan)
 }
 
 /// The nodes that stand for the processes of the checked world.

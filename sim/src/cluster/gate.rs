@@ -177,7 +177,12 @@ impl Gate {
     pub(super) fn take_copy(&self, asks: &str) -> Option<Attempt> {
         let asks = unnamed(asks);
         let mut state = lock(&self.0);
-        let index = state.copies.iter().position(|(words, _)| *words == asks)?;
+        let mut alike = state.copies.iter().enumerate().filter(|(_, (words, _))| *words == asks);
+        let (index, (_, first)) = alike.next()?;
+        // The script does not say whose it is.
+        if alike.any(|(_, (_, other))| other.node != first.node) {
+            return None;
+        }
         Some(state.copies.remove(index).1)
     }
 
@@ -315,7 +320,8 @@ pub(super) fn asks(request: &Request<Live>) -> Wanted {
 }
 
 /// The words of a request without the names of producers and events, which the checked world and the
-/// simulation give in ways of their own. The numbers of slots, heads, epochs and events are the same.
+/// simulation give in ways of their own. The numbers of slots, heads and epochs are the same. What a
+/// batch holds is not compared: its slot is.
 pub(super) fn unnamed(words: &str) -> String {
     // A producer's record is read with the head.
     let words = match words.strip_prefix("read the record of ") {

@@ -25,6 +25,10 @@ pub fn shrink(
     most: usize,
     mut go_on: impl FnMut(usize) -> bool,
 ) -> Option<Shrunk> {
+    // A script is followed step by step, so none of it can be left out.
+    if plan.script.is_some() {
+        return None;
+    }
     // A run that stood still would have to be waited for each time, and would leave a thread behind.
     let breach = failed.violation.as_ref().filter(|_| !failed.given_up)?.breach;
     // From here on the faults that struck are listed, and none is drawn.

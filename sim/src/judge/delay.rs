@@ -74,11 +74,20 @@ fn most(plan: &Plan, group: u8) -> Option<Millis> {
         .map(|index| u64::try_from(plan.concurrency(index)).unwrap_or(u64::MAX))
         .min()?;
     let partitions = plan.partition_bits.map_or(u64::from(plan.keys), |bits| 1 << bits);
+    let call = plan.latency.0.saturating_mul(2).saturating_add(2);
+    let calls = |count: u64| call.saturating_mul(count);
     // A turn makes room for others after a quarter of a lease, when it has handled what it has in hand.
-    let turn = plan.lease.0 / 4 + handling + CALLS;
+    let turn = (plan.lease.0 / 4 + CALLS).saturating_add(handling).saturating_add(calls(10));
     let events: u64 = plan.producers.iter().map(|producer| u64::from(producer.events)).sum();
     let pages = plan.page.map_or(1, |page| 1 + events / u64::from(page.get()));
-    Some(Millis(found + partitions.div_ceil(places) * turn + pages * handling))
+    let page = handling.saturating_add(calls(3));
+    let waits = [
+        found,
+        calls(3 + partitions),
+        turn.saturating_mul(partitions.div_ceil(places)),
+        page.saturating_mul(pages),
+    ];
+    Some(Millis(waits.into_iter().fold(0, u64::saturating_add)))
 }
 
 #[cfg(test)]
@@ -93,6 +102,7 @@ mod tests {
     fn plan() -> Plan {
         let mut plan = Profile::Calm.plan(1, Design::RECOMMENDED);
         (plan.lease, plan.page, plan.partition_bits) = (Millis(2_000), None, Some(0));
+        plan.latency = Millis(5);
         let worker = plan.workers[0];
         let (life, sweep, hints) = (Lifetime::Standing, Millis(1_000), HintSource::None);
         plan.workers =
@@ -122,11 +132,11 @@ mod tests {
 
     #[test]
     fn an_event_waits_for_a_sweep_and_for_the_turns_before_it() {
-        // A sweep, a turn of a quarter of a lease, and a page.
-        let most = 1_000 + (500 + 100 + 500) + 100;
+        // A sweep of a partition, a turn of a quarter of a lease, and a page.
+        let most = 1_000 + 4 * 12 + (500 + 100 + 500 + 10 * 12) + (100 + 3 * 12);
         assert_eq!(said(&plan(), most), None);
         let late = said(&plan(), most + 1).expect("it is too late");
-        assert!(late.contains("had to wait 2.201s for a worker of group-1"), "{late}");
+        assert!(late.contains("had to wait 2.405s for a worker of group-1"), "{late}");
     }
 
     #[test]

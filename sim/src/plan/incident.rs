@@ -290,6 +290,25 @@ impl Happening {
         }
     }
 
+    /// How much longer it makes a call take.
+    pub(super) fn delay(self) -> Option<Millis> {
+        match self {
+            Happening::SlowPartition { by, .. } | Happening::SlowProcess { by, .. } => Some(by),
+            Happening::Crash { .. }
+            | Happening::Freeze { .. }
+            | Happening::Stop { .. }
+            | Happening::Drop { .. }
+            | Happening::Cut { .. }
+            | Happening::SetClock { .. }
+            | Happening::Storm { .. }
+            | Happening::RestartEngine { .. }
+            | Happening::Operate { .. }
+            | Happening::LockOut { .. }
+            | Happening::HotPartition { .. }
+            | Happening::Outage { .. } => None,
+        }
+    }
+
     /// How long it lasts, if it has an end.
     pub(super) fn span(self) -> Option<Millis> {
         match self {

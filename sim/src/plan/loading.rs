@@ -18,4 +18,16 @@ pub(super) fn add_loading(plan: &mut Plan) {
             producer.appending = Appending::Loading;
         }
     }
+    crowd_together(plan);
+}
+
+/// Lets all producers append to histories in one of four plans that have a producer of that kind: then
+/// nobody else fills a slot behind one whose writer died,
+/// so they get on only if they void it.
+fn crowd_together(plan: &mut Plan) {
+    let any = plan.producers.iter().any(|producer| producer.appending == Appending::Loading);
+    let twins = plan.producers.iter().any(|producer| producer.twin.is_some());
+    if any && !twins && Dice::at(plan.seed, &[37, plan.profile as u64]).percent(25) {
+        plan.producers.iter_mut().for_each(|producer| producer.appending = Appending::Loading);
+    }
 }

@@ -171,7 +171,7 @@ impl Plan {
             // Short enough to run out now and then.
             None => self.lease,
             // In the checked world a process waits for ever.
-            Some(_) => Millis(self.lease.0 * 100),
+            Some(_) => Millis(self.lease.0.saturating_mul(100)),
         }
     }
 

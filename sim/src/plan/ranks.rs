@@ -11,8 +11,8 @@ use super::units::{Millis, Node};
 /// Gives the processes of one plan in five ranks. It has dice of its own, so that the other plans are
 /// as they were before there were any.
 pub(super) fn add_ranks(plan: &mut Plan, works: Millis) {
-    /// How much longer a call takes at most: less than any caller waits.
-    const MOST: u64 = 120;
+    /// How much longer a call takes at most.
+    const MOST: u64 = 140;
     let mut dice = Dice::at(plan.seed, &[36, plan.profile as u64]);
     if !dice.percent(20) {
         return;
@@ -23,7 +23,7 @@ pub(super) fn add_ranks(plan: &mut Plan, works: Millis) {
         let left = nodes.len() - first;
         nodes.swap(first, first + dice.below(left as u64) as usize);
     }
-    let step = dice.between(2, MOST / nodes.len() as u64);
+    let step = dice.between(2, MOST / (nodes.len() as u64 + 2));
     let mut fall = |at: u64, node: Node, rank: usize| {
         let (by, span) = (Millis(step * rank as u64), Millis(plan.heals.0.saturating_sub(at)));
         let happening = Happening::SlowProcess { node, by, span };

@@ -136,6 +136,30 @@ pub enum Act {
     Nothing,
 }
 
+impl Act {
+    /// Whose step it is, and whether it can be a worker's alone (`true`) or a producer's (`false`).
+    pub(super) fn node(&self) -> Option<(Node, Option<bool>)> {
+        match self {
+            Act::Send { node, .. }
+            | Act::LoseReply { node, .. }
+            | Act::Delay { node, .. }
+            | Act::Crash { node, .. } => Some((*node, None)),
+            Act::Restart { node } | Act::Start { node } => Some((*node, Some(false))),
+            Act::Depart { node, .. }
+            | Act::Land { node }
+            | Act::Hear { node }
+            | Act::Take { node }
+            | Act::Deliver { node }
+            | Act::Fail { node }
+            | Act::Drop { node, .. }
+            | Act::Clock { node }
+            | Act::Stop { node }
+            | Act::SetClock { node, .. } => Some((*node, Some(true))),
+            Act::Arrive { .. } | Act::Tick | Act::Nothing => None,
+        }
+    }
+}
+
 /// How far a run has followed its script.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Followed {

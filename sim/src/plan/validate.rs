@@ -49,10 +49,43 @@ impl Plan {
                 mutant.name()
             ));
         }
-        match self.fault_of_incidents() {
+        match self.fault_of_incidents().or_else(|| self.fault_of_script()) {
             Some(what) => wrong(what),
             None => Ok(()),
         }
+    }
+
+    /// What keeps a script from being followed, if the plan has one.
+    fn fault_of_script(&self) -> Option<String> {
+        let script = self.script.as_ref()?;
+        let is_alone = self.incidents.is_empty()
+            && self.trouble.ppm == 0
+            && self.strikes.is_none()
+            && self.readers.is_empty();
+        if !is_alone {
+            return Some(
+                "a plan with a script has no incidents, no faults and no readers".to_owned(),
+            );
+        }
+        if script.tick.0 == 0 || script.tick > LONGEST {
+            return Some(format!("a tick of the script takes between 1 and {} ms", LONGEST.0));
+        }
+        let (producers, workers) = (self.producers.len(), self.workers.len());
+        let acts = script.steps.iter().enumerate();
+        let mut wrong = acts.filter_map(|(index, step)| {
+            let (node, is_workers) = step.act.node()?;
+            let of_workers = (producers..producers + workers).contains(&usize::from(node.0));
+            let of_producers = usize::from(node.0) < producers;
+            let can = match is_workers {
+                None => of_producers || of_workers,
+                Some(true) => of_workers,
+                Some(false) => of_producers,
+            };
+            (!can).then(|| {
+                format!("step {} of the script is not one of {}", index + 1, self.name(node))
+            })
+        });
+        wrong.next()
     }
 
     fn fault_of_incidents(&self) -> Option<String> {
@@ -60,7 +93,8 @@ impl Plan {
         self.incidents.iter().find_map(|incident| {
             let Incident { at, happening, ambush } = incident;
             let (name, node) = (happening.name(), happening.node());
-            let times = [Some(*at), ambush.map(|ambush| ambush.after), happening.span()];
+            let after = ambush.map(|ambush| ambush.after);
+            let times = [Some(*at), after, happening.span(), happening.delay()];
             if let Some(Millis(time)) = times.into_iter().flatten().find(|time| *time > LONGEST) {
                 return Some(format!(
                     "`{name}` has a time of {time} ms, and a day, {LONGEST} ms, is the longest",
@@ -178,5 +212,30 @@ mod tests {
         let said_of = |node, after| said(node, Some(Moment::Raised), after).unwrap_or_default();
         assert!(said_of(producer, u64::MAX).contains("a day"));
         assert!(said_of(99, 1).contains("names process 99"));
+    }
+
+    #[test]
+    fn a_script_has_steps_of_its_own_processes_and_nothing_else_happens() {
+        use super::super::{Act, Script, ScriptStep};
+        let said = |act: Act, tick: u64, change: fn(&mut Plan)| {
+            let mut plan = Profile::Calm.plan(0, Design::RECOMMENDED);
+            plan.readers.clear();
+            plan.clocks.truncate(usize::from(plan.nodes()));
+            let steps = vec![ScriptStep { says: String::new(), act }];
+            plan.script = Some(Script { tick: Millis(tick), steps });
+            change(&mut plan);
+            plan.validate().err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        let plan = Profile::Calm.plan(0, Design::RECOMMENDED);
+        let (producer, worker) = (plan.producer(0), plan.worker(0));
+        assert_eq!(said(Act::Take { node: worker }, 1, |_| {}), "");
+        assert_eq!(said(Act::Restart { node: producer }, 1, |_| {}), "");
+        let wrong = said(Act::Take { node: producer }, 1, |_| {});
+        assert!(wrong.contains("step 1 of the script is not one of producer 1"), "{wrong}");
+        let wrong = said(Act::Clock { node: Node(99) }, 1, |_| {});
+        assert!(wrong.contains("step 1 of the script"), "{wrong}");
+        assert!(said(Act::Tick, 0, |_| {}).contains("a tick of the script takes between 1 and"));
+        let wrong = said(Act::Tick, 1, |plan| plan.trouble.ppm = 5);
+        assert!(wrong.contains("no incidents, no faults and no readers"), "{wrong}");
     }
 }

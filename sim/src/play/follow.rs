@@ -62,7 +62,7 @@ impl Stage {
             Act::Delay { node, asks } => self.send(*node, asks, Grant::Delay).await?,
             Act::Arrive { asks } => {
                 if !cluster.deliver_copy(asks) {
-                    return Err(format!("no request to {asks} is under way"));
+                    return Err(format!("not just one process has a request to {asks} under way"));
                 }
                 // Nothing tells when it has arrived. A call takes a few milliseconds.
                 sleep(REST.duration() * 5).await;
@@ -74,8 +74,11 @@ impl Stage {
             Act::Land { node } => self.land(*node).await?,
             Act::Hear { node } => {
                 let id = gate.under_way(*node).ok_or_else(|| gate.describe(*node))?;
+                if !gate.is_applied(id) {
+                    return Err("its request has not been applied".to_owned());
+                }
                 gate.set_flight(id, Flight::Heard);
-                self.until_gone(id).await;
+                self.until_gone(id).await?;
             }
             Act::Crash { node, asks } => self.crash_scripted(*node, asks.as_deref()).await?,
             Act::Restart { node } => self.restart(*node),
@@ -89,15 +92,15 @@ impl Stage {
                 }
                 self.inject_now(Happening::Drop { node: *node });
             }
-            Act::Clock { node } => self.look(*node).await,
-            Act::Stop { node } => self.stop(*node).await,
+            Act::Clock { node } => self.look(*node).await?,
+            Act::Stop { node } => self.stop(*node).await?,
             Act::Tick => {
                 cluster.advance_clocks(script.tick);
                 sleep(script.tick.duration()).await;
                 cluster.note_clocks();
             }
             Act::SetClock { node, ahead } => {
-                let ahead = Millis(script.tick.0 * u64::from(*ahead));
+                let ahead = Millis(script.tick.0.saturating_mul(u64::from(*ahead)));
                 cluster.set_stepped_clock(*node, ahead);
                 let offset = i64::try_from(ahead.0).unwrap_or(i64::MAX);
                 let happening = Happening::SetClock { node: *node, offset };
@@ -114,8 +117,7 @@ impl Stage {
     async fn send(&mut self, node: Node, asks: &str, grant: Grant) -> Result<(), Instead> {
         let id = self.request(node, asks).await?;
         self.cluster().script_gate().grant(id, grant);
-        self.until_gone(id).await;
-        Ok(())
+        self.until_gone(id).await
     }
 
     /// The request that a process is to send. A worker looks at its clock before: in the checked world
@@ -129,7 +131,7 @@ impl Stage {
         const MOST_DETOURS: usize = 2;
         let cluster = Arc::clone(self.cluster());
         if !cluster.has_outlived_lease(node) {
-            self.look(node).await;
+            self.look(node).await?;
         }
         let gate = cluster.script_gate();
         for _ in 0..MOST_DETOURS {
@@ -141,21 +143,22 @@ impl Stage {
             };
             self.has_detoured = true;
             gate.grant(id, grant);
-            self.until_gone(id).await;
+            self.until_gone(id).await?;
         }
         self.awaited(node, || gate.request(node, asks)).await
     }
 
     /// Has a process look at its clock. A request that waits here and was made at another time is
     /// refused, as if there were no connection: its sender looks at its clock, and makes it anew.
-    async fn look(&self, node: Node) {
+    async fn look(&self, node: Node) -> Result<(), Instead> {
         let cluster = self.cluster();
         cluster.look_at_clock(node);
         sleep(LOOK.duration()).await;
         for id in cluster.outdated_requests(node) {
             cluster.script_gate().grant(id, Grant::Refuse);
-            self.until_gone(id).await;
+            self.until_gone(id).await?;
         }
+        Ok(())
     }
 
     /// Lets a process do what it waits for.
@@ -163,8 +166,7 @@ impl Stage {
         let gate = self.cluster().script_gate();
         let id = self.awaited(node, || gate.find(node, |it| it == wanted)).await?;
         gate.grant(id, grant);
-        self.until_gone(id).await;
-        Ok(())
+        self.until_gone(id).await
     }
 
     /// Has a worker take a trigger. It may have begun the turn by itself: it comes back to a partition
@@ -186,13 +188,14 @@ impl Stage {
 
     /// Asks a worker to stop. It hears of that between two requests, so the one that waits here is
     /// refused, and made anew if it is still wanted.
-    async fn stop(&mut self, node: Node) {
+    async fn stop(&mut self, node: Node) -> Result<(), Instead> {
         let down = Millis(1);
         self.inject_now(Happening::Stop { node, down });
         for id in self.cluster().script_gate().requests(node) {
             self.cluster().script_gate().grant(id, Grant::Refuse);
-            self.until_gone(id).await;
+            self.until_gone(id).await?;
         }
+        Ok(())
     }
 
     async fn crash_scripted(&mut self, node: Node, asks: Option<&str>) -> Result<(), Instead> {
@@ -225,10 +228,15 @@ impl Stage {
         }
     }
 
-    async fn until_gone(&self, id: u64) {
+    /// Waits until what was granted has ended.
+    async fn until_gone(&self, id: u64) -> Result<(), Instead> {
         let until = now().plus(PATIENCE);
-        while !self.cluster().script_gate().is_gone(id) && now() < until && !self.is_over() {
+        while !self.cluster().script_gate().is_gone(id) && !self.is_over() {
+            if now() >= until {
+                return Err("what was sent has not come to its end".to_owned());
+            }
             sleep(LOOK.duration()).await;
         }
+        Ok(())
     }
 }
