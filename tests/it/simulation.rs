@@ -107,7 +107,7 @@ fn a_failure_of_a_hunt_is_repeated_from_its_log() {
     let junit = folder.path().join("hunt.xml");
     let (written, also) = (json.display().to_string(), junit.display().to_string());
     let hunted =
-        ["--hunt", "--from", "9000", "--seeds", "400", "--json", &written, "--junit", &also];
+        ["--hunt", "--from", "3000", "--seeds", "400", "--json", &written, "--junit", &also];
     let failed = hunt(&hunted).code(1);
     let told = String::from_utf8_lossy(&failed.get_output().stdout).into_owned();
     let repeats = told.lines().find_map(|line| line.strip_prefix("to repeat it: gapless replay "));

@@ -14,7 +14,7 @@ use gapless_sim::{Breach, Campaign, FailedSeed, Profile};
 /// Runs that break something, judged by everything or by the invariants alone.
 fn failures(mutant: Mutant, invariants_only: bool) -> Vec<FailedSeed> {
     // Listed heads are read now and then, and few of them are old enough to matter.
-    let seeds = if mutant == Mutant::EventualHeads { 240 } else { 80 };
+    let seeds = if mutant == Mutant::EventualHeads { 320 } else { 80 };
     let mut campaign = Campaign::new(Design::RECOMMENDED, Profile::Swarm, seeds);
     (campaign.mutant, campaign.invariants_only) = (Some(mutant), invariants_only);
     campaign.keep_going = true;
