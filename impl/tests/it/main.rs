@@ -12,6 +12,8 @@ mod groups;
 mod identities;
 mod names;
 mod observing;
+#[cfg(feature = "table-stream")]
+mod shards;
 mod stale_heads;
 mod streams;
 #[cfg(feature = "table-stream")]
