@@ -121,7 +121,7 @@ impl Connector {
 
     /// What a call is in a script; nothing if no step of a script can be it, as with the calls that
     /// open a stream, enter a partition into the index or note why a handler failed. These pass: in
-    /// the checked world nobody makes them, and nothing depends on them.
+    /// the checked world no process makes them, and nothing depends on them.
     fn wanted(&self, call: &Attempt) -> Option<Wanted> {
         let is_process = self.node != self.cluster.plan.operator();
         let sweeps = || matches!(call.operation.as_str(), "BatchGetItem" | "Query" | "Scan");
@@ -150,7 +150,7 @@ impl Connector {
         match grant {
             Grant::Refuse => return Err(io_error(ErrorKind::ConnectionRefused)),
             Grant::Delay => {
-                if let Wanted::Ask { words, .. } = self.wanted(&call).unwrap_or(Wanted::Sweep) {
+                if let Some(Wanted::Ask { words, .. }) = self.wanted(&call) {
                     self.cluster.script_gate().keep(words, call);
                 }
                 return Err(timeout_error());

@@ -25,6 +25,13 @@ struct State {
     copies: Vec<(String, Attempt)>,
 }
 
+impl State {
+    /// The wishes of a node that are not granted yet.
+    fn open(&self, node: Node) -> impl Iterator<Item = &Wish> {
+        self.wishes.iter().filter(move |wish| wish.node == node && wish.grant.is_none())
+    }
+}
+
 /// What a process wants to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
@@ -205,36 +212,28 @@ impl Gate {
 
     /// A wish of a node that is not granted yet.
     pub(crate) fn find(&self, node: Node, is_it: impl Fn(&Wanted) -> bool) -> Option<u64> {
-        let state = lock(&self.0);
-        let mut open = state.wishes.iter().filter(|wish| wish.node == node && wish.grant.is_none());
-        open.find(|wish| is_it(&wish.wanted)).map(|wish| wish.id)
+        lock(&self.0).open(node).find(|wish| is_it(&wish.wanted)).map(|wish| wish.id)
     }
 
-    /// A request of a node that the script can go on from if it does not say so.
-    pub(crate) fn detour(&self, node: Node) -> Option<u64> {
-        self.find(node, |wanted| wanted.as_detour().is_some())
-    }
-
-    /// What becomes of such a request.
-    pub(crate) fn as_detour(&self, id: u64) -> Option<Grant> {
+    /// A request of a node that the script can go on from if it does not say so, and what becomes of it.
+    pub(crate) fn detour(&self, node: Node) -> Option<(u64, Grant)> {
         let state = lock(&self.0);
-        state.wishes.iter().find(|wish| wish.id == id)?.wanted.as_detour()
+        state.open(node).find_map(|wish| Some((wish.id, wish.wanted.as_detour()?)))
     }
 
     /// The requests of a node that say what time it was, and it is another one now.
     pub(crate) fn outdated(&self, node: Node, now: Timestamp) -> Vec<u64> {
         let is_timed = |wanted: &Wanted| matches!(wanted, Wanted::Ask { is_timed: true, .. });
         let state = lock(&self.0);
-        let open = state.wishes.iter().filter(|wish| wish.node == node && wish.grant.is_none());
-        open.filter(|wish| is_timed(&wish.wanted) && wish.at != now).map(|wish| wish.id).collect()
+        let outdated = state.open(node).filter(|wish| is_timed(&wish.wanted) && wish.at != now);
+        outdated.map(|wish| wish.id).collect()
     }
 
     /// The requests of a node that are not granted yet.
     pub(crate) fn requests(&self, node: Node) -> Vec<u64> {
         let is_request = |wanted: &Wanted| matches!(wanted, Wanted::Ask { .. });
         let state = lock(&self.0);
-        let open = state.wishes.iter().filter(|wish| wish.node == node && wish.grant.is_none());
-        open.filter(|wish| is_request(&wish.wanted)).map(|wish| wish.id).collect()
+        state.open(node).filter(|wish| is_request(&wish.wanted)).map(|wish| wish.id).collect()
     }
 
     /// The request of a node that takes its time.
@@ -268,8 +267,7 @@ impl Gate {
     /// What a node wants, in a clause.
     pub(crate) fn describe(&self, node: Node) -> String {
         let state = lock(&self.0);
-        let own = state.wishes.iter().filter(|wish| wish.node == node && wish.grant.is_none());
-        let wants = own.filter_map(|wish| match &wish.wanted {
+        let wants = state.open(node).filter_map(|wish| match &wish.wanted {
             Wanted::Ask { words, .. } => Some(format!("wants to {words}")),
             Wanted::Deliver => Some("has a delivery in hand".to_owned()),
             Wanted::Sweep | Wanted::Take | Wanted::Start => None,

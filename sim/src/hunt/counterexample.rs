@@ -167,13 +167,7 @@ impl Counterexample {
             let twin = Some(Twin { of: 0, starts: Millis(seed * 97 % 1_500) });
             plan.producers.push(ProducerPlan { twin, ..producer });
         }
-        plan.groups = self.groups;
-        plan.workers = (0..self.groups)
-            .flat_map(|group| std::iter::repeat_n(worker(group), usize::from(self.workers)))
-            .collect();
-        plan.readers = Vec::new();
-        plan.clocks = vec![ClockPlan::default(); usize::from(plan.nodes())];
-        plan.timely = self.timely;
+        self.staff(&mut plan, worker);
         // The layout has a power of two.
         let bits = self.partitions.max(1).next_power_of_two().trailing_zeros() as u8;
         // Some more keys than partitions, so that few partitions have none.
@@ -187,6 +181,17 @@ impl Counterexample {
         plan.trouble = self.trouble(&plan);
         plan.incidents = self.incidents(&plan, seed);
         plan
+    }
+
+    /// Gives a plan that has its producers the workers of the counterexample, and every process a clock.
+    pub(super) fn staff(&self, plan: &mut Plan, worker: impl Fn(u8) -> WorkerPlan) {
+        plan.groups = self.groups;
+        plan.workers = (0..self.groups)
+            .flat_map(|group| std::iter::repeat_n(worker(group), usize::from(self.workers)))
+            .collect();
+        plan.readers = Vec::new();
+        plan.clocks = vec![ClockPlan::default(); usize::from(plan.nodes())];
+        plan.timely = self.timely;
     }
 
     pub(super) fn has(&self, fault: CheckedFault) -> bool {

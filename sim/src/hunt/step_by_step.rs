@@ -4,8 +4,8 @@ use gapless_model::design::Producer;
 
 use super::counterexample::{CheckedFault, Counterexample};
 use crate::plan::{
-    Appending, ClockPlan, HintSource, Lifetime, Millis, Node, Plan, ProducerPlan, Profile, Script,
-    ScriptStep, Trouble, Twin, WorkerPlan,
+    Appending, HintSource, Lifetime, Millis, Node, Plan, ProducerPlan, Profile, Script, ScriptStep,
+    Trouble, Twin, WorkerPlan,
 };
 
 /// How many ticks a lease lasts in the checked world, and how many an empty slot may stay empty.
@@ -21,17 +21,11 @@ impl Counterexample {
     pub fn scripted(&self, skew: u8, steps: Vec<ScriptStep>) -> Plan {
         let mut plan = Profile::Calm.plan(0, self.design);
         plan.producers = self.scripted_producers();
-        plan.groups = self.groups;
-        plan.workers = (0..self.groups)
-            .flat_map(|group| std::iter::repeat_n(worker(group), usize::from(self.workers)))
-            .collect();
-        plan.readers = Vec::new();
-        plan.clocks = vec![ClockPlan::default(); usize::from(plan.nodes())];
+        self.staff(&mut plan, worker);
         (plan.partition_bits, plan.keys) = (Some(0), 1);
         plan.lease = Millis(TICK.0 * LEASE);
         plan.grace = Millis(TICK.0 * GRACE);
         plan.skew = Millis(TICK.0 * u64::from(skew));
-        plan.timely = self.timely;
         plan.latency = Millis(1);
         // A request that waits for its step is not given up.
         plan.read_timeout = Millis(TICK.0 * 1_000);

@@ -81,7 +81,7 @@ impl Costs {
 fn most(plan: &Plan, node: Node, spent: Spent, (slots, at): (u64, Millis)) -> Option<(u64, u64)> {
     /// The stream's own item.
     const OPENING: u64 = 1;
-    let partitions = plan.partition_bits.map_or(u64::from(plan.keys), |bits| 1 << bits);
+    let partitions = plan.partitions();
     if let Some(producer) = plan.producers.get(usize::from(node.0)) {
         // A number and a slot. What is refused was too late for the position that it expected.
         let writes = 2 * spent.slots + spent.refused;

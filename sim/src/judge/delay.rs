@@ -73,7 +73,7 @@ fn most(plan: &Plan, group: u8) -> Option<Millis> {
         .filter(|index| plan.workers[*index].group == group)
         .map(|index| u64::try_from(plan.concurrency(index)).unwrap_or(u64::MAX))
         .min()?;
-    let partitions = plan.partition_bits.map_or(u64::from(plan.keys), |bits| 1 << bits);
+    let partitions = plan.partitions();
     let call = plan.latency.0.saturating_mul(2).saturating_add(2);
     let calls = |count: u64| call.saturating_mul(count);
     // A turn makes room for others after a quarter of a lease, when it has handled what it has in hand.

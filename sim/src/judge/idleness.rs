@@ -90,7 +90,7 @@ fn most_reads(plan: &Plan, interval: Millis, idle: Millis) -> u64 {
     /// The list of partitions, their heads, and the group's leases. With so few partitions, each is
     /// one request.
     const EACH: u64 = 3;
-    let partitions = plan.partition_bits.map_or(u64::from(plan.keys), |bits| 1 << bits);
+    let partitions = plan.partitions();
     let sweeps = idle.0 / interval.0.max(1) + 3;
     // A partition whose last number was never written is looked into.
     sweeps * (EACH + partitions)

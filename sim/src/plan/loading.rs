@@ -22,8 +22,7 @@ pub(super) fn add_loading(plan: &mut Plan) {
 }
 
 /// Lets all producers append to histories in one of four plans that have a producer of that kind: then
-/// nobody else fills a slot behind one whose writer died,
-/// so they get on only if they void it.
+/// no other one fills a slot behind one whose writer died, so they get on only if they void it.
 fn crowd_together(plan: &mut Plan) {
     let any = plan.producers.iter().any(|producer| producer.appending == Appending::Loading);
     let twins = plan.producers.iter().any(|producer| producer.twin.is_some());

@@ -136,6 +136,11 @@ impl Plan {
         self.partition_bits.map_or(Layout::EachKey, |bits| Layout::Fixed { bits })
     }
 
+    /// How many partitions the keys are in at most.
+    pub(crate) fn partitions(&self) -> u64 {
+        self.partition_bits.map_or(u64::from(self.keys), |bits| 1 << bits)
+    }
+
     /// The stream's configuration, which is the same on every node.
     pub(crate) fn config(&self) -> Config {
         Config::new(PREFIX)

@@ -116,8 +116,7 @@ impl Stage {
     /// Has a process send its request. Waits until its sender has heard of it, or never will.
     async fn send(&mut self, node: Node, asks: &str, grant: Grant) -> Result<(), Instead> {
         let id = self.request(node, asks).await?;
-        self.cluster().script_gate().grant(id, grant);
-        self.until_gone(id).await
+        self.end(id, grant).await
     }
 
     /// The request that a process is to send. A worker looks at its clock before: in the checked world
@@ -135,15 +134,12 @@ impl Stage {
         }
         let gate = cluster.script_gate();
         for _ in 0..MOST_DETOURS {
-            let either = || gate.request(node, asks).or_else(|| gate.detour(node));
-            let id = self.awaited(node, either).await?;
-            let Some(grant) = gate.request(node, asks).map_or_else(|| gate.as_detour(id), |_| None)
-            else {
-                return Ok(id);
-            };
+            let wanted = || gate.request(node, asks).map(|id| (id, None));
+            let detour = || gate.detour(node).map(|(id, grant)| (id, Some(grant)));
+            let (id, grant) = self.awaited(node, || wanted().or_else(detour)).await?;
+            let Some(grant) = grant else { return Ok(id) };
             self.has_detoured = true;
-            gate.grant(id, grant);
-            self.until_gone(id).await?;
+            self.end(id, grant).await?;
         }
         self.awaited(node, || gate.request(node, asks)).await
     }
@@ -154,19 +150,14 @@ impl Stage {
         let cluster = self.cluster();
         cluster.look_at_clock(node);
         sleep(LOOK.duration()).await;
-        for id in cluster.outdated_requests(node) {
-            cluster.script_gate().grant(id, Grant::Refuse);
-            self.until_gone(id).await?;
-        }
-        Ok(())
+        self.refuse(cluster.outdated_requests(node)).await
     }
 
     /// Lets a process do what it waits for.
     async fn grant(&self, node: Node, wanted: &Wanted, grant: Grant) -> Result<(), Instead> {
         let gate = self.cluster().script_gate();
         let id = self.awaited(node, || gate.find(node, |it| it == wanted)).await?;
-        gate.grant(id, grant);
-        self.until_gone(id).await
+        self.end(id, grant).await
     }
 
     /// Has a worker take a trigger. It may have begun the turn by itself: it comes back to a partition
@@ -191,11 +182,7 @@ impl Stage {
     async fn stop(&mut self, node: Node) -> Result<(), Instead> {
         let down = Millis(1);
         self.inject_now(Happening::Stop { node, down });
-        for id in self.cluster().script_gate().requests(node) {
-            self.cluster().script_gate().grant(id, Grant::Refuse);
-            self.until_gone(id).await?;
-        }
-        Ok(())
+        self.refuse(self.cluster().script_gate().requests(node)).await
     }
 
     async fn crash_scripted(&mut self, node: Node, asks: Option<&str>) -> Result<(), Instead> {
@@ -226,6 +213,20 @@ impl Stage {
             }
             sleep(LOOK.duration()).await;
         }
+    }
+
+    /// Refuses requests, one after another.
+    async fn refuse(&self, requests: Vec<u64>) -> Result<(), Instead> {
+        for id in requests {
+            self.end(id, Grant::Refuse).await?;
+        }
+        Ok(())
+    }
+
+    /// Grants a wish, and waits until it has come to its end.
+    async fn end(&self, id: u64, grant: Grant) -> Result<(), Instead> {
+        self.cluster().script_gate().grant(id, grant);
+        self.until_gone(id).await
     }
 
     /// Waits until what was granted has ended.

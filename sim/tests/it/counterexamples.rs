@@ -6,7 +6,8 @@ use gapless_model::Invariant;
 use gapless_model::design::Design;
 use gapless_sim::{Appending, CheckedFault, Counterexample, Happening, Plan};
 
-fn counterexample(fault: Option<CheckedFault>) -> Counterexample {
+/// One of two producers with an event each and two workers.
+pub fn counterexample(fault: Option<CheckedFault>) -> Counterexample {
     Counterexample {
         design: Design::RECOMMENDED,
         invariant: Invariant::D2,

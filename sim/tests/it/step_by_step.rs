@@ -8,6 +8,8 @@ use gapless_sim::{
     Act, Breach, CheckedFault, Counterexample, Followed, Node, Plan, RunReport, ScriptStep, run,
 };
 
+use super::counterexamples::counterexample as small;
+
 const A: Node = Node(0);
 const B: Node = Node(1);
 const ONE: Node = Node(2);
@@ -15,19 +17,8 @@ const TWO: Node = Node(3);
 
 fn counterexample(design: &str, invariant: Invariant) -> Counterexample {
     let known = NAMED.iter().find(|known| known.name == design);
-    Counterexample {
-        design: known.map_or(Design::RECOMMENDED, |known| known.design),
-        invariant,
-        producers: 2,
-        events: 1,
-        batch: 1,
-        expected: false,
-        partitions: 1,
-        workers: 2,
-        groups: 1,
-        timely: true,
-        faults: BTreeSet::new(),
-    }
+    let design = known.map_or(Design::RECOMMENDED, |known| known.design);
+    Counterexample { design, invariant, ..small(None) }
 }
 
 fn step(act: Act) -> ScriptStep {
