@@ -4,7 +4,7 @@
 //! It gives the same answers as dynoxide to every call of a run: a test compares them side
 //! by side over whole runs.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -37,8 +37,8 @@ struct Table {
 #[derive(Debug)]
 pub(crate) struct Light {
     tables: HashMap<String, Table>,
-    /// The tokens of committed transactions: DynamoDB commits none of them twice.
-    committed: HashSet<String>,
+    /// The committed transactions by their tokens: DynamoDB commits none of them twice.
+    committed: HashMap<String, Value>,
     conditions: Expressions<Condition>,
     updates: Expressions<Update>,
 }
@@ -68,7 +68,7 @@ impl Default for Light {
     fn default() -> Light {
         Light {
             tables: HashMap::new(),
-            committed: HashSet::new(),
+            committed: HashMap::new(),
             conditions: Expressions { parse: expression::condition, known: HashMap::new() },
             updates: Expressions { parse: expression::update, known: HashMap::new() },
         }
@@ -85,6 +85,8 @@ enum Refusal {
     Condition(Option<Item>),
     /// A condition of a transaction did not hold: the old item for each one that failed.
     Cancelled(Vec<Option<Option<Item>>>),
+    /// The token of a transaction was another one's.
+    Mismatch,
 }
 
 fn error_response(refusal: Refusal) -> (u16, Value) {
@@ -96,6 +98,10 @@ fn error_response(refusal: Refusal) -> (u16, Value) {
             error("ResourceNotFoundException", "Requested resource not found".to_owned())
         }
         Refusal::Exists => error("ResourceInUseException", "Table already exists".to_owned()),
+        Refusal::Mismatch => {
+            let message = "A token was used with other parameters before".to_owned();
+            error("IdempotentParameterMismatchException", message)
+        }
         Refusal::Condition(old) => {
             let mut answer = error(
                 "ConditionalCheckFailedException",
@@ -289,8 +295,9 @@ impl Light {
 
     fn transact(&mut self, call: &Value) -> Result<Value, Refusal> {
         let token = call["ClientRequestToken"].as_str().unwrap_or_default();
-        if self.committed.contains(token) {
-            return Ok(json!({}));
+        if let Some(committed) = self.committed.get(token) {
+            let same = *committed == call["TransactItems"];
+            return if same { Ok(json!({})) } else { Err(Refusal::Mismatch) };
         }
         let mut prepared = Vec::new();
         let mut reasons = Vec::new();
@@ -314,7 +321,7 @@ impl Light {
         for (part, change) in prepared {
             self.commit(part, change);
         }
-        self.committed.insert(token.to_owned());
+        self.committed.insert(token.to_owned(), call["TransactItems"].clone());
         Ok(json!({}))
     }
 

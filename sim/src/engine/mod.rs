@@ -168,17 +168,20 @@ mod tests {
         json!({ "TableName": "table", "Item": { "id": { "S": "a" }, "is": { "S": value } } })
     }
 
+    fn table() -> Value {
+        json!({
+            "TableName": "table",
+            "AttributeDefinitions": [{ "AttributeName": "id", "AttributeType": "S" }],
+            "KeySchema": [{ "AttributeName": "id", "KeyType": "HASH" }],
+            "BillingMode": "PAY_PER_REQUEST",
+        })
+    }
+
     #[test]
     fn a_write_that_only_one_of_two_engines_has_shows_in_the_next_read() {
         Runtime::new().block_on(async {
             let engine = StorageEngine::new(EngineKind::Both);
-            let table = json!({
-                "TableName": "table",
-                "AttributeDefinitions": [{ "AttributeName": "id", "AttributeType": "S" }],
-                "KeySchema": [{ "AttributeName": "id", "KeyType": "HASH" }],
-                "BillingMode": "PAY_PER_REQUEST",
-            });
-            engine.call("CreateTable", &table).expect("both create it");
+            engine.call("CreateTable", &table()).expect("both create it");
             engine.call("PutItem", &put("one")).expect("both write it");
             let read = json!({ "TableName": "table", "Key": { "id": { "S": "a" } } });
             engine.call("GetItem", &read).expect("both read the same");
@@ -186,6 +189,26 @@ mod tests {
             call_light(light, "PutItem", &put("another"));
             let differ = engine.call("GetItem", &read).expect_err("they differ");
             assert!(differ.contains("GetItem"), "{differ}");
+        });
+    }
+
+    /// A process that gave two transactions one token would hear that the second one was refused.
+    #[test]
+    fn a_transaction_under_the_token_of_another_one_is_refused_by_both() {
+        Runtime::new().block_on(async {
+            let engine = StorageEngine::new(EngineKind::Both);
+            engine.call("CreateTable", &table()).expect("both create it");
+            let transaction = |value: &str| json!({ "ClientRequestToken": "t", "TransactItems": [{ "Put": put(value) }] });
+            let send = |value| {
+                let (status, answer) =
+                    engine.call("TransactWriteItems", &transaction(value)).expect("they agree");
+                let kind = answer["__type"].as_str().and_then(|kind| kind.rsplit('#').next());
+                (status, kind.map(str::to_owned))
+            };
+            assert_eq!(send("one"), (200, None));
+            assert_eq!(send("one"), (200, None), "it is the same once more");
+            let mismatch = Some("IdempotentParameterMismatchException".to_owned());
+            assert_eq!(send("another"), (400, mismatch));
         });
     }
 
