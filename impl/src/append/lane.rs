@@ -247,7 +247,22 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::single::AppendError;
     use super::*;
+
+    /// Where no group can begin for want of random bytes.
+    #[test]
+    fn each_append_that_waits_is_refused_with_the_reason() {
+        let lane = Lane::default();
+        let queue = || lane.queue(Event::new("k", "1"), &Grouping::default());
+        let received = [queue(), queue()];
+        lane.refuse_waiting(&AppendError::Batch("no group".to_owned()).into());
+        assert_eq!(lane.len(), 0);
+        for mut receipt in received {
+            let refused = receipt.try_recv().expect("there is an answer").expect("and it is known");
+            assert!(refused.expect_err("it was refused").to_string().contains("no group"));
+        }
+    }
 
     #[test]
     fn a_lane_is_there_as_long_as_an_append_is_in_it() {

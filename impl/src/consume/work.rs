@@ -321,14 +321,9 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
         };
         let clock = &self.setting.stream.0.clock;
         let said = why.to_string();
-        match self.agenda.set_aside(partition.clone(), why, pause, clock) {
-            Some(pause) => {
-                tracing::error!(%partition, why = said, ?pause, "the partition failed; it is left alone for a while");
-            }
-            None => {
-                tracing::error!(%partition, why = said, "the partition failed; it is left alone")
-            }
-        }
+        // Without a pause it is left alone for as long as the run lasts.
+        let pause = self.agenda.set_aside(partition.clone(), why, pause, clock);
+        tracing::error!(%partition, why = said, ?pause, "the partition failed, and is left alone");
     }
 
     /// Whether no turn is under way, and none is known to be due.

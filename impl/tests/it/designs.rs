@@ -47,6 +47,14 @@ async fn what_cannot_work_is_refused_before_a_table_is_made() {
     }
 }
 
+/// Whether there is a stream makes no difference.
+#[tokio::test]
+async fn a_refuted_design_is_refused_before_a_stream_is_looked_for() {
+    let client = Engine::memory().expect("an engine").client();
+    let refused = Stream::open(client, config().design(Design::SEED)).await;
+    assert!(matches!(refused, Err(SetupError::Config(_))), "{refused:?}");
+}
+
 #[tokio::test]
 async fn a_process_keeps_to_the_design_that_the_stream_was_created_with() {
     let client = Engine::memory().expect("an engine").client();

@@ -207,3 +207,18 @@ fn a_worker_waits_for_another() {
         ["37 BatchGetItem 1 partitions, eventual", "37 Query consumers", "3 UpdateItem consumers"]
     );
 }
+
+/// Others follow the same sweep, and leave something.
+#[test]
+fn who_found_nothing_where_a_sweep_had_shown_work_sweeps_again_within_two_seconds() {
+    for seed in 0..10 {
+        let meter = Meter::new();
+        let stream = meter.stream(|config| config.layout(ONE_PARTITION).grace(Duration::ZERO));
+        fastrand::seed(seed);
+        super::leave_gap(&meter, &stream);
+        let worker = stream.worker("g", super::takes(&meter, Duration::ZERO));
+        let worker = worker.sweep_every(Duration::from_secs(3600));
+        let bill = meter.run_for(Duration::from_millis(2_010), worker.run());
+        assert_eq!(super::crowds::count(&bill, "Query consumers"), 2, "{bill:?}");
+    }
+}

@@ -11,7 +11,7 @@ use super::meter::{Latency, Meter};
 use super::{append_to_keys, noting, takes};
 
 /// The calls of these kinds on a bill.
-fn count(bill: &[String], kind: &str) -> u64 {
+pub fn count(bill: &[String], kind: &str) -> u64 {
     let of_kind = bill.iter().find_map(|line| line.strip_suffix(kind));
     of_kind.map_or(0, |count| count.trim().parse().expect("a count"))
 }

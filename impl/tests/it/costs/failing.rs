@@ -156,3 +156,48 @@ fn what_a_handler_says_is_kept_up_to_a_kilobyte() {
     let why = failure(&meter, &stream).expect("it is on its item");
     assert!(why.starts_with("slot 1: ä") && (1_020..=1_024).contains(&why.len()), "{}", why.len());
 }
+
+/// A handler that fails at each event once, and notes when it was given one.
+fn hesitant(meter: &Meter) -> (impl Handler + use<>, Arc<Mutex<Vec<Duration>>>) {
+    let given = Arc::<Mutex<Vec<Duration>>>::default();
+    let (noted, time) = (Arc::clone(&given), meter.time.clone());
+    let handler = move |_: Delivery| {
+        let mut noted = noted.lock().expect("no panic");
+        noted.push(time.elapsed());
+        let fails = noted.len() % 2 == 1;
+        async move { if fails { Err("not yet".into()) } else { Ok::<(), HandlerError>(()) } }
+    };
+    (handler, given)
+}
+
+#[test]
+fn a_partition_that_was_mended_begins_with_the_first_pause_when_it_fails_again() {
+    let pause = Duration::from_secs(60);
+    for seed in 0..8 {
+        let meter = Meter::new();
+        let stream = stream_of(&meter, &["a"]);
+        fastrand::seed(seed);
+        let (handler, given) = hesitant(&meter);
+        let worker = stream.worker("g", handler).attempts(1, Duration::ZERO);
+        // No sweep forgets what failed before.
+        let worker = worker.sweep_every(Duration::from_secs(3600));
+        let worker = worker.after_failure(AfterFailure::ComeBack { pause });
+        let stop = worker.stopper();
+        let appends = async {
+            let count = || given.lock().expect("no panic").len();
+            for times in [2, 4] {
+                while count() < times {
+                    meter.time.wait(Duration::from_millis(10)).await;
+                }
+                stream.append(Event::new("a", "y")).await.expect("appended");
+            }
+            stop.request();
+        };
+        let (summary, ()) = meter.time.run(join(worker.run(), appends));
+        summary.expect("it stops");
+        let given = given.lock().expect("no panic").clone();
+        for [failed, mended] in [[given[0], given[1]], [given[2], given[3]]] {
+            assert!(mended - failed <= pause + Duration::from_secs(11), "{given:?}");
+        }
+    }
+}

@@ -196,3 +196,34 @@ fn a_group_that_is_full_does_not_wait_for_others() {
         assert_eq!(meter.time.elapsed() - began, SECOND / 4, "{grouping:?}");
     }
 }
+
+#[test]
+fn what_is_written_does_not_fill_the_next_group() {
+    let meter = Meter::new();
+    let stream = slow(&meter);
+    let linger = 10 * SECOND;
+    let appender = stream.appender(Grouping::default().bytes(3 * 4).linger(linger));
+    let fourth = async {
+        meter.time.wait(SECOND / 2).await;
+        appender.append(event(4)).await
+    };
+    let began = meter.time.elapsed();
+    let three = join_all((1..=3).map(|number| appender.append(event(number))));
+    let (three, fourth) = meter.time.run(futures_util::future::join(pin!(three), fourth));
+    assert!(three.iter().all(Result::is_ok));
+    assert_eq!(fourth.expect("appended").position.slot, Seq(2));
+    // A number and a slot for each group; the second one waits for others in between.
+    assert_eq!(meter.time.elapsed() - began, 4 * SECOND + linger);
+}
+
+#[test]
+fn a_slot_has_no_more_bytes_of_events_than_a_group_may_have() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    let appender = stream.appender(Grouping::default().bytes(3 * 4));
+    let appends = (1..=5).map(|number| appender.append(event(number)));
+    let receipts = meter.time.run(join_all(appends)).into_iter();
+    let slots: Vec<_> =
+        receipts.map(|receipt| receipt.expect("appended").position.slot.0).collect();
+    assert_eq!(slots, [1, 1, 1, 2, 2]);
+}

@@ -109,6 +109,21 @@ fn a_worker_that_stops_finishes_its_delivery_and_leaves_with_one_write() {
     assert_eq!(standing(&meter, &stream), (Seq(1), false));
 }
 
+/// What it leaves is for others, and makes no room for any other partition of its own.
+#[test]
+fn a_worker_that_stops_has_made_no_room_for_others() {
+    let (meter, stream) = with_events(3);
+    let worker = stream.worker("g", takes(&meter, SECOND)).delivery_limit(1);
+    let stop = worker.stopper();
+    let stops = async {
+        meter.time.wait(SECOND / 2).await;
+        stop.request();
+    };
+    let (summary, ()) = meter.time.run(join(worker.run(), stops));
+    let summary = summary.expect("it stops");
+    assert_eq!((summary.events, summary.turns, summary.yields), (1, 1, 0));
+}
+
 #[test]
 fn a_worker_that_stops_during_its_last_look_leaves_with_one_write() {
     let (meter, stream) = with_events(1);

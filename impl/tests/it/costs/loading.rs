@@ -357,3 +357,25 @@ fn an_append_that_others_are_always_before_gives_up() {
     assert_eq!((texts(&history).len(), history.head()), (0, Seq(1)));
     meter.time.run(stream.append_to(&mut history, vec![Event::new("a", "1")])).expect("alone");
 }
+
+#[test]
+fn a_writer_that_comes_late_is_seen_within_a_quarter_of_the_grace() {
+    for seed in 0..20 {
+        let meter = Meter::new();
+        let stream = stream(&meter);
+        fastrand::seed(seed);
+        let mut history = load(&meter, &stream, "a");
+        leave_gap(&meter, &stream);
+        let late = GRACE * 3 / 4;
+        let writes = async {
+            meter.time.wait(late).await;
+            write_late(&stream, Seq(1), Event::new("b", "late")).await
+        };
+        let began = meter.time.elapsed();
+        let mine = stream.append_to(&mut history, vec![Event::new("a", "mine")]);
+        let (mine, _) = meter.time.run(join(mine, writes));
+        assert_eq!(mine.expect("no conflict").position.slot, Seq(2));
+        let waited = meter.time.elapsed() - began;
+        assert!(waited <= late + GRACE / 4, "{waited:?} of {late:?}");
+    }
+}

@@ -42,6 +42,21 @@ fn names(meter: &Meter, stream: &Stream) -> Vec<String> {
 }
 
 #[test]
+fn a_slot_of_a_named_producer_has_a_hundred_events_unless_it_is_told_otherwise() {
+    let meter = Meter::new();
+    let stream = stream(&meter);
+    let push_all = async {
+        let mut producer = stream.producer("a");
+        for number in 1..=201 {
+            producer.push(Number(number), Event::new("k", "x")).await.expect("taken");
+        }
+        producer.flush().await.expect("appended");
+    };
+    let ((), bill) = meter.run(push_all);
+    assert!(bill.contains(&"3 PutItem events".to_owned()), "{bill:?}");
+}
+
+#[test]
 fn a_new_name_is_refused_where_there_are_as_many_as_may_be_and_nothing_is_written() {
     let meter = Meter::new();
     let stream = full(&meter);

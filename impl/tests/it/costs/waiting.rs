@@ -362,3 +362,15 @@ fn the_longest_times_that_can_be_asked_for_are_no_trouble() {
     let summary = meter.time.run(worker.until_caught_up()).expect("caught up");
     assert_eq!(summary.events, 1);
 }
+
+/// It would be refused again.
+#[test]
+fn a_sweep_that_is_refused_for_good_ends_the_run_at_once() {
+    let (meter, stream) = super::with_events(1);
+    meter.go_wrong("Query consumers", Wrong::Forbidden);
+    let worker = stream.worker("g", takes(&meter, Duration::ZERO));
+    let began = meter.time.elapsed();
+    let refused = meter.time.run(worker.run()).expect_err("it may not");
+    assert!(matches!(&refused, WorkerError::Store(error) if !error.is_transient()), "{refused}");
+    assert_eq!(meter.time.elapsed(), began);
+}
