@@ -36,8 +36,8 @@ use workshop::{Absent, Built, Workshop};
 /// Put small faults into the sources of gapless, and see what notices each.
 #[derive(Debug, Parser)]
 #[command(
-    after_help = "Exit status: 0 if every fault was noticed or is known to be harmless, 1 if one \
-                        survived, 2 if nothing can be said."
+    after_help = "Exit status: 0 if no more faults survived than may, 1 if more did, 2 if nothing \
+                        can be said."
 )]
 struct Arguments {
     /// Whose sources.
@@ -63,6 +63,9 @@ struct Arguments {
     /// Leave out the checks that take longer than so many seconds without a fault.
     #[arg(long, value_name = "SECONDS")]
     quick: Option<u64>,
+    /// How many of the faults that are tried may survive, in percent.
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+    may_survive: u8,
     /// How many faults are tried at the same time.
     #[arg(long, value_name = "N", default_value_t = 1)]
     jobs: usize,
@@ -96,7 +99,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether every fault was noticed.
+/// Whether no more faults survived than may.
 fn run(arguments: &Arguments) -> Result<bool, Mistake> {
     let root = std::env::current_dir().map_err(|why| Mistake::Read { path: ".".into(), why })?;
     let harmless = Harmless::read(&root.join("tests/mutants/harmless.toml"))?;
@@ -133,7 +136,16 @@ fn run(arguments: &Arguments) -> Result<bool, Mistake> {
     }
     let fates = try_all(&chosen, arguments.jobs, &checks, &harmless, &printed)?;
     tell(arguments, &faults, &built, &fates)?;
-    Ok(!fates.iter().any(|(_, fate)| matches!(fate, Fate::Survived)))
+    Ok(are_few(survivors(&fates), fates.len(), arguments.may_survive))
+}
+
+/// Whether so many of the faults that were tried are no more than may survive.
+fn are_few(survivors: usize, tried: usize, percent: u8) -> bool {
+    survivors * 100 <= tried * usize::from(percent)
+}
+
+fn survivors(fates: &[(&Fault, Fate)]) -> usize {
+    fates.iter().filter(|(_, fate)| matches!(fate, Fate::Survived)).count()
 }
 
 /// The faults of all sources, numbered throughout.
@@ -246,7 +258,7 @@ fn tell(
 ) -> Result<(), Mistake> {
     let count = |why| built.absent.values().filter(|absent| **absent == why).count();
     let (refused, unwoven) = (count(Absent::Refused), count(Absent::NotWoven));
-    let survivors = fates.iter().filter(|(_, fate)| matches!(fate, Fate::Survived)).count();
+    let survivors = survivors(fates);
     let harmless = fates.iter().filter(|(_, fate)| matches!(fate, Fate::Harmless { .. })).count();
     let mut out = stdout();
     let _ = report::tables(&mut out, fates);
@@ -274,4 +286,16 @@ fn tell(
     });
     let text = serde_json::to_string_pretty(&document).unwrap_or_default() + "\n";
     std::fs::write(path, text).map_err(|why| Mistake::Write { path: path.clone(), why })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::are_few;
+
+    #[test]
+    fn none_may_survive_unless_so_many_percent_may() {
+        assert!(are_few(0, 40, 0) && !are_few(1, 40, 0));
+        assert!(are_few(2, 40, 5) && !are_few(3, 40, 5));
+        assert!(!are_few(1, 19, 5));
+    }
 }
