@@ -11,7 +11,7 @@ use super::attempt::{Attempt, HttpReply, call_kind, names};
 use super::refusals;
 use super::shared::Cluster;
 use super::store::Store;
-use crate::plan::{CallKind, Dice, Fault};
+use crate::plan::{CallKind, Dice, Fault, StorePart};
 
 /// Serves calls, until the node is killed.
 pub(crate) async fn serve(cluster: Arc<Cluster>, store: Arc<Store>) {
@@ -59,6 +59,13 @@ async fn handle(cluster: &Cluster, store: &Store, mut call: Attempt) -> HttpRepl
     let is_hot = cluster.injector.is_hot(|partition| names(&call.call, partition));
     if is_hot && dice.percent(70) {
         return refuse("hot-partition", throttled());
+    }
+    // DynamoDB holds back the writes of a table whose index cannot keep up, and answers its reads.
+    let is_held_back = cluster.injector.is_index_hot()
+        && call_kind(&call.operation, None) == CallKind::Write
+        && store.is_about(&call, StorePart::Partitions);
+    if is_held_back && dice.percent(70) {
+        return refuse("hot-index", throttled());
     }
     if cluster.injector.is_out(|part| store.is_about(&call, part)) {
         match dice.below(10) {

@@ -28,6 +28,8 @@ pub(crate) struct Injector {
     slow_processes: Mutex<BTreeMap<Node, (Millis, Millis)>>,
     /// The partitions that are throttled, each until a time.
     hot: Mutex<BTreeMap<String, Millis>>,
+    /// Until when the index gets more writes than it can take.
+    hot_index_until: Mutex<Millis>,
     /// The parts of the store that fail, each until a time.
     out: Mutex<BTreeMap<StorePart, Millis>>,
     locked_out: Mutex<HashMap<Node, LockOuts>>,
@@ -64,6 +66,7 @@ impl Injector {
             slow: Mutex::default(),
             slow_processes: Mutex::default(),
             hot: Mutex::default(),
+            hot_index_until: Mutex::default(),
             out: Mutex::default(),
             locked_out: Mutex::default(),
         }
@@ -72,6 +75,11 @@ impl Injector {
     /// Takes the number of a node's next attempt.
     pub(super) fn next_attempt(&self, node: Node) -> u32 {
         self.attempts[usize::from(node.0)].fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The number of the attempt that a node makes next.
+    pub(super) fn upcoming_attempt(&self, node: Node) -> u32 {
+        self.attempts[usize::from(node.0)].load(Ordering::Relaxed)
     }
 
     /// The fault that strikes an attempt; none after the run is healed.
@@ -99,7 +107,7 @@ impl Injector {
 
     /// Lists a fault for the next attempt of a node. Without effect if faults are random.
     pub(crate) fn strike_next(&self, node: Node, fault: Fault) {
-        let next = self.attempts[usize::from(node.0)].load(Ordering::Relaxed);
+        let next = self.upcoming_attempt(node);
         if let Some(listed) = &self.listed {
             lock(listed).insert((node, next), fault);
         }
@@ -112,6 +120,7 @@ impl Injector {
         lock(&self.slow).clear();
         lock(&self.slow_processes).clear();
         lock(&self.hot).clear();
+        *lock(&self.hot_index_until) = Millis(0);
         lock(&self.out).clear();
         lock(&self.locked_out).values_mut().for_each(|locked| locked.until = Millis(0));
     }
@@ -179,6 +188,15 @@ impl Injector {
     /// Whether a call names a partition that is hot now.
     pub(super) fn is_hot(&self, names: impl Fn(&str) -> bool) -> bool {
         lock(&self.hot).iter().any(|(partition, until)| now() < *until && names(partition))
+    }
+
+    pub(crate) fn heat_index(&self, until: Millis) {
+        *lock(&self.hot_index_until) = until;
+    }
+
+    /// Whether the index gets more writes now than it can take.
+    pub(super) fn is_index_hot(&self) -> bool {
+        now() < *lock(&self.hot_index_until)
     }
 
     pub(crate) fn begin_outage(&self, part: StorePart, until: Millis) {

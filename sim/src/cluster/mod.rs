@@ -38,7 +38,7 @@ mod worker;
 pub(crate) use addresses::{address, service_addresses};
 pub(crate) use client::client;
 pub(crate) use gate::{Flight, Grant, Wanted};
-pub(crate) use operator::{audit, audit_at_last, create};
+pub(crate) use operator::{audit, audit_at_last, create, open_otherwise};
 pub(crate) use pace::Progress;
 pub(crate) use process::paced;
 pub use recorder::Entry;

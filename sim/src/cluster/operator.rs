@@ -1,4 +1,5 @@
-//! The operator: creates the stream, and audits it beside live traffic.
+//! The operator: creates the stream, audits it beside live traffic, and stands for a process that is
+//! configured wrongly.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,26 @@ pub(crate) async fn create(cluster: &Arc<Cluster>) -> bool {
         }
     }
     false
+}
+
+/// Opens the stream with another design than it was founded with. Two designs on the same tables break
+/// what each of them promises, so that is refused.
+pub(crate) async fn open_otherwise(cluster: &Arc<Cluster>) {
+    let node = cluster.plan.operator();
+    let Some(design) = cluster.plan.stranger() else { return };
+    let client = client(cluster, node).await;
+    match Stream::open(client, cluster.plan.config().refuted_design(design)).await {
+        Ok(_) => {
+            let what =
+                "the stream was opened with a design that it was not founded with".to_owned();
+            cluster.record_unexplained(node, what);
+        }
+        Err(SetupError::Design { .. }) => {
+            cluster.recorder().mark("a process with another design is refused");
+        }
+        Err(SetupError::Store(error)) if error.is_transient() => {}
+        Err(error) => cluster.record_unexplained(node, format!("cannot open the stream: {error}")),
+    }
 }
 
 /// Audits the tables when all trouble has ended, so that nothing excuses an audit that does not run.

@@ -2,10 +2,11 @@
 //! to be appended.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{Either, join_all, select};
 use gapless::{AppendError, Appender, Event, GroupError, Grouping, History, Receipt, Stream};
 use gapless_model::Seq;
 use gapless_model::design::Increment;
@@ -17,7 +18,7 @@ use super::shared::Cluster;
 use super::watcher::open_stream;
 use crate::judge::{Judge, Judgement};
 use crate::moment::now;
-use crate::plan::{Appending, Millis, Node, ProducerPlan};
+use crate::plan::{Appending, Dice, Millis, Node, ProducerPlan};
 
 /// The histories that a life of a producer has loaded, by their keys.
 pub(super) type Histories = BTreeMap<String, History>;
@@ -196,9 +197,26 @@ impl ProducerLife {
     }
 
     async fn append_plainly(&self, events: &[Event]) -> Result<(), AppendError> {
-        let receipt = self.settle(self.stream.append_batch(events.to_vec()).await).await?;
-        self.show_receipt(events, &receipt, None);
+        let append = async { self.settle(self.stream.append_batch(events.to_vec()).await).await };
+        let dropped = self.cluster.register_drop(self.node);
+        match select(pin!(append), pin!(dropped.wait())).await {
+            Either::Left((receipt, _)) => self.show_receipt(events, &receipt?, None),
+            Either::Right(_) => self.note_dropped(events, events.len()),
+        }
         Ok(())
+    }
+
+    /// Notes that the first `count` appends of these events were dropped. What is to be appended anew is
+    /// another event, so whether it is in the log makes no difference to the producer.
+    fn note_dropped(&self, events: &[Event], count: usize) {
+        let who = self.cluster.plan.name(self.node);
+        let next = self.cluster.injector.upcoming_attempt(self.node);
+        let mut recorder = self.cluster.recorder();
+        recorder.mark("an append is dropped");
+        recorder.note(now(), &who, format!("drops {count} of {} appends", events.len()), None);
+        if count == events.len() {
+            recorder.judge.dropped.note(now(), &names(events), next);
+        }
     }
 
     /// Appends behind the head.
@@ -243,9 +261,9 @@ impl ProducerLife {
             sleep(self.plan().pause.duration()).await;
             let from = self.cluster.appended(self.index);
             let events = self.batch(from);
-            let outcomes =
-                join_all(events.iter().cloned().map(|event| appender.append(event))).await;
+            let outcomes = self.append_together(&appender, &events, from).await;
             for (event, outcome) in events.iter().zip(outcomes) {
+                let Some(outcome) = outcome else { continue };
                 match self.settle_grouped(&appender, event, outcome).await {
                     Ok(receipt) => self.show_receipt(std::slice::from_ref(event), &receipt, None),
                     Err(error) => {
@@ -258,6 +276,39 @@ impl ProducerLife {
             self.cluster.set_appended(self.index, from + events.len() as u32);
         }
         true
+    }
+
+    /// Appends events at the same time, the first of which has this number. Where the plan says so, all of
+    /// the appends are dropped, or the first few; these have no outcome.
+    async fn append_together(
+        &self,
+        appender: &Appender,
+        events: &[Event],
+        from: u32,
+    ) -> Vec<Option<Result<Receipt, GroupError>>> {
+        let dropped = self.cluster.register_drop(self.node);
+        let path = [41, u64::from(self.node.0), u64::from(from)];
+        let (mut dice, all) = (Dice::at(self.cluster.plan.seed, &path), events.len() as u64);
+        let few = if dice.percent(50) { all } else { dice.between(1, all) };
+        let append = |(index, event): (u64, &Event)| {
+            let (event, dropped) = (event.clone(), &dropped);
+            async move {
+                let append = pin!(appender.append(event));
+                if index >= few {
+                    return Some(append.await);
+                }
+                match select(append, pin!(dropped.wait())).await {
+                    Either::Left((outcome, _)) => Some(outcome),
+                    Either::Right(_) => None,
+                }
+            }
+        };
+        let outcomes = join_all((0..).zip(events).map(append)).await;
+        let gone = outcomes.iter().filter(|outcome| outcome.is_none()).count();
+        if gone > 0 {
+            self.note_dropped(events, gone);
+        }
+        outcomes
     }
 
     /// Settles a grouped append whose patience ran out. Its group is settled with the first of its

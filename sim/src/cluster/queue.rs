@@ -1,6 +1,6 @@
 //! A durable queue of triggers for each group, as SQS is one: a message is handed out again until it is
 //! deleted with a receipt, for certain with that of the last time that it was received; it may come late,
-//! twice and out of order. The queue is fed from the Events table's stream, in order for each partition, with lag and
+//! twice and out of order. One that was received too often becomes a dead letter. The queue is fed from the Events table's stream, in order for each partition, with lag and
 //! retries. It invokes the workers that are Lambda functions.
 
 use std::collections::BTreeMap;
@@ -39,6 +39,8 @@ impl rpc::Request for QueueRequest {
 #[derive(Debug, Default)]
 struct QueueState {
     messages: BTreeMap<u64, StoredMessage>,
+    /// Those that were received too often.
+    dead: Vec<StoredMessage>,
     next: u64,
 }
 
@@ -74,7 +76,29 @@ impl QueueState {
         }
     }
 
+    /// Moves the messages that were received too often to the dead-letter queue; once all faults have
+    /// ended, its operator moves them back.
+    fn bury(&mut self, cluster: &Cluster) {
+        let Some(most) = most_receives(cluster) else {
+            for mut message in std::mem::take(&mut self.dead) {
+                self.next += 1;
+                message.visible = now();
+                message.receipts.clear();
+                self.messages.insert(self.next, message);
+            }
+            return;
+        };
+        let is_spent = |it: &StoredMessage| it.visible <= now() && it.receipts.len() >= most;
+        let spent = self.messages.extract_if(.., |_, it| is_spent(it)).map(|(_, it)| it);
+        let before = self.dead.len();
+        self.dead.extend(spent);
+        if self.dead.len() > before {
+            cluster.recorder().mark("a message goes to the dead-letter queue");
+        }
+    }
+
     fn receive(&mut self, cluster: &Cluster, group: &str) -> Vec<QueueMessage> {
+        self.bury(cluster);
         let (now, next) = (now(), &mut self.next);
         let due = self
             .messages
@@ -108,6 +132,15 @@ impl QueueState {
             }
         }
     }
+}
+
+/// How often a message is received at most, where the queue has a dead-letter queue and until all faults
+/// have ended. Without faults none is received in vain for so often.
+fn most_receives(cluster: &Cluster) -> Option<usize> {
+    let mut dice = Dice::at(cluster.plan.seed, &[42]);
+    let (has_one, most) = (dice.percent(50), dice.between(2, 5) as usize);
+    let is_troubled = cluster.injector.is_troubled() && !cluster.injector.is_healed();
+    (has_one && is_troubled).then_some(most)
 }
 
 /// Invokes the functions that are frozen, each with the messages of its group.
@@ -234,6 +267,28 @@ mod tests {
                 assert!(queue.messages.is_empty());
             }
             assert!((5..30).contains(&by_older_ones), "{by_older_ones} of 50");
+        });
+    }
+
+    #[test]
+    fn a_message_that_is_received_too_often_is_put_aside_until_all_faults_have_ended() {
+        Runtime::new().block_on(async {
+            let plans = (0..40).map(|seed| Profile::Swarm.plan(seed, Design::RECOMMENDED));
+            let clusters = plans.map(|plan| Cluster::new(&plan));
+            let cluster = clusters.into_iter().find(|cluster| most_receives(cluster).is_some());
+            let cluster = cluster.expect("one in two has a dead-letter queue");
+            let hidden = cluster.plan.visibility.duration();
+            let mut queue = QueueState::default();
+            queue.enqueue(&cluster, "g", "p");
+            queue.messages.retain(|number, _| *number == 1);
+            sleep(Duration::from_secs(1)).await;
+            for _ in 0..most_receives(&cluster).expect("it has one") {
+                assert_eq!(queue.receive(&cluster, "g").len(), 1);
+                sleep(hidden).await;
+            }
+            assert!(queue.receive(&cluster, "g").is_empty());
+            cluster.injector.heal();
+            assert_eq!(queue.receive(&cluster, "g").len(), 1, "its operator moves it back");
         });
     }
 

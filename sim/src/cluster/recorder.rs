@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cell::Cell;
 use crate::judge::{
-    Activity, Breach, Chronicle, Costs, Delays, Deliveries, Expectations, Fences, Finding,
+    Activity, Breach, Chronicle, Costs, Delays, Deliveries, Dropped, Expectations, Fences, Finding,
     Idleness, Inputs, Judge, Leases, Machines, Order, Readings, Refinement, SlotContents, Turns,
     Violation, explain, seconds,
 };
@@ -61,6 +61,7 @@ impl Recorder {
             expectations: Expectations::default(),
             fences: Fences::default(),
             inputs: Inputs::default(),
+            dropped: Dropped::default(),
             readings: Readings::new(plan),
             refinement: Refinement::new(),
             machines: Machines::new(rules),

@@ -92,6 +92,7 @@ impl Store {
             let applied = AppliedCall {
                 at: now(),
                 node: call.node,
+                attempt: call.number,
                 request,
                 heard: is_heard(call),
                 missed: &missed,

@@ -2,6 +2,7 @@
 //! order and late, in shards that end and have successors, read by iterators that expire. Old records
 //! are trimmed, and the list of shards comes in pages.
 
+use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -14,14 +15,8 @@ use super::shared::Cluster;
 use crate::moment::{lock, now};
 use crate::plan::{Dice, Millis};
 
-/// After how many writes all shards end and are succeeded by others.
-const GENERATION: usize = 30;
 /// How many shards are open at a time.
 const ABREAST: usize = 2;
-/// The maximum number of records in one answer.
-const PAGE: usize = 10;
-/// The maximum number of shards in one answer. DynamoDB has 100.
-const SHARDS: usize = 3;
 
 /// The stream of the Events table.
 pub(super) struct EventsStream {
@@ -29,6 +24,33 @@ pub(super) struct EventsStream {
     written: Mutex<Vec<SlotWrite>>,
     /// How many of the writes are trimmed.
     trimmed: AtomicUsize,
+    /// When it was described within the last second.
+    described: Mutex<VecDeque<Millis>>,
+}
+
+/// How long shards and answers are, drawn for each seed.
+#[derive(Clone, Copy)]
+struct Shape {
+    /// After how many writes all shards end and are succeeded by others.
+    generation: usize,
+    /// The maximum number of records in one answer.
+    page: usize,
+    /// The maximum number of shards in one answer. DynamoDB has 100.
+    shards: usize,
+    /// How often a second its shards can be asked for: up to ten times, and what others of the
+    /// account leave of that.
+    descriptions: usize,
+}
+
+impl Shape {
+    fn of(cluster: &Cluster) -> Shape {
+        let mut dice = Dice::at(cluster.plan.seed, &[43]);
+        // Shards last for hours, and a run for seconds: some end in it, and some do not.
+        let generation = *dice.pick(&[12, 30, 30, 60, 500]);
+        let page = *dice.pick(&[3, 10, 10, 100]);
+        let (shards, descriptions) = (*dice.pick(&[1, 3, 3]), dice.between(3, 10) as usize);
+        Shape { generation, page, shards, descriptions }
+    }
 }
 
 /// The write of a slot.
@@ -50,6 +72,8 @@ struct ShardIterator {
 struct StreamShard {
     generation: usize,
     lane: usize,
+    /// The number of writes of a generation.
+    length: usize,
 }
 
 impl EventsStream {
@@ -58,6 +82,7 @@ impl EventsStream {
             table: names.events.clone(),
             written: Mutex::default(),
             trimmed: AtomicUsize::new(0),
+            described: Mutex::default(),
         }
     }
 
@@ -87,6 +112,10 @@ impl EventsStream {
     ) -> Option<(u16, Value)> {
         match operation {
             "ListStreams" => Some((200, self.list(cluster, call))),
+            "DescribeStream" if self.is_described_too_often(cluster) => {
+                cluster.recorder().mark("the table's stream is asked for its shards too often");
+                Some(error("LimitExceededException", "Too many operations for a given subscriber"))
+            }
             "DescribeStream" => Some((200, self.describe(cluster, call))),
             "GetShardIterator" => Some(self.iterator(cluster, call)),
             "GetRecords" => Some(self.records(cluster, call)),
@@ -123,6 +152,20 @@ impl EventsStream {
         self.trimmed.load(Ordering::Relaxed)
     }
 
+    /// Whether its shards were asked for as often in the last second as DynamoDB allows. A list of
+    /// shards has more pages here than it would have there, so without faults nothing is refused.
+    fn is_described_too_often(&self, cluster: &Cluster) -> bool {
+        let mut described = lock(&self.described);
+        while described.front().is_some_and(|at| at.plus(Millis(1_000)) <= now()) {
+            described.pop_front();
+        }
+        if described.len() >= Shape::of(cluster).descriptions && is_troubled(cluster) {
+            return true;
+        }
+        described.push_back(now());
+        false
+    }
+
     fn describe(&self, cluster: &Cluster, call: &Value) -> Value {
         if call["StreamArn"] != self.arn(1) {
             return json!({ "StreamDescription": {
@@ -131,13 +174,16 @@ impl EventsStream {
                 "Shards": [],
             } });
         }
-        let newest = lock(&self.written).len() / GENERATION;
+        let Shape { generation: length, shards: shown, .. } = Shape::of(cluster);
+        let newest = lock(&self.written).len() / length;
         let trimmed = self.trim(cluster);
         let all = (0..=newest)
-            .flat_map(|generation| (0..ABREAST).map(move |lane| StreamShard { generation, lane }))
+            .flat_map(|generation| {
+                (0..ABREAST).map(move |lane| StreamShard { generation, lane, length })
+            })
             .filter(|shard| shard.end() > trimmed);
         let from = call["ExclusiveStartShardId"].as_str().unwrap_or_default();
-        let most = call["Limit"].as_u64().map_or(SHARDS, |limit| SHARDS.min(limit as usize));
+        let most = call["Limit"].as_u64().map_or(shown, |limit| shown.min(limit as usize));
         let mut rest = all.filter(|shard| shard.id().as_str() > from);
         let page: Vec<StreamShard> = rest.by_ref().take(most).collect();
         let last = page.last().map(|shard| shard.id()).filter(|_| rest.next().is_some());
@@ -164,7 +210,8 @@ impl EventsStream {
     }
 
     fn iterator(&self, cluster: &Cluster, call: &Value) -> (u16, Value) {
-        let Some(shard) = call["ShardId"].as_str().and_then(StreamShard::parse) else {
+        let Some(shard) = call["ShardId"].as_str().and_then(|id| StreamShard::parse(id, cluster))
+        else {
             return error("ResourceNotFoundException", "Requested resource not found");
         };
         let trimmed = self.trim(cluster);
@@ -180,7 +227,8 @@ impl EventsStream {
     }
 
     fn records(&self, cluster: &Cluster, call: &Value) -> (u16, Value) {
-        let Some(iterator) = call["ShardIterator"].as_str().and_then(ShardIterator::parse) else {
+        let iterator = call["ShardIterator"].as_str();
+        let Some(iterator) = iterator.and_then(|name| ShardIterator::parse(name, cluster)) else {
             return error("ValidationException", "Invalid ShardIterator");
         };
         if now() > iterator.expires {
@@ -196,9 +244,9 @@ impl EventsStream {
         let shard = iterator.shard;
         let lag = shard.lag(cluster);
         let written = lock(&self.written);
-        let end = shard.end().min(written.len());
+        let (end, page) = (shard.end().min(written.len()), Shape::of(cluster).page);
         let (mut next, mut records) = (iterator.next, Vec::new());
-        while next < end && records.len() < PAGE && written[next].at.0 + lag.0 <= now().0 {
+        while next < end && records.len() < page && written[next].at.0 + lag.0 <= now().0 {
             if StreamShard::lane(&written[next].partition) == shard.lane {
                 records.push(written[next].to_json());
             }
@@ -235,11 +283,11 @@ impl StreamShard {
     }
 
     fn start(self) -> usize {
-        self.generation * GENERATION
+        self.generation * self.length
     }
 
     fn end(self) -> usize {
-        self.start() + GENERATION
+        self.start() + self.length
     }
 
     /// How far the shard is behind the table.
@@ -252,9 +300,10 @@ impl StreamShard {
         format!("shardId-{:08}-{}", self.generation, self.lane)
     }
 
-    fn parse(id: &str) -> Option<StreamShard> {
+    fn parse(id: &str, cluster: &Cluster) -> Option<StreamShard> {
         let (generation, lane) = id.strip_prefix("shardId-")?.split_once('-')?;
-        Some(StreamShard { generation: generation.parse().ok()?, lane: lane.parse().ok()? })
+        let (generation, lane) = (generation.parse().ok()?, lane.parse().ok()?);
+        Some(StreamShard { generation, lane, length: Shape::of(cluster).generation })
     }
 }
 
@@ -263,10 +312,11 @@ impl ShardIterator {
         format!("{}|{}|{}", self.shard.id(), self.next, self.expires.0)
     }
 
-    fn parse(name: &str) -> Option<ShardIterator> {
+    fn parse(name: &str, cluster: &Cluster) -> Option<ShardIterator> {
         let [shard, next, expires] = name.split('|').collect::<Vec<_>>().try_into().ok()?;
+        let shard = StreamShard::parse(shard, cluster)?;
         let expires = Millis(expires.parse().ok()?);
-        Some(ShardIterator { shard: StreamShard::parse(shard)?, next: next.parse().ok()?, expires })
+        Some(ShardIterator { shard, next: next.parse().ok()?, expires })
     }
 }
 

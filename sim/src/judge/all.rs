@@ -10,6 +10,7 @@ use super::chronicle::Chronicle;
 use super::cost::Costs;
 use super::delay::Delays;
 use super::deliveries::Deliveries;
+use super::dropped::Dropped;
 use super::evidence::{AppliedCall, ObservedDelivery};
 use super::expectations::Expectations;
 use super::fences::Fences;
@@ -43,6 +44,7 @@ pub(crate) struct Judge {
     pub(crate) expectations: Expectations,
     pub(crate) fences: Fences,
     pub(crate) inputs: Inputs,
+    pub(crate) dropped: Dropped,
     pub(crate) readings: Readings,
     pub(crate) refinement: Refinement,
     pub(crate) machines: Machines,
@@ -72,6 +74,12 @@ impl Judge {
             let judgement =
                 self.inputs.judge_write(key, &written, (applied.at, applied.node), chronicle);
             self.unless_unwatched(judgement)?;
+            // Only then it was this request that filled the slot.
+            if applied.status == 200 {
+                let sent = (applied.at, applied.node, applied.attempt);
+                let judgement = self.dropped.judge_write(key, &written, sent, chronicle);
+                self.unless_unwatched(judgement)?;
+            }
             self.deliveries.judge_slot(key, &written, applied, chronicle)?;
         }
         let judgement = self.fences.judge_call(applied, &self.chronicle);

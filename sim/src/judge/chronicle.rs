@@ -134,6 +134,7 @@ impl Chronicle {
             | Happening::RestartEngine { .. }
             | Happening::LockOut { .. }
             | Happening::HotPartition { .. }
+            | Happening::HotIndex { .. }
             | Happening::Outage { .. }
             | Happening::SlowProcess { .. }
             | Happening::Operate { .. } => return,

@@ -1,4 +1,5 @@
-//! What appending and consuming cost without faults: so many requests for each slot, and no more.
+//! What appending and consuming cost without faults: so many requests for each slot, and no more; and
+//! few leases that are asked for in vain.
 //! [Tests in virtual time](../../../impl/tests/it/costs) count single ones; this counts whole runs.
 
 use std::collections::BTreeMap;
@@ -20,6 +21,8 @@ struct Spent {
     refused: u64,
     /// The slots that it filled.
     slots: u64,
+    /// The leases that it asked for in vain.
+    lost: u64,
 }
 
 /// What the nodes of a run have sent.
@@ -45,7 +48,33 @@ impl Costs {
         }
         let fills = matches!(request, Some(Request::Write(_) | Request::RaiseAndWrite { .. }));
         spent.slots += u64::from(fills && done);
+        let asks = matches!(request, Some(Request::Acquire { .. }));
+        spent.lost += u64::from(asks && !done);
         spent.refused += u64::from(kind == CallKind::Write && !done);
+    }
+
+    /// Judges how often the workers of each group were in one another's way.
+    fn judge_crowding(&self, plan: &Plan, slots: u64) -> Judgement {
+        for group in 0..plan.groups {
+            let members = || {
+                let workers = plan.workers.iter().enumerate();
+                workers.filter(move |(_, worker)| worker.group == group)
+            };
+            if !members().all(|(_, worker)| worker.is_alone()) {
+                continue;
+            }
+            let nodes = members().filter_map(|(index, _)| self.0.get(&plan.worker(index)));
+            let (lost, most) = (nodes.map(|spent| spent.lost).sum::<u64>(), most_lost(plan, slots));
+            if lost > most {
+                let sentence = format!(
+                    "The workers of {} asked for {lost} leases in vain, which others held, for a stream of \
+                     {slots} slots, although nothing had gone wrong; {most} are the most that they need.",
+                    Plan::group_name(group)
+                );
+                return Err((Breach::Cost, Finding::new(sentence)));
+            }
+        }
+        Ok(())
     }
 
     /// Judges what everything has cost, when everything is done.
@@ -58,6 +87,7 @@ impl Costs {
             return Ok(());
         }
         let slots: u64 = self.0.values().map(|spent| spent.slots).sum();
+        self.judge_crowding(plan, slots)?;
         for (&node, &spent) in &self.0 {
             let Some((reads, writes)) = most(plan, node, spent, (slots, at)) else { continue };
             for (what, sent, most) in
@@ -75,6 +105,12 @@ impl Costs {
         }
         Ok(())
     }
+}
+
+/// The most leases that the workers of a group ask for in vain, where only their sweeps tell them of
+/// work: each begins its sweeps elsewhere and at another time, and keeps away from what others hold.
+fn most_lost(plan: &Plan, slots: u64) -> u64 {
+    slots / 2 + 2 * plan.partitions()
 }
 
 /// The most reads and writes that a node needs.
@@ -156,6 +192,26 @@ mod tests {
         );
         let looks = said(&[append.as_slice(), &[(Read, true)]].concat(), &[]);
         assert!(looks.expect("it is one too many").contains("sent 2 reads"));
+    }
+
+    #[test]
+    fn the_workers_of_a_group_ask_for_few_leases_that_others_hold() {
+        let mut plan = Profile::Calm.plan(1, Design::RECOMMENDED);
+        (plan.partition_bits, plan.groups) = (Some(1), 1);
+        let (life, hints) = (Lifetime::Standing, HintSource::None);
+        plan.workers = vec![crate::plan::WorkerPlan { group: 0, life, hints, ..plan.workers[0] }];
+        let said = |plan: &Plan, lost| {
+            let spent = Spent { lost, ..Spent::default() };
+            let costs = Costs(BTreeMap::from([(plan.worker(0), spent)]));
+            let judged = costs.judge_crowding(plan, 100);
+            judged.err().map(|(_, finding)| finding.sentence)
+        };
+        assert_eq!(said(&plan, 54), None);
+        let crowded = said(&plan, 55).expect("they are in one another's way");
+        assert!(crowded.contains("group-1 asked for 55 leases in vain"), "{crowded}");
+        // A hint tells all of them of the same partition at the same time.
+        plan.workers[0].hints = HintSource::TableStream;
+        assert_eq!(said(&plan, 55), None);
     }
 
     #[test]

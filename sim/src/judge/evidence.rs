@@ -19,6 +19,8 @@ pub(crate) type SlotKey = (PartitionId, Seq);
 pub(crate) struct AppliedCall<'a> {
     pub(crate) at: Millis,
     pub(crate) node: Node,
+    /// The number of the attempt, of all that its node has made. A copy has that of its original.
+    pub(crate) attempt: u32,
     pub(crate) request: &'a Request<Live>,
     /// Whether the reply reaches the sender.
     pub(crate) heard: bool,

@@ -5,17 +5,21 @@ use std::num::NonZeroU8;
 
 use gapless_model::design::{Design, Expiry, Increment};
 
+use super::crowd::add_crowd;
 use super::dice::Dice;
+use super::drops::add_drops;
 use super::fault::{DRAWN_FAULTS, FAULTS, Trouble};
 use super::incident::{Ambush, DRAWN, Direction, Happening, Incident, Moment, OperatorAction};
 use super::loading::add_loading;
 use super::lock_out::add_lock_outs;
-use super::outage::{add_broken_connections, add_outages};
+use super::outage::{add_broken_connections, add_hot_index, add_outages};
 use super::participants::{Appending, ClockPlan, HintSource, Lifetime, ProducerPlan, WorkerPlan};
 use super::patience::{APPEND, patience};
 use super::profile::Profile;
 use super::ranks::add_ranks;
 use super::readers::add_readers;
+use super::scenes::add_scene;
+use super::strangers::add_stranger;
 use super::twins::add_twin;
 use super::units::{Millis, Node};
 use super::{PLAN_VERSION, Plan};
@@ -81,23 +85,33 @@ impl Profile {
             let watch = Millis(plan.lease.0 + 2 * plan.skew.0 + 1_000);
             plan.workers.iter_mut().for_each(|worker| worker.live_for(watch));
         }
-        if self != Profile::Calm {
-            plan.trouble = self.trouble(lease, dice);
-            plan.incidents = self.incidents(&plan, dice);
-            add_scene(&mut plan, works, dice);
-            add_twin(&mut plan, works);
-            add_readers(&mut plan);
-            add_lock_outs(&mut plan);
-            add_outages(&mut plan);
-            add_broken_connections(&mut plan);
-            add_ranks(&mut plan, works);
-            plan.incidents.sort_by_key(|incident| incident.at);
+        if self == Profile::Calm {
+            add_crowd(&mut plan);
+        } else {
+            self.add_trouble(&mut plan, works, dice);
         }
         add_loading(&mut plan);
         plan.page = page(&plan);
         plan.visibility = visibility(&plan);
         plan.patience = patience(&plan);
         plan
+    }
+
+    /// Adds what goes wrong. What comes behind the scenes has dice of its own.
+    fn add_trouble(self, plan: &mut Plan, works: Millis, dice: &mut Dice) {
+        plan.trouble = self.trouble(plan.lease, dice);
+        plan.incidents = self.incidents(plan, dice);
+        add_scene(plan, works, dice);
+        add_twin(plan, works);
+        add_readers(plan);
+        add_lock_outs(plan);
+        add_outages(plan);
+        add_broken_connections(plan);
+        add_ranks(plan, works);
+        add_drops(plan, works);
+        add_stranger(plan);
+        add_hot_index(plan);
+        plan.incidents.sort_by_key(|incident| incident.at);
     }
 
     fn worker(self, group: u8, dice: &mut Dice) -> WorkerPlan {
@@ -252,108 +266,6 @@ fn ambush(happening: Happening, plan: &Plan, dice: &mut Dice) -> Option<Ambush> 
     // Before the reply is heard, while the handler is at work, or later.
     let after = Millis(if dice.percent(40) { 0 } else { dice.below(60) });
     Some(Ambush { moment, after })
-}
-
-/// Gives three in five plans one of six scenes.
-fn add_scene(plan: &mut Plan, works: Millis, dice: &mut Dice) {
-    match dice.below(100) {
-        0..13 => fall_behind(plan, dice),
-        13..24 => die_between(plan, works, dice),
-        24..30 => outlast_grace(plan, works, dice),
-        30..44 => outlast_lease(plan, works, dice),
-        44..53 => repeat_renewals(plan, dice),
-        53..61 => die_behind_checkpoint(plan, dice),
-        _ => {}
-    }
-}
-
-/// Lets a group fall behind by more than a page: one partition, a busy producer, and workers that are
-/// away for a long time.
-fn fall_behind(plan: &mut Plan, dice: &mut Dice) {
-    plan.partition_bits = Some(0);
-    let busy = &mut plan.producers[0];
-    if busy.appending == Appending::Expecting {
-        busy.appending = Appending::Single;
-    }
-    (busy.events, busy.batch) = (dice.between(120, 220) as u16, 1);
-    busy.pause = Millis(dice.below(3));
-    let down = Millis(plan.heals.0 * dice.between(60, 100) / 100);
-    let group = dice.below(u64::from(plan.groups)) as u8;
-    let away = |(index, worker): (usize, &WorkerPlan)| {
-        let happening = Happening::Crash { node: plan.worker(index), down };
-        let incident = Incident { at: Millis(20), happening, ambush: None };
-        (worker.group == group).then_some(incident)
-    };
-    let away: Vec<_> = plan.workers.iter().enumerate().filter_map(away).collect();
-    plan.incidents.extend(away);
-}
-
-/// Lets a named producer die between its number and its write, so that a rerun finds its slot empty.
-fn die_between(plan: &mut Plan, works: Millis, dice: &mut Dice) {
-    let index = dice.below(plan.producers.len() as u64) as usize;
-    plan.producers[index].appending = Appending::Named;
-    let down = Millis(dice.between(20, plan.lease.0));
-    let happening = Happening::Crash { node: plan.producer(index), down };
-    let ambush = Some(Ambush { moment: Moment::Raised, after: Millis(0) });
-    plan.incidents.push(Incident { at: Millis(dice.between(50, works.0)), happening, ambush });
-}
-
-/// Pauses a producer between its number and its write until a worker has voided the slot.
-fn outlast_grace(plan: &mut Plan, works: Millis, dice: &mut Dice) {
-    let index = dice.below(plan.producers.len() as u64) as usize;
-    let span = Millis(plan.grace.0 + dice.between(500, 3_000));
-    let happening = Happening::Freeze { node: plan.producer(index), span };
-    let ambush = Some(Ambush { moment: Moment::Raised, after: Millis(0) });
-    plan.incidents.push(Incident { at: Millis(dice.between(50, works.0 / 2)), happening, ambush });
-}
-
-/// Pauses a worker in its handler until its lease has ended and another has taken it over.
-fn outlast_lease(plan: &mut Plan, works: Millis, dice: &mut Dice) {
-    let index = dice.below(plan.workers.len() as u64) as usize;
-    let worker = &mut plan.workers[index];
-    worker.handle_for(Millis(100));
-    let span = Millis(plan.lease.0 * dice.between(12, 20) / 10 + 1_500);
-    let happening = Happening::Freeze { node: plan.worker(index), span };
-    let ambush = Some(Ambush { moment: Moment::Read, after: Millis(dice.between(10, 60)) });
-    plan.incidents.push(Incident { at: Millis(dice.between(50, works.0 / 2)), happening, ambush });
-}
-
-/// Lets workers renew often, and copies of their requests arrive when others have taken over.
-fn repeat_renewals(plan: &mut Plan, dice: &mut Dice) {
-    delay_often(plan, &["duplicate", "late"], 10);
-    for worker in &mut plan.workers {
-        let handling = dice.between(plan.lease.0 / 2, plan.lease.0);
-        worker.handle_for(Millis(handling));
-    }
-}
-
-/// Lets workers die while a checkpoint of theirs is on its way, which arrives when others have taken
-/// over.
-fn die_behind_checkpoint(plan: &mut Plan, dice: &mut Dice) {
-    delay_often(plan, &["late"], 20);
-    // More arrives while they are at work, so that a checkpoint is not the end of a turn.
-    for producer in &mut plan.producers {
-        producer.pause = producer.pause.min(Millis(200));
-    }
-    for index in 0..plan.workers.len() {
-        // The other one is still at work on what the checkpoint is behind.
-        plan.workers[index].handle_for(Millis(dice.between(plan.lease.0 / 2, plan.lease.0)));
-        let down = Millis(plan.lease.0 * dice.between(10, 20) / 10);
-        let happening = Happening::Crash { node: plan.worker(index), down };
-        let ambush = Some(Ambush { moment: Moment::CheckpointDelayed, after: Millis(0) });
-        plan.incidents.push(Incident { at: Millis(50), happening, ambush });
-    }
-}
-
-/// Lets these kinds of fault strike often, and what they delay arrive after the end of a lease.
-fn delay_often(plan: &mut Plan, kinds: &[&str], weight: u8) {
-    for (kind, known) in FAULTS.iter().zip(&mut plan.trouble.weights) {
-        if kinds.contains(kind) {
-            *known = weight;
-        }
-    }
-    plan.trouble.ppm = plan.trouble.ppm.max(100_000);
-    plan.trouble.span = Millis(plan.lease.0 * 3);
 }
 
 fn producer(works: Millis, dice: &mut Dice) -> ProducerPlan {

@@ -64,6 +64,8 @@ pub enum OperatorAction {
     Audit,
     /// Creates the stream once more, which must change nothing.
     Create,
+    /// Opens the stream with another design, which must be refused.
+    OpenOtherwise,
 }
 
 /// What happens.
@@ -94,7 +96,8 @@ pub enum Happening {
         /// How long until it is started again.
         down: Millis,
     },
-    /// A worker's run is dropped in the middle of its turns, and the same worker runs again at once.
+    /// A worker's run is dropped in the middle of its turns, and the same worker runs again at once; or
+    /// the appends are dropped that a producer waits for, and it goes on with the next.
     Drop {
         /// The node.
         #[serde(rename = "process")]
@@ -170,6 +173,12 @@ pub enum Happening {
         /// For how long.
         span: Millis,
     },
+    /// The index of partitions gets more writes than it can take: the store throttles most writes of the
+    /// Partitions table. Reads are answered.
+    HotIndex {
+        /// For how long.
+        span: Millis,
+    },
     /// One table, or the table's stream, fails most calls with internal errors. The others work.
     Outage {
         /// What fails.
@@ -194,7 +203,7 @@ pub enum StorePart {
 }
 
 /// The names of the kinds of [`Happening`], in the order of [`Happening::kind`].
-pub const HAPPENINGS: [&str; 14] = [
+pub const HAPPENINGS: [&str; 15] = [
     "crash",
     "freeze",
     "stop",
@@ -209,6 +218,7 @@ pub const HAPPENINGS: [&str; 14] = [
     "hot-partition",
     "outage",
     "slow-process",
+    "hot-index",
 ];
 
 /// How many kinds are drawn at random, the first ones. The others are drawn by themselves.
@@ -233,6 +243,7 @@ impl Happening {
             Happening::HotPartition { .. } => 11,
             Happening::Outage { .. } => 12,
             Happening::SlowProcess { .. } => 13,
+            Happening::HotIndex { .. } => 14,
         }
     }
 
@@ -264,6 +275,7 @@ impl Happening {
             | Happening::SlowPartition { .. }
             | Happening::RestartEngine { .. }
             | Happening::HotPartition { .. }
+            | Happening::HotIndex { .. }
             | Happening::Outage { .. }
             | Happening::Operate { .. } => self,
         }
@@ -285,6 +297,7 @@ impl Happening {
             | Happening::SlowPartition { .. }
             | Happening::RestartEngine { .. }
             | Happening::HotPartition { .. }
+            | Happening::HotIndex { .. }
             | Happening::Outage { .. }
             | Happening::Operate { .. } => None,
         }
@@ -305,6 +318,7 @@ impl Happening {
             | Happening::Operate { .. }
             | Happening::LockOut { .. }
             | Happening::HotPartition { .. }
+            | Happening::HotIndex { .. }
             | Happening::Outage { .. } => None,
         }
     }
@@ -321,6 +335,7 @@ impl Happening {
             | Happening::SlowPartition { span, .. }
             | Happening::LockOut { span, .. }
             | Happening::HotPartition { span, .. }
+            | Happening::HotIndex { span }
             | Happening::SlowProcess { span, .. }
             | Happening::Outage { span, .. } => Some(span),
             Happening::Drop { .. } | Happening::SetClock { .. } | Happening::Operate { .. } => None,

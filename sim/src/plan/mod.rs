@@ -3,8 +3,10 @@
 //! A plan is drawn from a seed ([`Profile::plan`]) or written by the shrinker. As JSON it is
 //! the file that `gapless replay` repeats.
 
+mod crowd;
 mod dice;
 mod draw;
+mod drops;
 mod fault;
 mod incident;
 mod lag;
@@ -17,7 +19,9 @@ mod patience;
 mod profile;
 mod ranks;
 mod readers;
+mod scenes;
 mod script;
+mod strangers;
 mod twins;
 mod units;
 mod validate;
@@ -163,9 +167,17 @@ impl Plan {
         self.profile == Profile::Calm && self.script.is_none() && quiet
     }
 
+    /// Whether its workers could take on all of its partitions, each of them.
+    fn is_crowd(&self) -> bool {
+        self.workers.len() >= 8
+    }
+
     /// How many partitions a worker is at work on at once. Without faults every other one has a single
     /// place, so that partitions have to wait for one another.
     pub(crate) fn concurrency(&self, worker: usize) -> usize {
+        if self.is_crowd() {
+            return 16;
+        }
         let path = [35, worker as u64];
         if self.is_calm() && Dice::at(self.seed, &path).percent(50) { 1 } else { 3 }
     }

@@ -1,5 +1,5 @@
-//! Draws what DynamoDB does where a part of it is overloaded or fails: hot partitions, outages of one
-//! table, and connections that are refused or break.
+//! Draws what DynamoDB does where a part of it is overloaded or fails: hot partitions, a hot index,
+//! outages of one table, and connections that are refused or break.
 
 use super::Plan;
 use super::dice::Dice;
@@ -24,6 +24,17 @@ pub(super) fn add_outages(plan: &mut Plan) {
         if happens {
             plan.incidents.push(Incident { at, happening, ambush: None });
         }
+    }
+}
+
+/// Lets the index get too many writes in one plan of ten.
+pub(super) fn add_hot_index(plan: &mut Plan) {
+    let mut dice = Dice::at(plan.seed, &[40, plan.profile as u64]);
+    if dice.percent(10) {
+        let happening = Happening::HotIndex { span: Millis(dice.between(100, 3_000)) };
+        // A partition is entered into the index by its first append.
+        let at = Millis(dice.between(20, plan.heals.0 / 2));
+        plan.incidents.push(Incident { at, happening, ambush: None });
     }
 }
 

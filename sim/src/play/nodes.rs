@@ -142,6 +142,7 @@ impl Nodes {
             Happening::HotPartition { partition, span } => {
                 cluster.heat(partition, now().plus(span));
             }
+            Happening::HotIndex { span } => cluster.injector.heat_index(now().plus(span)),
             Happening::Outage { part, span } => {
                 cluster.injector.begin_outage(part, now().plus(span));
             }
@@ -156,6 +157,7 @@ impl Nodes {
                         // A fault may have kept it from its end.
                         OperatorAction::Audit => drop(cluster::audit(&cluster).await),
                         OperatorAction::Create => drop(cluster::create(&cluster).await),
+                        OperatorAction::OpenOtherwise => cluster::open_otherwise(&cluster).await,
                     }
                 }));
             }
@@ -182,6 +184,7 @@ impl Nodes {
             | Happening::SlowPartition { .. }
             | Happening::LockOut { .. }
             | Happening::HotPartition { .. }
+            | Happening::HotIndex { .. }
             | Happening::SlowProcess { .. }
             | Happening::Outage { .. }
             | Happening::Operate { .. } => true,
