@@ -110,6 +110,7 @@ fn a_worker_may_stop_when_a_partition_fails_and_can_run_again() {
     let worker = worker.after_failure(AfterFailure::Stop);
     let why = meter.time.run(worker.run()).expect_err("its handler fails");
     assert!(matches!(why, WorkerError::Handler { attempts: 2, .. }), "{why}");
+    assert!(why.to_string().contains("failed 2 times on"), "{why}");
     assert!(!worker.stopper().is_requested());
     let summary = meter.time.run(worker.until_caught_up()).expect("caught up");
     assert_eq!((summary.events, summary.end), (1, RunEnd::CaughtUp));
@@ -127,6 +128,7 @@ fn who_has_caught_up_with_everything_but_a_partition_that_failed_says_so() {
     assert!(
         matches!(&why, WorkerError::Handler { partition, .. } if *partition == stream.route("poison"))
     );
+    assert!(why.to_string().contains("failed once on"), "{why}");
     assert!(meter.time.elapsed() - began < Duration::from_secs(2), "it does not come back");
     let delivered = delivered.lock().expect("no panic").clone();
     assert_eq!(delivered.values().collect::<Vec<_>>(), [&1, &1, &1]);
@@ -200,4 +202,33 @@ fn a_partition_that_was_mended_begins_with_the_first_pause_when_it_fails_again()
             assert!(mended - failed <= pause + Duration::from_secs(11), "{given:?}");
         }
     }
+}
+
+/// It lagged before, and its pause is not over.
+#[test]
+fn what_comes_while_a_handler_fails_does_not_shorten_the_pause() {
+    let meter = Meter::new();
+    let stream = stream_of(&meter, &["poison"]);
+    let delivered = Arc::new(Mutex::new(0));
+    let (count, time) = (Arc::clone(&delivered), meter.time.clone());
+    let handler = move |_: Delivery| {
+        *count.lock().expect("no panic") += 1;
+        let pause = time.wait(Duration::from_secs(1));
+        async move {
+            pause.await;
+            Err::<(), HandlerError>("bad data".into())
+        }
+    };
+    let worker = stream.worker("g", handler).attempts(1, Duration::ZERO);
+    let pause = Duration::from_secs(600);
+    let worker = worker.after_failure(AfterFailure::ComeBack { pause });
+    let appends = async {
+        meter.time.wait(Duration::from_millis(500)).await;
+        stream.append(Event::new("poison", "y")).await.expect("appended");
+        std::future::pending::<()>().await;
+    };
+    let bill = meter.run_for(Duration::from_secs(60), join(worker.run(), appends));
+    assert_eq!(*delivered.lock().expect("no panic"), 1);
+    // A lease that is taken, and the reason why the handler failed.
+    assert_eq!(super::crowds::count(&bill, "UpdateItem consumers"), 2, "{bill:?}");
 }

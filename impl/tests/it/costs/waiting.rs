@@ -374,3 +374,23 @@ fn a_sweep_that_is_refused_for_good_ends_the_run_at_once() {
     assert!(matches!(&refused, WorkerError::Store(error) if !error.is_transient()), "{refused}");
     assert_eq!(meter.time.elapsed(), began);
 }
+
+/// The store was well in between.
+#[test]
+fn patience_with_failing_sweeps_begins_anew_once_a_sweep_has_ended_well() {
+    let meter = Meter::new();
+    let stream =
+        meter.stream(|config| config.layout(ONE_PARTITION).patience(Duration::from_secs(5)));
+    let worker = stream.worker("g", takes(&meter, Duration::ZERO));
+    let worker = worker.sweep_every(Duration::from_secs(1));
+    let stop = worker.stopper();
+    let fails_twice = async {
+        for _ in 0..2 {
+            meter.go_wrong_in_turn("Query consumers", &[Wrong::Internal; 2]);
+            meter.time.wait(Duration::from_secs(20)).await;
+        }
+        stop.request();
+    };
+    let (ended, ()) = meter.time.run(join(worker.run(), fails_twice));
+    ended.expect("it stops when it is asked to");
+}
