@@ -20,7 +20,7 @@ pub const ENOUGH_SEEDS: u64 = 2_000;
 
 /// All marks. `gapless sim` reports those that no run reached, or too few; and fails if `--strict`
 /// is given.
-pub const MARKS: [Mark; 58] = [
+pub const MARKS: [Mark; 60] = [
     // Reached by what machines are told, or what the store answers (`judge/`, `cluster/store.rs`).
     mark("a writer finds its own write", 20),
     mark("a writer finds its slot voided", 5),
@@ -62,6 +62,7 @@ pub const MARKS: [Mark; 58] = [
     mark("a group is settled later", 2),
     mark("an append that was refused is made anew", 1),
     mark("an append is dropped", 3),
+    mark("all appends of a group are dropped", 1),
     mark("a process with another design is refused", 3),
     mark("a worker stops as it was asked to", 10),
     mark("a run is dropped, and its worker runs again", 10),
@@ -76,6 +77,7 @@ pub const MARKS: [Mark; 58] = [
     mark("the list of a stream's shards has another page", 1),
     mark("a record of the table's stream is trimmed before it is read", 1),
     mark("a receipt of the queue is older than the last one", 1),
+    mark("a write is held back for a hot index", 1),
     mark("a message goes to the dead-letter queue", 1),
     mark("the table's stream is asked for its shards too often", 1),
     mark("a function is ended at its limit", 1),

@@ -65,6 +65,7 @@ async fn handle(cluster: &Cluster, store: &Store, mut call: Attempt) -> HttpRepl
         && call_kind(&call.operation, None) == CallKind::Write
         && store.is_about(&call, StorePart::Partitions);
     if is_held_back && dice.percent(70) {
+        cluster.recorder().mark("a write is held back for a hot index");
         return refuse("hot-index", throttled());
     }
     if cluster.injector.is_out(|part| store.is_about(&call, part)) {

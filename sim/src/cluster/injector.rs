@@ -129,7 +129,8 @@ impl Injector {
         self.healed.load(Ordering::Relaxed)
     }
 
-    /// Whether the plan has random faults at all.
+    /// Whether the plan has random faults at all. A plan that lists its faults has none, and without them the
+    /// queue has no dead letters, and the table's stream no limit, no trimmed records and no short iterators.
     pub(super) fn is_troubled(&self) -> bool {
         self.trouble.ppm > 0
     }

@@ -308,6 +308,9 @@ impl ProducerLife {
         if gone > 0 {
             self.note_dropped(events, gone);
         }
+        if gone == events.len() {
+            self.cluster.recorder().mark("all appends of a group are dropped");
+        }
         outcomes
     }
 

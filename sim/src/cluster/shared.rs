@@ -39,7 +39,7 @@ pub(crate) struct Cluster {
     appended: Vec<AtomicU32>,
     finished: Vec<AtomicBool>,
     stops: Mutex<HashMap<Node, (Stop, Millis)>>,
-    /// What drops each worker's present run.
+    /// What drops each worker's present run, and the appends that a producer waits for.
     drops: Mutex<HashMap<Node, Stop>>,
     network: OnceLock<NodeHandle>,
     recorder: Mutex<Recorder>,
@@ -189,14 +189,14 @@ impl Cluster {
         }
     }
 
-    /// Returns what is requested when a worker's run is to be dropped.
+    /// Returns what is requested when a worker's run, or a producer's appends, are to be dropped.
     pub(super) fn register_drop(&self, node: Node) -> Stop {
         let dropped = Stop::new();
         lock(&self.drops).insert(node, dropped.clone());
         dropped
     }
 
-    /// Drops a worker's run.
+    /// Drops a worker's run, or the appends that a producer waits for.
     pub(crate) fn drop_run(&self, node: Node) {
         if let Some(run) = lock(&self.drops).get(&node) {
             run.request();

@@ -53,9 +53,11 @@ impl Costs {
         spent.refused += u64::from(kind == CallKind::Write && !done);
     }
 
-    /// Judges how often the workers of each group were in one another's way.
+    /// Judges how often the workers of a crowd were in one another's way. Where few workers take long for
+    /// few slots, each of them may ask for what another holds at every sweep, and that is no herd.
     fn judge_crowding(&self, plan: &Plan, slots: u64) -> Judgement {
-        for group in 0..plan.groups {
+        let groups = if plan.is_crowd() { 0..plan.groups } else { 0..0 };
+        for group in groups {
             let members = || {
                 let workers = plan.workers.iter().enumerate();
                 workers.filter(move |(_, worker)| worker.group == group)
@@ -199,7 +201,8 @@ mod tests {
         let mut plan = Profile::Calm.plan(1, Design::RECOMMENDED);
         (plan.partition_bits, plan.groups) = (Some(1), 1);
         let (life, hints) = (Lifetime::Standing, HintSource::None);
-        plan.workers = vec![crate::plan::WorkerPlan { group: 0, life, hints, ..plan.workers[0] }];
+        let worker = crate::plan::WorkerPlan { group: 0, life, hints, ..plan.workers[0] };
+        plan.workers = vec![worker; 8];
         let said = |plan: &Plan, lost| {
             let spent = Spent { lost, ..Spent::default() };
             let costs = Costs(BTreeMap::from([(plan.worker(0), spent)]));
@@ -212,6 +215,8 @@ mod tests {
         // A hint tells all of them of the same partition at the same time.
         plan.workers[0].hints = HintSource::TableStream;
         assert_eq!(said(&plan, 55), None);
+        plan.workers = vec![worker; 7];
+        assert_eq!(said(&plan, 55), None, "they are no crowd");
     }
 
     #[test]

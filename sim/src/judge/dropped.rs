@@ -1,5 +1,6 @@
 //! What is dropped is not sent any more: once all appends of a group are dropped, none of its events is
-//! sent again, since their callers may have appended them anew by then.
+//! sent again, since their callers may have appended them anew by then. Where some of them go on, what the
+//! others were to append may still be.
 
 use std::collections::BTreeMap;
 

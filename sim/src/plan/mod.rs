@@ -167,8 +167,8 @@ impl Plan {
         self.profile == Profile::Calm && self.script.is_none() && quiet
     }
 
-    /// Whether its workers could take on all of its partitions, each of them.
-    fn is_crowd(&self) -> bool {
+    /// Whether it has so many workers that each could take on all of its partitions.
+    pub(crate) fn is_crowd(&self) -> bool {
         self.workers.len() >= 8
     }
 

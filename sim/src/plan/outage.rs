@@ -32,7 +32,7 @@ pub(super) fn add_hot_index(plan: &mut Plan) {
     let mut dice = Dice::at(plan.seed, &[40, plan.profile as u64]);
     if dice.percent(10) {
         let happening = Happening::HotIndex { span: Millis(dice.between(100, 3_000)) };
-        // A partition is entered into the index by its first append.
+        // Where each key has a partition, the first append enters it into the index.
         let at = Millis(dice.between(20, plan.heals.0 / 2));
         plan.incidents.push(Incident { at, happening, ambush: None });
     }
