@@ -4,13 +4,10 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{
-    BehaviorVersion, HttpClient, Region, RuntimeComponents, SharedHttpClient,
-    StalledStreamProtectionConfig,
-};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use gapless::embedded::{http_response, operation_and_body};
@@ -20,18 +17,8 @@ const SLOTS: &str = r#"{"Count":2,"ScannedCount":2,"Items":[
     {"pk":{"S":"orders#p0"},"sk":{"N":"41"},"id":{"S":"p1.40"},"key":{"S":"key-7"},"data":{"B":"aGVsbG8="}},
     {"pk":{"S":"orders#p0"},"sk":{"N":"42"},"id":{"S":"p1.41"},"key":{"S":"key-3"},"data":{"B":"aGVsbG8="}}]}"#;
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct AtOnce;
-
-impl HttpClient for AtOnce {
-    fn http_connector(
-        &self,
-        _settings: &HttpConnectorSettings,
-        _components: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        SharedHttpConnector::new(AtOnce)
-    }
-}
 
 impl HttpConnector for AtOnce {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
@@ -49,7 +36,7 @@ pub fn client() -> Client {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("sim"))
         .allow_no_auth()
-        .http_client(SharedHttpClient::new(AtOnce))
+        .http_client(http_client_fn(|_, _| SharedHttpConnector::new(AtOnce)))
         .retry_config(RetryConfig::disabled())
         .timeout_config(TimeoutConfig::disabled())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())

@@ -3,9 +3,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::http::HttpRequest;
-use aws_sdk_dynamodb::config::{HttpClient, RuntimeComponents};
 use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
 };
 use gapless::embedded::{Engine, http_response, operation_and_body};
 use gapless::trigger::{TableStream, Trigger};
@@ -16,7 +15,7 @@ use super::table_stream::streams_config;
 
 /// A table's stream whose list of shards has pages of two. Each read of a shard shows that its partition
 /// was written, if it has one.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Sharded(BTreeMap<&'static str, Option<&'static str>>);
 
 impl Sharded {
@@ -46,16 +45,6 @@ impl Sharded {
     }
 }
 
-impl HttpClient for Sharded {
-    fn http_connector(
-        &self,
-        _settings: &HttpConnectorSettings,
-        _components: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
-    }
-}
-
 impl HttpConnector for Sharded {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let (operation, body) = operation_and_body(&request);
@@ -69,11 +58,12 @@ impl HttpConnector for Sharded {
 async fn told<const N: usize>(
     shards: [(&'static str, Option<&'static str>); N],
 ) -> Vec<PartitionId> {
-    let sharded = Sharded(shards.into());
+    let sharded = SharedHttpConnector::new(Sharded(shards.into()));
     let engine = Engine::memory().expect("an engine");
     let config = Config::new("t-").layout(Layout::Fixed { bits: 1 });
     let stream = Stream::create(engine.client(), config).await.expect("a stream");
-    let client = aws_sdk_dynamodbstreams::Client::from_conf(streams_config(sharded).build());
+    let http = http_client_fn(move |_, _| sharded.clone());
+    let client = aws_sdk_dynamodbstreams::Client::from_conf(streams_config(http).build());
     let hints = TableStream::new(client, &stream).expect("a reader");
     let told = tokio::time::timeout(Duration::from_secs(10), hints.next()).await;
     told.expect("it is told within some looks")

@@ -4,9 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::http::HttpRequest;
-use aws_sdk_dynamodb::config::{HttpClient, RuntimeComponents};
 use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
 };
 use futures_util::future::select;
 use gapless::embedded::{Engine, http_response, operation_and_body};
@@ -18,16 +17,6 @@ use gapless::{Config, Delivery, Event, HandlerError, Stream};
 struct Behind {
     engine: Engine,
     hidden: Arc<AtomicU64>,
-}
-
-impl HttpClient for Behind {
-    fn http_connector(
-        &self,
-        _settings: &HttpConnectorSettings,
-        _components: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
-    }
 }
 
 impl HttpConnector for Behind {
@@ -47,7 +36,9 @@ impl HttpConnector for Behind {
 async fn behind() -> (Behind, Stream) {
     let behind = Behind { engine: Engine::memory().expect("an engine"), hidden: Arc::default() };
     let base = behind.engine.client();
-    let config = base.config().to_builder().http_client(behind.clone()).build();
+    let connector = SharedHttpConnector::new(behind.clone());
+    let http = http_client_fn(move |_, _| connector.clone());
+    let config = base.config().to_builder().http_client(http).build();
     let stream = Stream::create(Client::from_conf(config), Config::new("t-")).await;
     (behind, stream.expect("a stream"))
 }

@@ -2,13 +2,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aws_sdk_dynamodbstreams::config::{BehaviorVersion, Builder, Credentials, HttpClient, Region};
+use aws_sdk_dynamodbstreams::config::{
+    BehaviorVersion, Builder, Credentials, Region, SharedHttpClient,
+};
 use gapless::embedded::Engine;
 use gapless::trigger::{TableStream, Trigger};
 use gapless::{Config, Delivery, Event, HandlerError, Layout, Stream};
 
 /// The configuration of a client for tables' own streams.
-pub fn streams_config(over: impl HttpClient + 'static) -> Builder {
+pub fn streams_config(over: SharedHttpClient) -> Builder {
     aws_sdk_dynamodbstreams::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))

@@ -7,10 +7,11 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{
-    BehaviorVersion, Region, SharedAsyncSleep, SharedHttpClient, StalledStreamProtectionConfig,
+    BehaviorVersion, Region, SharedAsyncSleep, StalledStreamProtectionConfig,
 };
 use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime::client::retries::RetryPartition;
+use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 
 use super::clock::NodeClock;
 use super::connector::Connector;
@@ -27,7 +28,7 @@ macro_rules! settings {
             pace: Arc::clone(&cluster.pace),
             node,
         };
-        let connector = Connector::new(Arc::clone(cluster), node).await;
+        let connector = SharedHttpConnector::new(Connector::new(Arc::clone(cluster), node).await);
         let attempts = if cluster.plan.sdk_retries { 3 } else { 1 };
         let retries = RetryConfig::standard()
             .with_max_attempts(attempts)
@@ -38,7 +39,7 @@ macro_rules! settings {
             .region(Region::new("sim"))
             // Signing takes a tenth of a call's time, and no signature is checked here.
             .allow_no_auth()
-            .http_client(SharedHttpClient::new(connector))
+            .http_client(http_client_fn(move |_, _| connector.clone()))
             .time_source(SharedTimeSource::new(clock.clone()))
             .sleep_impl(SharedAsyncSleep::new(clock))
             .retry_config(retries)

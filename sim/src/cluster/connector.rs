@@ -4,10 +4,7 @@
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use aws_sdk_dynamodb::config::{HttpClient, RuntimeComponents};
-use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
-};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use gapless::embedded::{http_response, operation_and_body};
@@ -245,16 +242,6 @@ fn io_error(kind: ErrorKind) -> ConnectorError {
 
 fn timeout_error() -> ConnectorError {
     ConnectorError::timeout("no answer in time".into())
-}
-
-impl HttpClient for Connector {
-    fn http_connector(
-        &self,
-        _settings: &HttpConnectorSettings,
-        _components: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
-    }
 }
 
 impl HttpConnector for Connector {

@@ -131,8 +131,13 @@ impl Injector {
 
     /// Whether the plan has random faults at all. A plan that lists its faults has none, and without them the
     /// queue has no dead letters, and the table's stream no limit, no trimmed records and no short iterators.
-    pub(super) fn is_troubled(&self) -> bool {
+    fn is_troubled(&self) -> bool {
         self.trouble.ppm > 0
+    }
+
+    /// Whether random faults may strike now.
+    pub(super) fn is_striking(&self) -> bool {
+        self.is_troubled() && !self.is_healed()
     }
 
     pub(crate) fn begin_storm(&self, until: Millis) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{Either, join_all, select};
-use gapless::{AppendError, Appender, Event, GroupError, Grouping, History, Receipt, Stream};
+use gapless::{AppendError, Appender, Event, GroupError, Grouping, History, Receipt, Stop, Stream};
 use gapless_model::Seq;
 use gapless_model::design::Increment;
 use gapless_model::store::{Reply, Request};
@@ -199,9 +199,9 @@ impl ProducerLife {
     async fn append_plainly(&self, events: &[Event]) -> Result<(), AppendError> {
         let append = async { self.settle(self.stream.append_batch(events.to_vec()).await).await };
         let dropped = self.cluster.register_drop(self.node);
-        match select(pin!(append), pin!(dropped.wait())).await {
-            Either::Left((receipt, _)) => self.show_receipt(events, &receipt?, None),
-            Either::Right(_) => self.note_dropped(events, events.len()),
+        match unless(&dropped, append).await {
+            Some(receipt) => self.show_receipt(events, &receipt?, None),
+            None => self.note_dropped(events, events.len()),
         }
         Ok(())
     }
@@ -293,14 +293,8 @@ impl ProducerLife {
         let append = |(index, event): (u64, &Event)| {
             let (event, dropped) = (event.clone(), &dropped);
             async move {
-                let append = pin!(appender.append(event));
-                if index >= few {
-                    return Some(append.await);
-                }
-                match select(append, pin!(dropped.wait())).await {
-                    Either::Left((outcome, _)) => Some(outcome),
-                    Either::Right(_) => None,
-                }
+                let append = appender.append(event);
+                if index < few { unless(dropped, append).await } else { Some(append.await) }
             }
         };
         let outcomes = join_all((0..).zip(events).map(append)).await;
@@ -336,6 +330,14 @@ impl ProducerLife {
                 settled => return settled,
             }
         }
+    }
+}
+
+/// The outcome of an append, unless it is dropped before.
+async fn unless<T>(dropped: &Stop, append: impl Future<Output = T>) -> Option<T> {
+    match select(pin!(append), pin!(dropped.wait())).await {
+        Either::Left((outcome, _)) => Some(outcome),
+        Either::Right(_) => None,
     }
 }
 

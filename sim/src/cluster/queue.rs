@@ -1,7 +1,7 @@
 //! A durable queue of triggers for each group, as SQS is one: a message is handed out again until it is
 //! deleted with a receipt, for certain with that of the last time that it was received; it may come late,
-//! twice and out of order. One that was received too often becomes a dead letter. The queue is fed from the Events table's stream, in order for each partition, with lag and
-//! retries. It invokes the workers that are Lambda functions.
+//! twice and out of order. One that was received too often becomes a dead letter. The queue is fed from the
+//! Events table's stream, in order for each partition, with lag and retries. It invokes the workers that are Lambda functions.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -139,8 +139,7 @@ impl QueueState {
 fn most_receives(cluster: &Cluster) -> Option<usize> {
     let mut dice = Dice::at(cluster.plan.seed, &[42]);
     let (has_one, most) = (dice.percent(50), dice.between(2, 5) as usize);
-    let is_troubled = cluster.injector.is_troubled() && !cluster.injector.is_healed();
-    (has_one && is_troubled).then_some(most)
+    (has_one && cluster.injector.is_striking()).then_some(most)
 }
 
 /// Invokes the functions that are frozen, each with the messages of its group.

@@ -86,6 +86,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::engine::error_kind;
     use crate::plan::Node;
 
     fn attempt(number: u32, operation: &str, call: Value) -> Attempt {
@@ -107,9 +108,8 @@ mod tests {
         let told = |number| {
             let reply = refuse(1, &attempt(number, "UpdateItem", call.clone()));
             let body: Value = serde_json::from_slice(&reply.body).expect("JSON");
-            let kind = body["__type"].as_str().and_then(|kind| kind.rsplit('#').next());
             let reasons = body["CancellationReasons"].as_array().into_iter().flatten();
-            let mut codes: Vec<_> = kind.into_iter().collect();
+            let mut codes: Vec<_> = error_kind(&body).into_iter().collect();
             codes.extend(reasons.filter_map(|reason| reason["Code"].as_str()));
             codes.join(" ")
         };

@@ -41,11 +41,11 @@ struct TouchedItems {
 }
 
 impl Store {
-    pub(crate) fn new(kind: EngineKind) -> Store {
+    pub(crate) fn new(kind: EngineKind, seed: u64) -> Store {
         let names = TableNames::prefixed(PREFIX);
         Store {
             engine: StorageEngine::new(kind),
-            stream: EventsStream::new(&names),
+            stream: EventsStream::new(&names, seed),
             names,
             history: Mutex::default(),
         }

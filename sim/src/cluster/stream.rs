@@ -21,6 +21,7 @@ const ABREAST: usize = 2;
 /// The stream of the Events table.
 pub(super) struct EventsStream {
     table: String,
+    shape: Shape,
     written: Mutex<Vec<SlotWrite>>,
     /// How many of the writes are trimmed.
     trimmed: AtomicUsize,
@@ -43,8 +44,8 @@ struct Shape {
 }
 
 impl Shape {
-    fn of(cluster: &Cluster) -> Shape {
-        let mut dice = Dice::at(cluster.plan.seed, &[43]);
+    fn drawn(seed: u64) -> Shape {
+        let mut dice = Dice::at(seed, &[43]);
         // Shards last for hours, and a run for seconds: some end in it, and some do not.
         let generation = *dice.pick(&[12, 30, 30, 60, 500]);
         let page = *dice.pick(&[3, 10, 10, 100]);
@@ -77,9 +78,10 @@ struct StreamShard {
 }
 
 impl EventsStream {
-    pub(super) fn new(names: &TableNames) -> EventsStream {
+    pub(super) fn new(names: &TableNames, seed: u64) -> EventsStream {
         EventsStream {
             table: names.events.clone(),
+            shape: Shape::drawn(seed),
             written: Mutex::default(),
             trimmed: AtomicUsize::new(0),
             described: Mutex::default(),
@@ -143,7 +145,7 @@ impl EventsStream {
     /// How many of the writes are trimmed by now. DynamoDB trims after a day. Here it is so soon that
     /// readers meet it now and then, but not before a shard can have shown the record.
     fn trim(&self, cluster: &Cluster) -> usize {
-        if is_troubled(cluster) {
+        if cluster.injector.is_striking() {
             let kept = Millis(Dice::at(cluster.plan.seed, &[29]).between(1_000, 3_000));
             let written = lock(&self.written);
             let trimmed = written.iter().take_while(|it| it.at.plus(kept) < now()).count();
@@ -155,15 +157,18 @@ impl EventsStream {
     /// Whether its shards were asked for as often in the last second as DynamoDB allows. A list of
     /// shards has more pages here than it would have there, so without faults nothing is refused.
     fn is_described_too_often(&self, cluster: &Cluster) -> bool {
+        if !cluster.injector.is_striking() {
+            return false;
+        }
         let mut described = lock(&self.described);
         while described.front().is_some_and(|at| at.plus(Millis(1_000)) <= now()) {
             described.pop_front();
         }
-        if described.len() >= Shape::of(cluster).descriptions && is_troubled(cluster) {
-            return true;
+        let is_too_often = described.len() >= self.shape.descriptions;
+        if !is_too_often {
+            described.push_back(now());
         }
-        described.push_back(now());
-        false
+        is_too_often
     }
 
     fn describe(&self, cluster: &Cluster, call: &Value) -> Value {
@@ -174,7 +179,7 @@ impl EventsStream {
                 "Shards": [],
             } });
         }
-        let Shape { generation: length, shards: shown, .. } = Shape::of(cluster);
+        let Shape { generation: length, shards: shown, .. } = self.shape;
         let newest = lock(&self.written).len() / length;
         let trimmed = self.trim(cluster);
         let all = (0..=newest)
@@ -210,7 +215,8 @@ impl EventsStream {
     }
 
     fn iterator(&self, cluster: &Cluster, call: &Value) -> (u16, Value) {
-        let Some(shard) = call["ShardId"].as_str().and_then(|id| StreamShard::parse(id, cluster))
+        let length = self.shape.generation;
+        let Some(shard) = call["ShardId"].as_str().and_then(|id| StreamShard::parse(id, length))
         else {
             return error("ResourceNotFoundException", "Requested resource not found");
         };
@@ -228,7 +234,8 @@ impl EventsStream {
 
     fn records(&self, cluster: &Cluster, call: &Value) -> (u16, Value) {
         let iterator = call["ShardIterator"].as_str();
-        let Some(iterator) = iterator.and_then(|name| ShardIterator::parse(name, cluster)) else {
+        let Shape { generation: length, page, .. } = self.shape;
+        let Some(iterator) = iterator.and_then(|name| ShardIterator::parse(name, length)) else {
             return error("ValidationException", "Invalid ShardIterator");
         };
         if now() > iterator.expires {
@@ -244,7 +251,7 @@ impl EventsStream {
         let shard = iterator.shard;
         let lag = shard.lag(cluster);
         let written = lock(&self.written);
-        let (end, page) = (shard.end().min(written.len()), Shape::of(cluster).page);
+        let end = shard.end().min(written.len());
         let (mut next, mut records) = (iterator.next, Vec::new());
         while next < end && records.len() < page && written[next].at.0 + lag.0 <= now().0 {
             if StreamShard::lane(&written[next].partition) == shard.lane {
@@ -300,10 +307,9 @@ impl StreamShard {
         format!("shardId-{:08}-{}", self.generation, self.lane)
     }
 
-    fn parse(id: &str, cluster: &Cluster) -> Option<StreamShard> {
+    fn parse(id: &str, length: usize) -> Option<StreamShard> {
         let (generation, lane) = id.strip_prefix("shardId-")?.split_once('-')?;
-        let (generation, lane) = (generation.parse().ok()?, lane.parse().ok()?);
-        Some(StreamShard { generation, lane, length: Shape::of(cluster).generation })
+        Some(StreamShard { generation: generation.parse().ok()?, lane: lane.parse().ok()?, length })
     }
 }
 
@@ -312,9 +318,9 @@ impl ShardIterator {
         format!("{}|{}|{}", self.shard.id(), self.next, self.expires.0)
     }
 
-    fn parse(name: &str, cluster: &Cluster) -> Option<ShardIterator> {
+    fn parse(name: &str, length: usize) -> Option<ShardIterator> {
         let [shard, next, expires] = name.split('|').collect::<Vec<_>>().try_into().ok()?;
-        let shard = StreamShard::parse(shard, cluster)?;
+        let shard = StreamShard::parse(shard, length)?;
         let expires = Millis(expires.parse().ok()?);
         Some(ShardIterator { shard, next: next.parse().ok()?, expires })
     }
@@ -322,12 +328,12 @@ impl ShardIterator {
 
 /// Iterators live for 15 minutes, or for so short a time that they expire now and then.
 fn expiry(cluster: &Cluster) -> Millis {
-    let span = if is_troubled(cluster) { Duration::from_secs(1) } else { Duration::from_secs(900) };
+    let span = if cluster.injector.is_striking() {
+        Duration::from_secs(1)
+    } else {
+        Duration::from_secs(900)
+    };
     now().plus(span.into())
-}
-
-fn is_troubled(cluster: &Cluster) -> bool {
-    cluster.injector.is_troubled() && !cluster.injector.is_healed()
 }
 
 fn error(kind: &str, message: &str) -> (u16, Value) {

@@ -7,13 +7,12 @@ use serde_json::Value;
 
 use super::items::{head, lease, record, slot, slot_key};
 use super::requests::RECORD;
+use crate::engine::error_kind;
 
 /// The typed reply that an answer to a typed request stands for; none if the answer says
 /// nothing about the request's effect.
 pub(crate) fn reply(request: &Request<Live>, status: u16, answer: &Value) -> Option<Reply<Live>> {
-    let kind = answer.get("__type").and_then(Value::as_str).unwrap_or_default();
-    let kind = kind.rsplit('#').next().unwrap_or_default();
-    match (status, kind) {
+    match (status, error_kind(answer).unwrap_or_default()) {
         (200, _) => reply_to_success(request, answer),
         (400, "ConditionalCheckFailedException") => reply_to_refusal(request, answer.get("Item")),
         (400, "TransactionCanceledException") => reply_to_cancellation(request, answer),

@@ -115,6 +115,11 @@ fn call_dynoxide(dynoxide: &Dynoxide, operation: &str, call: &Value) -> (u16, Va
     (status, serde_json::from_slice(&answer).unwrap_or_default())
 }
 
+/// The name of the error that an answer is, without its namespace.
+pub(crate) fn error_kind(answer: &Value) -> Option<&str> {
+    answer["__type"].as_str()?.rsplit('#').next()
+}
+
 /// Whether two answers mean the same to the adapter, which reads neither the wording of an
 /// error nor the size in a table's description.
 fn alike(operation: &str, first: &(u16, Value), second: &(u16, Value)) -> bool {
@@ -122,16 +127,13 @@ fn alike(operation: &str, first: &(u16, Value), second: &(u16, Value)) -> bool {
         return false;
     }
     if first.0 != 200 {
-        let kind = |answer: &Value| {
-            answer["__type"].as_str().map(|kind| kind.rsplit('#').next().map(str::to_owned))
-        };
         let reasons = |answer: &Value| {
             let all = answer["CancellationReasons"].as_array().cloned().unwrap_or_default();
             all.iter()
                 .map(|reason| (reason["Code"].clone(), reason["Item"].clone()))
                 .collect::<Vec<_>>()
         };
-        return kind(&first.1) == kind(&second.1)
+        return error_kind(&first.1) == error_kind(&second.1)
             && first.1["Item"] == second.1["Item"]
             && reasons(&first.1) == reasons(&second.1);
     }
@@ -162,7 +164,7 @@ mod tests {
     use madsim::runtime::Runtime;
     use serde_json::{Value, json};
 
-    use super::{EngineKind, StorageEngine, alike, call_light};
+    use super::{EngineKind, StorageEngine, alike, call_light, error_kind};
 
     fn put(value: &str) -> Value {
         json!({ "TableName": "table", "Item": { "id": { "S": "a" }, "is": { "S": value } } })
@@ -202,8 +204,7 @@ mod tests {
             let send = |value| {
                 let (status, answer) =
                     engine.call("TransactWriteItems", &transaction(value)).expect("they agree");
-                let kind = answer["__type"].as_str().and_then(|kind| kind.rsplit('#').next());
-                (status, kind.map(str::to_owned))
+                (status, error_kind(&answer).map(str::to_owned))
             };
             assert_eq!(send("one"), (200, None));
             assert_eq!(send("one"), (200, None), "it is the same once more");

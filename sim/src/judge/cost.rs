@@ -56,8 +56,10 @@ impl Costs {
     /// Judges how often the workers of a crowd were in one another's way. Where few workers take long for
     /// few slots, each of them may ask for what another holds at every sweep, and that is no herd.
     fn judge_crowding(&self, plan: &Plan, slots: u64) -> Judgement {
-        let groups = if plan.is_crowd() { 0..plan.groups } else { 0..0 };
-        for group in groups {
+        if !plan.is_crowd() {
+            return Ok(());
+        }
+        for group in 0..plan.groups {
             let members = || {
                 let workers = plan.workers.iter().enumerate();
                 workers.filter(move |(_, worker)| worker.group == group)

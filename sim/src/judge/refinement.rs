@@ -12,6 +12,7 @@ use super::chronicle::Chronicle;
 use super::evidence::AppliedCall;
 use super::judgement::{Breach, Finding, Judgement};
 use super::words;
+use crate::engine::error_kind;
 
 /// The abstract store, kept in step with the engine.
 ///
@@ -53,8 +54,7 @@ impl Refinement {
             Some(reply) if **reply == specified => return Ok(specified),
             Some(reply) => format!("\"{}\"", reply_words(reply)),
             None => {
-                let kind = answer["__type"].as_str().and_then(|kind| kind.rsplit('#').next());
-                format!("status {status}, {}", kind.unwrap_or("and no typed reply"))
+                format!("status {status}, {}", error_kind(answer).unwrap_or("and no typed reply"))
             }
         };
         let expected = reply_words(&specified);

@@ -167,19 +167,12 @@ impl Plan {
         self.profile == Profile::Calm && self.script.is_none() && quiet
     }
 
-    /// Whether it has so many workers that each could take on all of its partitions.
-    pub(crate) fn is_crowd(&self) -> bool {
-        self.workers.len() >= 8
-    }
-
     /// How many partitions a worker is at work on at once. Without faults every other one has a single
     /// place, so that partitions have to wait for one another.
     pub(crate) fn concurrency(&self, worker: usize) -> usize {
-        if self.is_crowd() {
-            return 16;
-        }
         let path = [35, worker as u64];
-        if self.is_calm() && Dice::at(self.seed, &path).percent(50) { 1 } else { 3 }
+        let is_single = || self.is_calm() && Dice::at(self.seed, &path).percent(50);
+        self.places_in_a_crowd().unwrap_or_else(|| if is_single() { 1 } else { 3 })
     }
 
     /// How long a process waits for a store that does not answer.

@@ -173,7 +173,7 @@ pub(crate) fn in_cluster<F: Future>(
     config.net.send_latency = Duration::from_micros(100)..Duration::from_micros(900);
     let runtime = Runtime::with_seed_and_config(plan.seed, config);
     runtime.block_on(async move {
-        let store = Arc::new(Store::new(engine));
+        let store = Arc::new(Store::new(engine, plan.seed));
         let cluster = Arc::new(Cluster::new(plan));
         play(Stage::build(&cluster, &store)).await
     })

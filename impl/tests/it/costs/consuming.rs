@@ -219,6 +219,6 @@ fn who_found_nothing_where_a_sweep_had_shown_work_sweeps_again_within_two_second
         let worker = stream.worker("g", super::takes(&meter, Duration::ZERO));
         let worker = worker.sweep_every(Duration::from_secs(3600));
         let bill = meter.run_for(Duration::from_millis(2_010), worker.run());
-        assert_eq!(super::crowds::count(&bill, "Query consumers"), 2, "{bill:?}");
+        assert_eq!(super::count(&bill, "Query consumers"), 2, "{bill:?}");
     }
 }

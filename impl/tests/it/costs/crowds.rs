@@ -8,13 +8,7 @@ use futures_util::future::{join, join_all};
 use gapless::{Delivery, Event, Handler, HandlerError, Layout, Stream};
 
 use super::meter::{Latency, Meter};
-use super::{append_to_keys, noting, takes};
-
-/// The calls of these kinds on a bill.
-pub fn count(bill: &[String], kind: &str) -> u64 {
-    let of_kind = bill.iter().find_map(|line| line.strip_suffix(kind));
-    of_kind.map_or(0, |count| count.trim().parse().expect("a count"))
-}
+use super::{append_to_keys, count, noting, takes};
 
 /// What it takes so many workers, which begin at the same time, to consume one event from each of 128
 /// partitions: how many acquires were refused or in vain, and how long it took until the last event

@@ -204,7 +204,7 @@ fn a_partition_that_was_mended_begins_with_the_first_pause_when_it_fails_again()
     }
 }
 
-/// It lagged before, and its pause is not over.
+/// It was announced while its turn was under way, which does not make it due.
 #[test]
 fn what_comes_while_a_handler_fails_does_not_shorten_the_pause() {
     let meter = Meter::new();
@@ -230,5 +230,5 @@ fn what_comes_while_a_handler_fails_does_not_shorten_the_pause() {
     let bill = meter.run_for(Duration::from_secs(60), join(worker.run(), appends));
     assert_eq!(*delivered.lock().expect("no panic"), 1);
     // A lease that is taken, and the reason why the handler failed.
-    assert_eq!(super::crowds::count(&bill, "UpdateItem consumers"), 2, "{bill:?}");
+    assert_eq!(super::count(&bill, "UpdateItem consumers"), 2, "{bill:?}");
 }

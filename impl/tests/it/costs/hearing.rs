@@ -14,7 +14,7 @@ use super::{ONE_PARTITION, calls, event, noting};
 use crate::table_stream::streams_config;
 
 fn streams(meter: &Meter) -> Client {
-    let config = streams_config(meter.clone()).retry_config(RetryConfig::disabled());
+    let config = streams_config(meter.http_client()).retry_config(RetryConfig::disabled());
     let config = config.time_source(meter.time.clone()).sleep_impl(meter.time.clone());
     Client::from_conf(config.build())
 }

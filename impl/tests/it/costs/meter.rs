@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::SharedHttpClient;
 use aws_sdk_dynamodb::config::http::HttpRequest;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::{HttpClient, RuntimeComponents};
 use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
 };
 use futures_util::future::select;
 use gapless::embedded::{Engine, http_response, operation_and_body};
@@ -135,6 +135,12 @@ impl Meter {
         self.time.run(created).expect("a stream")
     }
 
+    /// What passes calls to it, for a client of another kind.
+    pub fn http_client(&self) -> SharedHttpClient {
+        let connector = SharedHttpConnector::new(self.clone());
+        http_client_fn(move |_, _| connector.clone())
+    }
+
     /// A client that leaves retries to the stream.
     pub fn client(&self) -> Client {
         self.client_that_tries(1)
@@ -143,7 +149,7 @@ impl Meter {
     /// A client that sends a call up to so many times by itself.
     pub fn client_that_tries(&self, tries: u32) -> Client {
         let base = self.engine.client();
-        let config = base.config().to_builder().http_client(self.clone());
+        let config = base.config().to_builder().http_client(self.http_client());
         let config = config.time_source(self.time.clone()).sleep_impl(self.time.clone());
         let retries = RetryConfig::standard().with_max_attempts(tries);
         Client::from_conf(config.retry_config(retries).build())
@@ -273,16 +279,6 @@ fn is_one_of(left: &mut u64) -> bool {
 fn weakness(operation: &str, asked: &Value) -> &'static str {
     let reads = matches!(operation, "BatchGetItem" | "GetItem" | "Query" | "Scan");
     if reads && asked["ConsistentRead"] != true { ", eventual" } else { "" }
-}
-
-impl HttpClient for Meter {
-    fn http_connector(
-        &self,
-        _settings: &HttpConnectorSettings,
-        _components: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
-    }
 }
 
 impl HttpConnector for Meter {

@@ -71,6 +71,12 @@ async fn take_number(stream: &Stream) {
     stream.wire().send(&Request::Raise(raise)).await.expect("a number");
 }
 
+/// The calls of these kinds on a bill.
+fn count(bill: &[String], kind: &str) -> u64 {
+    let of_kind = bill.iter().find_map(|line| line.strip_suffix(kind));
+    of_kind.map_or(0, |count| count.trim().parse().expect("a count"))
+}
+
 /// How many events of each key were handled.
 type Handled = Arc<Mutex<BTreeMap<String, u32>>>;
 
