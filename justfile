@@ -30,8 +30,9 @@ test *args:
 golden:
     GAPLESS_REWRITE=1 cargo test --package gapless-model --features check
     GAPLESS_REWRITE=1 cargo test --package gapless-sim --test it judges
+    GAPLESS_REWRITE=1 cargo test --package gapless --features embedded --test it transcripts
     GAPLESS_REWRITE=1 cargo test --test it golden
-    git diff --stat -- model/testdata sim/testdata tests/testdata
+    git diff --stat -- model/testdata sim/testdata impl/tests/transcripts tests/testdata
 
 # Run every example on the embedded engine
 examples:

@@ -1,10 +1,11 @@
 //! Notices within a process: an append tells the workers that share its stream.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
-use gapless_model::PartitionId;
+use gapless_model::{PartitionId, Seq};
 
 /// A board on which appends leave notices and from which workers take them.
 ///
@@ -13,10 +14,13 @@ use gapless_model::PartitionId;
 #[derive(Clone, Debug, Default)]
 pub struct Notices(Arc<Mutex<Vec<Arc<Mutex<Board>>>>>);
 
+/// What a notice is about: the slots up to this one, or whatever there may be.
+pub(crate) type Upto = Option<Seq>;
+
 /// One subscriber's notices.
 #[derive(Debug, Default)]
 struct Board {
-    waiting: BTreeSet<PartitionId>,
+    waiting: BTreeMap<PartitionId, Upto>,
     waker: Option<Waker>,
 }
 
@@ -37,11 +41,28 @@ impl Notices {
     ///
     /// A notice that waits already is not left twice.
     pub fn notify(&self, partition: &PartitionId) {
+        self.leave(partition, None);
+    }
+
+    /// Leaves a notice of an event in this slot.
+    pub(crate) fn notify_of(&self, partition: &PartitionId, slot: Seq) {
+        self.leave(partition, Some(slot));
+    }
+
+    fn leave(&self, partition: &PartitionId, upto: Upto) {
         let mut boards = lock(&self.0);
         boards.retain(|board| Arc::strong_count(board) > 1);
         for board in boards.iter() {
             let mut board = lock(board);
-            board.waiting.insert(partition.clone());
+            match board.waiting.entry(partition.clone()) {
+                Entry::Vacant(none) => {
+                    none.insert(upto);
+                }
+                Entry::Occupied(mut known) => {
+                    let both = known.get().zip(upto).map(|(known, upto)| known.max(upto));
+                    known.insert(both);
+                }
+            }
             if let Some(waker) = board.waker.take() {
                 waker.wake();
             }
@@ -59,7 +80,7 @@ impl Notices {
 
 impl Subscription {
     /// Takes the notices that wait, or has the task woken when the next one is left.
-    pub(crate) fn poll_waiting(&self, context: &mut Context<'_>) -> Poll<Vec<PartitionId>> {
+    pub(crate) fn poll_waiting(&self, context: &mut Context<'_>) -> Poll<Vec<(PartitionId, Upto)>> {
         let mut board = lock(&self.0);
         if board.waiting.is_empty() {
             board.waker = Some(context.waker().clone());

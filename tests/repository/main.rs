@@ -8,3 +8,4 @@ mod markdown;
 mod picture;
 mod source;
 mod tidy;
+mod transcripts;

@@ -20,8 +20,9 @@ use crate::wire::{MOST_ITEM, check_event, check_partition, overhead};
 ///
 /// Cloning is cheap, and clones share their groups. An appender has no task of its own: one
 /// of the appends that wait writes the slot for all, and if that one is dropped, another
-/// goes on with the same request. If all are dropped, so is what they were about to write. Events of
-/// one partition are written in the order in which their appends were first polled.
+/// goes on with the group. If all are dropped, so is what they were about to write. Events of
+/// one partition are written in the order in which their appends got into its queue: in the order in
+/// which they were first polled, as long as the queue has room.
 #[derive(Clone, Debug)]
 pub struct Appender {
     stream: Stream,
@@ -56,10 +57,15 @@ impl Appender {
         let partition = self.stream.route(&event.key);
         check_partition(&partition).map_err(AppendError::from)?;
         let lane = self.lanes.enter(&partition);
-        while lane.is_full(&self.grouping) {
-            // Let in when the queue is shorter; until then it helps to shorten it.
-            let mut writing = lane.writing.lock().await;
-            if lane.is_full(&self.grouping) {
+        loop {
+            let room = lane.room.listen();
+            if !lane.is_full(&self.grouping) {
+                break;
+            }
+            // Let in as soon as a group has left the queue; until then it helps to write one.
+            if let Either::Right((mut writing, _)) = select(room, lane.writing.lock()).await
+                && lane.is_full(&self.grouping)
+            {
                 self.write_group(&lane, &partition, &mut writing).await;
             }
         }
@@ -129,7 +135,7 @@ impl Appender {
         let most = MOST_ITEM - overhead(partition.as_str(), token.as_str());
         let room = self.grouping.bytes.min(most);
         let (batch, receipts) = lane.take_group(&self.grouping, room)?;
-        tracing::debug!(%partition, events = receipts.len(), "a group is written");
+        tracing::debug!(%partition, %token, events = receipts.len(), "a group begins");
         let (partition, identity) = (partition.clone(), Identity::Anonymous);
         let append = PendingAppend::new(&self.stream, partition, token, batch, identity, None);
         Some(GroupedAppend { append, receipts })

@@ -127,6 +127,8 @@ pub(super) struct Lane {
     waiting: Mutex<Waiting>,
     /// Given when enough waits for a whole group.
     filled: Signal,
+    /// Given to as many appends as the queue has room for when events have left it.
+    pub(super) room: Signal,
     /// The group that is being written, by the append that holds the lock.
     pub(super) writing: AsyncMutex<Option<GroupedAppend>>,
 }
@@ -227,6 +229,7 @@ impl Lane {
             events.push(next.event);
             receipts.push(next.receipt);
         }
+        self.room.notify(grouping.waiting.max(1).saturating_sub(waiting.events.len()));
         Some((EventBatch::new(events)?, receipts))
     }
 

@@ -54,7 +54,7 @@ struct PartitionFeed {
     writing: Option<PendingAppend>,
     /// Receipts that no caller has yet.
     receipts: Vec<Receipt>,
-    /// How many events of an earlier run's last batch were found to be in the log.
+    /// How many events of an earlier run's last batch are known to be in the log.
     settled: u64,
 }
 
@@ -63,8 +63,7 @@ struct PartitionFeed {
 #[non_exhaustive]
 pub enum ProducerError {
     /// An append failed, or the claim of a partition. If the error is transient, call the
-    /// same method again: the producer goes on with the same append. The exception is the last
-    /// batch of an earlier run, see [`Producer::flush`].
+    /// same method again: the producer goes on with the same append.
     #[error(transparent)]
     Append(#[from] AppendError),
     /// The stream's design has no named producers. Append without a name, or choose another
@@ -83,8 +82,7 @@ pub enum ProducerError {
         last: Number,
     },
     /// The input is not the one that earlier runs of this name had. Nothing more is
-    /// appended there; choose another name, or the same input. [`Producer::finish`] also
-    /// reports it for the right input, if the last batch of an earlier run is not settled.
+    /// appended there; choose another name, or the same input.
     #[error(
         "an earlier run appended up to event {number} of its input to {partition}, and this input \
          has no such event there: it is another input, or `{name}` is another producer's name"
@@ -138,7 +136,8 @@ impl Producer {
         self
     }
 
-    /// Returns how many of the events that were pushed were in the log already.
+    /// Returns how many of the events that were pushed an earlier run had appended. The last batch that it
+    /// took a slot for is among them, even if this run wrote it.
     #[must_use]
     pub fn skipped(&self) -> u64 {
         self.skipped + self.feeds.values().map(|feed| feed.settled).sum::<u64>()
@@ -158,7 +157,7 @@ impl Producer {
     ///
     /// If the future is dropped, the event may or may not be taken: push it again, and ignore
     /// [`ProducerError::Order`] if it was. The next push or flush goes on with an append that was
-    /// under way, and returns the receipts, but for the known limit of [`Producer::flush`].
+    /// under way, and returns the receipts.
     ///
     /// # Errors
     /// Returns [`ProducerError`]. After [`ProducerError::Append`] with a transient error, or with
@@ -193,8 +192,12 @@ impl Producer {
                     Ok(Vec::new())
                 };
             }
-            Some(_) | None => {}
+            // The batch of the earlier run is not settled yet, or never can be: nothing of this
+            // partition goes in front of it.
+            Some(_) => self.settle(&partition).await?,
+            None => {}
         }
+        let feed = self.claimed_feed(&partition).await?;
         let full = feed.waiting.len() >= most || feed.bytes + size > Producer::BYTES;
         let receipts = if full { self.flush_partition(&partition).await? } else { Vec::new() };
         let feed = self.claimed_feed(&partition).await?;
@@ -209,21 +212,19 @@ impl Producer {
     /// Dropping the future loses nothing: the next call goes on with the appends that were under
     /// way, and returns the receipts of those that were done.
     ///
-    /// A known limit: a partition is skipped while the last batch of an earlier run is not
-    /// settled there, and what waits there is not appended. If settling it fails in a push, or
-    /// the future of that push is dropped, no flush tries again; only a later push that fills a
-    /// batch of that partition does. Otherwise rerun the producer.
+    /// What an earlier run began is finished first, once the input has come as far.
     ///
     /// # Errors
     /// Returns a [`ProducerError`] of the first partition that has one, once all have been tried.
     /// What was not appended still waits. The receipts of other partitions come with the next flush
     /// that succeeds, or by [`Producer::take_receipts`].
     pub async fn flush(&mut self) -> Result<Vec<Receipt>, ProducerError> {
-        let (stream, name, most) = (&self.stream, &self.name, self.most);
+        let (stream, name, most, last) = (&self.stream, &self.name, self.most, self.last);
         // A loop and no chain of closures, whose lifetimes would keep the future from being `Send`.
         let mut flushes = Vec::new();
         for (partition, feed) in &mut self.feeds {
-            if feed.unsettled.is_none() {
+            // Until then the events of the batch may still be pushed.
+            if feed.unsettled.is_none_or(|left| left.number <= last) {
                 flushes.push(feed.flush(stream, name, partition, most));
             }
         }
@@ -245,8 +246,7 @@ impl Producer {
     ///
     /// # Errors
     /// Returns [`ProducerError::OtherInput`] if the input ended before the last event that an
-    /// earlier run took a slot for, or if the batch of that event is not settled (the known
-    /// limit of [`Producer::flush`]), and otherwise the errors of [`Producer::flush`].
+    /// earlier run took a slot for, and otherwise the errors of [`Producer::flush`].
     pub async fn finish(mut self) -> Result<(Vec<Receipt>, u64), ProducerError> {
         let receipts = self.flush().await?;
         let unsettled = self.feeds.iter().find_map(|(partition, feed)| {
@@ -260,13 +260,19 @@ impl Producer {
         }
     }
 
+    /// Finishes what an earlier run began in a partition.
+    async fn settle(&mut self, partition: &PartitionId) -> Result<(), ProducerError> {
+        let Some(feed) = self.feeds.get_mut(partition) else { return Ok(()) };
+        feed.flush(&self.stream, &self.name, partition, self.most).await
+    }
+
     async fn flush_partition(
         &mut self,
         partition: &PartitionId,
     ) -> Result<Vec<Receipt>, ProducerError> {
-        let Some(feed) = self.feeds.get_mut(partition) else { return Ok(Vec::new()) };
-        feed.flush(&self.stream, &self.name, partition, self.most).await?;
-        Ok(feed.receipts.drain(..).collect())
+        self.settle(partition).await?;
+        let feed = self.feeds.get_mut(partition);
+        Ok(feed.map(|feed| feed.receipts.drain(..).collect()).unwrap_or_default())
     }
 
     /// The feed of a partition, claimed if it is not yet.
@@ -285,6 +291,8 @@ impl Producer {
                 claim.tell(self.stream.0.send_until_answered(self.name.as_str(), &request).await?);
             }
             feed.record = claim.record();
+            let epoch = feed.record.map(|record| record.epoch.0);
+            tracing::debug!(producer = %self.name, %partition, epoch, "the producer has claimed the partition");
             feed.unsettled = feed.record.filter(|record| record.number > Number(0));
         }
         Ok(feed)

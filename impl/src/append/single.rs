@@ -10,7 +10,7 @@ use gapless_model::{PartitionId, Seq};
 use crate::observe::{Machine, Told};
 use crate::stream::{Shared, Stream};
 use crate::vocabulary::{Backoff, Event, EventBatch, Live, Position, StoreError, Token};
-use crate::wire::{check_event, check_partition};
+use crate::wire::{check_batch, check_event, check_partition};
 
 /// The proof that events are in the log for good, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,6 +170,7 @@ impl Stream {
         let (partition, batch) = self.batch_of_one_partition(events)?;
         let identity = Identity::Anonymous;
         let token = Token::fresh().map_err(StoreError::from)?;
+        check_batch(&partition, token.as_str(), &batch)?;
         let append = PendingAppend::new(self, partition, token, batch, identity, expected);
         append.into_receipt(self).await
     }
@@ -254,12 +255,6 @@ impl PendingAppend {
     }
 
     /// Drives the append to its receipt.
-    #[tracing::instrument(
-        name = "append",
-        level = "debug",
-        skip_all,
-        fields(partition = %self.partition, token = %self.token)
-    )]
     async fn into_receipt(mut self, stream: &Stream) -> Result<Receipt, AppendError> {
         match self.advance(&stream.0).await {
             Ok(answer) => self.receipt(answer),
@@ -273,6 +268,12 @@ impl PendingAppend {
 
     /// Drives the append as far as the store answers. After a failure, or when the future
     /// was dropped, the append goes on from where it was.
+    #[tracing::instrument(
+        name = "append",
+        level = "debug",
+        skip_all,
+        fields(partition = %self.partition, token = %self.token)
+    )]
     pub(super) async fn advance(&mut self, shared: &Shared) -> Result<Answer, StoreError> {
         // A race for the head is lost to another producer. Coming back at once would meet all
         // the others again.
@@ -332,7 +333,10 @@ impl PendingAppend {
     }
 
     fn notify(&mut self, shared: &Shared) {
-        shared.notices.notify(&self.partition);
+        match self.machine.triggered_slot() {
+            Some(slot) => shared.notices.notify_of(&self.partition, slot),
+            None => shared.notices.notify(&self.partition),
+        }
         shared.show_told(self.observed(), Told::Notified);
         self.machine.notified();
     }

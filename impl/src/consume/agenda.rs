@@ -6,13 +6,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use gapless_model::PartitionId;
+use gapless_model::{PartitionId, Seq};
 
 use super::aside::Aside;
 use super::end::WorkerError;
 use super::queue::{Queue, Source};
 use super::share::Share;
 use super::sweep::Swept;
+use crate::notices::Upto;
 use crate::vocabulary::{Clock, Timer, Timestamp, shuffle};
 
 /// The partitions of a worker, by what is to be done with them.
@@ -99,20 +100,21 @@ impl Agenda {
         is_stale
     }
 
-    /// Sets a partition aside that failed, for a pause or, without one, for good. Returns the pause
-    /// until it is tried again.
+    /// Sets a partition aside that failed, for a pause that takes at least as long as `least` or, without
+    /// one, for good. Returns the pause until it is tried again.
     pub(super) fn set_aside(
         &mut self,
         partition: PartitionId,
         why: WorkerError,
         pause: Option<Duration>,
+        least: Duration,
         clock: &Clock,
     ) -> Option<Duration> {
         self.running.remove(&partition);
         self.ready.take(&partition);
         // A sweep need not look into what is left alone in any case.
         self.quiet.remove(&partition);
-        self.aside.add(partition, why, pause, clock)
+        self.aside.add(partition, why, pause, least, clock)
     }
 
     /// Sets whether a partition's last turn had nothing to deliver. Then a head that is ahead
@@ -137,6 +139,22 @@ impl Agenda {
                 self.ready.add(partition, Source::Announced);
             }
         }
+    }
+
+    /// Adds partitions that were noticed, each up to a slot if that is known.
+    pub(super) fn add_noticed(&mut self, noticed: Vec<(PartitionId, Upto)>) {
+        for (partition, upto) in noticed.into_iter().filter(|(id, _)| !self.aside.has(id)) {
+            match upto {
+                Some(slot) => self.ready.add_slot(partition, slot),
+                None => self.ready.add(partition, Source::Announced),
+            }
+        }
+    }
+
+    /// Forgets what was announced of a partition up to this slot, as a turn was there that has caught
+    /// up.
+    pub(super) fn has_done(&mut self, partition: &PartitionId, upto: Seq) {
+        self.ready.take_done(partition, upto);
     }
 
     /// Adds what a sweep found ready, in any order, and replaces what an earlier one found.

@@ -51,20 +51,21 @@ enum Rest {
 impl Aside {
     const LONGEST: Duration = Duration::from_secs(300);
 
-    /// Sets a partition aside, for a pause or, without one, for good. Returns the pause until it is
-    /// tried again.
+    /// Sets a partition aside, for a pause or, without one, for good. The pause takes at least as long as
+    /// `least`. Returns the pause until it is tried again.
     pub(super) fn add(
         &mut self,
         partition: PartitionId,
         why: WorkerError,
         pause: Option<Duration>,
+        least: Duration,
         clock: &Clock,
     ) -> Option<Duration> {
         let first = pause.unwrap_or_default();
         let pauses = || Backoff::up_to(first, Aside::LONGEST.max(first));
         let known = self.0.remove(&partition).map(|failed| failed.pauses);
         let mut pauses = known.unwrap_or_else(pauses);
-        let pause = pause.map(|_| pauses.next());
+        let pause = pause.map(|_| pauses.next().max(least));
         let rest = pause.map_or(Rest::Always, |pause| Rest::For(clock.timer(pause)));
         self.0.insert(partition, Failed { rest, pauses, why });
         pause

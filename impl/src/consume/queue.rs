@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use gapless_model::PartitionId;
+use gapless_model::{PartitionId, Seq};
 
 /// How a worker learnt that a partition may have work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,18 +19,40 @@ pub(super) enum Source {
 pub(super) struct Queue {
     order: VecDeque<PartitionId>,
     sources: BTreeMap<PartitionId, Source>,
+    /// Up to which slot something is to be done, of those that were announced for that alone.
+    upto: BTreeMap<PartitionId, Seq>,
 }
 
 impl Queue {
     /// Adds a partition at the end, unless it waits already.
     pub(super) fn add(&mut self, partition: PartitionId, source: Source) {
         match (self.sources.get_mut(&partition), source) {
-            (Some(known), Source::Announced) => *known = Source::Announced,
+            (Some(known), Source::Announced) => {
+                *known = Source::Announced;
+                self.upto.remove(&partition);
+            }
             (Some(_), Source::Swept) => {}
             (None, _) => {
                 self.order.push_back(partition.clone());
                 self.sources.insert(partition, source);
             }
+        }
+    }
+
+    /// Adds a partition at the end, or notes that this slot is to be done there as well.
+    pub(super) fn add_slot(&mut self, partition: PartitionId, slot: Seq) {
+        let known = self.upto.get(&partition).copied();
+        let is_for_more = self.sources.contains_key(&partition) && known.is_none();
+        self.add(partition.clone(), Source::Announced);
+        if !is_for_more {
+            self.upto.insert(partition, known.map_or(slot, |known| known.max(slot)));
+        }
+    }
+
+    /// Takes a partition out that was announced for slots up to this one alone, as they are done.
+    pub(super) fn take_done(&mut self, partition: &PartitionId, done: Seq) {
+        if self.upto.get(partition).is_some_and(|upto| *upto <= done) {
+            self.take(partition);
         }
     }
 
@@ -51,6 +73,7 @@ impl Queue {
     /// Takes a partition out. Returns how it came to be here.
     pub(super) fn take(&mut self, partition: &PartitionId) -> Option<Source> {
         self.order.retain(|id| id != partition);
+        self.upto.remove(partition);
         self.sources.remove(partition)
     }
 
@@ -63,5 +86,53 @@ impl Queue {
     /// Whether no partition waits.
     pub(super) fn is_empty(&self) -> bool {
         self.order.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partition() -> PartitionId {
+        PartitionId::covering(0, 1)
+    }
+
+    #[test]
+    fn who_waits_for_a_slot_alone_waits_no_longer_once_it_is_done() {
+        let mut queue = Queue::default();
+        queue.add_slot(partition(), Seq(3));
+        queue.add_slot(partition(), Seq(2));
+        queue.take_done(&partition(), Seq(2));
+        assert_eq!(queue.source(&partition()), Some(Source::Announced), "slot 3 is not done");
+        queue.take_done(&partition(), Seq(3));
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn who_waits_for_more_than_a_slot_goes_on_waiting() {
+        for source in [Source::Announced, Source::Swept] {
+            for is_first in [false, true] {
+                let mut queue = Queue::default();
+                if is_first {
+                    queue.add(partition(), source);
+                }
+                queue.add_slot(partition(), Seq(1));
+                if !is_first {
+                    queue.add(partition(), Source::Announced);
+                }
+                queue.take_done(&partition(), Seq(9));
+                assert!(!queue.is_empty(), "{source:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_partition_that_comes_again_is_not_taken_for_what_was_done_before() {
+        let mut queue = Queue::default();
+        queue.add_slot(partition(), Seq(1));
+        queue.take(&partition());
+        queue.add(partition(), Source::Announced);
+        queue.take_done(&partition(), Seq(1));
+        assert!(!queue.is_empty());
     }
 }

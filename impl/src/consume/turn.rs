@@ -52,11 +52,14 @@ pub(super) struct Retries {
     pub(super) first: Duration,
 }
 
-/// How a turn ended, and how many events its handler had finished by then.
+/// How a turn ended, and how many events its handler had finished by then, up to which slot.
 #[derive(Debug)]
 pub(super) struct TurnEnd {
     pub(super) outcome: Result<Outcome, TurnError>,
     pub(super) delivered: u64,
+    pub(super) cursor: Seq,
+    /// When the lease ends that it left behind, if it did.
+    pub(super) lease_end: Timestamp,
 }
 
 /// Why a turn could not go on.
@@ -90,6 +93,8 @@ pub(super) struct Turn<'a, H> {
     /// How many events the handler finished, and how many it has in hand.
     delivered: u64,
     in_hand: u64,
+    /// The first slot of these that has any.
+    first_in_hand: Option<Seq>,
     /// Which attempt at the delivery in hand this is, and how long to rest after it.
     attempt: u32,
     rest: Backoff,
@@ -119,6 +124,7 @@ impl<'a, H: Handler> Turn<'a, H> {
             is_more_behind: false,
             delivered: 0,
             in_hand: 0,
+            first_in_hand: None,
             attempt: 1,
             rest,
             patience: None,
@@ -129,7 +135,9 @@ impl<'a, H: Handler> Turn<'a, H> {
     /// Runs the turn to its end.
     pub(super) async fn run(mut self) -> TurnEnd {
         let outcome = self.drive().await;
-        TurnEnd { outcome, delivered: self.delivered }
+        let (cursor, lease) = (self.machine.cursor(), self.setting.shared.rules.lease);
+        let lease_end = self.machine.lease_end(lease);
+        TurnEnd { outcome, delivered: self.delivered, cursor, lease_end }
     }
 
     async fn drive(&mut self) -> Result<Outcome, TurnError> {
@@ -149,6 +157,11 @@ impl<'a, H: Handler> Turn<'a, H> {
             }
             let wants = self.machine.wants(&shared.rules);
             if let Some(outcome) = wants.done {
+                if outcome == Outcome::Lost && self.beside.is_handling() {
+                    self.say_repeated(
+                        "the lease was lost while events were handled: they are delivered again",
+                    );
+                }
                 tracing::debug!(%partition, ?outcome, "the turn is over");
                 return Ok(outcome);
             }
@@ -195,6 +208,13 @@ impl<'a, H: Handler> Turn<'a, H> {
         has_more && others_wait && self.quota.is_over()
     }
 
+    /// Says that events are delivered again, which their handler may wonder about.
+    fn say_repeated(&self, why: &str) {
+        let TurnSetting { group, partition, owner, .. } = self.setting;
+        let (epoch, from) = (self.machine.epoch(), self.first_in_hand.unwrap_or_default());
+        tracing::warn!(%group, %partition, %owner, %epoch, %from, "{why}");
+    }
+
     fn observed(&self) -> Machine<'_> {
         let TurnSetting { owner, group, partition, .. } = self.setting;
         Machine::Turn { owner, group, partition, machine: &self.machine }
@@ -210,12 +230,15 @@ impl<'a, H: Handler> Turn<'a, H> {
     fn deliver(&mut self, fence: Fence, after: Seq, page: Slots) {
         let TurnSetting { group, partition, handler, .. } = self.setting;
         self.is_more_behind = !page.ends_with(fence.upto);
+        // A page that shows more already shows a gap, and is read again once that has been waited out.
+        let is_cut = self.is_more_behind && page.last() == Some(fence.upto);
         if self.attempt == 1 {
-            self.read_ahead(fence.upto);
+            self.read_ahead(fence.upto, is_cut);
         }
         let (group, partition) = (group.clone(), partition.clone());
         let delivery = Delivery::new(group, partition, fence, after, page, self.attempt);
         self.in_hand = delivery.events().count() as u64;
+        self.first_in_hand = delivery.events().next().map(|event| event.position.slot);
         let handling = handler.handle(delivery);
         let handled =
             handling.map(|ended| ended.map_or_else(Handled::Failed, |()| Handled::Finished));
@@ -239,6 +262,8 @@ impl<'a, H: Handler> Turn<'a, H> {
                 if self.machine.wants(&shared.rules).deliver.is_some() {
                     // D3: only what the handler finished lets the checkpoint move.
                     self.tell(now, News::Handled);
+                } else {
+                    self.say_repeated("the lease ended before the handler was done: what it handled is delivered again");
                 }
             }
             Handled::Failed(why) if self.attempt >= retries.most => {
@@ -353,8 +378,8 @@ impl<'a, H: Handler> Turn<'a, H> {
     }
 
     /// Reads what comes after a delivery while it is handled.
-    fn read_ahead(&mut self, upto: Seq) {
-        if !self.is_more_behind {
+    fn read_ahead(&mut self, upto: Seq, is_cut: bool) {
+        if !is_cut {
             self.beside.forget_page();
             return;
         }
@@ -371,7 +396,10 @@ impl<'a, H: Handler> Turn<'a, H> {
     /// itself: until then the next worker does not try the same events.
     async fn note_failure(&mut self, fence: Fence, why: &HandlerError) {
         let TurnSetting { shared, group, partition, .. } = self.setting;
-        let mut note = format!("slot {}: {why}", fence.upto);
+        let mut note = match self.first_in_hand.filter(|first| *first < fence.upto) {
+            Some(first) => format!("slots {first} to {}: {why}", fence.upto),
+            None => format!("slot {}: {why}", fence.upto),
+        };
         // An item has room for 400 KB, and every sweep reads it.
         note.truncate(note.floor_char_boundary(MOST_NOTE));
         let noted = shared.wire.note_failure(group, partition, self.machine.epoch(), &note).await;

@@ -23,7 +23,9 @@ use super::sweep::{NextSweep, Sweep, Swept};
 use super::turn::{Crowd, Retries, Turn, TurnEnd, TurnError, TurnSetting};
 use crate::stream::{Shared, Stream};
 use crate::trigger::Trigger;
-use crate::vocabulary::{Group, NoRandomness, Owner, StoreError, Timestamp, WorkerId, shortened};
+use crate::vocabulary::{
+    Backoff, Group, NoRandomness, Owner, StoreError, Timestamp, WorkerId, shortened,
+};
 use crate::wire::{Consistency, check_group};
 
 /// What a worker works with.
@@ -79,6 +81,8 @@ pub(super) struct WorkLoop<'a, H> {
     crowd: Arc<Crowd>,
     sweeping: Fuse<BoxFuture<'a, Result<Swept, StoreError>>>,
     next_sweep: NextSweep,
+    /// The pauses after sweeps that fail.
+    after_failed: Backoff,
     /// The pause after the sweep. The first is shortened at random: workers that began together do
     /// not go on sweeping together.
     pause: Duration,
@@ -122,6 +126,7 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
             crowd: Arc::new(Crowd { others_wait: AtomicBool::new(false), quota: *quota }),
             sweeping: Fuse::terminated(),
             next_sweep: NextSweep::default(),
+            after_failed: Backoff::default(),
             pause: shortened(*sweep, 0.5),
             hints: setting.next_hints(),
             foreign: BTreeMap::new(),
@@ -149,7 +154,7 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
                 return self.ended();
             }
             let wake = self.next_wake();
-            let mut noticed = pin!(notices.next().fuse());
+            let mut noticed = poll_fn(|context| notices.poll_waiting(context)).fuse();
             let mut woken = pin!(clock.sleep_until(wake).fuse());
             // Once it stops, it waits for its turns alone.
             let asked = async {
@@ -167,7 +172,7 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
             let mut back = poll_fn(|context| agenda.poll_back(context)).fuse();
             futures_util::select_biased! {
                 turn = self.turns.select_next_some() => self.turn_ended(turn),
-                partitions = noticed => if !is_stopping { self.agenda.add_ready(partitions) },
+                partitions = noticed => if !is_stopping { self.agenda.add_noticed(partitions) },
                 partitions = &mut self.hints => {
                     self.agenda.add_ready(partitions);
                     self.hints = setting.next_hints();
@@ -257,7 +262,7 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
     fn turn_ended(&mut self, (partition, ended): EndedTurn) {
         let clock = &self.setting.stream.0.clock;
         self.summary.turns += 1;
-        let TurnEnd { outcome, delivered } = ended;
+        let TurnEnd { outcome, delivered, cursor, lease_end } = ended;
         self.summary.events += delivered;
         if outcome.is_err() && delivered > 0 {
             // It got on, so its pauses begin anew.
@@ -268,11 +273,11 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
             Err(TurnError::Handler { at, attempts, why }) => {
                 let of = partition.clone();
                 let why = WorkerError::Handler { partition, at, attempts, why };
-                return self.partition_failed(of, why);
+                return self.partition_failed(of, why, lease_end);
             }
             // The others may be sound.
             Err(TurnError::Store(error @ StoreError::Malformed { .. })) => {
-                return self.partition_failed(partition, error.into());
+                return self.partition_failed(partition, error.into(), lease_end);
             }
             Err(TurnError::Store(error)) => return self.fail(error.into()),
         };
@@ -286,6 +291,7 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
         match outcome {
             Outcome::CaughtUp => {
                 self.agenda.set_quiet(&partition, delivered == 0);
+                self.agenda.has_done(&partition, cursor);
                 // P1: what announced the partition meanwhile may be of an event that the turn has not
                 // seen. The next turn finishes it.
                 if let Some(trigger) = &self.setting.trigger
@@ -310,7 +316,7 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
 
     /// What becomes of a partition whose handler failed as often as it may, or whose slots cannot be
     /// read.
-    fn partition_failed(&mut self, partition: PartitionId, why: WorkerError) {
+    fn partition_failed(&mut self, partition: PartitionId, why: WorkerError, lease_end: Timestamp) {
         self.summary.failures += 1;
         let pause = match (self.setting.after_failure, self.until) {
             (AfterFailure::Stop, _) => return self.fail(why),
@@ -319,11 +325,21 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
                 None
             }
         };
-        let clock = &self.setting.stream.0.clock;
+        let Shared { clock, rules, .. } = &*self.setting.stream.0;
         let said = why.to_string();
-        // Without a pause it is left alone for as long as the run lasts.
-        let pause = self.agenda.set_aside(partition.clone(), why, pause, clock);
-        tracing::error!(%partition, why = said, ?pause, "the partition failed, and is left alone");
+        // Until then it would be refused the lease that the turn left behind. A clock that was set back
+        // makes that no longer than a lease.
+        let left = lease_end.plus(rules.skew).since(clock.now());
+        let least = left.min(rules.lease.saturating_add(rules.skew));
+        match self.agenda.set_aside(partition.clone(), why, pause, least, clock) {
+            Some(pause) => {
+                tracing::error!(%partition, why = said, ?pause, "the partition failed, and is tried again after a pause");
+            }
+            // Without a pause it is left alone for as long as the run lasts.
+            None => {
+                tracing::error!(%partition, why = said, "the partition failed, and is left alone for as long as the worker runs");
+            }
+        }
     }
 
     /// Whether no turn is under way, and none is known to be due.
@@ -338,14 +354,19 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
         self.pause = self.setting.sweep;
         match swept {
             Ok(mut swept) => {
+                self.after_failed = Backoff::default();
                 self.pass_over(std::mem::take(&mut swept.foreign));
                 self.agenda.add_swept(swept);
                 return self.until == Until::CaughtUp && self.is_idle();
             }
             Err(error) if error.is_transient() => {
-                tracing::warn!(%error, "a sweep failed; it will be repeated");
                 if self.agenda.sweep_failed(clock, *patience) {
                     self.fail(error.into());
+                } else {
+                    // Where sweeps are rare, it would be long until anything is found.
+                    let pause = self.after_failed.next().min(self.setting.sweep);
+                    tracing::warn!(group = %self.setting.group, %error, ?pause, "a sweep failed, and is repeated");
+                    self.next_sweep = NextSweep::after(clock.timer(pause));
                 }
             }
             Err(error) => self.fail(error.into()),
@@ -355,6 +376,9 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
 
     /// Keeps the first failure, and stops.
     fn fail(&mut self, error: WorkerError) {
+        let group = &self.setting.group;
+        // Other turns may go on for long until the caller gets to know of it.
+        tracing::error!(%group, %error, "the worker stops, as something failed for good");
         self.begin_stop(Stopping::Failed(error));
     }
 }

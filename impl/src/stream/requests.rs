@@ -98,7 +98,8 @@ impl Shared {
         if let Err(error) = &answer
             && error.is_transient()
         {
-            tracing::debug!(who, %error, "no answer from the store");
+            let (partition, writes) = (request.partition(), request.writes());
+            tracing::debug!(who, %partition, writes, %error, "a request failed");
         }
         answer
     }
@@ -124,7 +125,9 @@ pub(super) async fn patiently<T, E: MayPass, F: Future<Output = Result<T, E>>>(
     loop {
         match what().await {
             Err(error) if error.may_pass() && !patience.is_over() => {
-                clock.sleep(backoff.next()).await;
+                // The last attempt is made when patience ends, and not up to two seconds later.
+                let pause = std::pin::pin!(clock.sleep(backoff.next()));
+                select(pause, std::pin::pin!(patience.over())).await;
             }
             answered => return answered,
         }

@@ -36,6 +36,7 @@ pub trait Trigger: fmt::Debug + Send + Sync {
 
 impl Trigger for Subscription {
     fn next(&self) -> Hints<'_> {
-        Box::pin(poll_fn(|context| self.poll_waiting(context)))
+        let waiting = poll_fn(|context| self.poll_waiting(context));
+        Box::pin(async { waiting.await.into_iter().map(|(partition, _)| partition).collect() })
     }
 }

@@ -30,7 +30,7 @@ pub enum StoreError {
     /// internal error. A write is also unknown if one of the SDK's own retries was refused after a
     /// try that had no answer. Retry through this crate, which recognises what was applied; to
     /// append the same events anew can append them twice.
-    #[error("{table}: no answer that tells whether the request was applied: {why}")]
+    #[error("{table}: no answer, or none that tells what became of the request: {why}")]
     Unknown {
         /// The table.
         table: String,
@@ -61,7 +61,7 @@ pub enum StoreError {
     },
     /// An item would be larger than DynamoDB allows. Nothing was sent; make the event
     /// smaller, or the batch.
-    #[error("{what} has {size} bytes, and DynamoDB allows {limit} in one item")]
+    #[error("{what} has {size} bytes, and an item of DynamoDB has room for {limit}")]
     TooLarge {
         /// What is too large.
         what: String,

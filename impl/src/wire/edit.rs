@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::{
 };
 
 use super::attributes::{Item, ItemReader};
-use super::failure::failure;
+use super::failure::{failure, said};
 use super::hidden_retries::HiddenRetries;
 use crate::vocabulary::{StoreError, random_digits};
 
@@ -209,7 +209,7 @@ pub(super) async fn transact(
 fn cancelled_by(table: &str, reason: &CancellationReason) -> StoreError {
     let code = reason.code().unwrap_or_default();
     let message = reason.message().unwrap_or_default();
-    let (table, why) = (table.to_owned(), format!("{code} {message}"));
+    let (table, why) = (table.to_owned(), said(code, message));
     match code {
         "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded" => {
             StoreError::Busy { table, why }

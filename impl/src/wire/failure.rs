@@ -41,14 +41,14 @@ where
             };
             let message = answer.err().message().unwrap_or_default();
             if BUSY.contains(&code) {
-                return StoreError::Busy { table, why: format!("{code} {message}") };
+                return StoreError::Busy { table, why: said(code, message) };
             }
             // An earlier attempt with the same token is under way, and may be applied yet.
             let goes_on = code == "TransactionInProgressException";
             if goes_on || answer.raw().status().is_server_error() {
-                return StoreError::Unknown { table, why: format!("{code} {message}").into() };
+                return StoreError::Unknown { table, why: said(code, message).into() };
             }
-            StoreError::Refused { table, why: format!("{code}: {message}") }
+            StoreError::Refused { table, why: said(code, message) }
         }
         // A timeout, a broken connection, an answer that is cut short, and whatever the SDK adds
         // later: unknown is right in every case.
@@ -57,4 +57,9 @@ where
             StoreError::Unknown { table, why: why.into() }
         }
     }
+}
+
+/// A code, with its message if there is one.
+pub(super) fn said(code: &str, message: &str) -> String {
+    if message.is_empty() { code.to_owned() } else { format!("{code}: {message}") }
 }

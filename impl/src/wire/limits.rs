@@ -5,7 +5,7 @@ use gapless_model::PartitionId;
 use gapless_model::store::Write;
 
 use super::names;
-use crate::vocabulary::{Event, Group, Live, ProducerName, StoreError};
+use crate::vocabulary::{Event, EventBatch, Group, Live, ProducerName, StoreError};
 
 /// The largest size of an item in bytes: 400 KB.
 pub const MOST_ITEM: usize = 400 * 1024;
@@ -44,14 +44,24 @@ pub(crate) fn item_size(event: &Event) -> usize {
     event.key.len() + event.data.len() + 2
 }
 
-pub(super) fn check_write(write: &Write<Live>) -> Result<(), StoreError> {
-    let events: usize = write.batch.events().iter().map(item_size).sum();
-    let size = overhead(write.partition.as_str(), write.token.as_str()) + events;
+/// Checks that a batch fits into a slot, before a number is taken for it. `token` is as long as its
+/// token will be.
+pub(crate) fn check_batch(
+    partition: &PartitionId,
+    token: &str,
+    batch: &EventBatch,
+) -> Result<(), StoreError> {
+    let events = batch.events();
+    let size = overhead(partition.as_str(), token) + events.iter().map(item_size).sum::<usize>();
     if size <= MOST_ITEM {
         return Ok(());
     }
-    let what = format!("the item of slot {} in {}", write.slot, write.partition);
+    let what = format!("the slot of {} events in {partition}", events.len());
     Err(StoreError::TooLarge { what, size, limit: MOST_ITEM })
+}
+
+pub(super) fn check_write(write: &Write<Live>) -> Result<(), StoreError> {
+    check_batch(&write.partition, write.token.as_str(), &write.batch)
 }
 
 /// Checks that an event fits into a slot of its own.
@@ -67,7 +77,8 @@ pub fn check_event(event: &Event) -> Result<(), StoreError> {
     if size <= MOST_ITEM {
         return Ok(());
     }
-    Err(StoreError::TooLarge { what: "an event".to_owned(), size, limit: MOST_ITEM })
+    let what = "an event, with its key once more and a kilobyte for names and ids,".to_owned();
+    Err(StoreError::TooLarge { what, size, limit: MOST_ITEM })
 }
 
 /// Checks that a group's name can be stored: it takes 1 to 2048 bytes.

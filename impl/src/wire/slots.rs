@@ -116,7 +116,11 @@ impl Wire {
         let mut item = slot_key(partition, slot);
         item.insert(names::VOID.to_owned(), AttributeValue::Bool(true));
         item.insert(names::AT.to_owned(), self.at());
-        self.put(item, Some(names::PARTITION)).await
+        let reply = self.put(item, Some(names::PARTITION)).await?;
+        if matches!(reply, Reply::Written) {
+            tracing::info!(%partition, %slot, "a slot that stayed empty is void now: its writer takes another");
+        }
+        Ok(reply)
     }
 
     async fn put(&self, item: Item, absent: Option<&str>) -> Result<Reply<Live>, StoreError> {

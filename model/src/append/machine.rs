@@ -266,6 +266,21 @@ impl<V: Vocabulary> Append<V> {
         }
     }
 
+    /// Returns the slot of the trigger that is wanted.
+    #[must_use]
+    pub fn triggered_slot(&self) -> Option<Seq> {
+        match self.phase {
+            Phase::Notify { slot } => Some(slot),
+            Phase::ReadHead
+            | Phase::ReadTail
+            | Phase::Recover { .. }
+            | Phase::Raise { .. }
+            | Phase::RaiseAndWrite { .. }
+            | Phase::Write { .. }
+            | Phase::Answered(_) => None,
+        }
+    }
+
     /// Returns the outcome, once it is known.
     ///
     /// Where the trigger is best effort, the answer is there before the trigger is sent; where

@@ -59,9 +59,7 @@ impl ProducerLife {
         }
         let (receipts, skipped) = match producer.finish().await {
             Ok(finished) => finished,
-            // The batch of an earlier run is not settled, since the input is whole; or the store did
-            // not answer. Either way the producer is to be run again.
-            Err(ProducerError::OtherInput { .. }) => return Fed::Again,
+            // If the store did not answer, the producer is to be run again.
             Err(error) => return self.end_after(&error).await.unwrap_or(Fed::Again),
         };
         self.show_named(&mut feed, &receipts);

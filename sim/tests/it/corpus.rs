@@ -9,12 +9,11 @@ use serde_json::Value;
 /// What each plan must show, in this order: otherwise it has become one that tries nothing.
 const SHOWN: [(&str, &[&str]); 10] = [
     (
-        "a-batch-of-an-earlier-run-that-is-not-settled-is-fed-again",
+        "a-batch-of-an-earlier-run-that-is-not-settled-is-settled-by-the-next-flush",
         &[
             "producer 1: crash",
             "claimed: epoch 2",
             "producer 1: cut",
-            "claimed: epoch 3",
             "read slot 2 -> ·",
             "write p1.2.0 into slot 2",
         ],

@@ -78,8 +78,10 @@ impl Subject {
         let conformance = tests("conformance", "", "it", &["conformance", "--test-threads", "1"])?;
         Ok(match self {
             Subject::Impl => vec![
-                sim("simulation", &["--seeds", "60"])?,
+                // Most faults are noticed here, in a third of a second.
+                tests("transcripts", "impl", "it", &["transcripts::"])?,
                 tests("unit tests", "impl", "gapless", &[])?,
+                sim("simulation", &["--seeds", "60"])?,
                 conformance,
                 tests("integration tests", "impl", "it", &["--skip", "faults::"])?,
                 // The crate's default, where the campaigns of the others run the recommended design.

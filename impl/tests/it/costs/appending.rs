@@ -8,7 +8,7 @@ use gapless::{AppendError, Event, Grouping, Layout, Number, Producer, ProducerEr
 use serde_json::Value;
 
 use super::meter::{Latency, Meter, Wrong};
-use super::{ONE_PARTITION, event};
+use super::{ONE_PARTITION, event, with_events};
 
 #[test]
 fn a_stream_is_created_and_opened() {
@@ -233,4 +233,16 @@ fn a_flush_that_is_dropped_loses_no_receipt() {
     let receipts = meter.time.run(producer.flush()).expect("appended");
     assert_eq!(receipts.len(), 1);
     assert_eq!(receipts[0].position.slot, Seq(3));
+}
+
+/// A number without an event is waited for by everybody.
+#[test]
+fn a_batch_that_is_too_large_takes_no_number() {
+    let (meter, stream) = with_events(0);
+    let large = || Event::new("k", "x".repeat(200_000));
+    let batch = vec![large(), large(), large()];
+    let (refused, bill) = meter.run(stream.append_batch(batch));
+    let refused = refused.expect_err("it is more than an item can hold");
+    assert!(refused.to_string().contains("the slot of 3 events"), "{refused}");
+    assert_eq!(bill, [""; 0]);
 }

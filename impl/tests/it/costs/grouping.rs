@@ -79,6 +79,7 @@ fn a_group_whose_patience_ran_out_is_settled_for_all_of_its_events() {
     let stream = meter.stream(|config| config.layout(ONE_PARTITION).patience(5 * SECOND));
     let errors = unsettled(&meter, &stream);
     assert!(errors.iter().all(GroupError::is_unsettled));
+    assert!(errors.iter().all(|error| std::error::Error::source(error).is_some()), "the answer");
     let (still, _) = meter.run(settle_one(errors[0].clone()));
     assert!(still.expect_err("no answer yet").is_unsettled());
     meter.mend("PutItem");
@@ -226,4 +227,18 @@ fn a_slot_has_no_more_bytes_of_events_than_a_group_may_have() {
     let slots: Vec<_> =
         receipts.map(|receipt| receipt.expect("appended").position.slot.0).collect();
     assert_eq!(slots, [1, 1, 1, 2, 2]);
+}
+
+/// They get in when a group has left the queue, and not one by one behind one another's linger.
+#[test]
+fn appends_that_waited_for_room_share_a_slot() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION));
+    let grouping = Grouping::default().linger(SECOND).events(3).waiting(4);
+    let appender = stream.appender(grouping);
+    let began = meter.time.elapsed();
+    let receipts = meter.time.run(join_all((0..9).map(|number| appender.append(event(number)))));
+    let slots = receipts.into_iter().map(|receipt| receipt.expect("appended").position.slot.0);
+    assert_eq!(slots.collect::<Vec<_>>(), [1, 1, 1, 2, 2, 2, 3, 3, 3]);
+    assert!(meter.time.elapsed() - began < SECOND, "no group has to wait for company");
 }

@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use futures_util::future::join;
-use gapless::{
-    AppendError, Config, Event, EventBatch, History, Layout, Seq, StoreError, Stream, Token,
-};
+use gapless::{AppendError, Config, Event, History, Layout, Seq, StoreError, Stream};
 use gapless_model::design::named;
-use gapless_model::store::{Reply, Request, Write};
+use gapless_model::store::Reply;
 
 use super::meter::{Latency, Meter, Wrong};
-use super::{ONE_PARTITION, calls, leave_gap, take_number};
+use super::{ONE_PARTITION, calls, leave_gap, take_number, write_late};
 
 const GRACE: Duration = Duration::from_millis(400);
 
@@ -32,18 +30,6 @@ fn texts(history: &History) -> Vec<&str> {
 
 fn is_conflict<T>(outcome: &Result<T, AppendError>) -> bool {
     matches!(outcome, Err(AppendError::Conflict { .. }))
-}
-
-/// Writes the event of a number that was taken before.
-async fn write_late(stream: &Stream, slot: Seq, event: Event) -> Reply<gapless::Live> {
-    let write = Write {
-        partition: stream.route(&event.key),
-        slot,
-        token: Token::from("late".to_owned()),
-        batch: EventBatch::new(vec![event]).expect("an event"),
-        if_absent: true,
-    };
-    stream.wire().send(&Request::Write(write)).await.expect("an answer")
 }
 
 #[test]

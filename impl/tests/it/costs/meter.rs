@@ -17,6 +17,7 @@ use gapless::embedded::{Engine, http_response, operation_and_body};
 use gapless::{Config, Stream};
 use serde_json::{Value, json};
 
+use super::transcripts::Script;
 use super::virtual_time::VirtualTime;
 
 pub const PREFIX: &str = "cost-";
@@ -35,6 +36,8 @@ pub struct Meter {
 struct State {
     calls: BTreeMap<String, u64>,
     last: Value,
+    /// Where calls are written down, with their answers.
+    script: Option<Script>,
     latency: Latency,
     /// What befalls every call.
     wrong: Option<Wrong>,
@@ -201,6 +204,11 @@ impl Meter {
         self.state().latency = latency;
     }
 
+    /// From now on, calls are written down.
+    pub fn tell(&self, script: Script) {
+        self.state().script = Some(script);
+    }
+
     /// The last call, as it was sent.
     pub fn last_call(&self) -> Value {
         self.state().last.clone()
@@ -321,11 +329,15 @@ impl HttpConnector for Meter {
             } else {
                 answer
             };
+        let told = state.script.as_ref().map(|to| to.call(operation, &asked, status, &answer));
         state.last = asked;
         let Latency { queries, others } = state.latency;
         let comes = self.time.wait(if operation == "Query" { queries } else { others });
         HttpConnectorFuture::new(async move {
             comes.await;
+            if let Some(told) = told {
+                told.comes();
+            }
             Ok(http_response(status, answer))
         })
     }

@@ -18,6 +18,7 @@ mod pages;
 mod reading;
 mod restored;
 mod retrying;
+mod transcripts;
 mod upgrading;
 mod virtual_time;
 mod waiting;
@@ -26,8 +27,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use gapless::{Delivery, Event, Handler, HandlerError, Layout, Stream};
-use gapless_model::store::{Raise, Request};
+use gapless::{Delivery, Event, EventBatch, Handler, HandlerError, Layout, Seq, Stream, Token};
+use gapless_model::store::{Raise, Reply, Request, Write};
 
 use self::meter::Meter;
 
@@ -67,8 +68,25 @@ fn leave_gap(meter: &Meter, stream: &Stream) {
 
 /// The same, beside others.
 async fn take_number(stream: &Stream) {
-    let raise = Raise { partition: stream.route("k"), head: None, token: None, record: None };
+    take_number_of(stream, "k").await;
+}
+
+/// The same, in the partition of a key.
+async fn take_number_of(stream: &Stream, key: &str) {
+    let raise = Raise { partition: stream.route(key), head: None, token: None, record: None };
     stream.wire().send(&Request::Raise(raise)).await.expect("a number");
+}
+
+/// Writes the event of a number that was taken before.
+async fn write_late(stream: &Stream, slot: Seq, event: Event) -> Reply<gapless::Live> {
+    let write = Write {
+        partition: stream.route(&event.key),
+        slot,
+        token: Token::from("late".to_owned()),
+        batch: EventBatch::new(vec![event]).expect("an event"),
+        if_absent: true,
+    };
+    stream.wire().send(&Request::Write(write)).await.expect("an answer")
 }
 
 /// The calls of these kinds on a bill.

@@ -394,3 +394,16 @@ fn patience_with_failing_sweeps_begins_anew_once_a_sweep_has_ended_well() {
     let (ended, ()) = meter.time.run(join(worker.run(), fails_twice));
     ended.expect("it stops when it is asked to");
 }
+
+/// However rare its sweeps are.
+#[test]
+fn a_sweep_that_failed_is_repeated_before_long() {
+    let (meter, stream) = with_events(1);
+    let (handler, handled) = noting(&meter, Duration::ZERO);
+    let worker = stream.worker("g", handler).sweep_every(Duration::from_secs(600));
+    meter.go_wrong_in_turn("Query consumers", &[Wrong::Internal, Wrong::Throttled]);
+    let began = meter.time.elapsed();
+    meter.run_for(Duration::from_secs(60), worker.run());
+    let after = handled.lock().expect("no panic").checked_sub(began).expect("it is handled");
+    assert!(after <= Duration::from_secs(1), "{after:?}");
+}
