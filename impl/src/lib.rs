@@ -32,8 +32,8 @@ pub use append::{
     AppendError, Appender, GroupError, Grouping, Producer, ProducerError, Receipt, Unsettled,
 };
 pub use consume::{
-    AfterFailure, Delivery, Fence, Handler, HandlerError, RunEnd, Stop, Summary, Worker,
-    WorkerError,
+    AfterFailure, Delivery, Fence, Handler, HandlerError, RunEnd, Stop, Summary, TurnOutcome,
+    TurnReport, Worker, WorkerError,
 };
 pub use key_history::History;
 pub use observe::{Asked, Decision, DecisionLog, LogLine, Machine, Observer, Told};

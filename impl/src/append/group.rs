@@ -63,7 +63,15 @@ impl Appender {
                 break;
             }
             // Let in as soon as a group has left the queue; until then it helps to write one.
-            if let Either::Right((mut writing, _)) = select(room, lane.writing.lock()).await
+            let lead = match select(room, lane.writing.lock()).await {
+                Either::Left(_) => None,
+                // Who leads leaves the room to others.
+                Either::Right((writing, room)) => {
+                    drop(room);
+                    Some(writing)
+                }
+            };
+            if let Some(mut writing) = lead
                 && lane.is_full(&self.grouping)
             {
                 self.write_group(&lane, &partition, &mut writing).await;

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use event_listener::Event as Signal;
+use event_listener::{Event as Signal, IntoNotification as _};
 use futures_channel::oneshot;
 use futures_util::lock::Mutex as AsyncMutex;
 use gapless_model::PartitionId;
@@ -229,7 +229,9 @@ impl Lane {
             events.push(next.event);
             receipts.push(next.receipt);
         }
-        self.room.notify(grouping.waiting.max(1).saturating_sub(waiting.events.len()));
+        // Also to those who wait behind some that were woken before and are gone.
+        let room = grouping.waiting.max(1).saturating_sub(waiting.events.len());
+        self.room.notify(room.additional());
         Some((EventBatch::new(events)?, receipts))
     }
 
@@ -240,6 +242,7 @@ impl Lane {
             // The append that waited for it may be gone.
             let _ = next.receipt.send(Err(error.clone()));
         }
+        self.room.notify(usize::MAX);
     }
 }
 
@@ -250,6 +253,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::super::single::AppendError;
     use super::*;
 
@@ -259,8 +264,10 @@ mod tests {
         let lane = Lane::default();
         let queue = || lane.queue(Event::new("k", "1"), &Grouping::default());
         let received = [queue(), queue()];
+        let room = lane.room.listen();
         lane.refuse_waiting(&AppendError::Batch("no group".to_owned()).into());
         assert_eq!(lane.len(), 0);
+        assert!(room.now_or_never().is_some(), "who waits for room gets in");
         for mut receipt in received {
             let refused = receipt.try_recv().expect("there is an answer").expect("and it is known");
             assert!(refused.expect_err("it was refused").to_string().contains("no group"));

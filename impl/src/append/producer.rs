@@ -144,7 +144,8 @@ impl Producer {
     }
 
     /// Returns how many events are not known to be in the log: those that wait to be flushed, and
-    /// those of appends without a receipt.
+    /// those of appends without a receipt. Events up to the last that an earlier run took a slot for are not
+    /// counted: what is not in the log of them is written when the last is pushed.
     #[must_use]
     pub fn waiting(&self) -> usize {
         let writing = |feed: &PartitionFeed| feed.writing.as_ref().map_or(0, PendingAppend::events);
@@ -198,7 +199,9 @@ impl Producer {
             None => {}
         }
         let feed = self.claimed_feed(&partition).await?;
-        let full = feed.waiting.len() >= most || feed.bytes + size > Producer::BYTES;
+        // An append that is under way since an earlier call goes first.
+        let is_full = feed.waiting.len() >= most || feed.bytes + size > Producer::BYTES;
+        let full = is_full || feed.writing.is_some();
         let receipts = if full { self.flush_partition(&partition).await? } else { Vec::new() };
         let feed = self.claimed_feed(&partition).await?;
         feed.bytes += size;

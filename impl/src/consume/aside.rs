@@ -16,7 +16,7 @@ use crate::vocabulary::{Backoff, Clock, Timer};
 pub enum AfterFailure {
     /// It goes on with the other partitions, and comes back to this one after a pause. The pause
     /// doubles each time, up to five minutes or the pause itself if that is longer, and is
-    /// shortened at random by up to a half.
+    /// shortened at random by up to a half; but it lasts until the lease has ended that was left there.
     ComeBack {
         /// The first pause.
         pause: Duration,

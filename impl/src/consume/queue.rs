@@ -31,7 +31,9 @@ impl Queue {
                 *known = Source::Announced;
                 self.upto.remove(&partition);
             }
-            (Some(_), Source::Swept) => {}
+            (Some(_), Source::Swept) => {
+                self.upto.remove(&partition);
+            }
             (None, _) => {
                 self.order.push_back(partition.clone());
                 self.sources.insert(partition, source);
@@ -118,7 +120,7 @@ mod tests {
                 }
                 queue.add_slot(partition(), Seq(1));
                 if !is_first {
-                    queue.add(partition(), Source::Announced);
+                    queue.add(partition(), source);
                 }
                 queue.take_done(&partition(), Seq(9));
                 assert!(!queue.is_empty(), "{source:?}");

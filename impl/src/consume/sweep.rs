@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
-use gapless_model::design::{Expiry, Increment};
+use gapless_model::design::Expiry;
 use gapless_model::store::{Reply, Request};
 use gapless_model::{Page, PartitionId, Rules, Seq, Time};
 
@@ -93,7 +93,7 @@ impl Sweep<'_> {
         let shared = &stream.0;
         let Listing { read: partitions, foreign, .. } = shared.list_partitions().await?;
         let partitions: Vec<_> = partitions.into_keys().collect();
-        let last_slots = self.last_slots(&partitions).await?;
+        let last_slots = shared.last_slots(&partitions, self.reads).await?;
         let standings = shared.wire.standings(group).await?;
         let now = shared.clock.now();
         // An observer takes no other's clock for the end of a lease. By its own, no lease ends so late.
@@ -130,31 +130,6 @@ impl Sweep<'_> {
             }
         }
         Ok(swept)
-    }
-
-    /// The last slot of each partition that may hold something.
-    async fn last_slots(&self, partitions: &[PartitionId]) -> Result<Listing<Seq>, StoreError> {
-        let shared = &self.stream.0;
-        let wire = &shared.wire;
-        match shared.rules.design.increment {
-            Increment::CompareAndSet | Increment::Add | Increment::Transaction => {
-                wire.heads(partitions, self.reads).await
-            }
-            Increment::None => {
-                let mut tails = Listing::default();
-                for partition in partitions {
-                    let request = Request::ReadTail { partition: partition.clone() };
-                    let tail = match wire.send(&request).await {
-                        Ok(Reply::Tail(tail)) => Ok(tail),
-                        Ok(_) => Ok(Seq::ZERO),
-                        Err(error @ StoreError::Malformed { .. }) => Err(error),
-                        Err(error) => return Err(error),
-                    };
-                    tails.add(Ok(partition.clone()), tail);
-                }
-                Ok(tails)
-            }
-        }
     }
 
     /// Whether a slot after the checkpoint is written.

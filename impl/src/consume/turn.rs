@@ -59,7 +59,7 @@ pub(super) struct TurnEnd {
     pub(super) delivered: u64,
     pub(super) cursor: Seq,
     /// When the lease ends that it left behind, if it did.
-    pub(super) lease_end: Timestamp,
+    pub(super) lease_end: Option<Timestamp>,
 }
 
 /// Why a turn could not go on.
@@ -136,7 +136,7 @@ impl<'a, H: Handler> Turn<'a, H> {
     pub(super) async fn run(mut self) -> TurnEnd {
         let outcome = self.drive().await;
         let (cursor, lease) = (self.machine.cursor(), self.setting.shared.rules.lease);
-        let lease_end = self.machine.lease_end(lease);
+        let lease_end = self.machine.holds_lease().then(|| self.machine.lease_end(lease));
         TurnEnd { outcome, delivered: self.delivered, cursor, lease_end }
     }
 
@@ -230,7 +230,7 @@ impl<'a, H: Handler> Turn<'a, H> {
     fn deliver(&mut self, fence: Fence, after: Seq, page: Slots) {
         let TurnSetting { group, partition, handler, .. } = self.setting;
         self.is_more_behind = !page.ends_with(fence.upto);
-        // A page that shows more already shows a gap, and is read again once that has been waited out.
+        // A page that shows more shows a gap, and is read anew after the checkpoint.
         let is_cut = self.is_more_behind && page.last() == Some(fence.upto);
         if self.attempt == 1 {
             self.read_ahead(fence.upto, is_cut);

@@ -69,7 +69,7 @@ impl Until {
     }
 }
 
-type EndedTurn = (PartitionId, TurnEnd);
+pub(super) type EndedTurn = (PartitionId, TurnEnd);
 
 /// One run of a worker, up to where `until` says.
 pub(super) struct WorkLoop<'a, H> {
@@ -316,7 +316,12 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
 
     /// What becomes of a partition whose handler failed as often as it may, or whose slots cannot be
     /// read.
-    fn partition_failed(&mut self, partition: PartitionId, why: WorkerError, lease_end: Timestamp) {
+    fn partition_failed(
+        &mut self,
+        partition: PartitionId,
+        why: WorkerError,
+        lease_end: Option<Timestamp>,
+    ) {
         self.summary.failures += 1;
         let pause = match (self.setting.after_failure, self.until) {
             (AfterFailure::Stop, _) => return self.fail(why),
@@ -329,8 +334,8 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
         let said = why.to_string();
         // Until then it would be refused the lease that the turn left behind. A clock that was set back
         // makes that no longer than a lease.
-        let left = lease_end.plus(rules.skew).since(clock.now());
-        let least = left.min(rules.lease.saturating_add(rules.skew));
+        let left = lease_end.map(|end| end.plus(rules.skew).since(clock.now()));
+        let least = left.unwrap_or_default().min(rules.lease.saturating_add(rules.skew));
         match self.agenda.set_aside(partition.clone(), why, pause, least, clock) {
             Some(pause) => {
                 tracing::error!(%partition, why = said, ?pause, "the partition failed, and is tried again after a pause");
@@ -364,7 +369,8 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
                     self.fail(error.into());
                 } else {
                     // Where sweeps are rare, it would be long until anything is found.
-                    let pause = self.after_failed.next().min(self.setting.sweep);
+                    let most = self.setting.sweep.max(Duration::from_millis(100));
+                    let pause = self.after_failed.next().min(most);
                     tracing::warn!(group = %self.setting.group, %error, ?pause, "a sweep failed, and is repeated");
                     self.next_sweep = NextSweep::after(clock.timer(pause));
                 }
@@ -377,14 +383,18 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
     /// Keeps the first failure, and stops.
     fn fail(&mut self, error: WorkerError) {
         let group = &self.setting.group;
-        // Other turns may go on for long until the caller gets to know of it.
-        tracing::error!(%group, %error, "the worker stops, as something failed for good");
+        if matches!(self.stopping, Some(Stopping::Failed(_))) {
+            tracing::warn!(%group, %error, "something else failed while the worker stops");
+        } else {
+            // Other turns may go on for long until the caller gets to know of it.
+            tracing::error!(%group, %error, "the worker stops, as it cannot go on");
+        }
         self.begin_stop(Stopping::Failed(error));
     }
 }
 
 impl<H: Handler> WorkerSetting<H> {
-    async fn take_turn(
+    pub(super) async fn take_turn(
         &self,
         id: &WorkerId,
         partition: PartitionId,

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use gapless_model::Time;
+use gapless_model::{PartitionId, Time};
 
 use super::aside::AfterFailure;
 use super::end::{Summary, WorkerError};
 use super::handler::Handler;
+use super::one_turn::{self, TurnReport};
 use super::stop::Stop;
 use super::turn::Retries;
 use super::work::{Until, WorkLoop, WorkerSetting};
@@ -165,6 +166,38 @@ impl<H: Handler> Worker<H> {
     /// named. Its runs end with the same error.
     pub fn id(&self) -> Result<&WorkerId, NoRandomness> {
         self.0.id.as_ref().map_err(|error| *error)
+    }
+
+    /// Takes one turn on one partition: acquires the lease, has what lags handled, and releases it. For
+    /// who knows which partition has work, such as a function that is invoked with a message about it.
+    ///
+    /// Nothing else is looked for: without sweeps, who loses a message loses the events behind it until
+    /// some worker sweeps. A lease that is held is not waited for. The turn ends early when the worker
+    /// is asked to stop, or its deadline comes; then it finishes the delivery in hand, and asks nothing
+    /// of the store if that was so before. Settings of several turns, such as
+    /// [`Worker::after_failure`], have no meaning here. If the worker has a trigger, it is told when the
+    /// partition has caught up.
+    ///
+    /// A turn costs what [`Worker`] says, and one write unit if the lease is held. Dropping the future
+    /// is as with [`Worker::run`].
+    ///
+    /// ```
+    /// # async fn example(stream: gapless::Stream) -> Result<(), Box<dyn std::error::Error>> {
+    /// use gapless::{Delivery, HandlerError, TurnOutcome};
+    ///
+    /// let worker = stream.worker("mail", async |_: Delivery| Ok::<(), HandlerError>(()));
+    /// let report = worker.take_turn(&stream.route("order-7")).await?;
+    /// let may_forget_message = report.outcome == TurnOutcome::CaughtUp;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Returns [`WorkerError::Handler`] if the handler failed as often as it may, and
+    /// [`WorkerError::Store`] if the store refused or did not answer, if a slot cannot be read, or if
+    /// the stream's layout has no such partition.
+    pub async fn take_turn(&self, partition: &PartitionId) -> Result<TurnReport, WorkerError> {
+        one_turn::take_turn(&self.0, partition).await
     }
 
     /// Consumes until the worker is asked to stop, or its deadline comes.

@@ -54,6 +54,29 @@ impl Stream {
         self.0.patiently(|| self.0.wire.standings(group)).await?.whole()
     }
 
+    /// Reads by how many slots a group lags in each partition of the stream; zero where it does not.
+    ///
+    /// A void slot counts as any other, and so does a number whose event is not written yet. The heads are
+    /// read eventually consistently, before the checkpoints: a partition can lag more by then. It costs what
+    /// [`Stream::heads`] and [`Stream::standings`] cost, as a worker's sweep does, and no scan; in a
+    /// design without a counter a query for each partition. Dropping the future changes nothing.
+    ///
+    /// # Errors
+    /// Returns [`StoreError`] if a request fails, for as long as patience lasts if the error is
+    /// transient.
+    pub async fn lag(&self, group: &Group) -> Result<BTreeMap<PartitionId, u64>, StoreError> {
+        let partitions = self.partitions().await?;
+        let read = || self.0.last_slots(&partitions, Consistency::Eventual);
+        let last = self.0.patiently(read).await?.whole()?;
+        let standings = self.standings(group).await?;
+        let lag = partitions.into_iter().map(|partition| {
+            let last = last.get(&partition).copied().unwrap_or(Seq::ZERO);
+            let done = standings.get(&partition).map_or(Seq::ZERO, |it| it.lease.checkpoint);
+            (partition, last.0.saturating_sub(done.0))
+        });
+        Ok(lag.collect())
+    }
+
     /// Reads every partition's head, and every group's standing there.
     ///
     /// It scans the whole Consumers table, a read unit for each 4 KB, and reads the heads as

@@ -3,6 +3,7 @@
 mod config;
 mod founding;
 mod handle;
+mod last_slots;
 mod layout;
 mod requests;
 mod tables;

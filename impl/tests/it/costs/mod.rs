@@ -14,6 +14,7 @@ mod loading;
 mod malformed;
 mod meter;
 mod naming;
+mod one_turn;
 mod pages;
 mod reading;
 mod restored;

@@ -139,3 +139,25 @@ fn as_many_records_as_may_be_by_default_leave_a_raise_at_one_write_unit() {
     assert_eq!(units_of_a_raise(|config| config, 16), Some(1.0));
     assert_eq!(units_of_a_raise(|config| config.most_producers(100), 100), Some(6.0));
 }
+
+/// Nothing of the next batch gets in front of the one that has no answer.
+#[test]
+fn a_push_that_is_made_again_goes_on_with_the_append_that_it_had_begun() {
+    let meter = Meter::new();
+    let patience = std::time::Duration::from_secs(1);
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION).patience(patience));
+    let mut producer = stream.producer("a").batches_of(2);
+    meter.time.run(async {
+        for number in 1..=2 {
+            producer.push(Number(number), Event::new("k", "x")).await.expect("taken");
+        }
+        meter.go_wrong("PutItem", Wrong::Internal);
+        let failed = producer.push(Number(3), Event::new("k", "x")).await;
+        assert!(failed.is_err(), "{failed:?}");
+        assert_eq!(producer.waiting(), 2, "the third is not taken");
+        meter.mend("PutItem");
+        let again = producer.push(Number(3), Event::new("k", "x")).await.expect("taken");
+        assert_eq!(again.iter().map(|receipt| receipt.events).collect::<Vec<_>>(), [2]);
+        assert_eq!(producer.waiting(), 1);
+    });
+}

@@ -146,3 +146,35 @@ fn an_audit_finds_a_lease_that_outlasts_every_lease() {
         assert_eq!(audit.findings.len(), findings, "{:?}", audit.findings);
     }
 }
+
+/// It takes no scan, however many groups there are.
+#[test]
+fn the_lag_of_a_group() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(Layout::EachKey));
+    append_to_keys(&meter, &stream, 5, 2);
+    let worker = stream.worker("g", takes(&meter, Duration::ZERO));
+    meter.time.run(worker.take_turn(&stream.route("k1"))).expect("caught up");
+    meter.time.run(stream.append(gapless::Event::new("k1", "x"))).expect("appended");
+    let (lag, bill) = meter.run(stream.lag(&Group::from("g")));
+    let lag = lag.expect("read");
+    assert_eq!([lag[&stream.route("k0")], lag[&stream.route("k1")]], [3, 1]);
+    assert_eq!(
+        bill,
+        [
+            "1 BatchGetItem 2 partitions, eventual",
+            "1 Query consumers",
+            "1 Query partitions, eventual"
+        ]
+    );
+}
+
+#[test]
+fn the_lag_where_there_is_no_counter() {
+    let meter = Meter::new();
+    let design = gapless_model::design::named("no-counter").expect("it has a name").design;
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION).design(design));
+    append(&meter, &stream, 3);
+    let lag = meter.time.run(stream.lag(&Group::from("g"))).expect("read");
+    assert_eq!(lag.into_values().collect::<Vec<_>>(), [3]);
+}

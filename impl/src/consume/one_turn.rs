@@ -1,0 +1,103 @@
+//! One turn on one partition, for who knows which: a function that was invoked for it.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use futures_util::future::{Either, pending, select};
+use gapless_model::PartitionId;
+use gapless_model::consume::Outcome;
+
+use super::end::WorkerError;
+use super::handler::Handler;
+use super::stop::Stop;
+use super::turn::{Crowd, TurnEnd, TurnError};
+use super::work::WorkerSetting;
+use crate::vocabulary::StoreError;
+use crate::wire::check_group;
+
+/// What came of one turn, as [`Worker::take_turn`](super::Worker::take_turn) returns it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TurnReport {
+    /// How many events its handler finished.
+    pub events: u64,
+    /// How it ended.
+    pub outcome: TurnOutcome,
+}
+
+/// How a turn ended without an error, and what that means for whatever made the caller take it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TurnOutcome {
+    /// Nothing is left that was acknowledged before. A message that caused the turn can be deleted.
+    CaughtUp,
+    /// Another worker has the lease. It may be about to end its turn, or may have died: let the
+    /// message come back, not before a lease can have ended.
+    Busy,
+    /// The lease ended in the middle, or another worker took it. Let the message come back.
+    Lost,
+    /// It was asked to stop, or the deadline came, and there may be more: let the message come back
+    /// at once.
+    GivenBack,
+}
+
+/// Takes one turn, which ends early if the worker is asked to stop, or its deadline comes.
+pub(super) async fn take_turn<H: Handler>(
+    setting: &WorkerSetting<H>,
+    partition: &PartitionId,
+) -> Result<TurnReport, WorkerError> {
+    let shared = &setting.stream.0;
+    check_group(&setting.group)?;
+    let id = setting.id.as_ref().map_err(|error| StoreError::from(*error))?;
+    if !shared.layout.has(partition) {
+        let why = format!("the stream has no partition {partition}: its layout is another");
+        let table = shared.wire.tables().consumers.clone();
+        return Err(StoreError::Refused { table, why }.into());
+    }
+    let is_over = setting.deadline.is_some_and(|deadline| shared.clock.now() >= deadline);
+    if is_over || setting.stop.is_requested() {
+        return Ok(TurnReport { events: 0, outcome: TurnOutcome::GivenBack });
+    }
+    // Nobody waits for its place.
+    let (others_wait, quota) = (AtomicBool::new(false), Duration::ZERO);
+    let (crowd, stop) = (Arc::new(Crowd { others_wait, quota }), Stop::new());
+    let turn = setting.take_turn(id, partition.clone(), crowd, stop.clone());
+    let asked = async {
+        let deadline = async {
+            match setting.deadline {
+                Some(deadline) => shared.clock.sleep_until(deadline).await,
+                None => pending().await,
+            }
+        };
+        select(pin!(setting.stop.wait()), pin!(deadline)).await;
+        stop.request();
+        pending::<()>().await;
+    };
+    match select(pin!(turn), pin!(asked)).await {
+        Either::Left(((_, ended), _)) => report(setting, partition, ended),
+        Either::Right(((), _)) => Ok(TurnReport { events: 0, outcome: TurnOutcome::GivenBack }),
+    }
+}
+
+fn report<H>(
+    setting: &WorkerSetting<H>,
+    partition: &PartitionId,
+    ended: TurnEnd,
+) -> Result<TurnReport, WorkerError> {
+    let outcome = match ended.outcome {
+        Ok(Outcome::CaughtUp) => TurnOutcome::CaughtUp,
+        Ok(Outcome::Busy) => TurnOutcome::Busy,
+        Ok(Outcome::Lost) => TurnOutcome::Lost,
+        Ok(Outcome::GivenBack | Outcome::HandedOver) => TurnOutcome::GivenBack,
+        Err(TurnError::Store(error)) => return Err(error.into()),
+        Err(TurnError::Handler { at, attempts, why }) => {
+            return Err(WorkerError::Handler { partition: partition.clone(), at, attempts, why });
+        }
+    };
+    if let (TurnOutcome::CaughtUp, Some(trigger)) = (outcome, &setting.trigger) {
+        trigger.finish(partition);
+    }
+    Ok(TurnReport { events: ended.delivered, outcome })
+}
