@@ -316,6 +316,8 @@ impl Stream {
         if let Reply::Written = self.0.send_until_answered("history", &request).await? {
             place.after = slot;
         }
+        // What is behind it can be had now.
+        place.forget_gap();
         Ok(())
     }
 }

@@ -89,3 +89,29 @@ impl Subscription {
         Poll::Ready(std::mem::take(&mut board.waiting).into_iter().collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn notices_of_a_partition_are_one_that_goes_as_far_as_any() {
+        let (notices, partition) = (Notices::default(), PartitionId::covering(0, 0));
+        let subscription = notices.subscribe();
+        let waiting = || {
+            let all = std::future::poll_fn(|context| subscription.poll_waiting(context));
+            all.now_or_never().map(|all| all.into_iter().map(|(_, upto)| upto).collect::<Vec<_>>())
+        };
+        for slots in [[2, 3], [3, 2]] {
+            slots.into_iter().for_each(|slot| notices.notify_of(&partition, Seq(slot)));
+            assert_eq!(waiting(), Some(vec![Some(Seq(3))]));
+        }
+        notices.notify_of(&partition, Seq(4));
+        notices.notify(&partition);
+        notices.notify_of(&partition, Seq(5));
+        assert_eq!(waiting(), Some(vec![None]), "whatever there may be");
+        assert_eq!(waiting(), None);
+    }
+}

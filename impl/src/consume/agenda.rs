@@ -230,3 +230,40 @@ impl Agenda {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partitions(of: std::ops::Range<u64>) -> Vec<PartitionId> {
+        of.map(|index| PartitionId::covering(index << 56, 8)).collect()
+    }
+
+    fn started(agenda: &mut Agenda) -> usize {
+        std::iter::from_fn(|| agenda.start_next()).count()
+    }
+
+    /// What was announced is nobody else's to take.
+    #[test]
+    fn turns_on_what_was_announced_leave_the_share_of_what_a_sweep_found() {
+        let mut agenda = Agenda::new(8);
+        agenda.add_ready(partitions(0..2));
+        assert_eq!(started(&mut agenda), 2);
+        agenda.add_swept(Swept { ready: partitions(2..10), ..Swept::default() });
+        assert_eq!(started(&mut agenda), 4);
+        assert!(agenda.has_waiting());
+    }
+
+    #[test]
+    fn a_sweep_takes_the_place_of_the_one_before_and_leaves_what_was_announced() {
+        let mut agenda = Agenda::new(1);
+        let [announced, gone] = partitions(0..2).try_into().expect("two");
+        agenda.add_swept(Swept { ready: vec![gone], ..Swept::default() });
+        agenda.add_ready(vec![announced.clone()]);
+        agenda.add_swept(Swept::default());
+        assert_eq!(agenda.start_next(), Some(announced.clone()));
+        assert!(!agenda.has_waiting());
+        agenda.end_turn(&announced, false);
+        assert_eq!(started(&mut agenda), 0);
+    }
+}

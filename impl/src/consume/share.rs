@@ -31,3 +31,20 @@ impl Share {
         self.now = (self.now / 2).max(1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_never_larger_than_the_places_and_halves_from_there() {
+        let mut share = Share::of(8);
+        assert!(share.has_room(3) && !share.has_room(4), "it begins with four");
+        (0..20).for_each(|_| share.grow());
+        assert!(share.has_room(7) && !share.has_room(8));
+        share.shrink();
+        assert!(share.has_room(3) && !share.has_room(4));
+        (0..20).for_each(|_| share.shrink());
+        assert!(share.has_room(0) && !share.has_room(1), "one is always taken on");
+    }
+}

@@ -137,6 +137,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn more_bits_than_may_be_count_as_the_most() {
+        let [most, more] = [Layout::MOST_BITS, 200].map(|bits| Layout::Fixed { bits });
+        assert_eq!(more.all(), most.all());
+        assert_eq!(more.route("k"), most.route("k"));
+        assert!(more.has(&most.route("k")));
+    }
+
+    #[test]
+    fn a_partition_with_a_key_in_the_wrong_place_is_not_the_keys() {
+        assert!(Layout::EachKey.has(&PartitionId::of_key(hash("k"), "k")));
+        assert!(!Layout::EachKey.has(&PartitionId::of_key(hash("other"), "k")));
+    }
+
     /// Where the events of a key are must never change. The digests are those of RFC 1321.
     #[test]
     fn a_key_is_placed_by_the_first_bits_of_its_md5() {

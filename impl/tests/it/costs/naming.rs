@@ -161,3 +161,22 @@ fn a_push_that_is_made_again_goes_on_with_the_append_that_it_had_begun() {
         assert_eq!(producer.waiting(), 1);
     });
 }
+
+/// Both have seen that there is room for one.
+#[test]
+fn of_two_new_names_that_come_at_once_the_last_place_is_for_one() {
+    let meter = Meter::new();
+    let stream = stream(&meter);
+    for name in ["a", "b"] {
+        run(&meter, &stream, name).expect("there is room");
+    }
+    let second = std::time::Duration::from_secs(1);
+    meter.set_latency(meter::Latency { queries: second, others: second });
+    let claim = async |name: &str| {
+        let mut producer = stream.producer(name);
+        producer.push(Number(1), Event::new("k", name)).await.map(|_| producer)
+    };
+    let (c, d) = meter.time.run(futures_util::future::join(claim("c"), claim("d")));
+    assert!(c.is_ok() && too_many(&d), "{c:?} {d:?}");
+    assert_eq!(names(&meter, &stream), ["a", "b", "c"]);
+}

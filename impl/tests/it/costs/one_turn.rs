@@ -4,8 +4,10 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::{join, select};
+use gapless::trigger::{Hints, Trigger};
 use gapless::{
-    Delivery, Event, HandlerError, Layout, Stream, TurnOutcome, TurnReport, WorkerError,
+    Delivery, Event, HandlerError, Layout, PartitionId, Stream, TurnOutcome, TurnReport,
+    WorkerError,
 };
 use gapless_model::Time as _;
 
@@ -131,4 +133,46 @@ fn who_drops_it_leaves_the_lease() {
     meter.time.run(meter.time.wait(10 * SECOND));
     let taken = meter.time.run(other.take_turn(&partition));
     assert_eq!(summary(&taken), (2, TurnOutcome::CaughtUp));
+}
+
+#[test]
+fn a_lease_that_is_lost_in_the_middle_is_said() {
+    let meter = Meter::new();
+    let stream = stream(&meter);
+    let worker = stream.worker("g", takes(&meter, 20 * SECOND));
+    let releases = async {
+        meter.time.wait(SECOND).await;
+        let id = worker.id().expect("random bytes");
+        stream.release_leases(&"g".into(), id).await.expect("released");
+    };
+    let partition = stream.route("a");
+    let (report, ()) = meter.time.run(join(worker.take_turn(&partition), releases));
+    assert_eq!(summary(&report), (0, TurnOutcome::Lost));
+}
+
+/// It is told when its message can be deleted, and only then.
+#[test]
+fn a_trigger_is_finished_once_the_partition_has_caught_up() {
+    #[derive(Debug, Default)]
+    struct Finished(std::sync::Mutex<Vec<PartitionId>>);
+    impl Trigger for Finished {
+        fn next(&self) -> Hints<'_> {
+            Box::pin(std::future::pending())
+        }
+
+        fn finish(&self, partition: &PartitionId) {
+            self.0.lock().expect("no panic").push(partition.clone());
+        }
+    }
+    let meter = Meter::new();
+    let stream = stream(&meter);
+    let finished = std::sync::Arc::new(Finished::default());
+    let partition = stream.route("a");
+    let worker = || stream.worker("g", takes(&meter, SECOND)).trigger(finished.clone());
+    let stopped = worker();
+    stopped.stopper().request();
+    meter.time.run(stopped.take_turn(&partition)).expect("given back");
+    assert!(finished.0.lock().expect("no panic").is_empty());
+    meter.time.run(worker().take_turn(&partition)).expect("caught up");
+    assert_eq!(*finished.0.lock().expect("no panic"), [partition]);
 }

@@ -146,6 +146,24 @@ fn a_history_with_gaps() {
     );
 }
 
+/// They age together, and what is between them is read at once.
+#[test]
+fn a_history_with_gaps_apart() {
+    transcript(
+        "a_history_with_gaps_apart",
+        |c| one_partition(c).grace(SECOND / 2),
+        |scene| {
+            for number in ["0", "1", "2"] {
+                scene.given(&[("a", number), ("b", number)]);
+                scene.run(take_number(&scene.stream));
+            }
+            scene.given(&[("a", "3")]);
+            let history = scene.run(scene.stream.load("a")).expect("loaded");
+            say_history(scene, &history);
+        },
+    );
+}
+
 #[test]
 fn looks_at_a_stream() {
     transcript(

@@ -77,3 +77,15 @@ fn a_stream_with_a_table_stream() {
         open(scene, one_partition(Config::new(PREFIX)));
     });
 }
+
+/// The table exists, and its owner may not change it.
+#[test]
+fn a_table_stream_that_may_not_be_made() {
+    transcript("a_table_stream_that_may_not_be_made", one_partition, |scene| {
+        let streaming = || one_partition(Config::new(PREFIX)).table_stream(true);
+        scene.meter.go_wrong("UpdateTable", Wrong::Forbidden);
+        create(scene, streaming());
+        scene.meter.mend("UpdateTable");
+        create(scene, streaming());
+    });
+}
