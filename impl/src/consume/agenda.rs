@@ -153,7 +153,7 @@ impl Agenda {
 
     /// Forgets what was announced of a partition up to this slot, as a turn was there that has caught
     /// up.
-    pub(super) fn has_done(&mut self, partition: &PartitionId, upto: Seq) {
+    pub(super) fn forget_done(&mut self, partition: &PartitionId, upto: Seq) {
         self.ready.take_done(partition, upto);
     }
 
@@ -243,7 +243,7 @@ mod tests {
         std::iter::from_fn(|| agenda.start_next()).count()
     }
 
-    /// What was announced is nobody else's to take.
+    /// What was announced to this worker is not what others are about to take.
     #[test]
     fn turns_on_what_was_announced_leave_the_share_of_what_a_sweep_found() {
         let mut agenda = Agenda::new(8);

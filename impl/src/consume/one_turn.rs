@@ -1,4 +1,4 @@
-//! One turn on one partition, for who knows which: a function that was invoked for it.
+//! One turn on one partition, for a caller that knows which: a function that was invoked for it.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -31,15 +31,16 @@ pub struct TurnReport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TurnOutcome {
-    /// Nothing is left that was acknowledged before. A message that caused the turn can be deleted.
+    /// Nothing is left that was acknowledged before the turn began. A message that caused it can be
+    /// deleted.
     CaughtUp,
-    /// Another worker has the lease. It may be about to end its turn, or may have died: let the
-    /// message come back, not before a lease can have ended.
+    /// Another worker has the lease, or left it behind. It may be about to end its turn, or may have
+    /// died: let the message come back, not before a lease can have ended.
     Busy,
     /// The lease ended in the middle, or another worker took it. Let the message come back.
     Lost,
-    /// It was asked to stop, or the deadline came, and there may be more: let the message come back
-    /// at once.
+    /// It was asked to stop, the deadline came, or its clock was set back, and there may be more: let
+    /// the message come back at once.
     GivenBack,
 }
 
@@ -60,7 +61,7 @@ pub(super) async fn take_turn<H: Handler>(
     if is_over || setting.stop.is_requested() {
         return Ok(TurnReport { events: 0, outcome: TurnOutcome::GivenBack });
     }
-    // Nobody waits for its place.
+    // No other turn waits for its place.
     let (others_wait, quota) = (AtomicBool::new(false), Duration::ZERO);
     let (crowd, stop) = (Arc::new(Crowd { others_wait, quota }), Stop::new());
     let turn = setting.take_turn(id, partition.clone(), crowd, stop.clone());

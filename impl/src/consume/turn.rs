@@ -208,11 +208,11 @@ impl<'a, H: Handler> Turn<'a, H> {
         has_more && others_wait && self.quota.is_over()
     }
 
-    /// Says that events are delivered again, which their handler may wonder about.
+    /// Says why events are delivered more than once, which their handler may wonder about.
     fn say_repeated(&self, why: &str) {
         let TurnSetting { group, partition, owner, .. } = self.setting;
         let (epoch, from) = (self.machine.epoch(), self.first_in_hand.unwrap_or_default());
-        tracing::warn!(%group, %partition, %owner, %epoch, %from, "{why}");
+        tracing::warn!(%group, %partition, %owner, %epoch, %from, "{why}: events are delivered more than once");
     }
 
     fn observed(&self) -> Machine<'_> {
@@ -263,7 +263,7 @@ impl<'a, H: Handler> Turn<'a, H> {
                     // D3: only what the handler finished lets the checkpoint move.
                     self.tell(now, News::Handled);
                 } else {
-                    self.say_repeated("the lease ended before the handler was done: what it handled is delivered again");
+                    self.say_repeated("the lease ended before the handler was done");
                 }
             }
             Handled::Failed(why) if self.attempt >= retries.most => {

@@ -291,7 +291,7 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
         match outcome {
             Outcome::CaughtUp => {
                 self.agenda.set_quiet(&partition, delivered == 0);
-                self.agenda.has_done(&partition, cursor);
+                self.agenda.forget_done(&partition, cursor);
                 // P1: what announced the partition meanwhile may be of an event that the turn has not
                 // seen. The next turn finishes it.
                 if let Some(trigger) = &self.setting.trigger
@@ -338,11 +338,11 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
         let least = left.unwrap_or_default().min(rules.lease.saturating_add(rules.skew));
         match self.agenda.set_aside(partition.clone(), why, pause, least, clock) {
             Some(pause) => {
-                tracing::error!(%partition, why = said, ?pause, "the partition failed, and is tried again after a pause");
+                tracing::error!(%partition, why = said, ?pause, "the partition failed, and is tried again");
             }
             // Without a pause it is left alone for as long as the run lasts.
             None => {
-                tracing::error!(%partition, why = said, "the partition failed, and is left alone for as long as the worker runs");
+                tracing::error!(%partition, why = said, "the partition failed, and is left alone");
             }
         }
     }

@@ -169,17 +169,19 @@ impl<H: Handler> Worker<H> {
     }
 
     /// Takes one turn on one partition: acquires the lease, has what lags handled, and releases it. For
-    /// who knows which partition has work, such as a function that is invoked with a message about it.
+    /// a caller that knows which partition has work, such as a function that is invoked with a message
+    /// about it.
     ///
-    /// Nothing else is looked for: without sweeps, who loses a message loses the events behind it until
-    /// some worker sweeps. A lease that is held is not waited for. The turn ends early when the worker
-    /// is asked to stop, or its deadline comes; then it finishes the delivery in hand, and asks nothing
-    /// of the store if that was so before. Settings of several turns, such as
-    /// [`Worker::after_failure`], have no meaning here. If the worker has a trigger, it is told when the
-    /// partition has caught up.
+    /// Nothing else is looked for: where a message is lost, its events wait until some worker sweeps.
+    /// With the default design a lease that is held is not waited for. The turn ends early when the
+    /// worker is asked to stop, or its deadline comes; then it finishes the delivery in hand, and asks
+    /// nothing of the store if that was so before. Settings of several turns, such as
+    /// [`Worker::after_failure`], have no meaning here. If the worker has a trigger, it is told when
+    /// the partition has caught up; so do not let a worker with a trigger run beside, which may have a
+    /// later hint of that partition in hand.
     ///
-    /// A turn costs what [`Worker`] says, and one write unit if the lease is held. Dropping the future
-    /// is as with [`Worker::run`].
+    /// A turn costs what [`Worker`] says, or one write unit alone if the lease is held. Dropping the
+    /// future is as with [`Worker::run`].
     ///
     /// ```
     /// # async fn example(stream: gapless::Stream) -> Result<(), Box<dyn std::error::Error>> {
@@ -193,9 +195,11 @@ impl<H: Handler> Worker<H> {
     /// ```
     ///
     /// # Errors
-    /// Returns [`WorkerError::Handler`] if the handler failed as often as it may, and
-    /// [`WorkerError::Store`] if the store refused or did not answer, if a slot cannot be read, or if
-    /// the stream's layout has no such partition.
+    /// Returns [`WorkerError::Handler`] if the handler failed as often as it may; its lease is left to
+    /// end, and until then a turn is [`TurnOutcome::Busy`](super::TurnOutcome). Returns
+    /// [`WorkerError::Store`] if the store refused or did not answer, if a slot cannot be read, if the
+    /// stream's layout has no such partition, if the group's name cannot be stored, or for want of
+    /// random bytes.
     pub async fn take_turn(&self, partition: &PartitionId) -> Result<TurnReport, WorkerError> {
         one_turn::take_turn(&self.0, partition).await
     }

@@ -56,10 +56,12 @@ impl Stream {
 
     /// Reads by how many slots a group lags in each partition of the stream; zero where it does not.
     ///
-    /// A void slot counts as any other, and so does a number whose event is not written yet. The heads are
-    /// read eventually consistently, before the checkpoints: a partition can lag more by then. It costs what
-    /// [`Stream::heads`] and [`Stream::standings`] cost, as a worker's sweep does, and no scan; in a
-    /// design without a counter a query for each partition. Dropping the future changes nothing.
+    /// A void slot counts as any other, and so does a number whose event is not written yet. The heads
+    /// are read before the checkpoints, and eventually consistently: a partition can lag more by then.
+    /// It costs what [`Stream::partitions`], [`Stream::heads`] and [`Stream::standings`] cost, as a
+    /// worker's sweep does, and no scan. Where each key has its own partition, their list comes from an
+    /// index that may not show the newest yet. In a design without a counter it takes a strongly
+    /// consistent query for each partition in place of the heads. Dropping the future changes nothing.
     ///
     /// # Errors
     /// Returns [`StoreError`] if a request fails, for as long as patience lasts if the error is

@@ -9,8 +9,8 @@ use crate::vocabulary::StoreError;
 use crate::wire::{Consistency, Listing};
 
 impl Shared {
-    /// The last slot of each partition that may hold something: the head, or in a design without a
-    /// counter the tail. Those of a partition without an item are not in it.
+    /// The last slot of each partition that may hold something: the head, unless the partition has no
+    /// item; or in a design without a counter the tail.
     pub(crate) async fn last_slots(
         &self,
         partitions: &[PartitionId],
@@ -26,6 +26,7 @@ impl Shared {
                     let request = Request::ReadTail { partition: partition.clone() };
                     let tail = match self.wire.send(&request).await {
                         Ok(Reply::Tail(tail)) => Ok(tail),
+                        // The wire answers a read of the tail with the tail or an error.
                         Ok(_) => Ok(Seq::ZERO),
                         Err(error @ StoreError::Malformed { .. }) => Err(error),
                         Err(error) => return Err(error),

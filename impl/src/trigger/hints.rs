@@ -28,7 +28,9 @@ pub trait Trigger: fmt::Debug + Send + Sync {
     ///
     /// It is not called when the lease was held, lost or handed over, nor when a turn is due on the
     /// partition again, because it was announced meanwhile: the next turn finishes both. It says
-    /// nothing of hints that [`Trigger::next`] has not returned yet. The default does nothing.
+    /// nothing of hints that [`Trigger::next`] has not returned yet, nor of those that another run of the
+    /// same worker has in hand: a worker with a durable source should run once at a time. The default
+    /// does nothing.
     fn finish(&self, partition: &PartitionId) {
         let _ = partition;
     }

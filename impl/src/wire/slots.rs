@@ -118,7 +118,8 @@ impl Wire {
         item.insert(names::AT.to_owned(), self.at());
         let reply = self.put(item, Some(names::PARTITION)).await?;
         if matches!(reply, Reply::Written) {
-            tracing::info!(%partition, %slot, "a slot that stayed empty is void now: its writer takes another");
+            // A writer that was only late takes another.
+            tracing::info!(%partition, %slot, "a slot that stayed empty is void now");
         }
         Ok(reply)
     }

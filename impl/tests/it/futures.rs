@@ -28,12 +28,15 @@ async fn every_call_can_be_awaited_in_a_task_of_its_own() {
     let worker = stream.worker("g", async |_: Delivery| Ok::<(), HandlerError>(()));
     can_be_spawned(worker.run());
     can_be_spawned(worker.until_caught_up());
+    let partition = stream.route("k");
+    can_be_spawned(worker.take_turn(&partition));
     can_be_spawned(worker.stopper().wait());
     can_be_spawned(stream.read(Target::Everything).collect());
     can_be_spawned(Trigger::next(&stream.notices().subscribe()));
     can_be_spawned(stream.heads(&[]));
     can_be_spawned(stream.partitions());
     can_be_spawned(stream.standings(&Group::from("g")));
+    can_be_spawned(stream.lag(&Group::from("g")));
     can_be_spawned(stream.status());
     can_be_spawned(stream.audit(|_| ()));
     let id = worker.id().expect("an id");

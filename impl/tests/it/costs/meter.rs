@@ -205,7 +205,7 @@ impl Meter {
     }
 
     /// From now on, calls are written down.
-    pub fn tell(&self, script: Script) {
+    pub fn write_into(&self, script: Script) {
         self.state().script = Some(script);
     }
 

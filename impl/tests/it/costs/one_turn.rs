@@ -169,9 +169,9 @@ fn a_trigger_is_finished_once_the_partition_has_caught_up() {
     let finished = std::sync::Arc::new(Finished::default());
     let partition = stream.route("a");
     let worker = || stream.worker("g", takes(&meter, SECOND)).trigger(finished.clone());
-    let stopped = worker();
-    stopped.stopper().request();
-    meter.time.run(stopped.take_turn(&partition)).expect("given back");
+    let first = worker().delivery_limit(1).deadline(stream.now().plus(SECOND), SECOND / 2);
+    let report = meter.time.run(first.take_turn(&partition));
+    assert_eq!(summary(&report), (1, TurnOutcome::GivenBack));
     assert!(finished.0.lock().expect("no panic").is_empty());
     meter.time.run(worker().take_turn(&partition)).expect("caught up");
     assert_eq!(*finished.0.lock().expect("no panic"), [partition]);

@@ -3,21 +3,12 @@
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
-use gapless::{AppendError, Event, Receipt, Seq};
+use gapless::{AppendError, Event, Seq};
 
-use super::{Scene, each_key, one_partition, receipt_of, transcript};
+use super::{SECOND, each_key, one_partition, transcript};
 use crate::costs::event;
 use crate::costs::meter::{Latency, Wrong};
 use crate::costs::take_number;
-
-const SECOND: Duration = Duration::from_secs(1);
-
-fn say_appended(scene: &Scene, appended: Result<Receipt, AppendError>) {
-    match appended {
-        Ok(receipt) => scene.say(receipt_of(&receipt)),
-        Err(error) => scene.say(format!("not appended: {error}")),
-    }
-}
 
 /// What fails is sent again after a pause, and a write whose answer was lost is recognised.
 #[test]
@@ -47,9 +38,9 @@ fn an_append_that_is_settled_later() {
             let Err(AppendError::Unsettled(unsettled)) = failed else { panic!("{failed:?}") };
             scene.say(format!("unsettled: {}", unsettled.why()));
             scene.meter.mend("PutItem");
-            say_appended(scene, scene.run(unsettled.settle()));
+            scene.say_appended(scene.run(unsettled.settle()));
             scene.meter.go_wrong("UpdateItem", Wrong::Forbidden);
-            say_appended(scene, scene.run(scene.stream.append(event(1))));
+            scene.say_appended(scene.run(scene.stream.append(event(1))));
         },
     );
 }
@@ -68,7 +59,7 @@ fn a_writer_that_is_too_late() {
             scene.run(scene.append("k", "1"));
             scene.catch_up(scene.worker());
             scene.say("settle the first");
-            say_appended(scene, scene.run(unsettled.settle()));
+            scene.say_appended(scene.run(unsettled.settle()));
             scene.catch_up(scene.worker());
         },
     );
@@ -78,20 +69,20 @@ fn a_writer_that_is_too_late() {
 fn batches_and_expectations() {
     transcript("batches_and_expectations", each_key, |scene| {
         let batch = vec![event(0), event(1), event(2)];
-        say_appended(scene, scene.run(scene.stream.append_batch(batch.clone())));
+        scene.say_appended(scene.run(scene.stream.append_batch(batch.clone())));
         let mixed = vec![Event::new("a", "0"), Event::new("b", "0")];
-        say_appended(scene, scene.run(scene.stream.append_batch(mixed)));
-        say_appended(scene, scene.run(scene.stream.append_batch(Vec::new())));
+        scene.say_appended(scene.run(scene.stream.append_batch(mixed)));
+        scene.say_appended(scene.run(scene.stream.append_batch(Vec::new())));
         let large = vec![Event::new("k", vec![0; 410_000])];
-        say_appended(scene, scene.run(scene.stream.append_batch(large)));
+        scene.say_appended(scene.run(scene.stream.append_batch(large)));
         for expected in [Seq::ZERO, Seq(1), Seq(5)] {
             scene.say(format!("append, expecting {expected}"));
             let appended = scene.stream.append_expecting(expected, batch.clone());
-            say_appended(scene, scene.run(appended));
+            scene.say_appended(scene.run(appended));
         }
         let rivals = [0, 1].map(|_| scene.stream.append_expecting(Seq(2), batch.clone()));
         for ended in scene.run(join_all(rivals)) {
-            say_appended(scene, ended);
+            scene.say_appended(ended);
         }
     });
 }
@@ -101,8 +92,8 @@ fn batches_and_expectations() {
 fn a_batch_that_is_too_large() {
     transcript("a_batch_that_is_too_large", one_partition, |scene| {
         let large = || Event::new("k", "x".repeat(200_000));
-        say_appended(scene, scene.run(scene.stream.append_batch(vec![large(), large(), large()])));
-        say_appended(scene, scene.run(scene.stream.append_batch(vec![large(), large()])));
+        scene.say_appended(scene.run(scene.stream.append_batch(vec![large(), large(), large()])));
+        scene.say_appended(scene.run(scene.stream.append_batch(vec![large(), large()])));
     });
 }
 
@@ -112,9 +103,9 @@ fn an_expectation_whose_answer_is_lost() {
     transcript("an_expectation_lost", one_partition, |scene| {
         scene.given(&[("k", "0")]);
         scene.meter.go_wrong_once("UpdateItem", Wrong::Applied);
-        say_appended(scene, scene.run(scene.stream.append_expecting(Seq(1), vec![event(1)])));
+        scene.say_appended(scene.run(scene.stream.append_expecting(Seq(1), vec![event(1)])));
         scene.meter.go_wrong_once("PutItem", Wrong::Applied);
-        say_appended(scene, scene.run(scene.stream.append_expecting(Seq(2), vec![event(2)])));
+        scene.say_appended(scene.run(scene.stream.append_expecting(Seq(2), vec![event(2)])));
     });
 }
 
@@ -126,9 +117,9 @@ fn a_write_in_doubt_that_is_refused() {
         let failed = scene.run(scene.stream.append(event(0)));
         let Err(AppendError::Unsettled(unsettled)) = failed else { panic!("{failed:?}") };
         scene.say(format!("unsettled: {}", unsettled.why()));
-        say_appended(scene, scene.run(unsettled.settle()));
+        scene.say_appended(scene.run(unsettled.settle()));
         scene.meter.go_wrong_in_turn("PutItem", &[Wrong::Forbidden]);
-        say_appended(scene, scene.run(scene.stream.append(event(1))));
+        scene.say_appended(scene.run(scene.stream.append(event(1))));
     });
 }
 
@@ -140,7 +131,7 @@ fn an_append_that_is_throttled() {
         |config| one_partition(config).patience(SECOND),
         |scene| {
             scene.meter.go_wrong("UpdateItem", Wrong::Throttled);
-            say_appended(scene, scene.run(scene.stream.append(event(0))));
+            scene.say_appended(scene.run(scene.stream.append(event(0))));
         },
     );
 }
@@ -154,9 +145,9 @@ fn the_clients_own_retries() {
         scene.given(&[]);
         scene.meter.go_wrong_once("UpdateItem", Wrong::Internal);
         scene.meter.go_wrong_in_turn("PutItem", &[Wrong::Applied]);
-        say_appended(scene, scene.run(stream.append(event(0))));
+        scene.say_appended(scene.run(stream.append(event(0))));
         scene.meter.go_wrong_in_turn("PutItem", &[Wrong::Applied, Wrong::Forbidden]);
-        say_appended(scene, scene.run(stream.append(event(1))));
+        scene.say_appended(scene.run(stream.append(event(1))));
     });
 }
 
@@ -169,7 +160,7 @@ fn an_append_whose_call_hangs() {
         |scene| {
             let hour = Duration::from_secs(3600);
             scene.meter.set_latency(Latency { queries: hour, others: hour });
-            say_appended(scene, scene.run(scene.stream.append(event(0))));
+            scene.say_appended(scene.run(scene.stream.append(event(0))));
         },
     );
 }

@@ -5,10 +5,8 @@ use std::time::Duration;
 use gapless::{AfterFailure, Event};
 use serde_json::json;
 
-use super::{each_key, one_partition, transcript};
+use super::{SECOND, each_key, one_partition, transcript};
 use crate::costs::meter::{Latency, Wrong};
-
-const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
 fn a_handler_that_fails_twice() {
@@ -208,7 +206,7 @@ fn a_page_ahead_that_fails() {
     });
 }
 
-/// Each reading fails: of the failure's note as well.
+/// The handler fails, and so does the write of the failure's note.
 #[test]
 fn a_note_that_cannot_be_stored() {
     transcript("a_note_that_cannot_be_stored", one_partition, |scene| {

@@ -1,13 +1,9 @@
 //! What workers say at numbers that no event was written for.
 
-use std::time::Duration;
-
 use gapless::{Event, Seq};
 
-use super::{one_partition, transcript};
+use super::{SECOND, one_partition, transcript};
 use crate::costs::{take_number, write_late};
-
-const SECOND: Duration = Duration::from_secs(1);
 
 /// The first is voided when its grace is over; the writer of the second is only late.
 #[test]

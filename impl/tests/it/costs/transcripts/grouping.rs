@@ -1,17 +1,14 @@
 //! What those say who append in groups.
 
 use std::pin::pin;
-use std::time::Duration;
 
 use futures_util::future::{join, join_all, select};
 use futures_util::poll;
 use gapless::{Event, GroupError, Grouping, Receipt};
 
-use super::{Scene, one_partition, receipt_of, transcript};
+use super::{SECOND, Scene, one_partition, receipt_of, transcript};
 use crate::costs::event;
 use crate::costs::meter::Wrong;
-
-const SECOND: Duration = Duration::from_secs(1);
 
 fn say_grouped(scene: &Scene, appended: Result<Receipt, GroupError>) {
     match appended {

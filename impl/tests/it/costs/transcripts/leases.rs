@@ -1,15 +1,12 @@
 //! What workers say about leases that end, are held, or are lost.
 
 use std::pin::pin;
-use std::time::Duration;
 
 use futures_util::future::{join, select};
 use gapless::Group;
 use gapless_model::design::named;
 
-use super::{Scene, one_partition, transcript};
-
-const SECOND: Duration = Duration::from_secs(1);
+use super::{SECOND, Scene, one_partition, transcript};
 
 #[test]
 fn a_handler_that_takes_longer_than_a_lease() {

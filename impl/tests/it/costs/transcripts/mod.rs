@@ -22,13 +22,18 @@ use std::sync::{Arc, Mutex, MutexGuard, Once};
 use std::time::Duration;
 
 use futures_util::future::join;
-use gapless::{Config, Delivery, Event, Handler, HandlerError, Layout, Receipt, Stream, Worker};
+use gapless::{
+    AppendError, Config, Delivery, Event, Handler, HandlerError, Layout, Receipt, Stream, Summary,
+    Worker, WorkerError,
+};
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
 use super::ONE_PARTITION;
 use super::meter::{Latency, Meter};
 use super::virtual_time::VirtualTime;
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// A transcript as it grows.
 #[derive(Clone, Debug, Default)]
@@ -172,7 +177,7 @@ fn split_at_words(text: &str) -> impl Iterator<Item = &str> {
 fn listening() -> (Meter, Script) {
     let meter = Meter::new();
     let script = Script::of(meter.time.clone());
-    meter.tell(script.clone());
+    meter.write_into(script.clone());
     let millisecond = Duration::from_millis(1);
     meter.set_latency(Latency { queries: millisecond, others: millisecond });
     (meter, script)
@@ -197,7 +202,11 @@ impl Scene {
     /// Appends an event, and says where it is.
     async fn append(&self, key: &str, data: &str) {
         self.say(format!("append {key}={data}"));
-        match self.stream.append(Event::new(key, data)).await {
+        self.say_appended(self.stream.append(Event::new(key, data)).await);
+    }
+
+    fn say_appended(&self, appended: Result<Receipt, AppendError>) {
+        match appended {
             Ok(receipt) => self.say(receipt_of(&receipt)),
             Err(error) => self.say(format!("not appended: {error}")),
         }
@@ -224,7 +233,11 @@ impl Scene {
 
     /// Runs a worker until it has caught up.
     fn catch_up(&self, worker: Worker<impl Handler>) {
-        match self.run(worker.until_caught_up()) {
+        self.say_ended(self.run(worker.until_caught_up()));
+    }
+
+    fn say_ended(&self, ended: Result<Summary, WorkerError>) {
+        match ended {
             Ok(summary) => self.say(format!("{summary:?}")),
             Err(error) => self.say(format!("the worker fails: {error}")),
         }
@@ -238,10 +251,7 @@ impl Scene {
             self.say("asked to stop");
             stop.request();
         };
-        match self.run(join(worker.run(), stopped)).0 {
-            Ok(summary) => self.say(format!("{summary:?}")),
-            Err(error) => self.say(format!("the worker fails: {error}")),
-        }
+        self.say_ended(self.run(join(worker.run(), stopped)).0);
     }
 
     async fn wait(&self, seconds: f64) {

@@ -1,13 +1,9 @@
 //! What named producers say.
 
-use std::time::Duration;
-
 use gapless::{Event, Number, Producer, ProducerError, Receipt};
 
-use super::{Scene, each_key, one_partition, receipt_of, transcript};
+use super::{SECOND, Scene, each_key, one_partition, receipt_of, transcript};
 use crate::costs::meter::Wrong;
-
-const SECOND: Duration = Duration::from_secs(1);
 
 fn say_produced(scene: &Scene, ended: Result<Vec<Receipt>, ProducerError>) {
     match ended {

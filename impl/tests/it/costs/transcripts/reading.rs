@@ -1,18 +1,15 @@
 //! What those say who read, load and look.
 
 use std::pin::pin;
-use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::future::{join, select};
 use gapless::{Event, Group, History, Layout, Position, Reader, Seq, Target};
 use serde_json::json;
 
-use super::{Scene, each_key, one_partition, receipt_of, transcript};
+use super::{SECOND, Scene, each_key, one_partition, transcript};
 use crate::costs::meter::Wrong;
 use crate::costs::take_number;
-
-const SECOND: Duration = Duration::from_secs(1);
 
 fn say_read(scene: &Scene, reader: Reader) {
     match scene.run(reader.collect()) {
@@ -90,10 +87,7 @@ fn say_history(scene: &Scene, history: &History) {
 async fn append_to(scene: &Scene, history: &mut History, data: &str) {
     scene.say(format!("append {data} to the history"));
     let event = Event::new(history.key(), data);
-    match scene.stream.append_to(history, vec![event]).await {
-        Ok(receipt) => scene.say(receipt_of(&receipt)),
-        Err(error) => scene.say(format!("not appended: {error}")),
-    }
+    scene.say_appended(scene.stream.append_to(history, vec![event]).await);
     say_history(scene, history);
 }
 

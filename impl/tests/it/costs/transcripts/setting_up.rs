@@ -67,7 +67,7 @@ fn a_stream_that_never_answers() {
     });
 }
 
-/// Each kind of tables, with what is asked of them when they are made.
+/// What is asked of a stream whose events have a table's stream, when it is opened.
 #[test]
 fn a_stream_with_a_table_stream() {
     let streaming = |config: Config| one_partition(config).table_stream(true);

@@ -1,14 +1,10 @@
 //! What workers say.
 
-use std::time::Duration;
-
 use futures_util::future::join;
 use gapless::Layout;
 use gapless_model::Time as _;
 
-use super::{each_key, one_partition, transcript};
-
-const SECOND: Duration = Duration::from_secs(1);
+use super::{SECOND, each_key, one_partition, transcript};
 
 #[test]
 fn two_events() {
