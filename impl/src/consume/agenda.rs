@@ -100,21 +100,20 @@ impl Agenda {
         is_stale
     }
 
-    /// Sets a partition aside that failed, for a pause that takes at least as long as `least` or, without
-    /// one, for good. Returns the pause until it is tried again.
+    /// Sets a partition aside that failed, for a pause or, without one, for good. Returns the pause
+    /// until it is tried again.
     pub(super) fn set_aside(
         &mut self,
         partition: PartitionId,
         why: WorkerError,
         pause: Option<Duration>,
-        least: Duration,
         clock: &Clock,
     ) -> Option<Duration> {
         self.running.remove(&partition);
         self.ready.take(&partition);
         // A sweep need not look into what is left alone in any case.
         self.quiet.remove(&partition);
-        self.aside.add(partition, why, pause, least, clock)
+        self.aside.add(partition, why, pause, clock)
     }
 
     /// Sets whether a partition's last turn had nothing to deliver. Then a head that is ahead

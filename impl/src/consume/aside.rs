@@ -16,7 +16,7 @@ use crate::vocabulary::{Backoff, Clock, Timer};
 pub enum AfterFailure {
     /// It goes on with the other partitions, and comes back to this one after a pause. The pause
     /// doubles each time, up to five minutes or the pause itself if that is longer, and is
-    /// shortened at random by up to a half; but it lasts until the lease has ended that was left there.
+    /// shortened at random by up to a half.
     ComeBack {
         /// The first pause.
         pause: Duration,
@@ -51,21 +51,20 @@ enum Rest {
 impl Aside {
     const LONGEST: Duration = Duration::from_secs(300);
 
-    /// Sets a partition aside, for a pause or, without one, for good. The pause takes at least as long as
-    /// `least`. Returns the pause until it is tried again.
+    /// Sets a partition aside, for a pause or, without one, for good. Returns the pause until it is
+    /// tried again.
     pub(super) fn add(
         &mut self,
         partition: PartitionId,
         why: WorkerError,
         pause: Option<Duration>,
-        least: Duration,
         clock: &Clock,
     ) -> Option<Duration> {
         let first = pause.unwrap_or_default();
         let pauses = || Backoff::up_to(first, Aside::LONGEST.max(first));
         let known = self.0.remove(&partition).map(|failed| failed.pauses);
         let mut pauses = known.unwrap_or_else(pauses);
-        let pause = pause.map(|_| pauses.next().max(least));
+        let pause = pause.map(|_| pauses.next());
         let rest = pause.map_or(Rest::Always, |pause| Rest::For(clock.timer(pause)));
         self.0.insert(partition, Failed { rest, pauses, why });
         pause

@@ -58,8 +58,6 @@ pub(super) struct TurnEnd {
     pub(super) outcome: Result<Outcome, TurnError>,
     pub(super) delivered: u64,
     pub(super) cursor: Seq,
-    /// When the lease ends that it left behind, if it did.
-    pub(super) lease_end: Option<Timestamp>,
 }
 
 /// Why a turn could not go on.
@@ -135,9 +133,7 @@ impl<'a, H: Handler> Turn<'a, H> {
     /// Runs the turn to its end.
     pub(super) async fn run(mut self) -> TurnEnd {
         let outcome = self.drive().await;
-        let (cursor, lease) = (self.machine.cursor(), self.setting.shared.rules.lease);
-        let lease_end = self.machine.holds_lease().then(|| self.machine.lease_end(lease));
-        TurnEnd { outcome, delivered: self.delivered, cursor, lease_end }
+        TurnEnd { outcome, delivered: self.delivered, cursor: self.machine.cursor() }
     }
 
     async fn drive(&mut self) -> Result<Outcome, TurnError> {

@@ -262,7 +262,7 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
     fn turn_ended(&mut self, (partition, ended): EndedTurn) {
         let clock = &self.setting.stream.0.clock;
         self.summary.turns += 1;
-        let TurnEnd { outcome, delivered, cursor, lease_end } = ended;
+        let TurnEnd { outcome, delivered, cursor } = ended;
         self.summary.events += delivered;
         if outcome.is_err() && delivered > 0 {
             // It got on, so its pauses begin anew.
@@ -273,11 +273,11 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
             Err(TurnError::Handler { at, attempts, why }) => {
                 let of = partition.clone();
                 let why = WorkerError::Handler { partition, at, attempts, why };
-                return self.partition_failed(of, why, lease_end);
+                return self.partition_failed(of, why);
             }
             // The others may be sound.
             Err(TurnError::Store(error @ StoreError::Malformed { .. })) => {
-                return self.partition_failed(partition, error.into(), lease_end);
+                return self.partition_failed(partition, error.into());
             }
             Err(TurnError::Store(error)) => return self.fail(error.into()),
         };
@@ -316,12 +316,7 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
 
     /// What becomes of a partition whose handler failed as often as it may, or whose slots cannot be
     /// read.
-    fn partition_failed(
-        &mut self,
-        partition: PartitionId,
-        why: WorkerError,
-        lease_end: Option<Timestamp>,
-    ) {
+    fn partition_failed(&mut self, partition: PartitionId, why: WorkerError) {
         self.summary.failures += 1;
         let pause = match (self.setting.after_failure, self.until) {
             (AfterFailure::Stop, _) => return self.fail(why),
@@ -330,13 +325,9 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
                 None
             }
         };
-        let Shared { clock, rules, .. } = &*self.setting.stream.0;
+        let clock = &self.setting.stream.0.clock;
         let said = why.to_string();
-        // Until then it would be refused the lease that the turn left behind. A clock that was set back
-        // makes that no longer than a lease.
-        let left = lease_end.map(|end| end.plus(rules.skew).since(clock.now()));
-        let least = left.unwrap_or_default().min(rules.lease.saturating_add(rules.skew));
-        match self.agenda.set_aside(partition.clone(), why, pause, least, clock) {
+        match self.agenda.set_aside(partition.clone(), why, pause, clock) {
             Some(pause) => {
                 tracing::error!(%partition, why = said, ?pause, "the partition failed, and is tried again");
             }

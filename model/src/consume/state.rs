@@ -4,7 +4,9 @@ use super::turn::Outcome;
 use crate::design::Acquire;
 use crate::ids::{Epoch, Seq};
 use crate::rules::Rules;
-use crate::vocabulary::{SpanOf, Time, Vocabulary};
+use crate::vocabulary::Vocabulary;
+#[cfg(feature = "check")]
+use crate::vocabulary::{SpanOf, Time};
 
 /// One turn of a worker, on one partition for one group: acquire, read, deliver, renew,
 /// checkpoint, release, hand over.
@@ -212,18 +214,16 @@ impl<V: Vocabulary> Consume<V> {
     pub fn cursor(&self) -> Seq {
         self.cursor
     }
-
-    /// Returns when the lease ends that the turn holds or left behind, by its own clock: `lease` after it
-    /// last asked for it.
-    #[must_use]
-    pub fn lease_end(&self, lease: SpanOf<V>) -> V::Time {
-        self.leased.plus(lease)
-    }
 }
 
 /// What the checker sees of a turn, to tell which turns have the same future.
 #[cfg(feature = "check")]
 impl<V: Vocabulary> Consume<V> {
+    /// Returns the end of the turn's lease, which lasts for `lease`.
+    pub(crate) fn lease_end(&self, lease: SpanOf<V>) -> V::Time {
+        self.leased.plus(lease)
+    }
+
     /// Returns whether the turn waits at an empty slot, and no renewal is under way.
     pub(crate) fn waits_at_gap(&self) -> bool {
         matches!(self.phase, Phase::Gap { renewing: false, .. })

@@ -232,18 +232,3 @@ fn what_comes_while_a_handler_fails_does_not_shorten_the_pause() {
     // A lease that is taken, and the reason why the handler failed.
     assert_eq!(super::count(&bill, "UpdateItem consumers"), 2, "{bill:?}");
 }
-
-/// Before that it would be refused.
-#[test]
-fn a_worker_does_not_come_back_before_the_lease_that_it_left_has_ended() {
-    let meter = Meter::new();
-    let stream = stream_of(&meter, &["poison"]);
-    let (handler, delivered) = poisoned(2);
-    let worker = stream.worker("g", handler).attempts(1, Duration::ZERO);
-    let hour = Duration::from_secs(3600);
-    let worker = worker.sweep_every(hour);
-    let bill = meter.run_for(Duration::from_secs(40), worker.run());
-    assert_eq!(delivered.lock().expect("no panic")["poison"], 3);
-    // A turn takes two writes: of the lease and of the note, or of the checkpoint in the end.
-    assert!(bill.contains(&"6 UpdateItem consumers".to_owned()), "{bill:?}");
-}
