@@ -193,16 +193,13 @@ impl Producer {
                     Ok(Vec::new())
                 };
             }
-            // The batch of the earlier run is not settled yet, or never can be: nothing of this
-            // partition goes in front of it.
-            Some(_) => self.settle(&partition).await?,
-            None => {}
+            Some(_) | None => {}
         }
-        let feed = self.claimed_feed(&partition).await?;
-        // An append that is under way since an earlier call goes first.
         let is_full = feed.waiting.len() >= most || feed.bytes + size > Producer::BYTES;
-        let full = is_full || feed.writing.is_some();
-        let receipts = if full { self.flush_partition(&partition).await? } else { Vec::new() };
+        // What an earlier call or run began there goes first.
+        let has_begun = feed.writing.is_some() || feed.unsettled.is_some();
+        let flushes = is_full || has_begun;
+        let receipts = if flushes { self.flush_partition(&partition).await? } else { Vec::new() };
         let feed = self.claimed_feed(&partition).await?;
         feed.bytes += size;
         feed.waiting.push((number, event));
@@ -263,19 +260,13 @@ impl Producer {
         }
     }
 
-    /// Finishes what an earlier run began in a partition.
-    async fn settle(&mut self, partition: &PartitionId) -> Result<(), ProducerError> {
-        let Some(feed) = self.feeds.get_mut(partition) else { return Ok(()) };
-        feed.flush(&self.stream, &self.name, partition, self.most).await
-    }
-
     async fn flush_partition(
         &mut self,
         partition: &PartitionId,
     ) -> Result<Vec<Receipt>, ProducerError> {
-        self.settle(partition).await?;
-        let feed = self.feeds.get_mut(partition);
-        Ok(feed.map(|feed| feed.receipts.drain(..).collect()).unwrap_or_default())
+        let Some(feed) = self.feeds.get_mut(partition) else { return Ok(Vec::new()) };
+        feed.flush(&self.stream, &self.name, partition, self.most).await?;
+        Ok(feed.receipts.drain(..).collect())
     }
 
     /// The feed of a partition, claimed if it is not yet.

@@ -12,10 +12,9 @@ use gapless_model::consume::Outcome;
 use super::end::WorkerError;
 use super::handler::Handler;
 use super::stop::Stop;
-use super::turn::{Crowd, TurnEnd, TurnError};
+use super::turn::{Crowd, TurnEnd};
 use super::work::WorkerSetting;
 use crate::vocabulary::StoreError;
-use crate::wire::check_group;
 
 /// What came of one turn, as [`Worker::take_turn`](super::Worker::take_turn) returns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +49,7 @@ pub(super) async fn take_turn<H: Handler>(
     partition: &PartitionId,
 ) -> Result<TurnReport, WorkerError> {
     let shared = &setting.stream.0;
-    check_group(&setting.group)?;
-    let id = setting.id.as_ref().map_err(|error| StoreError::from(*error))?;
+    let id = setting.checked_id()?;
     if !shared.layout.has(partition) {
         let why = format!("the stream has no partition {partition}: its layout is another");
         let table = shared.wire.tables().consumers.clone();
@@ -66,12 +64,7 @@ pub(super) async fn take_turn<H: Handler>(
     let (crowd, stop) = (Arc::new(Crowd { others_wait, quota }), Stop::new());
     let turn = setting.take_turn(id, partition.clone(), crowd, stop.clone());
     let asked = async {
-        let deadline = async {
-            match setting.deadline {
-                Some(deadline) => shared.clock.sleep_until(deadline).await,
-                None => pending().await,
-            }
-        };
+        let deadline = shared.clock.sleep_until_any(setting.deadline);
         select(pin!(setting.stop.wait()), pin!(deadline)).await;
         stop.request();
         pending::<()>().await;
@@ -87,15 +80,11 @@ fn report<H>(
     partition: &PartitionId,
     ended: TurnEnd,
 ) -> Result<TurnReport, WorkerError> {
-    let outcome = match ended.outcome {
-        Ok(Outcome::CaughtUp) => TurnOutcome::CaughtUp,
-        Ok(Outcome::Busy) => TurnOutcome::Busy,
-        Ok(Outcome::Lost) => TurnOutcome::Lost,
-        Ok(Outcome::GivenBack | Outcome::HandedOver) => TurnOutcome::GivenBack,
-        Err(TurnError::Store(error)) => return Err(error.into()),
-        Err(TurnError::Handler { at, attempts, why }) => {
-            return Err(WorkerError::Handler { partition: partition.clone(), at, attempts, why });
-        }
+    let outcome = match ended.outcome? {
+        Outcome::CaughtUp => TurnOutcome::CaughtUp,
+        Outcome::Busy => TurnOutcome::Busy,
+        Outcome::Lost => TurnOutcome::Lost,
+        Outcome::GivenBack | Outcome::HandedOver => TurnOutcome::GivenBack,
     };
     if let (TurnOutcome::CaughtUp, Some(trigger)) = (outcome, &setting.trigger) {
         trigger.finish(partition);

@@ -26,14 +26,11 @@ pub(super) struct Queue {
 impl Queue {
     /// Adds a partition at the end, unless it waits already.
     pub(super) fn add(&mut self, partition: PartitionId, source: Source) {
+        // Now it waits for more than slots.
+        self.upto.remove(&partition);
         match (self.sources.get_mut(&partition), source) {
-            (Some(known), Source::Announced) => {
-                *known = Source::Announced;
-                self.upto.remove(&partition);
-            }
-            (Some(_), Source::Swept) => {
-                self.upto.remove(&partition);
-            }
+            (Some(known), Source::Announced) => *known = Source::Announced,
+            (Some(_), Source::Swept) => {}
             (None, _) => {
                 self.order.push_back(partition.clone());
                 self.sources.insert(partition, source);

@@ -15,6 +15,7 @@ use gapless_model::store::{Reply, Request};
 use gapless_model::{Page, PartitionId, Seq};
 
 use super::beside::{Beside, Handled};
+use super::end::WorkerError;
 use super::handler::{Delivery, Fence, Handler, HandlerError};
 use super::stop::Stop;
 use crate::observe::{Machine, Told};
@@ -55,24 +56,9 @@ pub(super) struct Retries {
 /// How a turn ended, and how many events its handler had finished by then, up to which slot.
 #[derive(Debug)]
 pub(super) struct TurnEnd {
-    pub(super) outcome: Result<Outcome, TurnError>,
+    pub(super) outcome: Result<Outcome, WorkerError>,
     pub(super) delivered: u64,
     pub(super) cursor: Seq,
-}
-
-/// Why a turn could not go on.
-#[derive(Debug)]
-pub(super) enum TurnError {
-    /// The store refused a request for good, or did not answer.
-    Store(StoreError),
-    /// The handler failed once too often.
-    Handler { at: Fence, attempts: u32, why: HandlerError },
-}
-
-impl From<StoreError> for TurnError {
-    fn from(error: StoreError) -> TurnError {
-        TurnError::Store(error)
-    }
 }
 
 /// A turn under way.
@@ -136,7 +122,7 @@ impl<'a, H: Handler> Turn<'a, H> {
         TurnEnd { outcome, delivered: self.delivered, cursor: self.machine.cursor() }
     }
 
-    async fn drive(&mut self) -> Result<Outcome, TurnError> {
+    async fn drive(&mut self) -> Result<Outcome, WorkerError> {
         let TurnSetting { shared, partition, stop, .. } = self.setting;
         shared.show_start(self.observed());
         loop {
@@ -154,9 +140,7 @@ impl<'a, H: Handler> Turn<'a, H> {
             let wants = self.machine.wants(&shared.rules);
             if let Some(outcome) = wants.done {
                 if outcome == Outcome::Lost && self.beside.is_handling() {
-                    self.say_repeated(
-                        "the lease was lost while events were handled: they are delivered again",
-                    );
+                    self.say_repeated("the lease was lost while events were handled");
                 }
                 tracing::debug!(%partition, ?outcome, "the turn is over");
                 return Ok(outcome);
@@ -228,8 +212,10 @@ impl<'a, H: Handler> Turn<'a, H> {
         self.is_more_behind = !page.ends_with(fence.upto);
         // A page that shows more shows a gap, and is read anew after the checkpoint.
         let is_cut = self.is_more_behind && page.last() == Some(fence.upto);
-        if self.attempt == 1 {
-            self.read_ahead(fence.upto, is_cut);
+        match (self.attempt, is_cut) {
+            (1, true) => self.read_ahead(fence.upto),
+            (1, false) => self.beside.forget_page(),
+            _ => {}
         }
         let (group, partition) = (group.clone(), partition.clone());
         let delivery = Delivery::new(group, partition, fence, after, page, self.attempt);
@@ -247,7 +233,7 @@ impl<'a, H: Handler> Turn<'a, H> {
         now: Timestamp,
         fence: Fence,
         handled: Handled,
-    ) -> Result<(), TurnError> {
+    ) -> Result<(), WorkerError> {
         let TurnSetting { shared, partition, retries, .. } = self.setting;
         match handled {
             Handled::Finished => {
@@ -265,7 +251,8 @@ impl<'a, H: Handler> Turn<'a, H> {
             Handled::Failed(why) if self.attempt >= retries.most => {
                 self.note_failure(fence, &why).await;
                 let attempts = self.attempt;
-                return Err(TurnError::Handler { at: fence, attempts, why });
+                let partition = partition.clone();
+                return Err(WorkerError::Handler { partition, at: fence, attempts, why });
             }
             Handled::Failed(why) => {
                 let attempt = self.attempt;
@@ -284,7 +271,7 @@ impl<'a, H: Handler> Turn<'a, H> {
         &mut self,
         request: &Request<Live>,
         wake: Option<Timestamp>,
-    ) -> Result<(), TurnError> {
+    ) -> Result<(), WorkerError> {
         let TurnSetting { shared, stop, .. } = self.setting;
         // It counts from the first request that is not answered.
         self.patience.get_or_insert_with(|| shared.clock.timer(shared.patience));
@@ -346,12 +333,7 @@ impl<'a, H: Handler> Turn<'a, H> {
     /// request to stop.
     async fn wait(&mut self, wake: Option<Timestamp>) {
         let TurnSetting { shared, stop, .. } = self.setting;
-        let woken = async {
-            match wake {
-                Some(then) => shared.clock.sleep_until(then).await,
-                None => std::future::pending().await,
-            }
-        };
+        let woken = shared.clock.sleep_until_any(wake);
         // Once it was told to stop, it waits for the handler and not for the request again.
         if self.machine.may_stop() {
             let stopped = stop.wait();
@@ -374,11 +356,7 @@ impl<'a, H: Handler> Turn<'a, H> {
     }
 
     /// Reads what comes after a delivery while it is handled.
-    fn read_ahead(&mut self, upto: Seq, is_cut: bool) {
-        if !is_cut {
-            self.beside.forget_page();
-            return;
-        }
+    fn read_ahead(&mut self, upto: Seq) {
         let TurnSetting { shared, partition, .. } = self.setting;
         let partition = partition.clone();
         let reading = async move {

@@ -20,7 +20,7 @@ use super::end::{RunEnd, Summary, WorkerError};
 use super::handler::Handler;
 use super::stop::Stop;
 use super::sweep::{NextSweep, Sweep, Swept};
-use super::turn::{Crowd, Retries, Turn, TurnEnd, TurnError, TurnSetting};
+use super::turn::{Crowd, Retries, Turn, TurnEnd, TurnSetting};
 use crate::stream::{Shared, Stream};
 use crate::trigger::Trigger;
 use crate::vocabulary::{
@@ -110,8 +110,7 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
         setting: &'a WorkerSetting<H>,
         until: Until,
     ) -> Result<WorkLoop<'a, H>, WorkerError> {
-        check_group(&setting.group)?;
-        let id = setting.id.as_ref().map_err(|error| StoreError::from(*error))?;
+        let id = setting.checked_id()?;
         let WorkerSetting { concurrency, sweep, quota, .. } = setting;
         let end = match until {
             Until::Stopped => RunEnd::Stopped,
@@ -270,16 +269,12 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
         }
         let outcome = match outcome {
             Ok(outcome) => outcome,
-            Err(TurnError::Handler { at, attempts, why }) => {
-                let of = partition.clone();
-                let why = WorkerError::Handler { partition, at, attempts, why };
-                return self.partition_failed(of, why);
-            }
             // The others may be sound.
-            Err(TurnError::Store(error @ StoreError::Malformed { .. })) => {
-                return self.partition_failed(partition, error.into());
-            }
-            Err(TurnError::Store(error)) => return self.fail(error.into()),
+            Err(
+                why @ (WorkerError::Handler { .. }
+                | WorkerError::Store(StoreError::Malformed { .. })),
+            ) => return self.partition_failed(partition, why),
+            Err(why @ WorkerError::Store(_)) => return self.fail(why),
         };
         // A turn that gave its partition back had something to do.
         let gave_back = matches!(outcome, Outcome::GivenBack | Outcome::HandedOver);
@@ -385,6 +380,12 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
 }
 
 impl<H: Handler> WorkerSetting<H> {
+    /// The worker's id, if it has one, and its group can be stored.
+    pub(super) fn checked_id(&self) -> Result<&WorkerId, StoreError> {
+        check_group(&self.group)?;
+        Ok(self.id.as_ref().map_err(|error| *error)?)
+    }
+
     pub(super) async fn take_turn(
         &self,
         id: &WorkerId,

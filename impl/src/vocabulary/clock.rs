@@ -2,7 +2,7 @@
 //! between attempts.
 
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -55,6 +55,14 @@ impl Clock {
     /// Sleeps until a time of this clock.
     pub(crate) async fn sleep_until(&self, then: Timestamp) {
         self.sleep(then.since(self.now())).await;
+    }
+
+    /// Sleeps until a time of this clock, if there is one; otherwise for ever.
+    pub(crate) async fn sleep_until_any(&self, then: Option<Timestamp>) {
+        match then {
+            Some(then) => self.sleep_until(then).await,
+            None => pending().await,
+        }
     }
 }
 

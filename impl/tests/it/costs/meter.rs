@@ -249,17 +249,21 @@ impl Meter {
     }
 }
 
+/// The name of a table without what every table's begins with.
+pub fn table_name(name: &str) -> String {
+    name.strip_prefix(PREFIX).unwrap_or(name).to_lowercase()
+}
+
 /// The operation and the tables that it touches, with how many items where those are named. A read that
 /// isn't consistent is cheaper, and says so.
 fn kind(operation: &str, body: &Value) -> String {
-    let table = |name: &str| name.strip_prefix(PREFIX).unwrap_or(name).to_lowercase();
     let tables: Vec<_> = match (&body["TableName"], &body["RequestItems"], &body["TransactItems"]) {
-        (Value::String(name), ..) => vec![table(name)],
+        (Value::String(name), ..) => vec![table_name(name)],
         (_, Value::Object(asked), _) => {
             let keys = |asked: &Value| asked["Keys"].as_array().map_or(0, Vec::len);
             let asked = asked.iter();
             let part = |(name, asked): (&String, &Value)| {
-                format!("{} {}{}", keys(asked), table(name), weakness(operation, asked))
+                format!("{} {}{}", keys(asked), table_name(name), weakness(operation, asked))
             };
             asked.map(part).collect()
         }
@@ -267,7 +271,7 @@ fn kind(operation: &str, body: &Value) -> String {
             let name = |act: &Value| {
                 let acts = act.as_object().expect("an act");
                 let (act, on) = acts.iter().next().expect("an act");
-                format!("{act} {}", table(on["TableName"].as_str().expect("a table")))
+                format!("{act} {}", table_name(on["TableName"].as_str().expect("a table")))
             };
             acts.iter().map(name).collect()
         }

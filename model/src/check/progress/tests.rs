@@ -72,7 +72,7 @@ fn names_do_not_matter_to_what_becomes_of_a_state() {
 }
 
 #[test]
-#[ignore = "takes a minute; a job runs it at night"]
+#[ignore = "a minute; the nightly workflow runs it"]
 fn names_do_not_matter_in_any_named_design() {
     for known in NAMED {
         compare(&task(known.name, known.design));

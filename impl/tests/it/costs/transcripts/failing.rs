@@ -102,7 +102,7 @@ fn a_caller_without_permission() {
     });
 }
 
-/// Nobody knows whose it is: it is said once, and again by who says to have caught up.
+/// No partition can be told from it: the worker says so once, and ends with it once it has caught up.
 #[test]
 fn an_item_that_cannot_be_read() {
     transcript("an_item_that_cannot_be_read", each_key, |scene| {

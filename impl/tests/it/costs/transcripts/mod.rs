@@ -79,7 +79,7 @@ impl Script {
         self.lines().push(format!("{now:>9.3}  {what}"));
     }
 
-    /// Adds a call. Its answer is added when it comes, or when nobody waits for it any longer.
+    /// Adds a call. Its answer is added when it comes, or when the caller no longer waits for it.
     pub fn call(&self, operation: &str, asked: &Value, status: u16, answer: &[u8]) -> Answer {
         let told = serde_json::from_slice(answer).unwrap_or(Value::Null);
         let number = self.calls.fetch_add(1, Relaxed) + 1;

@@ -206,7 +206,7 @@ fn a_history_whose_append_is_in_doubt() {
     );
 }
 
-/// Somebody else is always faster.
+/// Another append is always faster.
 #[test]
 fn a_history_of_a_busy_partition() {
     transcript(

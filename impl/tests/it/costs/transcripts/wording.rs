@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::meter::PREFIX;
+use super::super::meter::table_name;
 
 /// What a call asks for.
 pub fn call(operation: &str, asked: &Value) -> String {
@@ -18,7 +18,7 @@ pub fn call(operation: &str, asked: &Value) -> String {
         "BatchGetItem" => {
             let (table, of) = only_entry(&asked["RequestItems"]);
             let keys: Vec<_> = list(&of["Keys"]).iter().map(fields).collect();
-            let what = format!("BatchGetItem {} {}", short(table), ranges(&keys));
+            let what = format!("BatchGetItem {} {}", table_name(table), ranges(&keys));
             with_modifiers(what, of)
         }
         "PutItem" | "UpdateItem" | "DeleteItem" => write(operation, asked),
@@ -217,11 +217,7 @@ fn ranges(keys: &[String]) -> String {
 }
 
 fn table(of: &Value) -> String {
-    short(of["TableName"].as_str().unwrap_or_default())
-}
-
-fn short(table: &str) -> String {
-    table.strip_prefix(PREFIX).unwrap_or(table).to_lowercase()
+    table_name(of["TableName"].as_str().unwrap_or_default())
 }
 
 fn list(of: &Value) -> &[Value] {
