@@ -20,7 +20,7 @@ pub const ENOUGH_SEEDS: u64 = 2_000;
 
 /// All marks. `gapless sim` reports those that no run reached, or too few; and fails if `--strict`
 /// is given.
-pub const MARKS: [Mark; 60] = [
+pub const MARKS: [Mark; 61] = [
     // Reached by what machines are told, or what the store answers (`judge/`, `cluster/store.rs`).
     mark("a writer finds its own write", 20),
     mark("a writer finds its slot voided", 5),
@@ -80,6 +80,7 @@ pub const MARKS: [Mark; 60] = [
     mark("a write is held back for a hot index", 1),
     mark("a message goes to the dead-letter queue", 1),
     mark("the table's stream is asked for its shards too often", 1),
+    mark("a shard of the table's stream has too many readers", 1),
     mark("a function is ended at its limit", 1),
     mark("a process is locked out behind a write of the SDK's", 1),
     mark("a worker is refused for good, and starts again", 1),

@@ -32,6 +32,7 @@ mod shared;
 mod stepped;
 mod store;
 mod stream;
+mod subscribers;
 mod watcher;
 mod worker;
 

@@ -2,7 +2,6 @@
 //! order and late, in shards that end and have successors, read by iterators that expire. Old records
 //! are trimmed, and the list of shards comes in pages.
 
-use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,12 +10,24 @@ use gapless::TableNames;
 use gapless_model::{PartitionId, Seq};
 use serde_json::{Value, json};
 
+use super::attempt::Attempt;
 use super::shared::Cluster;
+use super::subscribers::Subscribers;
 use crate::moment::{lock, now};
 use crate::plan::{Dice, Millis};
 
 /// How many shards are open at a time.
 const ABREAST: usize = 2;
+
+/// The label of the stream at work.
+const ENABLED: u8 = 1;
+
+/// The label of one that was disabled before. What it has can be read for a day; here that is one
+/// shard, with nothing in it.
+const DISABLED: u8 = 0;
+
+/// The shard of the disabled stream, and its only iterator.
+const CLOSED: &str = "shardId-closed";
 
 /// The stream of the Events table.
 pub(super) struct EventsStream {
@@ -25,8 +36,7 @@ pub(super) struct EventsStream {
     written: Mutex<Vec<SlotWrite>>,
     /// How many of the writes are trimmed.
     trimmed: AtomicUsize,
-    /// When it was described within the last second.
-    described: Mutex<VecDeque<Millis>>,
+    subscribers: Subscribers,
 }
 
 /// How long shards and answers are, drawn for each seed.
@@ -41,6 +51,11 @@ struct Shape {
     /// How often a second its shards can be asked for: up to ten times, and what others of the
     /// account leave of that.
     descriptions: usize,
+    /// How many processes can read a shard at the same time: [two][readers], and what others of the
+    /// account leave of that.
+    ///
+    /// [readers]: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html
+    readers: usize,
 }
 
 impl Shape {
@@ -50,7 +65,8 @@ impl Shape {
         let generation = *dice.pick(&[12, 30, 30, 60, 500]);
         let page = *dice.pick(&[3, 10, 10, 100]);
         let (shards, descriptions) = (*dice.pick(&[1, 3, 3]), dice.between(3, 10) as usize);
-        Shape { generation, page, shards, descriptions }
+        let readers = *dice.pick(&[1, 2]);
+        Shape { generation, page, shards, descriptions, readers }
     }
 }
 
@@ -69,8 +85,8 @@ struct ShardIterator {
     expires: Millis,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct StreamShard {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct StreamShard {
     generation: usize,
     lane: usize,
     /// The number of writes of a generation.
@@ -84,7 +100,7 @@ impl EventsStream {
             shape: Shape::drawn(seed),
             written: Mutex::default(),
             trimmed: AtomicUsize::new(0),
-            described: Mutex::default(),
+            subscribers: Subscribers::default(),
         }
     }
 
@@ -106,23 +122,25 @@ impl EventsStream {
     }
 
     /// Answers a call to DynamoDB Streams; returns nothing for other calls.
-    pub(super) fn answer(
-        &self,
-        cluster: &Cluster,
-        operation: &str,
-        call: &Value,
-    ) -> Option<(u16, Value)> {
-        match operation {
+    pub(super) fn answer(&self, cluster: &Cluster, attempt: &Attempt) -> Option<(u16, Value)> {
+        let call = &attempt.call;
+        match attempt.operation.as_str() {
             "ListStreams" => Some((200, self.list(cluster, call))),
-            "DescribeStream" if self.is_described_too_often(cluster) => {
+            "DescribeStream" if !self.may_be_described(cluster) => {
                 cluster.recorder().mark("the table's stream is asked for its shards too often");
                 Some(error("LimitExceededException", "Too many operations for a given subscriber"))
             }
             "DescribeStream" => Some((200, self.describe(cluster, call))),
             "GetShardIterator" => Some(self.iterator(cluster, call)),
-            "GetRecords" => Some(self.records(cluster, call)),
+            "GetRecords" => Some(self.records(cluster, attempt)),
             _ => None,
         }
+    }
+
+    /// Whether its shards can be asked for once more. A list of shards has more pages here than it
+    /// would have in DynamoDB, so without faults nothing is refused.
+    fn may_be_described(&self, cluster: &Cluster) -> bool {
+        !cluster.injector.is_striking() || self.subscribers.may_describe(self.shape.descriptions)
     }
 
     fn arn(&self, label: u8) -> String {
@@ -133,7 +151,7 @@ impl EventsStream {
     fn list(&self, cluster: &Cluster, call: &Value) -> Value {
         let mine = call["TableName"].as_str().is_none_or(|table| table == self.table);
         let had_another = Dice::at(cluster.plan.seed, &[28]).percent(30);
-        let labels = if had_another { vec![0, 1] } else { vec![1] };
+        let labels = if had_another { vec![DISABLED, ENABLED] } else { vec![ENABLED] };
         let stream = |label: u8| {
             let arn = self.arn(label);
             json!({ "StreamArn": arn, "TableName": self.table, "StreamLabel": label.to_string() })
@@ -154,29 +172,14 @@ impl EventsStream {
         self.trimmed.load(Ordering::Relaxed)
     }
 
-    /// Whether its shards were asked for as often in the last second as DynamoDB allows. A list of
-    /// shards has more pages here than it would have there, so without faults nothing is refused.
-    fn is_described_too_often(&self, cluster: &Cluster) -> bool {
-        if !cluster.injector.is_striking() {
-            return false;
-        }
-        let mut described = lock(&self.described);
-        while described.front().is_some_and(|at| at.plus(Millis(1_000)) <= now()) {
-            described.pop_front();
-        }
-        let is_too_often = described.len() >= self.shape.descriptions;
-        if !is_too_often {
-            described.push_back(now());
-        }
-        is_too_often
-    }
-
     fn describe(&self, cluster: &Cluster, call: &Value) -> Value {
-        if call["StreamArn"] != self.arn(1) {
+        if call["StreamArn"] == self.arn(DISABLED) {
+            let range = json!({ "StartingSequenceNumber": "1", "EndingSequenceNumber": "2" });
+            let closed = json!({ "ShardId": CLOSED, "SequenceNumberRange": range });
             return json!({ "StreamDescription": {
                 "StreamArn": call["StreamArn"],
                 "StreamStatus": "DISABLED",
-                "Shards": [],
+                "Shards": [closed],
             } });
         }
         let Shape { generation: length, shards: shown, .. } = self.shape;
@@ -215,6 +218,9 @@ impl EventsStream {
     }
 
     fn iterator(&self, cluster: &Cluster, call: &Value) -> (u16, Value) {
+        if call["StreamArn"] == self.arn(DISABLED) && call["ShardId"] == CLOSED {
+            return (200, json!({ "ShardIterator": CLOSED }));
+        }
         let length = self.shape.generation;
         let Some(shard) = call["ShardId"].as_str().and_then(|id| StreamShard::parse(id, length))
         else {
@@ -232,8 +238,11 @@ impl EventsStream {
         (200, json!({ "ShardIterator": iterator.encode() }))
     }
 
-    fn records(&self, cluster: &Cluster, call: &Value) -> (u16, Value) {
-        let iterator = call["ShardIterator"].as_str();
+    fn records(&self, cluster: &Cluster, attempt: &Attempt) -> (u16, Value) {
+        let iterator = attempt.call["ShardIterator"].as_str();
+        if iterator == Some(CLOSED) {
+            return (200, json!({ "Records": [] }));
+        }
         let Shape { generation: length, page, .. } = self.shape;
         let Some(iterator) = iterator.and_then(|name| ShardIterator::parse(name, length)) else {
             return error("ValidationException", "Invalid ShardIterator");
@@ -249,6 +258,11 @@ impl EventsStream {
             return error("TrimmedDataAccessException", message);
         }
         let shard = iterator.shard;
+        let may_read = || self.subscribers.may_read(shard, attempt.node, self.shape.readers);
+        if cluster.injector.is_striking() && !may_read() {
+            cluster.recorder().mark("a shard of the table's stream has too many readers");
+            return error("LimitExceededException", "Too many readers of a shard");
+        }
         let lag = shard.lag(cluster);
         let written = lock(&self.written);
         let end = shard.end().min(written.len());
