@@ -34,6 +34,10 @@ golden:
     GAPLESS_REWRITE=1 cargo test --test it golden
     git diff --stat -- model/testdata sim/testdata impl/tests/transcripts tests/testdata
 
+# Keep a stream busy on the embedded engine for a while
+soak time="10m":
+    cargo run --release --package gapless-soak -- --time {{ time }}
+
 # Run every example on the embedded engine
 examples:
     for example in impl/examples/*.rs; do cargo run --quiet --package gapless --features embedded --example "$(basename "$example" .rs)" || exit 1; done

@@ -85,8 +85,8 @@ struct ShardIterator {
     expires: Millis,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct StreamShard {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct StreamShard {
     generation: usize,
     lane: usize,
     /// The number of writes of a generation.
@@ -258,7 +258,7 @@ impl EventsStream {
             return error("TrimmedDataAccessException", message);
         }
         let shard = iterator.shard;
-        let may_read = || self.subscribers.may_read(shard, attempt.node, self.shape.readers);
+        let may_read = || self.subscribers.may_read(shard.id(), attempt.node, self.shape.readers);
         if cluster.injector.is_striking() && !may_read() {
             cluster.recorder().mark("a shard of the table's stream has too many readers");
             return error("LimitExceededException", "Too many readers of a shard");

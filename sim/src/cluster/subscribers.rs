@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 
-use super::stream::StreamShard;
 use crate::moment::{lock, now};
 use crate::plan::{Millis, Node};
 
@@ -15,8 +14,8 @@ const SECOND: Millis = Millis(1_000);
 #[derive(Default)]
 pub(super) struct Subscribers {
     described: Mutex<VecDeque<Millis>>,
-    /// When each process was last given what a shard has.
-    reads: Mutex<BTreeMap<StreamShard, BTreeMap<Node, Millis>>>,
+    /// When each process was last given what a shard has, by the shard's id.
+    reads: Mutex<BTreeMap<String, BTreeMap<Node, Millis>>>,
 }
 
 impl Subscribers {
@@ -35,7 +34,7 @@ impl Subscribers {
     }
 
     /// Takes note of a process's read of a shard, and returns whether it is one of its `most` readers.
-    pub(super) fn may_read(&self, shard: StreamShard, reader: Node, most: usize) -> bool {
+    pub(super) fn may_read(&self, shard: String, reader: Node, most: usize) -> bool {
         let mut reads = lock(&self.reads);
         let readers = reads.entry(shard).or_default();
         readers.retain(|_, at| now() < at.plus(SECOND));
