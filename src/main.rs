@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         Some(Command::Tail(args)) => commands::stream::read::run(args, Follow::Yes),
         Some(Command::Status(args)) => commands::stream::status::run(args),
         Some(Command::Producers(args)) => commands::stream::producers::run(args),
+        Some(Command::Seek(args)) => commands::stream::seek::run(args),
         Some(Command::Audit(args)) => commands::stream::audit::run(args),
         Some(Command::Validate(args)) => commands::validate::run(args),
         Some(Command::Serve(args)) => commands::stream::serve::run(args),

@@ -8,7 +8,7 @@ use gapless_model::{Page, PartitionId, Seq};
 use crate::append::{AppendError, Receipt};
 use crate::read::Place;
 use crate::stream::Stream;
-use crate::vocabulary::{Backoff, Event, Position, Recorded, Slots, StoreError, Timer, recorded};
+use crate::vocabulary::{Backoff, Event, Position, Recorded, Slots, StoreError, Timer};
 
 /// The events of a key up to a slot, its [`History::head`]: every slot up to there is settled, and what
 /// is in them of the key is in the history. Loaded by [`Stream::load`].
@@ -58,8 +58,8 @@ impl History {
 
     /// Takes in the slots up to `upto`. Returns whether one of them has an event of the key.
     fn take_in(&mut self, page: &Slots, upto: Seq) -> bool {
-        let slots = page.between(self.head, upto);
-        let events = recorded(&self.partition, slots).filter(|event| event.event.key == self.key);
+        let events = page.events(&self.partition, self.head, upto);
+        let events = events.filter(|event| event.event.key == self.key);
         let before = self.events.len();
         self.events.extend(events);
         self.head = upto;
@@ -72,7 +72,8 @@ impl History {
         let own = (first.index..).zip(events).filter(|(_, event)| event.key == self.key);
         self.events.extend(own.map(|(index, event)| {
             let position = Position { index, ..first };
-            Recorded { partition: partition.clone(), position, event }
+            // Only what is read tells when it was written.
+            Recorded { partition: partition.clone(), position, at: None, event }
         }));
         self.head = first.slot;
     }

@@ -32,12 +32,12 @@ pub use append::{
     AppendError, Appender, GroupError, Grouping, Producer, ProducerError, Receipt, Unsettled,
 };
 pub use consume::{
-    AfterFailure, Delivery, Fence, Handler, HandlerError, RunEnd, Stop, Summary, TurnOutcome,
-    TurnReport, Worker, WorkerError,
+    AfterFailure, Delivery, Fence, Handler, HandlerError, Held, KeyLease, Permanent, RunEnd, Stop,
+    Summary, TurnOutcome, TurnReport, Worker, WorkerError,
 };
 pub use key_history::History;
 pub use observe::{Asked, Decision, DecisionLog, LogLine, Machine, Observer, Told};
-pub use operate::{Audit, Finding, PartitionStatus, ProducerStatus};
+pub use operate::{Audit, Finding, PartitionStatus, ProducerStatus, SeekError, SeekTo, Sought};
 pub use read::{Reader, Target};
 pub use stream::{Config, Layout, NoLayout, Stream};
 pub use vocabulary::{

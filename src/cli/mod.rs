@@ -16,7 +16,9 @@ use gapless_model::Invariant;
 use gapless_model::check::{Bounds, Clocks, Engine};
 
 use sim::SimulationCommand;
-use stream::{AppendArgs, BenchArgs, ConsumeArgs, InitArgs, LookArgs, ReadArgs, ServeArgs};
+use stream::{
+    AppendArgs, BenchArgs, ConsumeArgs, InitArgs, LookArgs, ReadArgs, SeekArgs, ServeArgs,
+};
 
 use crate::input::Input;
 use crate::status::EXIT_STATUS;
@@ -61,6 +63,8 @@ pub enum Command {
     Status(LookArgs),
     /// Show which named producers have a record, and where.
     Producers(LookArgs),
+    /// Move a group's checkpoints, to skip events or to be given them again.
+    Seek(SeekArgs),
     /// Check the tables against what the protocol promises.
     Audit(LookArgs),
     /// Look whether the decision logs of several processes fit together.

@@ -1,11 +1,12 @@
 //! The options of the commands that use a stream.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use gapless::wire::{check_group, check_producer};
-use gapless::{Group, Layout, PartitionId, Position, ProducerName};
+use gapless::{Group, Layout, PartitionId, Position, ProducerName, SeekTo, Seq, Timestamp};
 
 use crate::input::Input;
 
@@ -150,6 +151,10 @@ pub struct ReadArgs {
     /// Begin at this position: a slot, or a slot and a place in it, such as 17.0.
     #[arg(long, value_name = "POSITION", default_value = "0")]
     pub from: Position,
+    /// Print only so many events of each partition, the newest, in their order: also such as are behind
+    /// an empty slot, where `read` ends otherwise. Not for `tail`.
+    #[arg(long, value_name = "N", conflicts_with = "from")]
+    pub last: Option<NonZeroUsize>,
     /// Where it is.
     #[command(flatten)]
     pub place: Place,
@@ -158,6 +163,30 @@ pub struct ReadArgs {
 /// `gapless status`, `gapless producers` and `gapless audit`
 #[derive(Clone, Debug, Args)]
 pub struct LookArgs {
+    /// Where it is.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// `gapless seek`
+#[derive(Clone, Debug, Args)]
+pub struct SeekArgs {
+    /// The group whose checkpoints are moved.
+    #[arg(long, value_name = "NAME", value_parser = group_name)]
+    pub group: String,
+    /// Where to: `start`, `end`, behind a slot such as `17`, or before what was written at a time such
+    /// as `2026-11-30T10:00:00Z` or later.
+    #[arg(long, value_name = "PLACE", value_parser = seek_to)]
+    pub to: SeekTo,
+    /// Only this partition, such as p01; a slot needs one [default: every partition].
+    #[arg(long, value_name = "ID")]
+    pub partition: Option<PartitionId>,
+    /// Only where the group has never had a lease: a new group begins there.
+    #[arg(long, conflicts_with_all = ["partition", "dry_run"])]
+    pub new: bool,
+    /// Show what would be done, and do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
     /// Where it is.
     #[command(flatten)]
     pub place: Place,
@@ -198,6 +227,21 @@ fn group_name(text: &str) -> Result<String, String> {
 fn producer_name(text: &str) -> Result<String, String> {
     let checked = check_producer(&ProducerName::from(text));
     checked.map(|()| text.to_owned()).map_err(|error| error.to_string())
+}
+
+/// A place in a partition.
+fn seek_to(text: &str) -> Result<SeekTo, String> {
+    match text {
+        "start" => return Ok(SeekTo::Start),
+        "end" => return Ok(SeekTo::End),
+        _ => {}
+    }
+    if let Ok(slot) = text.parse() {
+        return Ok(SeekTo::Behind(Seq(slot)));
+    }
+    let time = humantime::parse_rfc3339_weak(text);
+    let time = time.map_err(|_| "write `start`, `end`, a slot or a time in UTC".to_owned())?;
+    Ok(SeekTo::Time(Timestamp::from(time)))
 }
 
 /// A length of time in which something can be measured.

@@ -55,6 +55,11 @@ fn what_is_appended_is_read_consumed_shown_and_audited() {
         .assert()
         .code(0)
         .stdout(contains(r#""data":{"id":"a","n":1}"#));
+    on(path, &["read", "--key", "a", "--last", "1"])
+        .assert()
+        .code(0)
+        .stdout(contains(r#""n":3"#).and(contains(r#""n":1"#).not()));
+    on(path, &["tail", "--last", "1"]).assert().code(2).stderr(contains("gapless read"));
     let read = on(path, &["read"]).assert().code(0);
     assert_eq!(String::from_utf8_lossy(&read.get_output().stdout).lines().count(), 3);
     let consumed = on(path, &["consume", "--group", "g"]).assert().code(0);

@@ -11,6 +11,7 @@ mod golden;
 mod outputs;
 mod pipes;
 mod processes;
+mod seek;
 #[cfg(madsim)]
 mod simulation;
 mod validate;

@@ -56,11 +56,6 @@ impl<'a> Beside<'a> {
         (self.reading, self.page) = (Some((after, reading)), None);
     }
 
-    /// Forgets what was read ahead.
-    pub(super) fn forget_page(&mut self) {
-        (self.reading, self.page) = (None, None);
-    }
-
     /// Whether the page after a slot is being read.
     pub(super) fn is_reading(&self, after: Seq) -> bool {
         self.reading.as_ref().is_some_and(|(wanted, _)| *wanted == after)

@@ -3,14 +3,68 @@
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use gapless_model::{Epoch, PartitionId, Seq};
 
-use crate::vocabulary::{Group, Recorded, Slots, recorded};
+use crate::vocabulary::{Clock, Group, Recorded, Slots};
 
 /// The error with which a handler refuses a delivery. Its text is logged, and stored on the
 /// consumer's item when the worker gives up.
 pub type HandlerError = Box<dyn Error + Send + Sync>;
+
+/// A [`HandlerError`] that no other attempt can mend: the delivery is not tried again by the turn, and
+/// [`Worker::after_failure`](super::Worker::after_failure) says at once what becomes of its partition.
+/// So is an error of which this is a source. Every other error counts as one that may pass; `anyhow` hides what it
+/// was made of, so apply this last.
+///
+/// ```
+/// use gapless::{Delivery, HandlerError, Permanent};
+///
+/// async fn handle(delivery: Delivery) -> Result<(), HandlerError> {
+///     for recorded in delivery.events() {
+///         let order: u64 = recorded.event.parse_json().map_err(Permanent::new)?;
+///         // A failure of what comes now would be tried again.
+///         println!("order {order}");
+///     }
+///     Ok(())
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Permanent(HandlerError);
+
+/// Whether an error, or one of its sources, says that it does not pass.
+pub(super) fn is_permanent(error: &HandlerError) -> bool {
+    let mut next: Option<&(dyn Error + 'static)> = Some(error.as_ref());
+    while let Some(error) = next {
+        if error.is::<Permanent>() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+impl Permanent {
+    /// Says of an error that it does not pass.
+    pub fn new(error: impl Into<HandlerError>) -> Permanent {
+        Permanent(error.into())
+    }
+}
+
+impl fmt::Display for Permanent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for Permanent {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
 
 /// The fencing token under which a handler acts. It only grows.
 ///
@@ -83,13 +137,14 @@ impl Delivery {
 
     /// Returns the events, in order. There is at least one.
     pub fn events(&self) -> impl Iterator<Item = Recorded> + use<'_> {
-        recorded(&self.partition, self.page.between(self.after, self.fence.upto))
+        self.page.events(&self.partition, self.after, self.fence.upto)
     }
 }
 
 /// Handles deliveries. A closure that takes a [`Delivery`] and returns a future is a handler, and so
 /// is an `async` closure that borrows nothing from itself: it may be at work on several partitions at
-/// once. State goes into each future by a clone, or into a type of one's own.
+/// once. State goes into each future by a clone, or into a type of one's own. `?` takes every error
+/// type, `anyhow::Error` too, and a text becomes an error by `into`.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -107,9 +162,22 @@ impl Delivery {
 ///         }
 ///     }
 /// }
+///
+/// # fn example(stream: &gapless::Stream, count: &Arc<AtomicU64>) {
+/// let counter = stream.worker("count", counting(count));
+/// let checker = stream.worker("check", async |delivery: Delivery| {
+///     for recorded in delivery.events() {
+///         let order: u64 = recorded.event.parse_json()?;
+///         if order == 0 {
+///             return Err("there is no order 0".into());
+///         }
+///     }
+///     Ok(())
+/// });
+/// # }
 /// ```
 ///
-/// A delivery is repeated after a crash, a lost lease or a failed handler, and at no other
+/// A delivery is repeated after a crash, a lost lease, a failed handler or a seek back, and at no other
 /// time. A handler that must not repeat an effect remembers the position with it.
 pub trait Handler: Send + Sync {
     /// Handles the events of a delivery. When it returns `Ok`, the checkpoint moves behind
@@ -121,10 +189,13 @@ pub trait Handler: Send + Sync {
     ///
     /// # Errors
     /// An error has the delivery handled again, after a pause, as often as
-    /// `Worker::attempts` says. What comes after that is said by `Worker::after_failure`.
+    /// `Worker::attempts` says; one that is [`Permanent`] has not. What comes after that is said by
+    /// `Worker::after_failure`.
     fn handle(&self, delivery: Delivery) -> impl Future<Output = Result<(), HandlerError>> + Send;
 }
 
+// Not for any error that becomes a `HandlerError`: then the compiler could not tell which one an `Ok(())`
+// is of, and every closure would have to say.
 impl<F, R> Handler for F
 where
     F: Fn(Delivery) -> R + Send + Sync,
@@ -132,5 +203,18 @@ where
 {
     fn handle(&self, delivery: Delivery) -> impl Future<Output = Result<(), HandlerError>> + Send {
         self(delivery)
+    }
+}
+
+/// Handles a delivery, and fails if that takes longer than it may.
+pub(super) async fn within(
+    limit: Option<Duration>,
+    clock: &Clock,
+    handling: impl Future<Output = Result<(), HandlerError>>,
+) -> Result<(), HandlerError> {
+    let Some(limit) = limit else { return handling.await };
+    match select(pin!(handling), pin!(clock.sleep(limit))).await {
+        Either::Left((ended, _)) => ended,
+        Either::Right(((), _)) => Err(format!("the handler was not done within {limit:?}").into()),
     }
 }

@@ -5,6 +5,7 @@ mod aside;
 mod beside;
 mod end;
 mod handler;
+mod key_lease;
 mod one_turn;
 mod queue;
 mod share;
@@ -16,7 +17,8 @@ mod worker;
 
 pub use aside::AfterFailure;
 pub use end::{RunEnd, Summary, WorkerError};
-pub use handler::{Delivery, Fence, Handler, HandlerError};
+pub use handler::{Delivery, Fence, Handler, HandlerError, Permanent};
+pub use key_lease::{Held, KeyLease};
 pub use one_turn::{TurnOutcome, TurnReport};
 pub use stop::Stop;
 pub use worker::Worker;

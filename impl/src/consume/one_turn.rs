@@ -14,7 +14,6 @@ use super::handler::Handler;
 use super::stop::Stop;
 use super::turn::{Crowd, TurnEnd};
 use super::work::WorkerSetting;
-use crate::vocabulary::StoreError;
 
 /// What came of one turn, as [`Worker::take_turn`](super::Worker::take_turn) returns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,11 +49,7 @@ pub(super) async fn take_turn<H: Handler>(
 ) -> Result<TurnReport, WorkerError> {
     let shared = &setting.stream.0;
     let id = setting.checked_id()?;
-    if !shared.layout.has(partition) {
-        let why = format!("the stream has no partition {partition}: its layout is another");
-        let table = shared.wire.tables().consumers.clone();
-        return Err(StoreError::Refused { table, why }.into());
-    }
+    shared.check_partition(partition)?;
     let is_over = setting.deadline.is_some_and(|deadline| shared.clock.now() >= deadline);
     if is_over || setting.stop.is_requested() {
         return Ok(TurnReport { events: 0, outcome: TurnOutcome::GivenBack });

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
@@ -12,7 +13,7 @@ use gapless_model::store::{Reply, Request};
 use gapless_model::{Page, PartitionId, Rules, Seq, Time};
 
 use crate::stream::Stream;
-use crate::vocabulary::{Group, StoreError, Timer, Timestamp};
+use crate::vocabulary::{Group, StoreError, Timer, Timestamp, shortened};
 use crate::wire::{Consistency, Listing};
 
 /// One sweep for a group.
@@ -24,6 +25,40 @@ pub(super) struct Sweep<'a> {
     pub(super) quiet: BTreeSet<PartitionId>,
     /// How heads and slots are read.
     pub(super) reads: Consistency,
+}
+
+/// The pauses between sweeps. Where they may, they grow while nothing happens.
+#[derive(Debug)]
+pub(super) struct Pauses {
+    interval: Duration,
+    most: Duration,
+    /// The first one, until it is taken.
+    first: Option<Duration>,
+    /// How long the last one was meant to be.
+    last: Duration,
+}
+
+impl Pauses {
+    pub(super) fn new(interval: Duration, most: Option<Duration>) -> Pauses {
+        // Workers that began together do not go on sweeping together.
+        let first = Some(shortened(interval, 0.5));
+        Pauses { interval, most: most.unwrap_or(interval), first, last: interval }
+    }
+
+    /// The pause after a sweep. `is_idle` says that nothing was found, and no turn ended since the sweep
+    /// before.
+    pub(super) fn after(&mut self, is_idle: bool) -> Duration {
+        if let Some(first) = self.first.take() {
+            return first;
+        }
+        if !is_idle || self.most <= self.interval {
+            self.last = self.interval;
+            return self.interval;
+        }
+        let step = (self.last / 2).max(Duration::from_millis(1));
+        self.last = self.last.saturating_add(step).min(self.most);
+        shortened(self.last, 0.1)
+    }
 }
 
 /// When the next sweep is due. The default is at once.
@@ -69,6 +104,13 @@ pub(super) struct Swept {
     pub(super) held: Vec<(PartitionId, Timestamp)>,
     /// Items whose partition cannot be read, such as those of a newer release. They are passed over.
     pub(super) foreign: Vec<StoreError>,
+}
+
+impl Swept {
+    /// Whether it found nothing to do, now or later.
+    pub(super) fn is_empty(&self) -> bool {
+        self.ready.is_empty() && self.held.is_empty()
+    }
 }
 
 impl Sweep<'_> {

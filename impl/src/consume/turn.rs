@@ -16,7 +16,7 @@ use gapless_model::{Page, PartitionId, Seq};
 
 use super::beside::{Beside, Handled};
 use super::end::WorkerError;
-use super::handler::{Delivery, Fence, Handler, HandlerError};
+use super::handler::{Delivery, Fence, Handler, HandlerError, is_permanent, within};
 use super::stop::Stop;
 use crate::observe::{Machine, Told};
 use crate::stream::Shared;
@@ -32,6 +32,16 @@ pub(super) struct TurnSetting<'a, H> {
     pub(super) retries: Retries,
     pub(super) stop: &'a Stop,
     pub(super) crowd: &'a Crowd,
+    pub(super) pages: Pages,
+}
+
+/// Where a turn's pages come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pages {
+    /// They are read from the Events table.
+    Stored,
+    /// There are no events: each page is one that shows a single slot behind the checkpoint.
+    MadeUp,
 }
 
 /// When a turn makes room for others.
@@ -46,11 +56,12 @@ pub(super) struct Crowd {
 /// The most bytes of a note why a handler failed.
 const MOST_NOTE: usize = 1024;
 
-/// How often a handler that fails is tried again.
+/// How often a handler is tried, and for how long each time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Retries {
     pub(super) most: u32,
     pub(super) first: Duration,
+    pub(super) limit: Option<Duration>,
 }
 
 /// How a turn ended, and how many events its handler had finished by then, up to which slot.
@@ -123,7 +134,7 @@ impl<'a, H: Handler> Turn<'a, H> {
     }
 
     async fn drive(&mut self) -> Result<Outcome, WorkerError> {
-        let TurnSetting { shared, partition, stop, .. } = self.setting;
+        let TurnSetting { shared, partition, stop, pages, .. } = self.setting;
         shared.show_start(self.observed());
         loop {
             // L2: a worker looks at its clock before it acts, a retry of the handler included.
@@ -146,7 +157,9 @@ impl<'a, H: Handler> Turn<'a, H> {
                 return Ok(outcome);
             }
             if wants.trigger {
-                shared.notices.notify(partition);
+                if pages == Pages::Stored {
+                    shared.notices.notify(partition);
+                }
                 self.tell(now, News::Triggered);
                 continue;
             }
@@ -208,20 +221,18 @@ impl<'a, H: Handler> Turn<'a, H> {
 
     /// Gives a delivery to the handler, and reads ahead meanwhile.
     fn deliver(&mut self, fence: Fence, after: Seq, page: Slots) {
-        let TurnSetting { group, partition, handler, .. } = self.setting;
+        let TurnSetting { shared, group, partition, handler, retries, .. } = self.setting;
         self.is_more_behind = !page.ends_with(fence.upto);
         // A page that shows more shows a gap, and is read anew after the checkpoint.
         let is_cut = self.is_more_behind && page.last() == Some(fence.upto);
-        match (self.attempt, is_cut) {
-            (1, true) => self.read_ahead(fence.upto),
-            (1, false) => self.beside.forget_page(),
-            _ => {}
+        if self.attempt == 1 && is_cut {
+            self.read_ahead(fence.upto);
         }
         let (group, partition) = (group.clone(), partition.clone());
         let delivery = Delivery::new(group, partition, fence, after, page, self.attempt);
         self.in_hand = delivery.events().count() as u64;
         self.first_in_hand = delivery.events().next().map(|event| event.position.slot);
-        let handling = handler.handle(delivery);
+        let handling = within(retries.limit, &shared.clock, handler.handle(delivery));
         let handled =
             handling.map(|ended| ended.map_or_else(Handled::Failed, |()| Handled::Finished));
         self.beside.handle(fence, handled.boxed());
@@ -248,7 +259,7 @@ impl<'a, H: Handler> Turn<'a, H> {
                     self.say_repeated("the lease ended before the handler was done");
                 }
             }
-            Handled::Failed(why) if self.attempt >= retries.most => {
+            Handled::Failed(why) if self.attempt >= retries.most || is_permanent(&why) => {
                 self.note_failure(fence, &why).await;
                 let attempts = self.attempt;
                 let partition = partition.clone();
@@ -313,8 +324,11 @@ impl<'a, H: Handler> Turn<'a, H> {
         request: &Request<Live>,
         wake: Option<Timestamp>,
     ) -> Result<Reply<Live>, StoreError> {
-        let TurnSetting { shared, owner, .. } = self.setting;
+        let TurnSetting { shared, owner, pages, .. } = self.setting;
         if let Request::ReadEvents { after, .. } = request {
+            if pages == Pages::MadeUp {
+                return Ok(Reply::Page(Slots::made_up(after.next())));
+            }
             if self.beside.is_reading(*after) {
                 let limit = pin!(shared.clock.sleep(shared.attempt));
                 let read = pin!(self.beside.page_read());

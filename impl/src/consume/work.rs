@@ -19,8 +19,8 @@ use super::aside::AfterFailure;
 use super::end::{RunEnd, Summary, WorkerError};
 use super::handler::Handler;
 use super::stop::Stop;
-use super::sweep::{NextSweep, Sweep, Swept};
-use super::turn::{Crowd, Retries, Turn, TurnEnd, TurnSetting};
+use super::sweep::{NextSweep, Pauses, Sweep, Swept};
+use super::turn::{Crowd, Pages, Retries, Turn, TurnEnd, TurnSetting};
 use crate::stream::{Shared, Stream};
 use crate::trigger::Trigger;
 use crate::vocabulary::{
@@ -40,6 +40,7 @@ pub(super) struct WorkerSetting<H> {
     pub(super) handler: H,
     pub(super) concurrency: usize,
     pub(super) sweep: Duration,
+    pub(super) rest: Option<Duration>,
     pub(super) retries: Retries,
     pub(super) after_failure: AfterFailure,
     pub(super) quota: Duration,
@@ -83,9 +84,9 @@ pub(super) struct WorkLoop<'a, H> {
     next_sweep: NextSweep,
     /// The pauses after sweeps that fail.
     after_failed: Backoff,
-    /// The pause after the sweep. The first is shortened at random: workers that began together do
-    /// not go on sweeping together.
-    pause: Duration,
+    pauses: Pauses,
+    /// How many turns had ended when it swept last.
+    turns_before: u64,
     /// The wait for hints goes on whatever else happens: a source that takes several requests to
     /// find them would never get to its end otherwise.
     hints: Fuse<BoxFuture<'a, Vec<PartitionId>>>,
@@ -111,7 +112,7 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
         until: Until,
     ) -> Result<WorkLoop<'a, H>, WorkerError> {
         let id = setting.checked_id()?;
-        let WorkerSetting { concurrency, sweep, quota, .. } = setting;
+        let WorkerSetting { concurrency, sweep, rest, quota, .. } = setting;
         let end = match until {
             Until::Stopped => RunEnd::Stopped,
             Until::CaughtUp => RunEnd::CaughtUp,
@@ -126,7 +127,8 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
             sweeping: Fuse::terminated(),
             next_sweep: NextSweep::default(),
             after_failed: Backoff::default(),
-            pause: shortened(*sweep, 0.5),
+            pauses: Pauses::new(*sweep, *rest),
+            turns_before: 0,
             hints: setting.next_hints(),
             foreign: BTreeMap::new(),
             summary: Summary { events: 0, turns: 0, failures: 0, yields: 0, end },
@@ -283,6 +285,10 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
             let soon = || clock.timer(shortened(Duration::from_secs(2), 0.5));
             self.next_sweep.hasten(soon);
         }
+        if self.setting.rest.is_some() {
+            // The pause that it rests for was meant for when nothing happens.
+            self.next_sweep.hasten(|| clock.timer(self.setting.sweep));
+        }
         match outcome {
             Outcome::CaughtUp => {
                 self.agenda.set_quiet(&partition, delivered == 0);
@@ -341,8 +347,11 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
     /// Whether the sweep found that the work is done.
     fn sweep_ended(&mut self, swept: Result<Swept, StoreError>) -> bool {
         let Shared { clock, patience, .. } = &*self.setting.stream.0;
-        self.next_sweep = NextSweep::after(clock.timer(self.pause));
-        self.pause = self.setting.sweep;
+        let is_idle = swept.as_ref().is_ok_and(Swept::is_empty)
+            && self.turns.is_empty()
+            && self.turns_before == self.summary.turns;
+        self.turns_before = self.summary.turns;
+        self.next_sweep = NextSweep::after(clock.timer(self.pauses.after(is_idle)));
         match swept {
             Ok(mut swept) => {
                 self.after_failed = Backoff::default();
@@ -404,6 +413,7 @@ impl<H: Handler> WorkerSetting<H> {
             retries: self.retries,
             stop: &stop,
             crowd: &crowd,
+            pages: Pages::Stored,
         };
         let ended = Turn::new(setting).run().await;
         (partition, ended)

@@ -38,7 +38,7 @@ impl Stream {
     /// Creates a worker for a group, with the defaults of [`Worker`]'s methods.
     ///
     /// A group exists once a worker has taken a lease for it. It begins at the first event
-    /// of every partition.
+    /// of every partition, unless [`Stream::begin_at`] has said where.
     #[must_use]
     pub fn worker<H: Handler>(&self, group: impl Into<Group>, handler: H) -> Worker<H> {
         let group = group.into();
@@ -50,7 +50,8 @@ impl Stream {
             handler,
             concurrency: 16,
             sweep: Duration::from_millis(500),
-            retries: Retries { most: 5, first: Duration::from_millis(200) },
+            rest: None,
+            retries: Retries { most: 5, first: Duration::from_millis(200), limit: None },
             after_failure: AfterFailure::ComeBack { pause: Duration::from_secs(5) },
             quota: Duration::from_secs(1),
             deadline: None,
@@ -101,6 +102,18 @@ impl<H: Handler> Worker<H> {
         self
     }
 
+    /// Lets the pause between two sweeps grow up to this while nothing happens. Default: it does not.
+    ///
+    /// After each sweep that finds nothing it is half as long again, shortened at random by up to a tenth.
+    /// Once a turn has ended, the next sweep is as near as [`Worker::sweep_every`] says. So an idle worker
+    /// costs less, and what no notice or hint announces waits for longer. A partition that failed and is
+    /// left alone, but lags, keeps it awake.
+    #[must_use]
+    pub fn rest_up_to(mut self, longest: Duration) -> Self {
+        self.0.rest = Some(longest);
+        self
+    }
+
     /// Sets for how long a turn goes on while other partitions wait for a place. Default: 1 s.
     ///
     /// A turn ends at the partition's tail. One whose events come faster than they are handled
@@ -123,13 +136,23 @@ impl<H: Handler> Worker<H> {
 
     /// Sets how often a turn tries a delivery when its handler fails, and the pause before the
     /// second attempt. Default: 5 and 200 ms. Zero attempts count as one. What comes after the last
-    /// attempt is said by [`Worker::after_failure`].
+    /// attempt is said by [`Worker::after_failure`]. A failure that is
+    /// [`Permanent`](super::Permanent) is not tried again.
     ///
     /// The pause doubles with each attempt, up to 2 s, and is shortened at random by up to a
     /// half.
     #[must_use]
     pub fn attempts(mut self, most: u32, first: Duration) -> Self {
-        self.0.retries = Retries { most: most.max(1), first };
+        self.0.retries = Retries { most, first, ..self.0.retries };
+        self
+    }
+
+    /// Sets for how long a handler may be at work on a delivery, one attempt at a time. Default: without
+    /// a limit. One that takes longer is dropped wherever it awaits, and has failed. The lease is
+    /// renewed while it works, so that without a limit a handler that hangs keeps its partition.
+    #[must_use]
+    pub fn handler_limit(mut self, limit: Duration) -> Self {
+        self.0.retries.limit = Some(limit);
         self
     }
 

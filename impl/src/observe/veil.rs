@@ -86,6 +86,13 @@ fn veiled_batch(batch: &EventBatch) -> EventBatch {
         digest.update(event.key.len().to_be_bytes());
         digest.update(&event.key);
         digest.update(&event.data);
+        if !event.headers.is_empty() {
+            digest.update(event.data.len().to_be_bytes());
+        }
+        for header in event.headers.iter().flat_map(|(name, value)| [name, value]) {
+            digest.update(header.len().to_be_bytes());
+            digest.update(header);
+        }
         Event::new("", digest.finalize().to_vec())
     });
     EventBatch::new(veiled.collect()).unwrap_or_else(|| batch.clone())

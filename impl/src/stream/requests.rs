@@ -46,6 +46,15 @@ impl Shared {
         }
     }
 
+    /// Refuses a partition that the stream does not have.
+    pub(crate) fn check_partition(&self, partition: &PartitionId) -> Result<(), StoreError> {
+        if self.layout.has(partition) {
+            return Ok(());
+        }
+        let why = format!("the stream has no partition {partition}: its layout is another");
+        Err(StoreError::Refused { table: self.wire.tables().consumers.clone(), why })
+    }
+
     /// Lists every partition, once.
     pub(crate) async fn partitions(&self) -> Result<Vec<PartitionId>, StoreError> {
         Ok(self.list_partitions().await?.whole()?.into_keys().collect())

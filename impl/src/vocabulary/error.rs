@@ -81,6 +81,15 @@ pub enum StoreError {
         /// The largest size in bytes.
         limit: usize,
     },
+    /// A group's name begins as the items of leases on keys do ([`Stream::lease`]). Nothing was sent;
+    /// choose another name.
+    ///
+    /// [`Stream::lease`]: crate::Stream::lease
+    #[error("a group's name cannot begin with `{prefix}`: leases on keys have such names")]
+    Reserved {
+        /// What it begins with.
+        prefix: &'static str,
+    },
     /// As many named producers have a record in the partition as may have one, and the name is new
     /// there: allow more (`Config::most_producers`), and append again under the same name. Another
     /// producer's name is no way out: its record says what is in the log of *its* input.
@@ -114,6 +123,7 @@ impl StoreError {
             | StoreError::Malformed { .. }
             | StoreError::TooLarge { .. }
             | StoreError::Name { .. }
+            | StoreError::Reserved { .. }
             | StoreError::TooManyProducers { .. }
             | StoreError::Randomness(_) => false,
         }
@@ -128,6 +138,7 @@ impl StoreError {
             | StoreError::Refused { .. }
             | StoreError::TooLarge { .. }
             | StoreError::Name { .. }
+            | StoreError::Reserved { .. }
             | StoreError::TooManyProducers { .. }
             | StoreError::Randomness(_) => false,
         }
@@ -228,6 +239,7 @@ mod tests {
             (StoreError::Malformed { table, item, what: "w".to_owned() }, (false, true)),
             (StoreError::TooLarge { what: "w".to_owned(), size: 2, limit: 1 }, (false, false)),
             (StoreError::Name { what: "a group", size: 2, limit: 1 }, (false, false)),
+            (StoreError::Reserved { prefix: "#" }, (false, false)),
             (
                 StoreError::TooManyProducers {
                     partition: PartitionId::covering(0, 0),

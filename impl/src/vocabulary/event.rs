@@ -1,13 +1,17 @@
 //! Events, batches and positions.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use gapless_model::{Batch, PartitionId, Seq};
 use serde::{Deserialize, Serialize};
 
-/// An event: a key and arbitrary bytes.
+use super::time::Timestamp;
+
+/// An event: a key, arbitrary bytes, and headers if it has any.
 ///
 /// Events with the same key are totally ordered. An event must fit into one item of
 /// DynamoDB; `gapless::wire::check_event` says whether it does.
@@ -19,14 +23,29 @@ pub struct Event {
     pub key: String,
     /// What happened. Bytes that are UTF-8 are stored as a string, so that they can be
     /// read in the table; everything else is stored as binary.
-    pub data: Vec<u8>,
+    pub data: Bytes,
+    /// What is said about the event by name, such as a trace or a content type.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
 }
 
 impl Event {
-    /// Creates an event about `key`.
+    /// Creates an event about `key`. What is in a vector or a string is not copied.
     #[must_use]
     pub fn new(key: impl Into<String>, data: impl Into<Vec<u8>>) -> Event {
-        Event { key: key.into(), data: data.into() }
+        Event { key: key.into(), data: Bytes::from(data.into()), headers: BTreeMap::new() }
+    }
+
+    /// Adds a header, in place of one of that name.
+    ///
+    /// ```
+    /// let event = gapless::Event::new("order-17", "placed").with_header("trace", "4bf92f35");
+    /// assert_eq!(event.headers["trace"], "4bf92f35");
+    /// ```
+    #[must_use]
+    pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Event {
+        self.headers.insert(name.into(), value.into());
+        self
     }
 
     /// Creates an event about `key` whose data is a value as JSON.
@@ -146,22 +165,33 @@ impl FromStr for Position {
     }
 }
 
-/// An event in the log, with its place.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An event in the log, with its place. Two are equal if these are, whether or not it is known when the
+/// event was written.
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Recorded {
     /// The partition.
     pub partition: PartitionId,
-    /// The position in the partition.
+    /// The position in the partition. With the partition's id it names the event, for good.
     pub position: Position,
+    /// When its slot was written, by its writer's clock; `None` where that is not known. Clocks differ,
+    /// so times need not rise as positions do.
+    pub at: Option<Timestamp>,
     /// The event.
     pub event: Event,
 }
 
+impl PartialEq for Recorded {
+    fn eq(&self, other: &Recorded) -> bool {
+        (&self.partition, self.position, &self.event)
+            == (&other.partition, other.position, &other.event)
+    }
+}
+
+impl Eq for Recorded {}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     #[test]

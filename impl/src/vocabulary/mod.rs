@@ -14,7 +14,6 @@ pub use event::{Event, EventBatch, NoPosition, Position, Recorded};
 pub use live::Live;
 pub(crate) use names::random_digits;
 pub use names::{Group, Owner, ProducerName, Token, WorkerId};
-pub(crate) use page::recorded;
 pub use page::{Filled, Slots};
 pub use time::Timestamp;
 pub(crate) use time::millis;

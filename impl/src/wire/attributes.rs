@@ -25,18 +25,36 @@ pub(crate) fn texts(texts: &BTreeMap<String, String>) -> AttributeValue {
     AttributeValue::M(texts.iter().map(|(name, value)| (name.clone(), text(value))).collect())
 }
 
-/// Events as one flat list: each event's key, then its data, as a string if it is UTF-8. A
-/// list within the list for each event would take three bytes more, and half as much time
-/// again to read.
+/// Events as one flat list: each event's key, then its data, as a string if it is UTF-8, and then a map of
+/// its headers if it has any. A list within the list for each event would take three bytes more, and half
+/// as much time again to read.
 pub(crate) fn events(events: &[Event]) -> AttributeValue {
     let parts = events.iter().flat_map(|event| {
         let data = match event.text() {
             Some(data) => text(data),
-            None => AttributeValue::B(event.data.clone().into()),
+            None => AttributeValue::B(event.data.to_vec().into()),
         };
-        [text(&event.key), data]
+        let headers = (!event.headers.is_empty()).then(|| texts(&event.headers));
+        [Some(text(&event.key)), Some(data), headers].into_iter().flatten()
     });
     AttributeValue::L(parts.collect())
+}
+
+/// The event that a list begins with, and the rest of the list.
+fn first_event(parts: &[AttributeValue]) -> Option<(Event, &[AttributeValue])> {
+    let [AttributeValue::S(key), data, rest @ ..] = parts else { return None };
+    let event = match data {
+        AttributeValue::S(data) => Event::new(key.clone(), data.clone()),
+        AttributeValue::B(data) => Event::new(key.clone(), data.clone().into_inner()),
+        _ => return None,
+    };
+    let [AttributeValue::M(headers), rest @ ..] = rest else { return Some((event, rest)) };
+    let header = |(name, value): (&String, &AttributeValue)| match value {
+        AttributeValue::S(value) => Some((name.clone(), value.clone())),
+        _ => None,
+    };
+    let headers = headers.iter().map(header).collect::<Option<_>>()?;
+    Some((Event { headers, ..event }, rest))
 }
 
 pub(crate) fn record(record: &Record) -> AttributeValue {
@@ -142,17 +160,15 @@ impl<'a> ItemReader<'a> {
         let found = self.item.get(name);
         let list = found.and_then(|value| value.as_l().ok());
         let list = list.ok_or_else(|| self.expected(name, "a list of events", found))?;
-        let event = |pair: &[AttributeValue]| match pair {
-            [AttributeValue::S(key), AttributeValue::S(data)] => {
-                Some(Event::new(key.clone(), data.clone()))
-            }
-            [AttributeValue::S(key), AttributeValue::B(data)] => {
-                Some(Event::new(key.clone(), data.clone().into_inner()))
-            }
-            _ => None,
-        };
-        let events: Option<Vec<Event>> = list.chunks(2).map(event).collect();
-        events.ok_or_else(|| self.wrong("`events` should list a key and data for each event"))
+        let (mut rest, mut events) = (list.as_slice(), Vec::with_capacity(list.len() / 2));
+        while !rest.is_empty() {
+            let (event, next) = first_event(rest).ok_or_else(|| {
+                self.wrong("`events` should list a key, data and perhaps headers for each event")
+            })?;
+            events.push(event);
+            rest = next;
+        }
+        Ok(events)
     }
 
     /// Refuses an item that another version of the format wrote.
@@ -177,7 +193,44 @@ impl<'a> ItemReader<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::{btree_map, vec};
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn any_event() -> impl Strategy<Value = Event> {
+        let headers = btree_map(".{0,3}", ".{0,3}", 0..3);
+        (".{0,3}", any::<Vec<u8>>(), headers)
+            .prop_map(|(key, data, headers)| Event { headers, ..Event::new(key, data) })
+    }
+
+    proptest! {
+        #[test]
+        fn events_are_read_back_as_they_were_written(written in vec(any_event(), 1..5)) {
+            let item = Item::from([(names::EVENTS.to_owned(), events(&written))]);
+            let reader = ItemReader { table: "t-events", item: &item };
+            prop_assert_eq!(reader.events(names::EVENTS).expect("they are events"), written);
+        }
+    }
+
+    #[test]
+    fn a_list_that_is_not_one_of_events_is_refused() {
+        let map = || texts(&BTreeMap::from([("name".to_owned(), "value".to_owned())]));
+        let number_in_map = AttributeValue::M(HashMap::from([("n".to_owned(), number(1))]));
+        for parts in [
+            vec![text("key")],
+            vec![text("key"), number(1)],
+            vec![number(1), text("data")],
+            vec![text("key"), text("data"), text("another")],
+            vec![text("key"), text("data"), map(), map()],
+            vec![text("key"), text("data"), number_in_map],
+        ] {
+            let item = Item::from([("events".to_owned(), AttributeValue::L(parts))]);
+            let said = ItemReader { table: "t-events", item: &item }.events("events");
+            let said = said.expect_err("no events").to_string();
+            assert!(said.contains("should list a key, data and perhaps headers"), "{said}");
+        }
+    }
 
     /// What is said of an attribute that is not the number that it should be.
     fn said(attribute: Option<AttributeValue>) -> String {

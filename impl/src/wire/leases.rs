@@ -71,8 +71,8 @@ impl Wire {
         Ok(Reply::Lease(item.map(|item| self.lease(&item)).transpose()?))
     }
 
-    /// What every way to take a lease writes, but for the epoch.
-    fn taking(edit: Edit, owner: &Owner, until: Timestamp) -> Edit {
+    /// A change that writes every attribute of a lease.
+    fn whole(edit: Edit, owner: &Owner) -> Edit {
         edit.name("#active", names::ACTIVE)
             .name("#owner", names::OWNER)
             .name("#expiry", names::EXPIRY)
@@ -81,15 +81,43 @@ impl Wire {
             .name("#beat", names::BEAT)
             .name("#wake", names::WAKE)
             .name("#v", names::VERSION)
-            .value(":true", AttributeValue::Bool(true))
             .value(":owner", text(owner.as_str()))
-            .value(":until", number(until.as_millis()))
             .value(":zero", number(0))
             .value(":v", number(names::THIS_VERSION))
+    }
+
+    /// What every way to take a lease writes, but for the epoch.
+    fn taking(edit: Edit, owner: &Owner, until: Timestamp) -> Edit {
+        Wire::whole(edit, owner)
+            .value(":true", AttributeValue::Bool(true))
+            .value(":until", number(until.as_millis()))
             .set("#active = :true, #owner = :owner, #expiry = :until, #wake = :zero, #v = :v")
             // D2: the next owner begins behind what the last one finished.
             .set("#checkpoint = if_not_exists(#checkpoint, :zero)")
             .set("#beat = if_not_exists(#beat, :zero)")
+    }
+
+    /// Lets a group begin a partition behind a slot, if it has never had a lease there: with the item of a
+    /// lease that was released in its first epoch. Returns the item that is there otherwise.
+    pub(crate) async fn begin(
+        &self,
+        group: &Group,
+        partition: &PartitionId,
+        behind: Seq,
+        owner: &Owner,
+    ) -> Result<Option<Lease<Live>>, StoreError> {
+        let edit = Wire::whole(self.lease_edit(group, partition), owner)
+            .value(":false", AttributeValue::Bool(false))
+            .value(":one", number(1))
+            .value(":behind", number(behind.0))
+            .set("#active = :false, #owner = :owner, #expiry = :zero, #wake = :zero, #v = :v")
+            .set("#epoch = :one, #beat = :zero, #checkpoint = :behind")
+            // L3: a copy that arrives late finds the item, and changes nothing.
+            .only_if("attribute_not_exists(#v)");
+        match edit.send(&self.client).await? {
+            Ok(_) => Ok(None),
+            Err(old) => self.lease(&old).map(Some),
+        }
     }
 
     pub(super) async fn set_lease(

@@ -206,6 +206,9 @@ impl Wire {
             let answer = scan.set_exclusive_start_key(from).send().await;
             let answer = answer.map_err(|error| failure(table, error))?;
             for item in answer.items() {
+                if is_key_lease(item) {
+                    continue;
+                }
                 let partition = self.partition_id(table, item)?;
                 standings.entry(partition).or_default().push(self.standing(item)?);
             }
@@ -226,4 +229,10 @@ impl Wire {
         let read = reader(table, item);
         read.text(names::PARTITION)?.parse().map_err(|error| read.wrong(format!("{error}")))
     }
+}
+
+/// Whether an item of Consumers is the lease on a key, and no group's on a partition.
+fn is_key_lease(item: &Item) -> bool {
+    let group = item.get(names::GROUP).and_then(|group| group.as_s().ok());
+    group.is_some_and(|group| group.starts_with(names::KEY_LEASE))
 }

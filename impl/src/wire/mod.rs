@@ -27,9 +27,10 @@ pub use connection::Wire;
 pub(crate) use founding::FoundingItem;
 pub use limits::{MOST_ITEM, check_event, check_group, check_producer};
 pub(crate) use limits::{MOST_PRODUCERS, check_partition};
-pub(crate) use limits::{check_batch, item_size, overhead};
+pub(crate) use limits::{check_batch, check_key_lease, item_size, overhead};
 pub use listing::Standing;
 pub(crate) use listing::{Consistency, Listing};
+pub(crate) use names::KEY_LEASE;
 pub(crate) use schema::{ExistingTable, Schema};
 #[cfg(feature = "table-stream")]
 pub(crate) use streams::{ShardPage, ShardStart, StreamsError, StreamsWire};

@@ -6,6 +6,8 @@ pub const PARTITION: &str = "partitionId";
 pub const SEQ: &str = "sequenceNumber";
 /// The group: HASH of Consumers.
 pub const GROUP: &str = "consumerId";
+/// What the group begins with in the item of a lease on a key, which is no group's.
+pub const KEY_LEASE: &str = "#lease/";
 
 /// The index over partition ids. It is written when a partition is made, not when its head
 /// moves.

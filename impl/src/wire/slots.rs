@@ -85,21 +85,59 @@ impl Wire {
             .send()
             .await
             .map_err(|error| failure(table, error))?;
-        let mut shown = Vec::with_capacity(answer.items().len());
-        for item in answer.items() {
+        let is_cut = answer.last_evaluated_key().is_some();
+        Ok(Reply::Page(self.page(answer.items(), is_cut)?))
+    }
+
+    /// Reads the slots before `before` from the last one backwards, as many as a page takes. The page has
+    /// them in rising order; if it is cut, there are others before them. No machine
+    /// asks for it.
+    pub(crate) async fn read_back(
+        &self,
+        partition: &PartitionId,
+        before: Seq,
+    ) -> Result<Slots, StoreError> {
+        let table = &self.tables.events;
+        let answer = self
+            .client
+            .query()
+            .table_name(table)
+            .key_condition_expression("#partition = :partition AND #slot < :before")
+            .expression_attribute_names("#partition", names::PARTITION)
+            .expression_attribute_names("#slot", names::SEQ)
+            .expression_attribute_values(":partition", text(partition.as_str()))
+            .expression_attribute_values(":before", number(before.0))
+            .consistent_read(true)
+            .scan_index_forward(false)
+            .set_limit(self.page_limit)
+            .send()
+            .await
+            .map_err(|error| failure(table, error))?;
+        Ok(self.page(answer.items(), answer.last_evaluated_key().is_some())?.in_rising_order())
+    }
+
+    /// What items of slots show, in their order.
+    fn page(&self, items: &[Item], mut is_cut: bool) -> Result<Slots, StoreError> {
+        let table = &self.tables.events;
+        let (mut shown, mut times) = (Vec::with_capacity(items.len()), Vec::new());
+        for item in items {
             let seq = Seq(reader(table, item).number(names::SEQ)?);
-            match self.slot(item) {
-                Ok(Slot::Empty) => {}
-                Ok(Slot::Void) => shown.push((seq, Filled::Void)),
-                Ok(Slot::Events { token, batch }) => {
-                    shown.push((seq, Filled::Events { token, batch }));
-                }
+            let filled = match self.slot(item) {
+                Ok(Slot::Empty) => continue,
+                Ok(Slot::Void) => Filled::Void,
+                Ok(Slot::Events { token, batch }) => Filled::Events { token, batch },
                 // The page ends in front of it, and the next one begins with it.
-                Err(_) if !shown.is_empty() => return Ok(Reply::Page(Slots::new(shown, true))),
+                Err(_) if !shown.is_empty() => {
+                    is_cut = true;
+                    break;
+                }
                 Err(unreadable) => return Err(unreadable),
-            }
+            };
+            shown.push((seq, filled));
+            // A time that cannot be read is as good as none: no machine asks for it.
+            times.push(reader(table, item).number(names::AT).ok().map(Timestamp::from_millis));
         }
-        Ok(Reply::Page(Slots::new(shown, answer.last_evaluated_key().is_some())))
+        Ok(Slots::new(shown, is_cut).written_at(times))
     }
 
     pub(super) async fn write(&self, write: &Write<Live>) -> Result<Reply<Live>, StoreError> {
@@ -190,7 +228,7 @@ impl Wire {
         item
     }
 
-    /// The time of the write, for people and for measuring ages. No machine reads it.
+    /// The time of the write, for people, for measuring ages, and to find a place by. No machine reads it.
     fn at(&self) -> AttributeValue {
         let time = self.client.config().time_source().unwrap_or_default();
         number(Timestamp::from(time.now()).as_millis())

@@ -1,9 +1,10 @@
 //! Every future of the crate can go to another thread, as a runtime of several threads demands.
 
+use futures_util::StreamExt as _;
 use gapless::embedded::Engine;
 use gapless::trigger::Trigger;
 use gapless::{
-    Config, Delivery, Event, Group, Grouping, HandlerError, Number, Seq, Stream, Target,
+    Config, Delivery, Event, Group, Grouping, HandlerError, Number, SeekTo, Seq, Stream, Target,
 };
 
 /// Compiles for a future that is `Send`. It is dropped before it does anything.
@@ -31,12 +32,16 @@ async fn every_call_can_be_awaited_in_a_task_of_its_own() {
     let partition = stream.route("k");
     can_be_spawned(worker.take_turn(&partition));
     can_be_spawned(worker.stopper().wait());
+    can_be_spawned(stream.lease("jobs", "nightly").hold(async |_| "done"));
     can_be_spawned(stream.read(Target::Everything).collect());
+    can_be_spawned(async { Box::pin(stream.read_back(Target::Everything)).next().await });
     can_be_spawned(Trigger::next(&stream.notices().subscribe()));
     can_be_spawned(stream.heads(&[]));
     can_be_spawned(stream.partitions());
     can_be_spawned(stream.standings(&Group::from("g")));
     can_be_spawned(stream.lag(&Group::from("g")));
+    can_be_spawned(stream.seek(&Group::from("g"), &partition, SeekTo::End));
+    can_be_spawned(stream.begin_at(&Group::from("g"), SeekTo::End));
     can_be_spawned(stream.status());
     can_be_spawned(stream.audit(|_| ()));
     let id = worker.id().expect("an id");

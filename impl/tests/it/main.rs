@@ -10,8 +10,10 @@ mod faults;
 mod futures;
 mod groups;
 mod identities;
+mod key_leases;
 mod names;
 mod observing;
+mod seeking;
 #[cfg(feature = "table-stream")]
 mod shards;
 mod stale_heads;

@@ -62,6 +62,7 @@ async fn a_key_whose_partition_no_group_could_consume_is_refused() {
     };
     let alone = stream.append(event(1025)).await.expect_err("too long");
     assert!(too_long(&alone), "{alone}");
+    assert!(alone.to_string().contains("has 1025 bytes: it takes 1 to 1024"), "{alone}");
     let appender = stream.appender(Grouping::default());
     let grouped = appender.append(event(1025)).await.expect_err("too long");
     assert!(too_long(grouped.reason()), "{grouped}");

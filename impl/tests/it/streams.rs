@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::TryStreamExt as _;
 use futures_util::future::join_all;
 use gapless::embedded::Engine;
 use gapless::{
@@ -73,6 +74,23 @@ async fn what_is_appended_is_read_in_order() {
 }
 
 #[tokio::test]
+async fn what_is_read_backwards_is_what_is_read_forward() {
+    let stream = stream(Layout::Fixed { bits: 1 }).await;
+    for number in 0..310 {
+        let key = if number % 3 == 0 { "a" } else { "b" };
+        stream.append(Event::new(key, number.to_string())).await.expect("appended");
+    }
+    let targets = [Target::Key("a".into()), Target::Key("b".into())];
+    for target in targets.into_iter().chain([Target::Partition(stream.route("a"))]) {
+        let mut forward = stream.read(target.clone()).collect().await.expect("read");
+        forward.reverse();
+        let back: Vec<_> = stream.read_back(target).try_collect().await.expect("read");
+        assert!(back.len() > 100 && back == forward);
+        assert!(back.iter().all(|event| event.at.is_some()));
+    }
+}
+
+#[tokio::test]
 async fn bytes_come_back_as_they_were() {
     let stream = one_partition().await;
     for data in [vec![], vec![0, 255, 128], "caf\u{e9}".into()] {
@@ -80,6 +98,31 @@ async fn bytes_come_back_as_they_were() {
         let all = stream.read(Target::Everything).collect().await.expect("read");
         assert_eq!(all.last().expect("it is there").event.data, data);
     }
+}
+
+#[tokio::test]
+async fn headers_come_back_with_their_event() {
+    let stream = one_partition().await;
+    let with = Event::new("k", "0").with_header("trace", "4bf9").with_header("type", "");
+    let (without, bytes) = (Event::new("k", "1"), Event::new("k", [0, 159]).with_header("a", "b"));
+    let batch = vec![with, without, bytes];
+    stream.append_batch(batch.clone()).await.expect("appended");
+    let read = stream.read(Target::Everything).collect().await.expect("read");
+    assert_eq!(read.into_iter().map(|read| read.event).collect::<Vec<_>>(), batch);
+}
+
+#[tokio::test]
+async fn headers_that_cannot_be_stored_are_refused() {
+    let stream = one_partition().await;
+    let (nameless, large) = (("", "x".to_owned()), ("x", "x".repeat(400 * 1024)));
+    for ((name, value), said) in
+        [(nameless, "the name of a header is empty"), (large, "has room for")]
+    {
+        let refused = stream.append(Event::new("k", "0").with_header(name, value)).await;
+        let refused = refused.expect_err("it cannot be stored").to_string();
+        assert!(refused.contains(said), "{refused}");
+    }
+    assert!(stream.heads(&[stream.route("k")]).await.expect("read").values().all(|it| it.0 == 0));
 }
 
 #[tokio::test]

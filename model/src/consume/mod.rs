@@ -1,4 +1,5 @@
-//! The machine of a worker: [`Consume`] is one turn on one partition for one group.
+//! The machine of a worker: [`Consume`] is one turn on one partition for one group. [`Seek`] is its
+//! operator's, who moves a checkpoint by hand.
 //!
 //! # The phases of a turn
 //!
@@ -46,10 +47,12 @@ mod giving_up;
 mod machine;
 mod reading;
 mod requests;
+mod seek;
 mod state;
 mod taking;
 mod turn;
 
 pub use machine::News;
+pub use seek::{Seek, SeekEnd};
 pub use state::Consume;
 pub use turn::{Delivery, Outcome, Wants};

@@ -17,6 +17,7 @@ mod random_schedules;
 mod reduction;
 mod scenarios;
 mod searching;
+mod seek;
 mod specification;
 mod store;
 mod traces;

@@ -31,13 +31,20 @@ pub(crate) fn slot_key(item: &Value) -> Option<(PartitionId, Seq)> {
 
 /// The events of a slot's item.
 pub(super) fn batch(item: &Value) -> Option<EventBatch> {
-    let parts = item.get("events")?.get("L")?.as_array()?;
-    let events = parts.chunks(2).map(|pair| {
-        let [key, data] = pair else { return None };
+    let mut parts = item.get("events")?.get("L")?.as_array()?.iter().peekable();
+    let mut events = Vec::new();
+    while let Some(key) = parts.next() {
         // All events of the simulation are text.
-        Some(Event::new(key.get("S")?.as_str()?, data.get("S")?.as_str()?))
-    });
-    EventBatch::new(events.collect::<Option<Vec<_>>>()?)
+        let mut event = Event::new(key.get("S")?.as_str()?, parts.next()?.get("S")?.as_str()?);
+        if let Some(headers) = parts.peek().and_then(|part| part.get("M")?.as_object()) {
+            for (name, value) in headers {
+                event = event.with_header(name, value.get("S")?.as_str()?);
+            }
+            parts.next();
+        }
+        events.push(event);
+    }
+    EventBatch::new(events)
 }
 
 /// The contents of a slot's item.

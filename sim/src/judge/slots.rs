@@ -24,7 +24,9 @@ pub(crate) struct SlotContents {
 /// The strings of a slot's events: a key and a name for each.
 fn event_parts(item: &Value) -> impl Iterator<Item = Option<&str>> {
     let parts = item.get("events").and_then(|list| list.get("L")).and_then(Value::as_array);
-    parts.into_iter().flatten().map(|part| part.get("S").and_then(Value::as_str))
+    // Headers are no event of their own.
+    let parts = parts.into_iter().flatten().filter(|part| part.get("M").is_none());
+    parts.map(|part| part.get("S").and_then(Value::as_str))
 }
 
 /// The names of the events in a slot's item.

@@ -1,5 +1,7 @@
 //! An event as it is printed: a line of NDJSON.
 
+use std::collections::BTreeMap;
+
 use gapless::{Event, Recorded};
 use serde::Serialize;
 
@@ -12,6 +14,8 @@ struct EventLine<'a> {
     position: String,
     #[serde(skip_serializing_if = "str::is_empty")]
     key: &'a str,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    headers: &'a BTreeMap<String, String>,
     #[serde(flatten)]
     data: Content<'a>,
 }
@@ -48,6 +52,7 @@ pub fn add_event_line(lines: &mut Vec<u8>, recorded: &Recorded) -> Result<(), Fa
         partition: recorded.partition.as_str(),
         position: recorded.position.to_string(),
         key: &recorded.event.key,
+        headers: &recorded.event.headers,
         data: Content::of(&recorded.event),
     };
     serde_json::to_writer(&mut *lines, &line).map_err(std::io::Error::from)?;

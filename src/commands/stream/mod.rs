@@ -7,6 +7,7 @@ pub mod consume;
 pub mod init;
 pub mod producers;
 pub mod read;
+pub mod seek;
 pub mod serve;
 pub mod showcase;
 pub mod status;

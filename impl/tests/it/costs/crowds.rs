@@ -150,3 +150,15 @@ fn a_partition_does_not_wait_for_others_while_there_are_places() {
     let _ = meter.run_for(Duration::from_secs(2), worker.run());
     assert_eq!(noted.lock().expect("no panic").len(), 8);
 }
+
+/// Nothing was known to be behind its only delivery: it would only have to come back.
+#[test]
+fn a_turn_that_is_about_to_end_makes_no_room() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(Layout::EachKey));
+    append_to_keys(&meter, &stream, 2, 2);
+    let (handler, _) = noting(&meter, Duration::from_millis(100));
+    let worker = stream.worker("g", handler).concurrency(1).quota(Duration::ZERO);
+    let summary = meter.run(worker.until_caught_up()).0.expect("caught up");
+    assert_eq!((summary.events, summary.turns, summary.yields), (2, 2, 0));
+}

@@ -75,6 +75,8 @@ pub enum Wrong {
     ExpiredIterator,
     /// An internal error, though it is applied.
     Applied,
+    /// Another caller is just doing the same.
+    InUse,
 }
 
 impl Wrong {
@@ -84,6 +86,7 @@ impl Wrong {
             Wrong::Forbidden => {
                 (400, r#"{"__type":"AccessDeniedException","message":"not yours"}"#)
             }
+            Wrong::InUse => (400, r#"{"__type":"ResourceInUseException"}"#),
             Wrong::Throttled => (400, r#"{"__type":"ThrottlingException"}"#),
             #[cfg(feature = "table-stream")]
             Wrong::ExpiredIterator => (400, r#"{"__type":"ExpiredIteratorException"}"#),
@@ -302,7 +305,7 @@ impl HttpConnector for Meter {
         *state.calls.entry(kind.clone()).or_default() += 1;
         let (status, answer) = match state.befalls(&kind) {
             Some(wrong) => {
-                if matches!(wrong, Wrong::Applied) {
+                if matches!(wrong, Wrong::Applied | Wrong::InUse) {
                     let _ = self.engine.call(operation, body);
                 }
                 wrong.answer()

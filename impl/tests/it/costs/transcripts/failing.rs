@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gapless::{AfterFailure, Event};
+use gapless::{AfterFailure, Delivery, Event, HandlerError, Permanent};
 use serde_json::json;
 
 use super::{SECOND, each_key, one_partition, transcript};
@@ -14,6 +14,27 @@ fn a_handler_that_fails_twice() {
         scene.given(&[("k", "0")]);
         let handler = scene.script.failing(SECOND / 10, 2);
         scene.catch_up(scene.worker_with(handler).attempts(3, SECOND));
+    });
+}
+
+/// It is not tried again, whatever the attempts.
+#[test]
+fn a_handler_that_fails_for_good() {
+    transcript("a_handler_that_fails_for_good", one_partition, |scene| {
+        scene.given(&[("k", "0"), ("k", "1")]);
+        let handler =
+            async |_: Delivery| Err::<(), HandlerError>(Permanent::new("no order").into());
+        scene.catch_up(scene.worker_with(handler).attempts(3, SECOND));
+    });
+}
+
+/// Each attempt is given up when its time is over. The lease is renewed meanwhile.
+#[test]
+fn a_handler_that_hangs() {
+    transcript("a_handler_that_hangs", one_partition, |scene| {
+        scene.given(&[("k", "0")]);
+        let worker = scene.worker_with(scene.script.handler(60 * SECOND));
+        scene.catch_up(worker.attempts(2, SECOND).handler_limit(5 * SECOND));
     });
 }
 

@@ -3,10 +3,12 @@
 use std::pin::pin;
 
 use futures_util::future::{join, select};
-use gapless::Group;
+use gapless::{Epoch, Group, SeekTo, Seq, Timestamp};
 use gapless_model::design::named;
 
-use super::{SECOND, Scene, one_partition, transcript};
+use super::{SECOND, Scene, each_key, one_partition, transcript};
+use crate::costs::meter::Wrong;
+use crate::costs::take_number;
 
 #[test]
 fn a_handler_that_takes_longer_than_a_lease() {
@@ -119,5 +121,71 @@ fn an_event_that_comes_just_before_a_release() {
             scene.append("k", "1").await;
             scene.wait(5.0).await;
         });
+    });
+}
+
+/// A checkpoint is moved by hand: back, to a time, and not under a worker. Its answers are lost
+/// once.
+#[test]
+fn a_checkpoint_moved_by_hand() {
+    transcript("a_checkpoint_moved_by_hand", one_partition, |scene| {
+        scene.given(&[("k", "0"), ("k", "1"), ("k", "2")]);
+        let (group, partition) = (Group::from("g"), scene.stream.route("k"));
+        let seek = |to| {
+            scene.say(format!("seek {to:?}"));
+            let sought = scene.run(scene.stream.seek(&group, &partition, to));
+            scene
+                .say(sought.map_or_else(|error| error.to_string(), |sought| format!("{sought:?}")));
+        };
+        seek(SeekTo::End);
+        // Its acquire, and then its release.
+        scene.meter.go_wrong_in_turn("UpdateItem consumers", &[Wrong::Applied, Wrong::Applied]);
+        seek(SeekTo::Behind(Seq(1)));
+        seek(SeekTo::Time(Timestamp::from_millis(1_700_000_000_000)));
+        seek(SeekTo::Behind(Seq(4)));
+        let handler = scene.script.handler(SECOND);
+        scene.work_during(scene.worker_with(handler), async {
+            scene.wait(0.5).await;
+            scene.say("seek the start");
+            let sought = scene.stream.seek(&group, &partition, SeekTo::Start).await;
+            scene.say(sought.expect_err("a worker has the lease"));
+        });
+    });
+}
+
+#[test]
+fn a_group_that_begins_at_the_end() {
+    transcript("a_group_that_begins_at_the_end", each_key, |scene| {
+        scene.given(&[("a", "0"), ("b", "0"), ("a", "1")]);
+        // A number that was not written; and the answer to the first write is lost.
+        scene.run(take_number(&scene.stream));
+        scene.meter.go_wrong_once("UpdateItem consumers", Wrong::Applied);
+        for _ in 0..2 {
+            let begun = scene.run(scene.stream.begin_at(&Group::from("g"), SeekTo::End));
+            let begun = begun.expect("begun");
+            begun.iter().for_each(|sought| scene.say(format!("{sought:?}")));
+        }
+        scene.catch_up(scene.worker());
+    });
+}
+
+/// It is held longer than a lease lasts, asked for by another caller meanwhile, and held again.
+#[test]
+fn a_lease_on_a_key() {
+    transcript("a_lease_on_a_key", one_partition, |scene| {
+        let lease = scene.stream.lease("jobs", "nightly");
+        let (script, length) = (&scene.script, SECOND);
+        let work = async |epoch: Epoch| {
+            script.say(format!("at work under epoch {epoch}"));
+            script.time.wait(12 * length).await;
+            script.say("done");
+        };
+        let another = async {
+            scene.wait(5.0).await;
+            scene.say(format!("another: {:?}", lease.hold(async |_| ()).await));
+        };
+        let (held, ()) = scene.run(join(lease.hold(work), another));
+        scene.say(format!("{held:?}"));
+        scene.say(format!("{:?}", scene.run(lease.hold(async |epoch| epoch))));
     });
 }

@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use futures_util::StreamExt as _;
 use futures_util::future::{join, select};
-use gapless::{Event, Group, History, Layout, Position, Reader, Seq, Target};
+use gapless::{Event, Group, History, Layout, Position, Reader, Recorded, Seq, Target};
 use serde_json::json;
 
 use super::{SECOND, Scene, each_key, one_partition, transcript};
@@ -36,6 +36,26 @@ fn readers() {
         say_read(scene, scene.stream.read(Target::Key("a".into())).from(from));
         scene.say("read the partition of b");
         say_read(scene, scene.stream.read(Target::Partition(scene.stream.route("b"))));
+    });
+}
+
+/// With a number that was not written; and little more than was asked for.
+#[test]
+fn a_reader_that_goes_backwards() {
+    transcript("a_reader_that_goes_backwards", each_key, |scene| {
+        scene.given(&[("a", "0"), ("b", "0"), ("a", "1"), ("b", "1")]);
+        scene.run(take_number(&scene.stream));
+        scene.run(scene.stream.append(Event::new("k", "1"))).expect("appended");
+        let say = |read: Result<Recorded, _>| {
+            let read = read.expect("read");
+            let text = read.event.text().unwrap_or_default();
+            scene.say(format!("{} {} {}={text}", read.partition, read.position, read.event.key));
+        };
+        scene.say("read everything backwards");
+        scene.run(scene.stream.read_back(Target::Everything).for_each(async |read| say(read)));
+        scene.say("the newest event of b");
+        let mut of_b = pin!(scene.stream.read_back(Target::Key("b".into())));
+        scene.run(of_b.next()).map(say);
     });
 }
 

@@ -89,3 +89,11 @@ fn a_table_stream_that_may_not_be_made() {
         create(scene, streaming());
     });
 }
+
+#[test]
+fn a_table_stream_that_another_process_makes() {
+    transcript("a_table_stream_that_another_process_makes", one_partition, |scene| {
+        scene.meter.go_wrong_once("UpdateTable", Wrong::InUse);
+        create(scene, one_partition(Config::new(PREFIX)).table_stream(true));
+    });
+}

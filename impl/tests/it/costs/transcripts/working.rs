@@ -1,7 +1,7 @@
 //! What workers say.
 
 use futures_util::future::join;
-use gapless::Layout;
+use gapless::{Event, Layout, Stream};
 use gapless_model::Time as _;
 
 use super::{SECOND, each_key, one_partition, transcript};
@@ -153,5 +153,20 @@ fn a_worker_that_runs_twice() {
         scene.say(format!("{both:?}"));
         scene.say("and again, with nothing to do");
         scene.catch_up(worker);
+    });
+}
+
+/// It sweeps less often while nothing happens, and as often as before once something has.
+#[test]
+fn a_worker_that_rests() {
+    transcript("a_worker_that_rests", one_partition, |scene| {
+        scene.work_during(scene.worker().rest_up_to(60 * SECOND), async {
+            scene.wait(200.0).await;
+            // Its own notices are not those of this stream.
+            scene.say("append elsewhere");
+            let stream = Stream::open(scene.meter.client(), scene.meter.config()).await;
+            stream.expect("opened").append(Event::new("k", "0")).await.expect("appended");
+            scene.wait(90.0).await;
+        });
     });
 }

@@ -1,4 +1,4 @@
-//! Reading without a group: to load an aggregate, to rebuild a view, to look.
+//! Reading forward, from the beginning or from a position.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use gapless_model::{Page, PartitionId, Seen, Seq};
 
 use crate::append::Receipt;
 use crate::stream::Stream;
-use crate::vocabulary::{Position, Recorded, Slots, StoreError, recorded};
+use crate::vocabulary::{Position, Recorded, Slots, StoreError};
 
 /// What to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,25 @@ pub enum Target {
     Partition(PartitionId),
     /// All events, one partition after another.
     Everything,
+}
+
+impl Target {
+    /// The partitions to read, in order.
+    pub(super) async fn partitions(&self, stream: &Stream) -> Result<Vec<PartitionId>, StoreError> {
+        match self {
+            Target::Key(key) => Ok(vec![stream.route(key)]),
+            Target::Partition(partition) => Ok(vec![partition.clone()]),
+            Target::Everything => stream.partitions().await,
+        }
+    }
+
+    /// Whether an event of these partitions is to be read.
+    pub(super) fn includes(&self, event: &Recorded) -> bool {
+        match self {
+            Target::Key(key) => event.event.key == *key,
+            Target::Partition(_) | Target::Everything => true,
+        }
+    }
 }
 
 /// Reads events without a group; created by [`Stream::read`].
@@ -190,20 +209,12 @@ impl Reader {
     async fn partitions(&self) -> Result<VecDeque<Place>, StoreError> {
         // The slot of the position is read as well; the events before the position are left out.
         let after = Seq(self.from.slot.0.saturating_sub(1));
-        let partitions = match &self.target {
-            Target::Key(key) => vec![self.stream.route(key)],
-            Target::Partition(partition) => vec![partition.clone()],
-            Target::Everything => self.stream.partitions().await?,
-        };
+        let partitions = self.target.partitions(&self.stream).await?;
         Ok(partitions.into_iter().map(|partition| Place::after(partition, after)).collect())
     }
 
     fn includes(&self, event: &Recorded) -> bool {
-        let of_key = match &self.target {
-            Target::Key(key) => event.event.key == *key,
-            Target::Partition(_) | Target::Everything => true,
-        };
-        of_key && event.position >= self.from
+        self.target.includes(event) && event.position >= self.from
     }
 }
 
@@ -228,7 +239,7 @@ impl Cursor {
             let Some(mut place) = self.partitions.pop_front() else { return Ok(None) };
             let before = place.after;
             let page = place.read(&self.reader.stream).await?;
-            let events = recorded(&place.partition, page.between(before, place.after));
+            let events = page.events(&place.partition, before, place.after);
             self.events.extend(events.filter(|event| self.reader.includes(event)));
             match (place.after > before, self.reader.follow) {
                 // A page at a time to the end, then the next partition. Nothing was behind a page that

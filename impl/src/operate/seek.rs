@@ -1,0 +1,302 @@
+//! Where a group begins, and moving its checkpoints by hand.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use gapless_model::consume::{Seek, SeekEnd};
+use gapless_model::store::{Reply, Request};
+use gapless_model::{Page, PartitionId, Seen, Seq, Time};
+use serde::Serialize;
+
+use crate::stream::Stream;
+use crate::vocabulary::{Group, Live, Owner, Slots, StoreError, Timestamp, WorkerId};
+use crate::wire::{Consistency, check_group};
+
+/// How many slots before a place are looked at for empty ones.
+const LOOKED_AT: usize = 100;
+
+/// How many slots a look for a time sees: what was voided does not tell.
+const TIMED: usize = 8;
+
+/// Where a group's checkpoint is moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SeekTo {
+    /// Before the first event: everything is delivered again.
+    Start,
+    /// Behind the last number that was given out: nothing that is there is delivered any more.
+    End,
+    /// Behind a slot: what comes after it is delivered next.
+    Behind(Seq),
+    /// Before the first slot that was written at this time or later, by its writer's clock. A slow writer
+    /// can write an older slot later than that, and clocks differ: to be given everything, take an
+    /// earlier time.
+    Time(Timestamp),
+}
+
+/// What became of a group's checkpoint in a partition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Sought {
+    /// The partition.
+    pub partition: PartitionId,
+    /// The last slot that the group had finished before.
+    pub from: Seq,
+    /// The last slot that counts as finished now.
+    pub to: Seq,
+}
+
+/// Why a checkpoint was not moved.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SeekError {
+    /// A worker's turn holds the lease. Nothing was changed in this partition. Stop the group's
+    /// workers, or wait until the lease has ended.
+    #[error("{owner} holds the lease on {partition}, which ends in {ends_in:?}")]
+    Held {
+        /// The partition.
+        partition: PartitionId,
+        /// The turn.
+        owner: Owner,
+        /// How long the lease lasts by this process's clock, unless it is renewed; zero if clocks may
+        /// differ by as much as it has ended ago.
+        ends_in: Duration,
+    },
+    /// The partition does not go that far: what is appended there later would never be delivered.
+    /// Nothing was changed.
+    #[error("slot {asked} is behind the end of {partition}: the last number given out is {last}")]
+    Beyond {
+        /// The partition.
+        partition: PartitionId,
+        /// The slot that was asked for.
+        asked: Seq,
+        /// The last number that was given out.
+        last: Seq,
+    },
+    /// The time has not come yet: to skip everything, say so ([`SeekTo::End`]). Nothing was changed.
+    #[error("nothing was written at that time yet: it is {ahead:?} ahead of this process's clock")]
+    Future {
+        /// How far it is ahead.
+        ahead: Duration,
+    },
+    /// No answer came while the lease lasted, and another worker has taken it since: the checkpoint may
+    /// have been moved, and may have gone on from there. [`Stream::standings`] shows it.
+    #[error(
+        "another worker took the lease on {partition} before it was known whether the checkpoint was moved"
+    )]
+    Lost {
+        /// The partition.
+        partition: PartitionId,
+    },
+    /// The store refused, or did not answer for as long as patience lasts: then the checkpoint may have
+    /// been moved, and a lease that was taken for it ends by itself.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Stream {
+    /// Moves a group's checkpoint in a partition: forward, past events that it is never to be given, or
+    /// back, so that it is given them again.
+    ///
+    /// It takes the lease for that, so it changes nothing under a worker that is at work: while a
+    /// lease is held, or has not ended yet, it is refused. In a design whose workers watch leases, one that
+    /// a dead worker left is refused until a worker has taken it, or [`Stream::release_leases`] has
+    /// released it. Whatever an earlier owner still has under way is refused, as it is of an earlier
+    /// epoch. A handler of a turn that lost its lease may still be at work beside, as ever; its fence is
+    /// lower. Workers need not be told: those of this process get a notice, others find it by their next
+    /// sweep. One that has set the partition aside for good goes on to leave it alone.
+    ///
+    /// Forward, a slot that is empty would be skipped although its writer may be at work. So the empty ones
+    /// among the last hundred before the new place are voided; their writers take others, behind it.
+    /// Older ones stay, and an [audit](Stream::audit) reports them.
+    ///
+    /// It costs two write units, a read unit for the head, and forward a read of a hundred slots. A request
+    /// without an answer is sent again for as long as the stream's patience allows. Dropping the future
+    /// in the middle leaves a lease that ends by itself, and a checkpoint that was moved or not.
+    ///
+    /// # Errors
+    /// [`SeekError`] says why the checkpoint was not moved.
+    pub async fn seek(
+        &self,
+        group: &Group,
+        partition: &PartitionId,
+        to: SeekTo,
+    ) -> Result<Sought, SeekError> {
+        check_group(group)?;
+        let to = self.find_slot(partition, to).await?;
+        let standings = self.standings(group).await?;
+        let known = standings.get(partition).map(|standing| standing.lease.checkpoint);
+        if known.is_none_or(|known| known < to) {
+            self.void_before(partition, to).await?;
+        }
+        let sought = self.move_checkpoint(group, partition, to).await?;
+        if sought.to < sought.from {
+            self.0.notices.notify(partition);
+        }
+        Ok(sought)
+    }
+
+    /// Finds the slot behind which [`Stream::seek`] would move a checkpoint, and moves none.
+    ///
+    /// It costs a read unit for the head, and where a time is looked for the reads of some twenty times
+    /// eight slots. Dropping the future changes nothing.
+    ///
+    /// # Errors
+    /// Returns [`SeekError::Beyond`], [`SeekError::Future`], or [`SeekError::Store`] if the layout has no such partition or a
+    /// request fails, for as long as patience lasts if the error is transient.
+    pub async fn find_slot(&self, partition: &PartitionId, to: SeekTo) -> Result<Seq, SeekError> {
+        self.0.check_partition(partition)?;
+        let last = self.ends(std::slice::from_ref(partition)).await?;
+        let last = last.get(partition).copied().unwrap_or(Seq::ZERO);
+        match to {
+            SeekTo::Start => Ok(Seq::ZERO),
+            SeekTo::End => Ok(last),
+            SeekTo::Behind(asked) if asked > last => {
+                Err(SeekError::Beyond { partition: partition.clone(), asked, last })
+            }
+            SeekTo::Behind(asked) => Ok(asked),
+            SeekTo::Time(time) => {
+                let latest = self.now().plus(self.0.rules.skew);
+                if time > latest {
+                    return Err(SeekError::Future { ahead: time.since(self.now()) });
+                }
+                Ok(self.last_before(partition, time, last).await?)
+            }
+        }
+    }
+
+    /// Lets a new group begin at a place, in each partition where it has never had a lease. Without this, a
+    /// group begins at the first event.
+    ///
+    /// Call it before the group's first worker runs; where one has had a lease already, the checkpoint
+    /// stays. Each partition is begun in one write, so calling it again completes what was left undone, and
+    /// calls beside each other do no harm. Where each key has its own partition, those that come later are
+    /// consumed from their beginning. What it returns has `from` and `to` alike where nothing was changed.
+    /// What [`Stream::seek`] says of empty slots holds here too.
+    ///
+    /// It costs what [`Stream::partitions`] and [`Stream::standings`] cost, and for each partition a write
+    /// unit and what [`Stream::seek`] reads. Dropping the future in the middle leaves the rest of the
+    /// partitions as they are.
+    ///
+    /// # Errors
+    /// [`SeekError`] as for [`Stream::seek`], of the first partition where it failed. Call it again.
+    pub async fn begin_at(&self, group: &Group, to: SeekTo) -> Result<Vec<Sought>, SeekError> {
+        check_group(group)?;
+        let begun = self.standings(group).await?;
+        let mut all = Vec::new();
+        for partition in self.partitions().await? {
+            let sought = match begun.get(&partition) {
+                Some(standing) => {
+                    let at = standing.lease.checkpoint;
+                    Sought { partition, from: at, to: at }
+                }
+                None => self.begin_partition(group, partition, to).await?,
+            };
+            all.push(sought);
+        }
+        Ok(all)
+    }
+
+    async fn begin_partition(
+        &self,
+        group: &Group,
+        partition: PartitionId,
+        to: SeekTo,
+    ) -> Result<Sought, SeekError> {
+        let to = self.find_slot(&partition, to).await?;
+        self.void_before(&partition, to).await?;
+        let owner = seeker()?;
+        let shared = &self.0;
+        let begin = || shared.wire.begin(group, &partition, to, &owner);
+        let (from, to) = match shared.patiently(begin).await? {
+            // An attempt that had no answer had been applied.
+            Some(lease) if lease.owner != owner => (lease.checkpoint, lease.checkpoint),
+            Some(_) | None => (Seq::ZERO, to),
+        };
+        Ok(Sought { partition, from, to })
+    }
+
+    /// Voids what is empty among the last slots up to `to`. A writer that is at work there takes another.
+    async fn void_before(&self, partition: &PartitionId, to: Seq) -> Result<(), StoreError> {
+        let looking = self.with_page_limit(LOOKED_AT);
+        let shared = &looking.0;
+        let page = shared.patiently(|| shared.wire.read_back(partition, to.next())).await?;
+        // Of slots before a page that is cut, it says nothing.
+        let seen_from = if page.is_full() { page.first().unwrap_or(to) } else { Seq::ZERO };
+        let from = seen_from.0.max(to.0.saturating_sub(LOOKED_AT as u64));
+        for slot in (from + 1..=to.0).map(Seq) {
+            if page.seen(slot) == Seen::Nothing {
+                // D3: what is written behind a checkpoint would never be delivered.
+                let void = Request::Void { partition: partition.clone(), slot };
+                shared.send_until_answered("seek", &void).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The last number given out in each partition, or in a design without a counter the tail.
+    async fn ends(
+        &self,
+        partitions: &[PartitionId],
+    ) -> Result<BTreeMap<PartitionId, Seq>, StoreError> {
+        let read = || self.0.last_slots(partitions, Consistency::Strong);
+        self.0.patiently(read).await?.whole()
+    }
+
+    /// The last slot before the first one that was written at `time` or later: `last` if there is none.
+    async fn last_before(
+        &self,
+        partition: &PartitionId,
+        time: Timestamp,
+        last: Seq,
+    ) -> Result<Seq, StoreError> {
+        let looking = self.with_page_limit(TIMED);
+        // What is up to `early` was written before the time, and what is behind `late` was not.
+        let (mut early, mut late) = (Seq::ZERO, last);
+        while early < late {
+            let middle = Seq(early.0.midpoint(late.0));
+            let (partition, consistent) = (partition.clone(), true);
+            let request = Request::ReadEvents { partition, after: middle, consistent };
+            let page = match looking.0.send_until_answered("seek", &request).await? {
+                Reply::Page(page) => page,
+                _ => Slots::default(),
+            };
+            // The next slot with events tells for those before it. A void was written by a worker.
+            match page.first_written_events() {
+                Some((slot, at)) if slot <= late && at < time => early = slot,
+                Some(_) | None => late = middle,
+            }
+        }
+        Ok(late)
+    }
+
+    async fn move_checkpoint(
+        &self,
+        group: &Group,
+        partition: &PartitionId,
+        to: Seq,
+    ) -> Result<Sought, SeekError> {
+        let shared = &self.0;
+        let owner = seeker()?;
+        let mut seek: Seek<Live> = Seek::new(group.clone(), partition.clone(), owner.clone(), to);
+        while let Some(request) = seek.wants(&shared.rules, shared.clock.now()) {
+            let reply = shared.send_until_answered(owner.as_str(), &request).await?;
+            seek.tell(reply);
+        }
+        let partition = partition.clone();
+        match seek.outcome() {
+            Some(SeekEnd::Moved { from }) => Ok(Sought { partition, from: *from, to }),
+            Some(SeekEnd::Held(lease)) => {
+                let (owner, ends_in) = (lease.owner.clone(), lease.until.since(shared.clock.now()));
+                Err(SeekError::Held { partition, owner, ends_in })
+            }
+            Some(SeekEnd::Lost) | None => Err(SeekError::Lost { partition }),
+        }
+    }
+}
+
+/// A name that no turn and no other seek has.
+fn seeker() -> Result<Owner, StoreError> {
+    // L1: an epoch has one owner.
+    Ok(Owner::of(&WorkerId::fresh("seek")?, 1))
+}

@@ -1,0 +1,136 @@
+//! `gapless seek`: a group's checkpoints moved by hand.
+
+use std::cmp::Ordering;
+use std::io::{Write as _, stdout};
+
+use comfy_table::Cell;
+use gapless::{Group, PartitionId, SeekError, SeekTo, Seq, Sought, Stream};
+use serde::Serialize;
+use serde_json::json;
+
+use super::{READ_ONLY, block_on, open, use_failure};
+use crate::cli::stream::SeekArgs;
+use crate::commands::counted::counted;
+use crate::failure::Failure;
+use crate::report::table;
+use crate::status::Status;
+
+/// A checkpoint that was moved, or would be.
+#[derive(Serialize)]
+struct Move {
+    partition: PartitionId,
+    from: Seq,
+    to: Seq,
+}
+
+/// Moves checkpoints, or shows how they would be moved.
+pub fn run(args: &SeekArgs) -> Result<Status, Failure> {
+    if let (SeekTo::Behind(_), None) = (args.to, &args.partition) {
+        return Err(Failure::Usage {
+            what: "a slot is one of a partition".to_owned(),
+            help: "give --partition, or `--to` another place".to_owned(),
+        });
+    }
+    block_on(async {
+        let (stream, _store) = open(&args.place).await?;
+        let group = Group::from(args.group.as_str());
+        let (moves, failed) = if args.new {
+            let begun = stream.begin_at(&group, args.to).await;
+            let begun = begun.map_err(|error| seek_failure(&error))?.into_iter();
+            let moved = |it: Sought| Move { partition: it.partition, from: it.from, to: it.to };
+            (begun.map(moved).collect(), None)
+        } else {
+            let plan = plan(&stream, &group, args).await?;
+            if args.dry_run { (plan, None) } else { carry_out(&stream, &group, plan).await }
+        };
+        let mut out = stdout().lock();
+        if args.place.json {
+            writeln!(out, "{}", json!({ "dry-run": args.dry_run, "checkpoints": moves }))?;
+        } else if failed.is_none() || !moves.is_empty() {
+            writeln!(out, "{}", move_table(&moves))?;
+        }
+        failed.map_or(Ok(Status::Holds), Err)
+    })
+}
+
+/// Where each checkpoint is, and where it is to be. Nothing is moved if one of them cannot be.
+async fn plan(stream: &Stream, group: &Group, args: &SeekArgs) -> Result<Vec<Move>, Failure> {
+    let unread =
+        |error: &gapless::StoreError| use_failure("the tables cannot be read", error, READ_ONLY);
+    let partitions = match &args.partition {
+        Some(partition) => vec![partition.clone()],
+        None => stream.partitions().await.map_err(|error| unread(&error))?,
+    };
+    let standings = stream.standings(group).await.map_err(|error| unread(&error))?;
+    if standings.is_empty() {
+        return Err(Failure::Usage {
+            what: format!("the group {group} has no checkpoint in this stream"),
+            help: "is that its name? With --new, a group that has not begun begins there"
+                .to_owned(),
+        });
+    }
+    let now = stream.now();
+    let mut moves = Vec::new();
+    for partition in partitions {
+        let lease = standings.get(&partition).map(|standing| &standing.lease);
+        if let Some(lease) = lease.filter(|lease| lease.active && lease.until > now)
+            && !args.dry_run
+        {
+            let (owner, ends_in) = (lease.owner.clone(), lease.until.since(now));
+            return Err(seek_failure(&SeekError::Held { partition, owner, ends_in }));
+        }
+        let to = stream.find_slot(&partition, args.to).await;
+        let to = to.map_err(|error| seek_failure(&error))?;
+        let from = lease.map_or(Seq::ZERO, |lease| lease.checkpoint);
+        moves.push(Move { partition, from, to });
+    }
+    Ok(moves)
+}
+
+/// Moves one checkpoint after another that is not in its place. Returns those that it has moved, and why it
+/// could not go on.
+async fn carry_out(
+    stream: &Stream,
+    group: &Group,
+    plan: Vec<Move>,
+) -> (Vec<Move>, Option<Failure>) {
+    let mut moved = Vec::new();
+    for Move { partition, from, to } in plan {
+        if from == to {
+            moved.push(Move { partition, from, to });
+            continue;
+        }
+        match stream.seek(group, &partition, SeekTo::Behind(to)).await {
+            Ok(sought) => moved.push(Move { partition, from: sought.from, to: sought.to }),
+            Err(error) => return (moved, Some(seek_failure(&error))),
+        }
+    }
+    (moved, None)
+}
+
+fn seek_failure(error: &SeekError) -> Failure {
+    let help = match error {
+        SeekError::Held { .. } => {
+            "stop the group's workers and wait until the lease has ended: no checkpoint is moved under a \
+             worker. What is listed above was moved by then"
+        }
+        SeekError::Beyond { .. } => "`gapless status` shows how far each partition goes",
+        _ => "`gapless status` shows the checkpoints; the same command can be given again",
+    };
+    use_failure("the checkpoint cannot be moved", error, help)
+}
+
+fn move_table(moves: &[Move]) -> comfy_table::Table {
+    let mut table = table::plain(["partition", "from", "to", "what comes of it"]);
+    for Move { partition, from, to } in moves {
+        let comes = match to.cmp(from) {
+            Ordering::Less => format!("{} delivered again", counted(from.0 - to.0, "slot")),
+            Ordering::Equal => "nothing".to_owned(),
+            Ordering::Greater => format!("{} skipped", counted(to.0 - from.0, "slot")),
+        };
+        let cells = [partition.to_string(), from.to_string(), to.to_string(), comes];
+        table.add_row(cells.map(Cell::new));
+    }
+    table::right(&mut table, &[1, 2]);
+    table
+}
