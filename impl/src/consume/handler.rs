@@ -33,13 +33,30 @@ pub type HandlerError = Box<dyn Error + Send + Sync>;
 /// }
 /// ```
 #[derive(Debug)]
-pub struct Permanent(HandlerError);
+pub struct Permanent(Lasting);
+
+/// What a [`Permanent`] names as its source: an error that forwards to its own source's source passes over
+/// the one, and meets the other.
+#[derive(Debug)]
+struct Lasting(HandlerError);
+
+impl fmt::Display for Lasting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for Lasting {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
 
 /// Whether an error, or one of its sources, says that it does not pass.
 pub(super) fn is_permanent(error: &HandlerError) -> bool {
     let mut next: Option<&(dyn Error + 'static)> = Some(error.as_ref());
     while let Some(error) = next {
-        if error.is::<Permanent>() {
+        if error.is::<Permanent>() || error.is::<Lasting>() {
             return true;
         }
         next = error.source();
@@ -50,7 +67,13 @@ pub(super) fn is_permanent(error: &HandlerError) -> bool {
 impl Permanent {
     /// Says of an error that it does not pass.
     pub fn new(error: impl Into<HandlerError>) -> Permanent {
-        Permanent(error.into())
+        Permanent(Lasting(error.into()))
+    }
+
+    /// Returns the error that does not pass.
+    #[must_use]
+    pub fn get_ref(&self) -> &(dyn Error + Send + Sync + 'static) {
+        self.0.0.as_ref()
     }
 }
 
@@ -62,7 +85,7 @@ impl fmt::Display for Permanent {
 
 impl Error for Permanent {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source()
+        Some(&self.0)
     }
 }
 
@@ -216,5 +239,30 @@ pub(super) async fn within(
     match select(pin!(handling), pin!(clock.sleep(limit))).await {
         Either::Left((ended, _)) => ended,
         Either::Right(((), _)) => Err(format!("the handler was not done within {limit:?}").into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    enum Mine {
+        #[error("its own words")]
+        Source(#[source] Permanent),
+        #[error(transparent)]
+        Forwarded(#[from] Permanent),
+    }
+
+    #[test]
+    fn what_does_not_pass_is_found_inside_other_errors() {
+        let permanent = || Permanent::new("no order");
+        assert!(is_permanent(&permanent().into()));
+        assert!(is_permanent(&Mine::Source(permanent()).into()));
+        assert!(is_permanent(&Mine::from(permanent()).into()));
+        assert!(is_permanent(&std::io::Error::other(permanent()).into()));
+        assert!(!is_permanent(&std::io::Error::other("it may pass").into()));
+        assert_eq!(permanent().to_string(), "no order");
+        assert_eq!(permanent().get_ref().to_string(), "no order");
     }
 }

@@ -30,7 +30,7 @@ pub struct KeyLease {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Held<T> {
-    /// It was done under the lease, and the lease is given up.
+    /// It was done under the lease, and the lease is given up, or ends by itself if it could not be.
     Done(T),
     /// Another caller has the lease, or left it behind and it has not ended yet. Nothing was begun.
     Busy,
@@ -105,10 +105,11 @@ impl KeyLease {
             pages: Pages::MadeUp,
         };
         let ended = Turn::new(setting).run().await;
+        let has_begun = once.work.into_inner().unwrap_or_else(PoisonError::into_inner).is_none();
         let result = once.result.into_inner().unwrap_or_else(PoisonError::into_inner);
         match (ended.outcome, result) {
-            // So is one that was asked to end before the work began, as when a clock is set back.
-            (Ok(Outcome::Busy | Outcome::GivenBack | Outcome::HandedOver), None) => Ok(Held::Busy),
+            // Another has it, or it could not begin: the answer came too late, or the clock was set back.
+            (Ok(_), None) if !has_begun => Ok(Held::Busy),
             (Ok(Outcome::CaughtUp | Outcome::GivenBack | Outcome::HandedOver), Some(result)) => {
                 Ok(Held::Done(result))
             }

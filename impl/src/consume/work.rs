@@ -263,6 +263,10 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
     fn turn_ended(&mut self, (partition, ended): EndedTurn) {
         let clock = &self.setting.stream.0.clock;
         self.summary.turns += 1;
+        if self.setting.rest.is_some() {
+            // The pause that it rests for was meant for when nothing happens.
+            self.next_sweep.hasten(|| clock.timer(self.setting.sweep));
+        }
         let TurnEnd { outcome, delivered, cursor } = ended;
         self.summary.events += delivered;
         if outcome.is_err() && delivered > 0 {
@@ -284,10 +288,6 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
             // What the sweep had found otherwise is found by the next one, before long.
             let soon = || clock.timer(shortened(Duration::from_secs(2), 0.5));
             self.next_sweep.hasten(soon);
-        }
-        if self.setting.rest.is_some() {
-            // The pause that it rests for was meant for when nothing happens.
-            self.next_sweep.hasten(|| clock.timer(self.setting.sweep));
         }
         match outcome {
             Outcome::CaughtUp => {

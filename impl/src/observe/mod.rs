@@ -86,8 +86,8 @@ pub enum Told<'a> {
 /// everything that the machines are told.
 ///
 /// It does not see a worker's sweeps, the pages that it reads ahead (a machine is told them as a
-/// reply), the note of a handler's failure, [`Stream::status`](crate::Stream::status), or how a
-/// stream is created and opened.
+/// reply), the note of a handler's failure, [`Stream::status`](crate::Stream::status), how a
+/// stream is created and opened, or how a group is begun ([`Stream::begin_at`](crate::Stream::begin_at)).
 ///
 /// The methods are called in the order in which things happen, on the thread that drives
 /// the append or the turn. They must not block.

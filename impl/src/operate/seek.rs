@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gapless_model::consume::{Seek, SeekEnd};
 use gapless_model::store::{Reply, Request};
-use gapless_model::{Page, PartitionId, Seen, Seq, Time};
+use gapless_model::{Page, PartitionId, Seq, Time};
 use serde::Serialize;
 
 use crate::stream::Stream;
@@ -13,7 +13,7 @@ use crate::vocabulary::{Group, Live, Owner, Slots, StoreError, Timestamp, Worker
 use crate::wire::{Consistency, check_group};
 
 /// How many slots before a place are looked at for empty ones.
-const LOOKED_AT: usize = 100;
+const LOOKED_AT: u64 = 100;
 
 /// How many slots a look for a time sees: what was voided does not tell.
 const TIMED: usize = 8;
@@ -110,7 +110,8 @@ impl Stream {
     /// among the last hundred before the new place are voided; their writers take others, behind it.
     /// Older ones stay, and an [audit](Stream::audit) reports them.
     ///
-    /// It costs two write units, a read unit for the head, and forward a read of a hundred slots. A request
+    /// It costs two write units, a read unit for the head, and forward a read of a hundred slots and a write
+    /// unit for each that is voided. A request
     /// without an answer is sent again for as long as the stream's patience allows. Dropping the future
     /// in the middle leaves a lease that ends by itself, and a checkpoint that was moved or not.
     ///
@@ -124,11 +125,6 @@ impl Stream {
     ) -> Result<Sought, SeekError> {
         check_group(group)?;
         let to = self.find_slot(partition, to).await?;
-        let standings = self.standings(group).await?;
-        let known = standings.get(partition).map(|standing| standing.lease.checkpoint);
-        if known.is_none_or(|known| known < to) {
-            self.void_before(partition, to).await?;
-        }
         let sought = self.move_checkpoint(group, partition, to).await?;
         if sought.to < sought.from {
             self.0.notices.notify(partition);
@@ -204,7 +200,7 @@ impl Stream {
         to: SeekTo,
     ) -> Result<Sought, SeekError> {
         let to = self.find_slot(&partition, to).await?;
-        self.void_before(&partition, to).await?;
+        self.void_before(&partition, Seq::ZERO, to).await?;
         let owner = seeker()?;
         let shared = &self.0;
         let begin = || shared.wire.begin(group, &partition, to, &owner);
@@ -216,20 +212,26 @@ impl Stream {
         Ok(Sought { partition, from, to })
     }
 
-    /// Voids what is empty among the last slots up to `to`. A writer that is at work there takes another.
-    async fn void_before(&self, partition: &PartitionId, to: Seq) -> Result<(), StoreError> {
-        let looking = self.with_page_limit(LOOKED_AT);
-        let shared = &looking.0;
-        let page = shared.patiently(|| shared.wire.read_back(partition, to.next())).await?;
-        // Of slots before a page that is cut, it says nothing.
-        let seen_from = if page.is_full() { page.first().unwrap_or(to) } else { Seq::ZERO };
-        let from = seen_from.0.max(to.0.saturating_sub(LOOKED_AT as u64));
-        for slot in (from + 1..=to.0).map(Seq) {
-            if page.seen(slot) == Seen::Nothing {
-                // D3: what is written behind a checkpoint would never be delivered.
-                let void = Request::Void { partition: partition.clone(), slot };
-                shared.send_until_answered("seek", &void).await?;
-            }
+    /// Voids what is empty among the last slots behind `from`, up to `to`. A writer that is at work there
+    /// takes another.
+    async fn void_before(
+        &self,
+        partition: &PartitionId,
+        from: Seq,
+        to: Seq,
+    ) -> Result<(), StoreError> {
+        let shared = &self.0;
+        let from = Seq(from.0.max(to.0.saturating_sub(LOOKED_AT)));
+        if from >= to {
+            // DynamoDB refuses a range that ends before it begins.
+            return Ok(());
+        }
+        let look = || shared.wire.filled_slots(partition, from, to);
+        let filled = shared.patiently(look).await?;
+        for slot in (from.0 + 1..=to.0).map(Seq).filter(|slot| !filled.contains(slot)) {
+            // D3: what is written behind a checkpoint would never be delivered.
+            let void = Request::Void { partition: partition.clone(), slot };
+            shared.send_until_answered("seek", &void).await?;
         }
         Ok(())
     }
@@ -255,19 +257,42 @@ impl Stream {
         let (mut early, mut late) = (Seq::ZERO, last);
         while early < late {
             let middle = Seq(early.0.midpoint(late.0));
-            let (partition, consistent) = (partition.clone(), true);
-            let request = Request::ReadEvents { partition, after: middle, consistent };
-            let page = match looking.0.send_until_answered("seek", &request).await? {
-                Reply::Page(page) => page,
-                _ => Slots::default(),
-            };
-            // The next slot with events tells for those before it. A void was written by a worker.
-            match page.first_written_events() {
-                Some((slot, at)) if slot <= late && at < time => early = slot,
+            // The next slot that tells a time does so for those before it.
+            match looking.next_time(partition, middle, late).await? {
+                Some((slot, at)) if at < time => early = slot,
                 Some(_) | None => late = middle,
             }
         }
         Ok(late)
+    }
+
+    /// The first slot behind `after`, up to `upto`, that tells when its events were written. A void does
+    /// not, as a worker writes it, nor does a slot that cannot be read.
+    async fn next_time(
+        &self,
+        partition: &PartitionId,
+        mut after: Seq,
+        upto: Seq,
+    ) -> Result<Option<(Seq, Timestamp)>, StoreError> {
+        while after < upto {
+            let (partition, consistent) = (partition.clone(), true);
+            let request = Request::ReadEvents { partition, after, consistent };
+            let page = match self.0.send_until_answered("seek", &request).await {
+                Ok(Reply::Page(page)) => page,
+                Ok(_) => Slots::default(),
+                Err(StoreError::Malformed { .. }) => {
+                    after = after.next();
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            match (page.first_time(), page.last()) {
+                (Some((slot, at)), _) => return Ok((slot <= upto).then_some((slot, at))),
+                (None, Some(last)) if page.is_full() => after = last,
+                (None, _) => return Ok(None),
+            }
+        }
+        Ok(None)
     }
 
     async fn move_checkpoint(
@@ -280,6 +305,9 @@ impl Stream {
         let owner = seeker()?;
         let mut seek: Seek<Live> = Seek::new(group.clone(), partition.clone(), owner.clone(), to);
         while let Some(request) = seek.wants(&shared.rules, shared.clock.now()) {
+            if let Some(from) = seek.holds_at().filter(|from| *from < to) {
+                self.void_before(partition, from, to).await?;
+            }
             let reply = shared.send_until_answered(owner.as_str(), &request).await?;
             seek.tell(reply);
         }

@@ -88,14 +88,13 @@ impl Slots {
         self.shown.first().map(|(seq, _)| *seq)
     }
 
-    /// The first slot of the page that holds events, and when it was written, if that is known.
-    pub(crate) fn first_written_events(&self) -> Option<(Seq, Timestamp)> {
+    /// The first slot of the page that holds events of which it is known when they were written, and when.
+    pub(crate) fn first_time(&self) -> Option<(Seq, Timestamp)> {
         let mut known = self.shown.iter().zip(self.times.iter());
-        let (slot, at) = known.find_map(|((slot, filled), at)| match filled {
+        known.find_map(|((slot, filled), at)| match filled {
             Filled::Void => None,
-            Filled::Events { .. } => Some((*slot, *at)),
-        })?;
-        Some((slot, at?))
+            Filled::Events { .. } => Some((*slot, (*at)?)),
+        })
     }
 
     /// Returns the slots of the page in rising order.

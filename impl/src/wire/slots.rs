@@ -1,5 +1,7 @@
 //! Requests to Events: slots.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use gapless_model::store::{Raise, Reply, Slot, Write};
@@ -114,6 +116,42 @@ impl Wire {
             .await
             .map_err(|error| failure(table, error))?;
         Ok(self.page(answer.items(), answer.last_evaluated_key().is_some())?.in_rising_order())
+    }
+
+    /// Returns which slots after `after`, up to `upto`, are filled, whatever they hold.
+    pub(crate) async fn filled_slots(
+        &self,
+        partition: &PartitionId,
+        after: Seq,
+        upto: Seq,
+    ) -> Result<BTreeSet<Seq>, StoreError> {
+        let table = &self.tables.events;
+        let (mut filled, mut from) = (BTreeSet::new(), None);
+        loop {
+            let query = self.client.query().table_name(table);
+            let answer = query
+                .key_condition_expression(
+                    "#partition = :partition AND #slot BETWEEN :first AND :last",
+                )
+                .projection_expression("#partition, #slot")
+                .expression_attribute_names("#partition", names::PARTITION)
+                .expression_attribute_names("#slot", names::SEQ)
+                .expression_attribute_values(":partition", text(partition.as_str()))
+                .expression_attribute_values(":first", number(after.next().0))
+                .expression_attribute_values(":last", number(upto.0))
+                .consistent_read(true)
+                .set_exclusive_start_key(from)
+                .send()
+                .await
+                .map_err(|error| failure(table, error))?;
+            for item in answer.items() {
+                filled.insert(Seq(reader(table, item).number(names::SEQ)?));
+            }
+            from = answer.last_evaluated_key;
+            if from.is_none() {
+                return Ok(filled);
+            }
+        }
     }
 
     /// What items of slots show, in their order.

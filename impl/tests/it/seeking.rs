@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::lock::Mutex;
 use gapless::embedded::Engine;
 use gapless::{
@@ -166,6 +167,41 @@ async fn a_writer_whose_slot_is_skipped_takes_another() {
     stream.append(Event::new("k", "6")).await.expect("appended");
     assert_eq!(consumed(&stream).await, "6");
     assert!(stream.audit(|_| ()).await.expect("read").findings.is_empty());
+}
+
+/// A page of large slots ends long before it has a hundred of them.
+#[tokio::test]
+async fn an_empty_slot_behind_large_ones_is_voided_too() {
+    let (stream, partition, group) = four_events().await;
+    let number = take_number(&stream).await;
+    for _ in 0..6 {
+        stream.append(Event::new("k", vec![b'x'; 300 * 1024])).await.expect("appended");
+    }
+    stream.seek(&group, &partition, SeekTo::End).await.expect("moved");
+    let read = Request::ReadSlot { partition, slot: number };
+    let slot = stream.wire().send(&read).await.expect("read");
+    assert!(matches!(slot, Reply::Slot(Slot::Void)), "{slot:?}");
+    assert!(stream.audit(|_| ()).await.expect("read").findings.is_empty());
+}
+
+/// It is what an operator may want to get past.
+#[tokio::test]
+async fn a_slot_that_cannot_be_read_can_be_skipped() {
+    let (stream, partition, group) = four_events().await;
+    let number = take_number(&stream).await;
+    let put = stream.wire().client().put_item().table_name(&stream.wire().tables().events);
+    let put = put
+        .item("partitionId", AttributeValue::S(partition.as_str().to_owned()))
+        .item("sequenceNumber", AttributeValue::N(number.to_string()))
+        .item("events", AttributeValue::S("what a newer release may write".to_owned()));
+    put.send().await.expect("put");
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let late = stream.now();
+    stream.append(Event::new("k", "6")).await.expect("appended");
+    let found = stream.find_slot(&partition, SeekTo::Time(late)).await.expect("found");
+    assert!(found == number || found == Seq(4), "{found}");
+    stream.seek(&group, &partition, SeekTo::Behind(number)).await.expect("moved");
+    assert_eq!(consumed(&stream).await, "6");
 }
 
 #[tokio::test]

@@ -112,6 +112,16 @@ impl<V: Vocabulary> Seek<V> {
         }
     }
 
+    /// Returns where the checkpoint is, while the lease is held and it is about to be moved. Whatever is to
+    /// be done first is done now.
+    #[must_use]
+    pub fn holds_at(&self) -> Option<Seq> {
+        match self.phase {
+            Phase::Release { from, .. } => Some(from),
+            Phase::Acquire | Phase::Done(_) => None,
+        }
+    }
+
     /// Returns how it ended, once it has.
     #[must_use]
     pub fn outcome(&self) -> Option<&SeekEnd<V>> {

@@ -28,7 +28,10 @@ pub fn run(args: &SeekArgs) -> Result<Status, Failure> {
     if let (SeekTo::Behind(_), None) = (args.to, &args.partition) {
         return Err(Failure::Usage {
             what: "a slot is one of a partition".to_owned(),
-            help: "give --partition, or `--to` another place".to_owned(),
+            help: match args.new {
+                true => "a new group begins at the start, the end or a time".to_owned(),
+                false => "give --partition, or `--to` another place".to_owned(),
+            },
         });
     }
     block_on(async {
@@ -44,12 +47,17 @@ pub fn run(args: &SeekArgs) -> Result<Status, Failure> {
             if args.dry_run { (plan, None) } else { carry_out(&stream, &group, plan).await }
         };
         let mut out = stdout().lock();
-        if args.place.json {
-            writeln!(out, "{}", json!({ "dry-run": args.dry_run, "checkpoints": moves }))?;
+        let told = if args.place.json {
+            writeln!(out, "{}", json!({ "dry-run": args.dry_run, "checkpoints": moves }))
         } else if failed.is_none() || !moves.is_empty() {
-            writeln!(out, "{}", move_table(&moves))?;
-        }
-        failed.map_or(Ok(Status::Holds), Err)
+            writeln!(out, "{}", move_table(&moves))
+        } else {
+            Ok(())
+        };
+        // A closed output hides no failure.
+        failed.map_or(Ok(()), Err)?;
+        told?;
+        Ok(Status::Holds)
     })
 }
 
@@ -73,15 +81,16 @@ async fn plan(stream: &Stream, group: &Group, args: &SeekArgs) -> Result<Vec<Mov
     let mut moves = Vec::new();
     for partition in partitions {
         let lease = standings.get(&partition).map(|standing| &standing.lease);
+        let to = stream.find_slot(&partition, args.to).await;
+        let to = to.map_err(|error| seek_failure(&error))?;
+        let from = lease.map_or(Seq::ZERO, |lease| lease.checkpoint);
         if let Some(lease) = lease.filter(|lease| lease.active && lease.until > now)
+            && from != to
             && !args.dry_run
         {
             let (owner, ends_in) = (lease.owner.clone(), lease.until.since(now));
             return Err(seek_failure(&SeekError::Held { partition, owner, ends_in }));
         }
-        let to = stream.find_slot(&partition, args.to).await;
-        let to = to.map_err(|error| seek_failure(&error))?;
-        let from = lease.map_or(Seq::ZERO, |lease| lease.checkpoint);
         moves.push(Move { partition, from, to });
     }
     Ok(moves)

@@ -153,6 +153,15 @@ fn a_checkpoint_moved_by_hand() {
     });
 }
 
+/// There is nothing to look at.
+#[test]
+fn a_group_that_begins_at_the_end_of_nothing() {
+    transcript("a_group_that_begins_at_the_end_of_nothing", one_partition, |scene| {
+        let begun = scene.run(scene.stream.begin_at(&Group::from("g"), SeekTo::End));
+        begun.expect("begun").iter().for_each(|sought| scene.say(format!("{sought:?}")));
+    });
+}
+
 #[test]
 fn a_group_that_begins_at_the_end() {
     transcript("a_group_that_begins_at_the_end", each_key, |scene| {
