@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use gapless_model::{PartitionId, Seq};
+
+use crate::vocabulary::lock;
 
 /// A board on which appends leave notices and from which workers take them.
 ///
@@ -30,11 +32,6 @@ struct Board {
 /// the wait for them loses none. One task at a time can wait.
 #[derive(Debug)]
 pub struct Subscription(Arc<Mutex<Board>>);
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing panics while it holds one of these locks.
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
 
 impl Notices {
     /// Leaves a notice of a partition for every subscriber, and wakes those that wait.

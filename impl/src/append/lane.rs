@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use event_listener::{Event as Signal, IntoNotification as _};
@@ -12,7 +12,7 @@ use gapless_model::PartitionId;
 
 use super::outcome::{GroupError, GroupResult};
 use super::single::PendingAppend;
-use crate::vocabulary::{Event, EventBatch};
+use crate::vocabulary::{Event, EventBatch, lock};
 use crate::wire::{MOST_ITEM, item_size};
 
 /// When a slot is full, and how long to wait for more events.
@@ -244,11 +244,6 @@ impl Lane {
         }
         self.room.notify(usize::MAX);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing panics while it holds one of these locks.
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 #[cfg(test)]

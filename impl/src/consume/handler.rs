@@ -17,8 +17,8 @@ pub type HandlerError = Box<dyn Error + Send + Sync>;
 
 /// A [`HandlerError`] that no other attempt can mend: the delivery is not tried again by the turn, and
 /// [`Worker::after_failure`](super::Worker::after_failure) says at once what becomes of its partition.
-/// So is an error of which this is a source. Every other error counts as one that may pass; `anyhow` hides what it
-/// was made of, so apply this last.
+/// So is an error of which this is a source. Every other error counts as one that may pass; `anyhow` hides
+/// what it was made of, so apply this last.
 ///
 /// ```
 /// use gapless::{Delivery, HandlerError, Permanent};

@@ -1,6 +1,5 @@
 //! A lease on any key, for work that at most one process should do.
 
-use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use super::handler::{Delivery, Handler, HandlerError};
 use super::stop::Stop;
 use super::turn::{Crowd, Pages, Retries, Turn, TurnSetting};
 use crate::stream::{Layout, Stream};
-use crate::vocabulary::{Group, Owner, StoreError, WorkerId};
+use crate::vocabulary::{Group, Owner, StoreError, WorkerId, lock};
 use crate::wire::{KEY_LEASE, check_key_lease};
 
 /// A lease on a key, as [`Stream::lease`] names it.
@@ -92,7 +91,7 @@ impl KeyLease {
         let owner = Owner::of(&WorkerId::fresh("lease")?, 1);
         let once =
             Once { work: Mutex::new(Some(work)), result: Mutex::new(None), stop: Stop::new() };
-        let crowd = Crowd { others_wait: AtomicBool::new(false), quota: Duration::ZERO };
+        let crowd = Crowd::none();
         let setting = TurnSetting {
             shared: &self.stream.0,
             group: &self.group,
@@ -140,10 +139,10 @@ where
 {
     async fn handle(&self, delivery: Delivery) -> Result<(), HandlerError> {
         self.stop.request();
-        let work = self.work.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let work = lock(&self.work).take();
         if let Some(work) = work {
             let result = work(delivery.fence().epoch).await;
-            *self.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+            *lock(&self.result) = Some(result);
         }
         Ok(())
     }

@@ -2,8 +2,6 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 use futures_util::future::{Either, pending, select};
 use gapless_model::PartitionId;
@@ -54,9 +52,7 @@ pub(super) async fn take_turn<H: Handler>(
     if is_over || setting.stop.is_requested() {
         return Ok(TurnReport { events: 0, outcome: TurnOutcome::GivenBack });
     }
-    // No other turn waits for its place.
-    let (others_wait, quota) = (AtomicBool::new(false), Duration::ZERO);
-    let (crowd, stop) = (Arc::new(Crowd { others_wait, quota }), Stop::new());
+    let (crowd, stop) = (Arc::new(Crowd::none()), Stop::new());
     let turn = setting.take_turn(id, partition.clone(), crowd, stop.clone());
     let asked = async {
         let deadline = shared.clock.sleep_until_any(setting.deadline);

@@ -53,6 +53,13 @@ pub(super) struct Crowd {
     pub(super) quota: Duration,
 }
 
+impl Crowd {
+    /// No other turn waits.
+    pub(super) fn none() -> Crowd {
+        Crowd { others_wait: AtomicBool::new(false), quota: Duration::ZERO }
+    }
+}
+
 /// The most bytes of a note why a handler failed.
 const MOST_NOTE: usize = 1024;
 

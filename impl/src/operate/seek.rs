@@ -1,6 +1,5 @@
 //! Where a group begins, and moving its checkpoints by hand.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gapless_model::consume::{Seek, SeekEnd};
@@ -111,9 +110,8 @@ impl Stream {
     /// Older ones stay, and an [audit](Stream::audit) reports them.
     ///
     /// It costs two write units, a read unit for the head, and forward a read of a hundred slots and a write
-    /// unit for each that is voided. A request
-    /// without an answer is sent again for as long as the stream's patience allows. Dropping the future
-    /// in the middle leaves a lease that ends by itself, and a checkpoint that was moved or not.
+    /// unit for each that is voided. A request without an answer is sent again for as long as the stream's
+    /// patience allows. Dropping the future in the middle leaves a lease that ends by itself, and a checkpoint that was moved or not.
     ///
     /// # Errors
     /// [`SeekError`] says why the checkpoint was not moved.
@@ -138,12 +136,11 @@ impl Stream {
     /// eight slots. Dropping the future changes nothing.
     ///
     /// # Errors
-    /// Returns [`SeekError::Beyond`], [`SeekError::Future`], or [`SeekError::Store`] if the layout has no such partition or a
-    /// request fails, for as long as patience lasts if the error is transient.
+    /// Returns [`SeekError::Beyond`], [`SeekError::Future`], or [`SeekError::Store`] if the layout has no
+    /// such partition or a request fails, for as long as patience lasts if the error is transient.
     pub async fn find_slot(&self, partition: &PartitionId, to: SeekTo) -> Result<Seq, SeekError> {
         self.0.check_partition(partition)?;
-        let last = self.ends(std::slice::from_ref(partition)).await?;
-        let last = last.get(partition).copied().unwrap_or(Seq::ZERO);
+        let last = self.last_number(partition).await?;
         match to {
             SeekTo::Start => Ok(Seq::ZERO),
             SeekTo::End => Ok(last),
@@ -236,13 +233,11 @@ impl Stream {
         Ok(())
     }
 
-    /// The last number given out in each partition, or in a design without a counter the tail.
-    async fn ends(
-        &self,
-        partitions: &[PartitionId],
-    ) -> Result<BTreeMap<PartitionId, Seq>, StoreError> {
-        let read = || self.0.last_slots(partitions, Consistency::Strong);
-        self.0.patiently(read).await?.whole()
+    /// The last number given out in a partition, or in a design without a counter the tail.
+    async fn last_number(&self, partition: &PartitionId) -> Result<Seq, StoreError> {
+        let read = || self.0.last_slots(std::slice::from_ref(partition), Consistency::Strong);
+        let last = self.0.patiently(read).await?.whole()?;
+        Ok(last.get(partition).copied().unwrap_or(Seq::ZERO))
     }
 
     /// The last slot before the first one that was written at `time` or later: `last` if there is none.

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::attributes::{Item, text};
 use super::connection::Wire;
 use super::edit::reader;
+use super::every_page::every_item;
 use super::failure::failure;
 use super::limits::check_group;
 use super::names;
@@ -94,29 +95,21 @@ impl Wire {
     /// Lists every partition in the index, in order. The index is eventually consistent.
     pub(crate) async fn partitions(&self) -> Result<Listing<()>, StoreError> {
         let table = &self.tables.partitions;
+        let query = self
+            .client
+            .query()
+            .table_name(table)
+            .index_name(names::BY_ID)
+            .key_condition_expression("#bucket = :bucket")
+            .expression_attribute_names("#bucket", names::BUCKET)
+            .expression_attribute_values(":bucket", text(names::ONLY_BUCKET));
         let mut partitions = Listing::default();
-        let mut from = None;
-        loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(table)
-                .index_name(names::BY_ID)
-                .key_condition_expression("#bucket = :bucket")
-                .expression_attribute_names("#bucket", names::BUCKET)
-                .expression_attribute_values(":bucket", text(names::ONLY_BUCKET))
-                .set_exclusive_start_key(from)
-                .send()
-                .await
-                .map_err(|error| failure(table, error))?;
-            for item in answer.items() {
-                partitions.add(self.partition_id(table, item), Ok(()));
-            }
-            from = answer.last_evaluated_key;
-            if from.is_none() {
-                return Ok(partitions);
-            }
-        }
+        every_item(table, query, |item| {
+            partitions.add(self.partition_id(table, item), Ok(()));
+            Ok(())
+        })
+        .await?;
+        Ok(partitions)
     }
 
     /// Reads the heads of partitions, up to 100 in a request. A partition without an item is
@@ -169,29 +162,21 @@ impl Wire {
     pub(crate) async fn standings(&self, group: &Group) -> Result<Listing<Standing>, StoreError> {
         check_group(group)?;
         let table = &self.tables.consumers;
+        let query = self
+            .client
+            .query()
+            .table_name(table)
+            .key_condition_expression("#group = :group")
+            .expression_attribute_names("#group", names::GROUP)
+            .expression_attribute_values(":group", text(group.as_str()))
+            .consistent_read(true);
         let mut standings = Listing::default();
-        let mut from = None;
-        loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(table)
-                .key_condition_expression("#group = :group")
-                .expression_attribute_names("#group", names::GROUP)
-                .expression_attribute_values(":group", text(group.as_str()))
-                .consistent_read(true)
-                .set_exclusive_start_key(from)
-                .send()
-                .await
-                .map_err(|error| failure(table, error))?;
-            for item in answer.items() {
-                standings.add(self.partition_id(table, item), self.standing(item));
-            }
-            from = answer.last_evaluated_key;
-            if from.is_none() {
-                return Ok(standings);
-            }
-        }
+        every_item(table, query, |item| {
+            standings.add(self.partition_id(table, item), self.standing(item));
+            Ok(())
+        })
+        .await?;
+        Ok(standings)
     }
 
     /// Scans every group's standing in every partition where it ever took the lease.

@@ -8,6 +8,7 @@ mod attributes;
 mod connection;
 mod dispatch;
 mod edit;
+mod every_page;
 mod failure;
 mod founding;
 mod heads;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use gapless_model::store::{Raise, Reply, Slot, Write};
 use gapless_model::{PartitionId, Seq};
@@ -10,6 +11,7 @@ use gapless_model::{PartitionId, Seq};
 use super::attributes::{self, Item, number, text};
 use super::connection::Wire;
 use super::edit::{self, GetItem, reader};
+use super::every_page::every_item;
 use super::failure::failure;
 use super::hidden_retries::HiddenRetries;
 use super::limits::check_write;
@@ -24,18 +26,23 @@ pub(super) fn slot_key(partition: &PartitionId, slot: Seq) -> Item {
 }
 
 impl Wire {
+    /// A query of a partition's slots, of those that meet a further condition on their number.
+    fn query_slots(&self, partition: &PartitionId, and: &str) -> QueryFluentBuilder {
+        self.client
+            .query()
+            .table_name(&self.tables.events)
+            .key_condition_expression(format!("#partition = :partition{and}"))
+            .expression_attribute_names("#partition", names::PARTITION)
+            .expression_attribute_values(":partition", text(partition.as_str()))
+    }
+
     pub(super) async fn read_tail(
         &self,
         partition: &PartitionId,
     ) -> Result<Reply<Live>, StoreError> {
         let table = &self.tables.events;
         let answer = self
-            .client
-            .query()
-            .table_name(table)
-            .key_condition_expression("#partition = :partition")
-            .expression_attribute_names("#partition", names::PARTITION)
-            .expression_attribute_values(":partition", text(partition.as_str()))
+            .query_slots(partition, "")
             // S3: without a counter, the tail must show every append that was acknowledged.
             .consistent_read(true)
             .scan_index_forward(false)
@@ -74,13 +81,8 @@ impl Wire {
     ) -> Result<Reply<Live>, StoreError> {
         let table = &self.tables.events;
         let answer = self
-            .client
-            .query()
-            .table_name(table)
-            .key_condition_expression("#partition = :partition AND #slot > :after")
-            .expression_attribute_names("#partition", names::PARTITION)
+            .query_slots(partition, " AND #slot > :after")
             .expression_attribute_names("#slot", names::SEQ)
-            .expression_attribute_values(":partition", text(partition.as_str()))
             .expression_attribute_values(":after", number(after.0))
             .consistent_read(consistent)
             .set_limit(self.page_limit)
@@ -92,8 +94,7 @@ impl Wire {
     }
 
     /// Reads the slots before `before` from the last one backwards, as many as a page takes. The page has
-    /// them in rising order; if it is cut, there are others before them. No machine
-    /// asks for it.
+    /// them in rising order; if it is cut, there are others before them. No machine asks for it.
     pub(crate) async fn read_back(
         &self,
         partition: &PartitionId,
@@ -101,13 +102,8 @@ impl Wire {
     ) -> Result<Slots, StoreError> {
         let table = &self.tables.events;
         let answer = self
-            .client
-            .query()
-            .table_name(table)
-            .key_condition_expression("#partition = :partition AND #slot < :before")
-            .expression_attribute_names("#partition", names::PARTITION)
+            .query_slots(partition, " AND #slot < :before")
             .expression_attribute_names("#slot", names::SEQ)
-            .expression_attribute_values(":partition", text(partition.as_str()))
             .expression_attribute_values(":before", number(before.0))
             .consistent_read(true)
             .scan_index_forward(false)
@@ -126,32 +122,20 @@ impl Wire {
         upto: Seq,
     ) -> Result<BTreeSet<Seq>, StoreError> {
         let table = &self.tables.events;
-        let (mut filled, mut from) = (BTreeSet::new(), None);
-        loop {
-            let query = self.client.query().table_name(table);
-            let answer = query
-                .key_condition_expression(
-                    "#partition = :partition AND #slot BETWEEN :first AND :last",
-                )
-                .projection_expression("#partition, #slot")
-                .expression_attribute_names("#partition", names::PARTITION)
-                .expression_attribute_names("#slot", names::SEQ)
-                .expression_attribute_values(":partition", text(partition.as_str()))
-                .expression_attribute_values(":first", number(after.next().0))
-                .expression_attribute_values(":last", number(upto.0))
-                .consistent_read(true)
-                .set_exclusive_start_key(from)
-                .send()
-                .await
-                .map_err(|error| failure(table, error))?;
-            for item in answer.items() {
-                filled.insert(Seq(reader(table, item).number(names::SEQ)?));
-            }
-            from = answer.last_evaluated_key;
-            if from.is_none() {
-                return Ok(filled);
-            }
-        }
+        let query = self
+            .query_slots(partition, " AND #slot BETWEEN :first AND :last")
+            .projection_expression("#partition, #slot")
+            .expression_attribute_names("#slot", names::SEQ)
+            .expression_attribute_values(":first", number(after.next().0))
+            .expression_attribute_values(":last", number(upto.0))
+            .consistent_read(true);
+        let mut filled = BTreeSet::new();
+        every_item(table, query, |item| {
+            filled.insert(Seq(reader(table, item).number(names::SEQ)?));
+            Ok(())
+        })
+        .await?;
+        Ok(filled)
     }
 
     /// What items of slots show, in their order.

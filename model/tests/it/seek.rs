@@ -135,7 +135,7 @@ fn late_requests() -> Vec<Request<Small>> {
 
 proptest! {
     /// L1, L3: each request may arrive any number of times, some of them late, and an owner of before
-    /// has its own under way. Whoever hears that the checkpoint was moved finds it there.
+    /// has its own under way. Where the seek says that the checkpoint was moved, it is there.
     #[test]
     fn copies_that_arrive_late_move_nothing(
         copies in proptest::collection::vec(0..8_usize, 0..12),

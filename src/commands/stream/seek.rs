@@ -23,6 +23,12 @@ struct Move {
     to: Seq,
 }
 
+impl From<Sought> for Move {
+    fn from(Sought { partition, from, to, .. }: Sought) -> Move {
+        Move { partition, from, to }
+    }
+}
+
 /// Moves checkpoints, or shows how they would be moved.
 pub fn run(args: &SeekArgs) -> Result<Status, Failure> {
     if let (SeekTo::Behind(_), None) = (args.to, &args.partition) {
@@ -39,9 +45,8 @@ pub fn run(args: &SeekArgs) -> Result<Status, Failure> {
         let group = Group::from(args.group.as_str());
         let (moves, failed) = if args.new {
             let begun = stream.begin_at(&group, args.to).await;
-            let begun = begun.map_err(|error| seek_failure(&error))?.into_iter();
-            let moved = |it: Sought| Move { partition: it.partition, from: it.from, to: it.to };
-            (begun.map(moved).collect(), None)
+            let begun = begun.map_err(|error| seek_failure(&error))?;
+            (begun.into_iter().map(Move::from).collect(), None)
         } else {
             let plan = plan(&stream, &group, args).await?;
             if args.dry_run { (plan, None) } else { carry_out(&stream, &group, plan).await }
@@ -110,7 +115,7 @@ async fn carry_out(
             continue;
         }
         match stream.seek(group, &partition, SeekTo::Behind(to)).await {
-            Ok(sought) => moved.push(Move { partition, from: sought.from, to: sought.to }),
+            Ok(sought) => moved.push(sought.into()),
             Err(error) => return (moved, Some(seek_failure(&error))),
         }
     }

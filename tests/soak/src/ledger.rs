@@ -52,12 +52,9 @@ impl Ledger {
     pub fn record(&self, delivery: &Delivery, now: Timestamp) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         for recorded in delivery.events() {
-            let (partition, event) = (&recorded.partition, &recorded.event);
-            let place = self.places.get(partition);
-            let known = place.and_then(|place| Some((place, place.producer_of(&event.key)?)));
-            let number = event.text().and_then(|text| text.parse::<u64>().ok());
-            let (Some((place, producer)), Some(number)) = (known, number) else {
-                state.say(format!("{partition} {}: an event of nobody", recorded.position));
+            let partition = &recorded.partition;
+            let Some((place, producer, number)) = self.identify(&recorded) else {
+                state.say(format!("{partition} {}: no producer's event", recorded.position));
                 continue;
             };
             let next = state.next.entry((partition.clone(), producer)).or_default();
@@ -81,6 +78,13 @@ impl Ledger {
         }
     }
 
+    /// An event's partition, its producer and its number among that one's events there.
+    fn identify(&self, recorded: &Recorded) -> Option<(&Place, usize, u64)> {
+        let place = self.places.get(&recorded.partition)?;
+        let number = recorded.event.text()?.parse().ok()?;
+        Some((place, place.producer_of(&recorded.event.key)?, number))
+    }
+
     /// How many events are to be delivered yet, once so many ticks are appended.
     pub fn missing(&self, ticks: u64, producers: usize, but: &PartitionId) -> u64 {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -102,11 +106,12 @@ impl Ledger {
         let mut next: BTreeMap<(&PartitionId, usize), u64> = BTreeMap::new();
         let mut wrong = Vec::new();
         for recorded in stored {
-            let (partition, event) = (&recorded.partition, &recorded.event);
-            let producer = self.places.get(partition).and_then(|it| it.producer_of(&event.key));
-            let number = event.text().and_then(|text| text.parse::<u64>().ok());
-            let next = next.entry((partition, producer.unwrap_or(producers))).or_default();
-            if producer.is_none() || number != Some(*next) {
+            let partition = &recorded.partition;
+            let known = self.identify(recorded);
+            // What no producer has appended is counted by itself.
+            let producer = known.map_or(producers, |(_, producer, _)| producer);
+            let next = next.entry((partition, producer)).or_default();
+            if known.is_none_or(|(_, _, number)| number != *next) {
                 wrong.push(format!("{partition} {}: not event {next}", recorded.position));
             }
             *next += 1;

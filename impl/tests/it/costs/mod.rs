@@ -68,7 +68,7 @@ fn leave_gap(meter: &Meter, stream: &Stream) {
 }
 
 /// The same, beside others.
-async fn take_number(stream: &Stream) {
+pub async fn take_number(stream: &Stream) {
     take_number_of(stream, "k").await;
 }
 
