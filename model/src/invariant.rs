@@ -25,6 +25,8 @@ pub enum Invariant {
     D2,
     /// No event at or below the checkpoint, now or later, was never delivered.
     D3,
+    /// All of what comes before a partition is finished before its first delivery.
+    D4,
     /// An epoch has one owner, which is one turn of one worker, and epochs only grow.
     L1,
     /// At most one worker is active, while clocks keep their bound and no worker is paused between
@@ -34,6 +36,8 @@ pub enum Invariant {
     L3,
     /// When faults stop, every acknowledged event is delivered to every group.
     P1,
+    /// Every key has exactly one partition that takes its events.
+    P2,
 }
 
 impl Invariant {
@@ -46,10 +50,12 @@ impl Invariant {
         Invariant::D1,
         Invariant::D2,
         Invariant::D3,
+        Invariant::D4,
         Invariant::L1,
         Invariant::L2,
         Invariant::L3,
         Invariant::P1,
+        Invariant::P2,
     ];
 
     /// Returns the name, such as `L3`.
@@ -63,10 +69,12 @@ impl Invariant {
             Invariant::D1 => "D1",
             Invariant::D2 => "D2",
             Invariant::D3 => "D3",
+            Invariant::D4 => "D4",
             Invariant::L1 => "L1",
             Invariant::L2 => "L2",
             Invariant::L3 => "L3",
             Invariant::P1 => "P1",
+            Invariant::P2 => "P2",
         }
     }
 
@@ -83,10 +91,14 @@ impl Invariant {
                 "delivery is in order, repeated only after a crash, a failed handler or a lost lease"
             }
             Invariant::D3 => "no event at or below the checkpoint was never delivered",
+            Invariant::D4 => {
+                "all of what comes before a partition is finished before its first delivery"
+            }
             Invariant::L1 => "an epoch has one owner and one turn, and epochs only grow",
             Invariant::L2 => "at most one worker is active",
             Invariant::L3 => "a checkpoint moves only forward, by the current epoch",
             Invariant::P1 => "without further faults, every acknowledged event is delivered",
+            Invariant::P2 => "every key has exactly one partition that takes its events",
         }
     }
 

@@ -139,6 +139,7 @@ pub mod explanation;
 pub mod history;
 mod ids;
 mod invariant;
+pub mod lineage;
 pub mod log;
 mod mutant;
 mod rules;

@@ -119,6 +119,10 @@ mutants! {
     ExpectationUnguarded = "expectation-unguarded", Both;
     /// Every increment demands a head that never comes, so that its sender tries for ever.
     IncrementNeverSucceeds = "increment-never-succeeds", Model;
+    /// An increment does not demand that the partition is open.
+    SealIgnored = "seal-ignored", Model, scenario 13;
+    /// A seal does not demand that the partition is open, nor a merge: the last one counts.
+    SealUnguarded = "seal-unguarded", Model, scenario 5;
     /// An increment does not demand the record that its producer saw.
     RecordUnguarded = "record-unguarded", Both;
     /// A producer's record is not kept.
@@ -201,6 +205,8 @@ mod tests {
             "lease-unfenced",
             "checkpoint-unknown-as-done",
             "increment-never-succeeds",
+            "seal-ignored",
+            "seal-unguarded",
             "gives-up-at-gaps",
             "voids-as-events",
         ];

@@ -260,6 +260,10 @@ pub enum BoundsName {
     Ci,
     /// For a night: two groups, two events a producer, and batches.
     Deep,
+    /// A partition that is split and merged again, each by two operators at once: some minutes.
+    Lineage,
+    /// The same with one key, one worker and one operator each, to tell designs apart: seconds.
+    Family,
 }
 
 /// `--bounds`, and an option for every single bound.
@@ -276,15 +280,23 @@ impl Args for BoundsArgs {
             .help("The bounds of the search; each option below changes one of them");
         let each = Bounds::ALL.iter().map(|bound| {
             let get = bound.get;
-            let [tiny, default, ci, deep] =
-                [Bounds::TINY, Bounds::DEFAULT, Bounds::CI, Bounds::DEEP].map(|set| get(&set));
+            let [tiny, default, ci, deep, lineage, family] = [
+                Bounds::TINY,
+                Bounds::DEFAULT,
+                Bounds::CI,
+                Bounds::DEEP,
+                Bounds::LINEAGE,
+                Bounds::FAMILY,
+            ]
+            .map(|set| get(&set));
             Arg::new(bound.name)
                 .long(bound.name)
                 .value_name("N")
                 .value_parser(clap::value_parser!(u8))
                 .help_heading("Bounds")
                 .help(format!(
-                    "{} [tiny: {tiny}, default: {default}, ci: {ci}, deep: {deep}]",
+                    "{} [tiny: {tiny}, default: {default}, ci: {ci}, deep: {deep}, \
+                     lineage: {lineage}, family: {family}]",
                     bound.doc.trim()
                 ))
         });
@@ -304,6 +316,8 @@ impl FromArgMatches for BoundsArgs {
             BoundsName::Default => Bounds::DEFAULT,
             BoundsName::Ci => Bounds::CI,
             BoundsName::Deep => Bounds::DEEP,
+            BoundsName::Lineage => Bounds::LINEAGE,
+            BoundsName::Family => Bounds::FAMILY,
         };
         for bound in Bounds::ALL {
             if let Some(value) = matches.get_one::<u8>(bound.name) {

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use gapless_model::Invariant;
 use gapless_model::check::{
-    Checkpointing, Clocks, Engine, OnDisk, Report, Resumed, Task, check, check_resumably, glossary,
-    replay, story as tell,
+    Bounds, Checkpointing, Clocks, Engine, OnDisk, Report, Resumed, Task, check, check_resumably,
+    glossary, replay, story as tell,
 };
-use gapless_model::design::{Design, NAMED, named};
+use gapless_model::design::{Design, LINEAGE, NAMED, Named, named};
 
 use indicatif::HumanCount;
 
@@ -28,7 +28,7 @@ pub fn run(args: &CheckArgs) -> Result<Status, Failure> {
         return replay_log(log, args);
     }
     let designs: Vec<(String, Design)> = if args.all {
-        NAMED.iter().map(|known| (known.name.to_owned(), known.design)).collect()
+        every(&args.bounds.0).map(|known| (known.name.to_owned(), known.design)).collect()
     } else {
         find_designs(&args.designs)?
     };
@@ -85,10 +85,18 @@ pub fn run(args: &CheckArgs) -> Result<Status, Failure> {
         unsaved?;
     }
     Ok(if args.all {
-        declared_status(&reports, args.strict)
+        declared_status(&reports, every(&args.bounds.0).count(), args.strict)
     } else {
         status(&reports, args.strict)
     })
+}
+
+/// The named designs that differ within such bounds: where partitions are split and merged, the
+/// recommended one and those that do so in another way; otherwise all others.
+fn every(bounds: &Bounds) -> impl Iterator<Item = &'static Named> {
+    let first = named("recommended").filter(|_| bounds.has_lineage());
+    let rest = if bounds.has_lineage() { LINEAGE } else { NAMED };
+    first.into_iter().chain(rest)
 }
 
 /// The file that keeps the search, if one is to be kept.
@@ -150,8 +158,14 @@ fn kept_notes(path: &Path, resumed: &Resumed) -> Vec<String> {
 }
 
 fn checked(args: &CheckArgs, clocks: Clocks) -> Result<Vec<Invariant>, Failure> {
-    let mut checked = Task::applicable(clocks);
+    let mut checked = Task::applicable_within(&args.bounds.0, clocks);
     if let Some(wanted) = args.property.iter().find(|wanted| !checked.contains(wanted)) {
+        if matches!(wanted, Invariant::D4 | Invariant::P2) {
+            return Err(Failure::Usage {
+                what: format!("{wanted} is about partitions that are split or merged, and none is"),
+                help: "check it with --bounds lineage".to_owned(),
+            });
+        }
         return Err(Failure::Usage {
             what: format!("{wanted} cannot be promised under {} clocks", clocks.name()),
             help: "check it with --clocks timely".to_owned(),
@@ -231,7 +245,7 @@ fn status(reports: &[Report], strict: bool) -> Status {
 }
 
 /// With `--all`: whether every verdict is the declared one.
-fn declared_status(reports: &[Report], strict: bool) -> Status {
+fn declared_status(reports: &[Report], designs: usize, strict: bool) -> Status {
     let confirmed: Vec<Option<bool>> = reports
         .iter()
         .map(|report| named(&report.task.name).and_then(|known| table::as_declared(report, known)))
@@ -241,7 +255,7 @@ fn declared_status(reports: &[Report], strict: bool) -> Status {
     let unexercised = strict && reports.iter().any(|report| !report.missed_marks.is_empty());
     if contradicted || unexercised {
         Status::Violated
-    } else if as_declared && reports.len() == NAMED.len() {
+    } else if as_declared && reports.len() == designs {
         Status::Holds
     } else {
         Status::Unfinished
@@ -278,7 +292,7 @@ fn replay_log(log: &Input, args: &CheckArgs) -> Result<Status, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use gapless_model::check::{Bounds, Progress, Verdict};
+    use gapless_model::check::{Progress, Verdict};
 
     use super::*;
 

@@ -3,7 +3,7 @@
 use std::io::{Write as _, stdout};
 
 use comfy_table::{Cell, Table};
-use gapless_model::design::{AXES, Design, NAMED, named, to_toml};
+use gapless_model::design::{AXES, Design, all, named, to_toml};
 
 use super::unknown;
 use crate::cli::{DesignsArgs, DesignsCommand};
@@ -54,7 +54,7 @@ fn axes() -> Table {
 
 fn designs() -> Table {
     let mut table = plain(["design", "declared", "description"]);
-    for known in NAMED {
+    for known in all() {
         let breaks: Vec<_> = known.breaks.iter().map(|invariant| invariant.name()).collect();
         let declared = if breaks.is_empty() {
             "holds".to_owned()

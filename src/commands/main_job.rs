@@ -111,8 +111,8 @@ fn explain(out: &mut impl Write, report: &Report) -> Result<(), Failure> {
 
 /// The order in which counterexamples teach, the best first. An acknowledged event that is lost
 /// (D3) or two workers that act at once (L2) are plain damage, and why they happen can be seen in
-/// the steps. Then a log that is wrong in itself (S1 to S4), then what leads to such damage
-/// (L3, L1), then deliveries that handlers may be able to bear (D2, D1). P1 comes last: its
+/// the steps. Then a log that is wrong in itself (S1 to S4, P2), then what leads to such damage
+/// (L3, L1), then deliveries that handlers may be able to bear (D4, D2, D1). P1 comes last: its
 /// counterexample ends before any damage is done, and needs an argument about everything that can
 /// still happen.
 fn lesson(invariant: Invariant) -> u8 {
@@ -123,10 +123,12 @@ fn lesson(invariant: Invariant) -> u8 {
         Invariant::S2 => 3,
         Invariant::S3 => 4,
         Invariant::S4 => 5,
-        Invariant::L3 => 6,
-        Invariant::L1 => 7,
-        Invariant::D2 => 8,
-        Invariant::D1 => 9,
-        Invariant::P1 => 10,
+        Invariant::P2 => 6,
+        Invariant::L3 => 7,
+        Invariant::L1 => 8,
+        Invariant::D4 => 9,
+        Invariant::D2 => 10,
+        Invariant::D1 => 11,
+        Invariant::P1 => 12,
     }
 }

@@ -25,7 +25,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
-use gapless_model::design::{Design, NAMED, named, parse};
+use gapless_model::design::{Design, all, named, parse};
 use miette::NamedSource;
 
 use crate::failure::{Cause, Failure};
@@ -78,7 +78,7 @@ fn title(path: &Path) -> String {
 }
 
 fn unknown(name: &str) -> Failure {
-    let names: Vec<_> = NAMED.iter().map(|known| known.name).collect();
+    let names: Vec<_> = all().map(|known| known.name).collect();
     Failure::UnknownDesign {
         name: name.to_owned(),
         help: format!(

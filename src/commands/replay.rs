@@ -238,6 +238,7 @@ fn fault(decision: &Decision) -> Option<CheckedFault> {
         | Action::Land { .. }
         | Action::Hear { .. }
         | Action::Restart { .. }
+        | Action::Operate { .. }
         | Action::Take { .. }
         | Action::Deliver { .. }
         | Action::Clock { .. }

@@ -20,18 +20,23 @@ pub(super) fn plan(counterexample: &Counterexample, replayed: &Replayed) -> Resu
     Ok(plan)
 }
 
+/// Why the simulation cannot play what an operator does.
+const OPERATOR: &str = "is an operator's, and the simulation has none that splits or merges";
+
 /// The nodes that stand for the processes of the checked world.
 struct Nodes<'a>(&'a Counterexample);
 
 impl Nodes<'_> {
-    fn of(&self, process: Process) -> Node {
-        match process {
+    /// The node of a process. The error says why there is none.
+    fn of(&self, process: Process) -> Result<Node, &'static str> {
+        Ok(match process {
             Process::Producer(run) => {
                 let (index, second) = (run.first().0, run.is_second());
                 self.0.scripted_producer(index, second)
             }
             Process::Worker(worker) => self.0.scripted_worker(worker.0),
-        }
+            Process::Operator(_) => return Err(OPERATOR),
+        })
     }
 
     fn step(&self, decision: &Decision) -> Result<ScriptStep, String> {
@@ -48,7 +53,7 @@ impl Nodes<'_> {
         let applied = |applied: bool| applied.then(asks);
         Ok(match decision.action {
             Action::Send { process } if decision.line.answer.is_some() => {
-                Act::Send { node: self.of(process), asks: asks() }
+                Act::Send { node: self.of(process)?, asks: asks() }
             }
             // A trigger.
             Action::Send { .. }
@@ -58,35 +63,36 @@ impl Nodes<'_> {
             // The plan has the longer input from the beginning.
             | Action::Lengthen { .. } => Act::Nothing,
             Action::LoseReply { process } => {
-                Act::LoseReply { node: self.of(process), asks: asks() }
+                Act::LoseReply { node: self.of(process)?, asks: asks() }
             }
-            Action::Delay { process } => Act::Delay { node: self.of(process), asks: asks() },
+            Action::Delay { process } => Act::Delay { node: self.of(process)?, asks: asks() },
             Action::Arrive { .. } => Act::Arrive { asks: asks() },
             Action::Depart { worker: sender } => {
-                Act::Depart { node: worker(sender), asks: asks() }
+                Act::Depart { node: worker(sender)?, asks: asks() }
             }
-            Action::Land { worker: sender } => Act::Land { node: worker(sender) },
-            Action::Hear { worker: sender } => Act::Hear { node: worker(sender) },
+            Action::Land { worker: sender } => Act::Land { node: worker(sender)? },
+            Action::Hear { worker: sender } => Act::Hear { node: worker(sender)? },
             Action::Crash { process, applied: last } => {
-                Act::Crash { node: self.of(process), asks: applied(last) }
+                Act::Crash { node: self.of(process)?, asks: applied(last) }
             }
-            Action::Restart { producer: run } => Act::Restart { node: producer(run) },
-            Action::Twin { producer: run } => Act::Start { node: producer(run) },
-            Action::Take { worker: taker, .. } => Act::Take { node: worker(taker) },
-            Action::Deliver { worker: reader } => Act::Deliver { node: worker(reader) },
-            Action::Fail { worker: reader, .. } => Act::Fail { node: worker(reader) },
+            Action::Restart { producer: run } => Act::Restart { node: producer(run)? },
+            Action::Twin { producer: run } => Act::Start { node: producer(run)? },
+            Action::Take { worker: taker, .. } => Act::Take { node: worker(taker)? },
+            Action::Deliver { worker: reader } => Act::Deliver { node: worker(reader)? },
+            Action::Fail { worker: reader, .. } => Act::Fail { node: worker(reader)? },
             Action::Drop { worker: dropped, applied: last } => {
-                Act::Drop { node: worker(dropped), asks: applied(last) }
+                Act::Drop { node: worker(dropped)?, asks: applied(last) }
             }
-            Action::Clock { worker: reader } => Act::Clock { node: worker(reader) },
-            Action::Stop { worker: stopped } => Act::Stop { node: worker(stopped) },
+            Action::Clock { worker: reader } => Act::Clock { node: worker(reader)? },
+            Action::Stop { worker: stopped } => Act::Stop { node: worker(stopped)? },
             Action::Tick => Act::Tick,
             Action::SetClock { worker: set, ahead } => {
-                Act::SetClock { node: worker(set), ahead }
+                Act::SetClock { node: worker(set)?, ahead }
             }
             Action::Begin { .. } => {
                 return Err("begins an append, with a batch or an expected position that the producer chose");
             }
+            Action::Operate { .. } => return Err(OPERATOR),
             Action::StaleRead { .. } => {
                 return Err("is a stale read, and in the simulation reads are stale by a length of time");
             }

@@ -29,11 +29,8 @@ fn rename(json: &mut serde_json::Value, sequence: u64) {
     match json {
         serde_json::Value::Object(map) => {
             for (key, value) in map {
-                match (key.as_str(), &*value) {
-                    ("partition", serde_json::Value::String(id)) => {
-                        // The half, and the sequence in the next digits.
-                        *value = format!("{id}{sequence:032b}").into();
-                    }
+                match key.as_str() {
+                    "partition" | "child" | "children" | "parents" => extend(value, sequence),
                     _ => rename(value, sequence),
                 }
             }
@@ -41,6 +38,15 @@ fn rename(json: &mut serde_json::Value, sequence: u64) {
         serde_json::Value::Array(values) => {
             values.iter_mut().for_each(|value| rename(value, sequence));
         }
+        _ => {}
+    }
+}
+
+/// Gives the ids of partitions the sequence in the digits behind their own.
+fn extend(ids: &mut serde_json::Value, sequence: u64) {
+    match ids {
+        serde_json::Value::String(id) => *id = format!("{id}{sequence:032b}"),
+        serde_json::Value::Array(ids) => ids.iter_mut().for_each(|id| extend(id, sequence)),
         _ => {}
     }
 }
@@ -62,6 +68,7 @@ async fn compare(wire: &Wire, requests: Vec<Request<Live>>) -> Result<u64, TestC
         let refused = matches!(
             answered,
             Reply::NotRaised(_)
+                | Reply::NotSealed(_)
                 | Reply::NotClaimed(_)
                 | Reply::Taken(_)
                 | Reply::NotAppended { .. }

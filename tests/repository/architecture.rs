@@ -38,6 +38,7 @@ pub const PLANS: [Plan; 4] = [
             "log",
             "append",
             "consume",
+            "lineage",
             "store",
             "rules",
             "design",

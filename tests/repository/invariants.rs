@@ -32,10 +32,12 @@ const fn keeper(invariant: Invariant) -> (Keeper, &'static str) {
         Invariant::D1 => (Keeper::Machine, "what is delivered is what a page shows as events"),
         Invariant::D2 => (Keeper::Machine, "a turn reads on from behind what it has delivered"),
         Invariant::D3 => (Keeper::Machine, "a turn stops at a number whose slot is still empty"),
+        Invariant::D4 => (Keeper::Store, "a lease demands that the group has begun the partition"),
         Invariant::L1 => (Keeper::Store, "the write that takes a lease raises its epoch"),
         Invariant::L2 => (Keeper::Store, "a lease that has not ended is not to be had"),
         Invariant::L3 => (Keeper::Store, "a checkpoint demands the epoch, and a lower checkpoint"),
         Invariant::P1 => (Keeper::Machine, "a gap is voided after its grace, and a trigger kept"),
+        Invariant::P2 => (Keeper::Store, "a seal demands that the partition is open"),
     }
 }
 
@@ -278,7 +280,7 @@ fn counterexamples_are_as_long_as_is_said() {
 
 #[test]
 fn a_missing_tag_and_one_that_names_nothing_are_found() {
-    let all = "// S1, S2, S3, S4, D1, D2, D3: a\nfn f() {} // L1, L2, L3: b\n// P1: c\n";
+    let all = "// S1, S2, S3, S4, D1, D2, D3, D4: a\nfn f() {} // L1, L2, L3: b\n// P1, P2: c\n";
     let good = [
         ("model/src/store/a.rs", all),
         ("impl/src/wire/b.rs", all),
@@ -286,8 +288,7 @@ fn a_missing_tag_and_one_that_names_nothing_are_found() {
     ];
     assert_eq!(untagged(&files(&good)), [""; 0]);
     // A doc comment, a text, and a comment that goes on about it are no tags.
-    let none =
-        "/// L3: a\nconst A: &str = \"// L3: a\";\n// As L3: says.\n// S1, S2, S3, S4, L1, L2: b";
+    let none = "/// L3: a\nconst A: &str = \"// L3: a\";\n// As L3: says.\n// S1, S2, S3, S4, D4, L1, L2, P2: b";
     let without = [good[0], ("impl/src/wire/b.rs", none), good[2]];
     let found = untagged(&files(&without));
     assert_eq!(found.len(), 1, "{found:?}");
@@ -306,7 +307,7 @@ fn a_missing_tag_and_one_that_names_nothing_are_found() {
 fn an_invariant_without_a_row_and_a_wrong_line_are_found() {
     let row = |invariant: &Invariant| format!("| **{invariant}** | [it](../model/src/a.rs#L2) |\n");
     let rows: String = Invariant::ALL.iter().map(row).collect();
-    let source = "\n// S1, S2, S3, S4, D1, D2, D3, L1, L2, L3, P1: a\n";
+    let source = "\n// S1, S2, S3, S4, D1, D2, D3, D4, L1, L2, L3, P1, P2: a\n";
     let good = [("docs/invariants.md", rows.as_str()), ("model/src/a.rs", source)];
     assert_eq!(unexplained(&files(&good)), [""; 0]);
     let without = rows.replace("**P1**", "**Q1**");

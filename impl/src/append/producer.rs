@@ -284,6 +284,10 @@ impl Producer {
             while let Some(request) = claim.wants() {
                 claim.tell(self.stream.0.send_until_answered(self.name.as_str(), &request).await?);
             }
+            if let Some((_, children)) = claim.sealed() {
+                let (partition, children) = (partition.clone(), children.to_vec());
+                return Err(AppendError::Sealed { partition, children }.into());
+            }
             feed.record = claim.record();
             let epoch = feed.record.map(|record| record.epoch.0);
             tracing::debug!(producer = %self.name, %partition, epoch, "the producer has claimed the partition");
@@ -308,9 +312,10 @@ impl PartitionFeed {
             }
             let Some(append) = &mut self.writing else { return Ok(()) };
             let answer = append.advance(&stream.0).await?;
-            if answer == Answer::Fenced {
-                // Whoever asks again is told again, and its events count as waiting.
-                return Err(AppendError::Fenced { partition: partition.clone() }.into());
+            match answer {
+                // Asked again it is told again, and its events count as waiting.
+                Answer::Fenced | Answer::Sealed => return Ok(append.receipt(answer).map(drop)?),
+                Answer::Appended(_) | Answer::Conflict { .. } => {}
             }
             let Some(append) = self.writing.take() else { return Ok(()) };
             let recovered = self.unsettled.take().is_some();

@@ -60,6 +60,20 @@ pub enum AppendError {
         /// The partition.
         partition: PartitionId,
     },
+    /// The partition was split or merged, and takes no more events: nothing was appended, and nothing will
+    /// be. Producers of this release do not follow to the partitions that took its place; those of a newer
+    /// one do.
+    #[error(
+        "{partition} was split or merged into {}, and takes no more events: use a release whose \
+         producers follow there",
+        listed(.children)
+    )]
+    Sealed {
+        /// The partition.
+        partition: PartitionId,
+        /// The partitions that took its place.
+        children: Vec<PartitionId>,
+    },
     /// The store did not answer for as long as patience lasted, or refused an attempt after one that it
     /// had not answered. The events may be in the log, or get there. [`Unsettled::settle`] finishes
     /// the append without appending anything twice; a new append of the same events can append them
@@ -357,8 +371,16 @@ impl PendingAppend {
                 Err(AppendError::Conflict { partition, expected, found: head })
             }
             Answer::Fenced => Err(AppendError::Fenced { partition }),
+            Answer::Sealed => {
+                let children = self.machine.children().to_vec();
+                Err(AppendError::Sealed { partition, children })
+            }
         }
     }
+}
+
+fn listed(partitions: &[PartitionId]) -> String {
+    partitions.iter().map(PartitionId::as_str).collect::<Vec<_>>().join(" and ")
 }
 
 fn count(batch: &EventBatch) -> u32 {

@@ -73,7 +73,8 @@ fn report<H>(
 ) -> Result<TurnReport, WorkerError> {
     let outcome = match ended.outcome? {
         Outcome::CaughtUp => TurnOutcome::CaughtUp,
-        Outcome::Busy => TurnOutcome::Busy,
+        // What comes before the partition is another's to finish, so there is nothing to do now.
+        Outcome::Busy | Outcome::Blocked => TurnOutcome::Busy,
         Outcome::Lost => TurnOutcome::Lost,
         Outcome::GivenBack | Outcome::HandedOver => TurnOutcome::GivenBack,
     };

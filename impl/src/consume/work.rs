@@ -310,8 +310,12 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
                 self.summary.yields += 1;
                 self.agenda.add_ready(vec![partition]);
             }
-            // The next sweep says when that lease can have ended.
-            Outcome::Busy | Outcome::Lost | Outcome::GivenBack | Outcome::HandedOver => {}
+            // The next sweep says when that lease can have ended, and what comes before is drained.
+            Outcome::Busy
+            | Outcome::Blocked
+            | Outcome::Lost
+            | Outcome::GivenBack
+            | Outcome::HandedOver => {}
         }
     }
 

@@ -19,6 +19,9 @@ pub(super) fn veiled_request(request: &Request<Live>) -> Cow<'_, Request<Live>> 
         }
         Request::ReadHead { .. }
         | Request::Raise(_)
+        | Request::Create { .. }
+        | Request::Seal { .. }
+        | Request::Merge { .. }
         | Request::Claim { .. }
         | Request::ReadTail { .. }
         | Request::ReadSlot { .. }
@@ -47,6 +50,9 @@ pub(super) fn veiled_reply(reply: &Reply<Live>) -> Cow<'_, Reply<Live>> {
         Reply::Head(_)
         | Reply::Raised(_)
         | Reply::NotRaised(_)
+        | Reply::Created
+        | Reply::Sealed
+        | Reply::NotSealed(_)
         | Reply::Claimed(_)
         | Reply::NotClaimed(_)
         | Reply::Tail(_)
@@ -116,7 +122,8 @@ mod tests {
     #[test]
     fn a_slot_keeps_all_but_what_its_events_hold() {
         for (seen, stays) in [(Slot::Void, true), (Slot::Empty, true), (slot("x"), false)] {
-            let head = Some(Head { head: Seq(7), raiser: None, record: None });
+            let head =
+                Some(Head { head: Seq(7), raiser: None, record: None, children: Vec::new() });
             for reply in [
                 Reply::Slot(seen.clone()),
                 Reply::Taken(seen.clone()),

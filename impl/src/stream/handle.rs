@@ -196,7 +196,7 @@ async fn found(wire: &Wire, asked: Founding) -> Result<Founding, SetupError> {
     // What the index does not show yet is written in vain.
     let entered = wire.partitions().await?.read;
     for partition in all.iter().filter(|id| !entered.contains_key(id)) {
-        wire.enter_partition(partition).await?;
+        wire.create(partition).await?;
     }
     Ok(founding)
 }

@@ -73,6 +73,10 @@ impl Spoken for Live {
         name.to_string()
     }
 
+    fn partition(partition: &PartitionId) -> String {
+        partition.to_string()
+    }
+
     fn ending(_until: Timestamp) -> String {
         // A lease's end means something only beside a clock, and there is none here.
         String::new()

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use gapless_model::store::Record;
-use gapless_model::{Epoch, Number, Seq};
+use gapless_model::{Epoch, Number, PartitionId, Seq};
 
 use super::names;
 use crate::vocabulary::{Event, StoreError};
@@ -55,6 +55,11 @@ fn first_event(parts: &[AttributeValue]) -> Option<(Event, &[AttributeValue])> {
     };
     let headers = headers.iter().map(header).collect::<Option<_>>()?;
     Some((Event { headers, ..event }, rest))
+}
+
+/// Partitions as a list of their ids.
+pub(crate) fn partitions(partitions: &[PartitionId]) -> AttributeValue {
+    AttributeValue::L(partitions.iter().map(|id| text(id.as_str())).collect())
 }
 
 pub(crate) fn record(record: &Record) -> AttributeValue {
@@ -156,6 +161,23 @@ impl<'a> ItemReader<'a> {
         texts.ok_or_else(|| self.expected(name, "a map of strings", found))
     }
 
+    /// Partitions, in order; none if the attribute is missing.
+    pub(crate) fn partitions(self, name: &str) -> Result<Vec<PartitionId>, StoreError> {
+        let Some(found) = self.item.get(name) else { return Ok(Vec::new()) };
+        let list =
+            found.as_l().map_err(|_| self.expected(name, "a list of partitions", Some(found)))?;
+        // A seal that names nothing would be one to the store, and none to the machines.
+        if list.is_empty() {
+            return Err(self.wrong(format!("`{name}` should name at least one partition")));
+        }
+        let partition = |value: &AttributeValue| {
+            let id =
+                value.as_s().map_err(|_| self.wrong(format!("`{name}` should list strings")))?;
+            id.parse().map_err(|error| self.wrong(format!("`{name}`: {error}")))
+        };
+        list.iter().map(partition).collect()
+    }
+
     pub(crate) fn events(self, name: &str) -> Result<Vec<Event>, StoreError> {
         let found = self.item.get(name);
         let list = found.and_then(|value| value.as_l().ok());
@@ -173,21 +195,29 @@ impl<'a> ItemReader<'a> {
 
     /// Refuses an item that another version of the format wrote.
     pub(crate) fn version(self) -> Result<(), StoreError> {
+        self.version_upto(names::THIS_VERSION)
+    }
+
+    /// The same of a slot, which says its version only if it is not the first.
+    pub(crate) fn version_if_any(self) -> Result<(), StoreError> {
+        if self.item.contains_key(names::VERSION) { self.version() } else { Ok(()) }
+    }
+
+    /// The same of a partition's item, which says its version only once it is sealed.
+    pub(crate) fn partition_version(self) -> Result<(), StoreError> {
+        let says = self.item.contains_key(names::VERSION);
+        if says { self.version_upto(names::SEALED_VERSION) } else { Ok(()) }
+    }
+
+    fn version_upto(self, newest: u64) -> Result<(), StoreError> {
         let found = self.number(names::VERSION)?;
-        if found == names::THIS_VERSION {
+        if (names::THIS_VERSION..=newest).contains(&found) {
             return Ok(());
         }
         Err(self.wrong(format!(
-            "it was written in version {found} of the format, and this release reads version {}: \
-             use the release that wrote it, or a newer one",
-            names::THIS_VERSION
+            "it was written in version {found} of the format, and this release reads version {newest}: \
+             use the release that wrote it, or a newer one"
         )))
-    }
-
-    /// The same of an item that says its version only if it is not the first: a slot, or a
-    /// partition's head.
-    pub(crate) fn version_if_any(self) -> Result<(), StoreError> {
-        if self.item.contains_key(names::VERSION) { self.version() } else { Ok(()) }
     }
 }
 
@@ -270,11 +300,13 @@ mod tests {
         let binary = Event::new("b", vec![0xff, 0]);
         let both = [Event::new("a", "text"), binary];
         let choices = BTreeMap::from([("gap".to_owned(), "void".to_owned())]);
+        let halves = PartitionId::covering(0, 0).halves().expect("it has two");
         let item = [
             ("r", record(&seen)),
             ("e", events(&both)),
             ("f", AttributeValue::Bool(true)),
             ("t", texts(&choices)),
+            ("p", partitions(&halves)),
         ];
         let item: Item = item.map(|(name, value)| (name.to_owned(), value)).into();
         let reader = ItemReader { table: "t", item: &item };
@@ -283,6 +315,8 @@ mod tests {
         assert_eq!(reader.events("e").expect("they are whole"), both);
         assert_eq!(reader.flag("f").ok(), Some(true));
         assert_eq!(reader.texts("t").expect("it is whole"), choices);
+        assert_eq!(reader.partitions("p").expect("they are whole"), halves);
+        assert_eq!(reader.partitions("none").expect("they may be missing"), []);
         for (name, kind) in [("r", "a map"), ("e", "a list"), ("none", "missing")] {
             let said = reader.texts(name).expect_err("none").to_string();
             assert!(said.contains(&format!("`{name}` is {kind}; it should be a map of strings")));

@@ -9,7 +9,7 @@ impl Wire {
     /// Sends one request, once; the SDK may retry it by itself.
     ///
     /// A request is one call of DynamoDB's API. A write of one item costs a write unit for
-    /// each KB, a transaction twice that for each of its two items, a consistent read a read
+    /// each KB, a transaction twice that for each of its items, a consistent read a read
     /// unit for each 4 KB. A write whose condition fails costs as much.
     ///
     /// Dropping the future leaves the outcome unknown. Every machine allows for the
@@ -23,6 +23,9 @@ impl Wire {
         let reply = match request {
             Request::ReadHead { partition, name } => self.read_head(partition, name.as_ref()).await,
             Request::Raise(raise) => self.raise(raise).await,
+            Request::Create { partition } => self.create(partition).await,
+            Request::Seal { partition, children } => self.seal(partition, children).await,
+            Request::Merge { parents, child } => self.merge(parents, child).await,
             Request::Claim { partition, name, seen } => self.claim(partition, name, *seen).await,
             Request::ReadTail { partition } => self.read_tail(partition).await,
             Request::ReadSlot { partition, slot } => self.read_slot(partition, *slot).await,
@@ -36,8 +39,8 @@ impl Wire {
             Request::SetLease { group, partition, owner, epoch, until } => {
                 self.set_lease(group, partition, owner, *epoch, *until).await
             }
-            Request::Acquire { group, partition, owner, until, free } => {
-                self.acquire(group, partition, owner, *until, free).await
+            Request::Acquire { group, partition, owner, until, free, begun } => {
+                self.acquire(group, partition, owner, *until, free, *begun).await
             }
             Request::Renew { group, partition, fence, extend } => {
                 self.renew(group, partition, *fence, extend).await

@@ -5,8 +5,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use gapless_model::PartitionId;
-
 use super::attributes::{Item, number, text, texts};
 use super::connection::Wire;
 use super::edit::{Edit, GetItem, reader};
@@ -68,18 +66,5 @@ impl Wire {
     /// The error of a founding item that this version cannot read.
     pub(crate) fn malformed_founding(&self, what: impl Into<String>) -> StoreError {
         reader(&self.tables.partitions, &founding_key()).wrong(what)
-    }
-
-    /// Enters a partition into the index, as open, unless it is there.
-    pub(crate) async fn enter_partition(&self, partition: &PartitionId) -> Result<(), StoreError> {
-        let key = [(names::PARTITION, text(partition.as_str()))];
-        let edit = Edit::of(&self.tables.partitions, key)
-            .name("#bucket", names::BUCKET)
-            .name("#status", names::STATUS)
-            .value(":bucket", text(names::ONLY_BUCKET))
-            .value(":open", text(names::OPEN))
-            .set("#bucket = :bucket, #status = :open")
-            .only_if("attribute_not_exists(#bucket)");
-        edit.send(&self.client).await.map(drop)
     }
 }

@@ -16,19 +16,32 @@ impl Wire {
     pub(super) fn head_edit(&self, partition: &PartitionId) -> Edit {
         Edit::of(&self.tables.partitions, [(names::PARTITION, text(partition.as_str()))])
             .name("#v", names::VERSION)
-            .value(":v", number(names::THIS_VERSION))
-            .only_if("attribute_not_exists(#v) OR #v = :v")
+            .value(":v", number(names::SEALED_VERSION))
+            .only_if("attribute_not_exists(#v) OR #v <= :v")
     }
 
-    /// Enters a partition that is written for the first time into the index, as open.
+    /// Enters a partition that is written for the first time into the index.
     pub(super) fn with_index_entry(edit: Edit) -> Edit {
         // P1: where each key has its own partition, sweeps find only what is in the index.
         edit.name("#bucket", names::BUCKET)
             .name("#status", names::STATUS)
             .value(":bucket", text(names::ONLY_BUCKET))
-            .value(":open", text(names::OPEN))
             .set("#bucket = if_not_exists(#bucket, :bucket)")
+    }
+
+    /// The same of one that is written as open. What is sealed stays so.
+    pub(super) fn with_open_entry(edit: Edit) -> Edit {
+        Wire::with_index_entry(edit)
+            .value(":open", text(names::OPEN))
             .set("#status = if_not_exists(#status, :open)")
+    }
+
+    /// A change of an item that no seal has changed before.
+    pub(super) fn while_open(edit: Edit) -> Edit {
+        edit.name("#children", names::CHILDREN)
+            // S3: what is appended after a split or a merge comes behind it, in a child.
+            // P2: of two that split or merge a partition one is refused, and learns what came of it.
+            .only_if("attribute_not_exists(#children)")
     }
 
     pub(super) async fn read_head(
@@ -54,7 +67,7 @@ impl Wire {
     /// record needs no write of its own.
     pub(super) fn raising(&self, raise: &Raise<Live>) -> Edit {
         let next = "if_not_exists(#head, :zero) + :one";
-        let mut edit = Wire::with_index_entry(self.head_edit(&raise.partition))
+        let mut edit = Wire::while_open(Wire::with_open_entry(self.head_edit(&raise.partition)))
             .name("#head", names::SEQ)
             .value(":zero", number(0))
             .value(":one", number(1))
@@ -94,7 +107,7 @@ impl Wire {
         name: Option<&ProducerName>,
     ) -> Result<Head<Live>, StoreError> {
         let read = reader(&self.tables.partitions, item);
-        read.version_if_any()?;
+        read.partition_version()?;
         let raiser = match item.get(names::RAISER_TOKEN) {
             None => None,
             Some(AttributeValue::S(token)) => Some(Raiser {
@@ -107,6 +120,7 @@ impl Wire {
             None => None,
             Some(name) => read.record(&record_name(name))?,
         };
-        Ok(Head { head: Seq(read.number_or_zero(names::SEQ)?), raiser, record })
+        let head = Seq(read.number_or_zero(names::SEQ)?);
+        Ok(Head { head, raiser, record, children: read.partitions(names::CHILDREN)? })
     }
 }

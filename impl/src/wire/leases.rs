@@ -141,6 +141,7 @@ impl Wire {
         owner: &Owner,
         until: Timestamp,
         free: &Free<Live>,
+        begun: bool,
     ) -> Result<Reply<Live>, StoreError> {
         let edit = Wire::taking(self.lease_edit(group, partition), owner, until)
             .value(":one", number(1))
@@ -161,8 +162,14 @@ impl Wire {
         };
         // A lease that another version of the format wrote is left alone.
         // L2: a lease that is active is taken only if it has ended.
-        let free = format!("attribute_not_exists(#v) OR (#v = :v AND (#active = :false{ended}))");
-        self.leased(edit.only_if(&free)).await
+        let free = format!("#v = :v AND (#active = :false{ended})");
+        self.leased(if begun {
+            // D4: the item says that the partition's parents were drained.
+            edit.only_if(&free)
+        } else {
+            edit.only_if(&format!("attribute_not_exists(#v) OR ({free})"))
+        })
+        .await
     }
 
     pub(super) async fn renew(

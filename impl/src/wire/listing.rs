@@ -144,7 +144,8 @@ impl Wire {
                 let items = answer.responses.unwrap_or_default().remove(table).unwrap_or_default();
                 for item in &items {
                     let read = reader(table, item);
-                    let head = read.version_if_any().and_then(|()| read.number_or_zero(names::SEQ));
+                    let head =
+                        read.partition_version().and_then(|()| read.number_or_zero(names::SEQ));
                     heads.add(self.partition_id(table, item), head.map(Seq));
                 }
                 // The next request asks for what this one left out.

@@ -19,6 +19,7 @@ mod listing;
 mod names;
 mod records;
 mod schema;
+mod seals;
 mod slots;
 #[cfg(feature = "table-stream")]
 mod streams;

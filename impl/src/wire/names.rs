@@ -20,6 +20,10 @@ pub const ONLY_BUCKET: &str = "0";
 pub const STATUS: &str = "status";
 /// The status of a partition that takes events.
 pub const OPEN: &str = "open";
+/// The status of a partition that takes no more events, because it was split or merged.
+pub const SEALED: &str = "sealed";
+/// In a sealed partition: the partitions that take its place, in order.
+pub const CHILDREN: &str = "children";
 /// The token of the append that last raised the head on condition of its value.
 pub const RAISER_TOKEN: &str = "raiserToken";
 /// The number that [`RAISER_TOKEN`]'s append was given.
@@ -61,8 +65,12 @@ pub const FAILURE: &str = "failure";
 /// The version of the format in which the item was written. Slots and partitions have it only if it
 /// is not the first.
 pub const VERSION: &str = "v";
-/// The version of the format that this crate writes and reads.
+/// The version of the format in which this crate writes and reads slots, leases and the founding item.
 pub const THIS_VERSION: u64 = 1;
+/// The newest version of a partition's item that this crate reads and changes, which only a sealed one
+/// has. A release that knows of no seal changes an item only if its version is missing or the first: so
+/// it refuses that partition alone, where it would go on to give out numbers behind the seal.
+pub const SEALED_VERSION: u64 = 2;
 /// The id of the founding item in Partitions. No partition's id begins like it.
 pub const STREAM: &str = "#stream";
 /// In the founding item: the layout.

@@ -37,7 +37,7 @@ impl Wire {
         name: &ProducerName,
         seen: Option<Record>,
     ) -> Result<Reply<Live>, StoreError> {
-        let edit = Wire::with_index_entry(self.head_edit(partition));
+        let edit = Wire::with_open_entry(self.head_edit(partition));
         let (edit, record) = match seen {
             None => {
                 let first = Record::claimed(Epoch::ZERO.next());
@@ -54,7 +54,7 @@ impl Wire {
             Ok(_) => Ok(Reply::Claimed(record)),
             Err(old) => {
                 let read = reader(&self.tables.partitions, &old);
-                read.version_if_any()?;
+                read.partition_version()?;
                 let there = read.record(&attribute)?;
                 if (seen, there) == (None, None) {
                     let found = read.number_or_zero(names::PRODUCERS)?;
@@ -93,7 +93,7 @@ impl Wire {
         let table = &self.tables.partitions;
         let item = GetItem { client: &self.client, table }.by(key).await?.unwrap_or_default();
         let read = reader(table, &item);
-        read.version_if_any()?;
+        read.partition_version()?;
         let mut records = Vec::new();
         for attribute in item.keys() {
             let Some(name) = attribute.strip_prefix(names::RECORD) else { continue };

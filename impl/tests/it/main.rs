@@ -13,6 +13,7 @@ mod identities;
 mod key_leases;
 mod names;
 mod observing;
+mod sealing;
 mod seeking;
 #[cfg(feature = "table-stream")]
 mod shards;

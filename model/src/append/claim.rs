@@ -14,18 +14,20 @@ use crate::vocabulary::Vocabulary;
 pub struct Claim<V: Vocabulary> {
     partition: V::Partition,
     name: V::Name,
-    phase: Phase,
+    phase: Phase<V>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "check", derive(serde::Serialize, serde::Deserialize))]
-enum Phase {
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "check", derive(serde::Serialize, serde::Deserialize), serde(bound = ""))]
+enum Phase<V: Vocabulary> {
     /// Read the record.
     Read,
     /// Raise the epoch of the record that was seen, or create the record.
     Claim { seen: Option<Record> },
     /// Done: the record is this run's.
     Claimed { record: Record },
+    /// The partition is sealed. What is recorded there is what the producer did there, for good.
+    Sealed { record: Option<Record>, children: Vec<V::Partition> },
 }
 
 impl<V: Vocabulary> Claim<V> {
@@ -40,23 +42,27 @@ impl<V: Vocabulary> Claim<V> {
     #[must_use]
     pub fn wants(&self) -> Option<Request<V>> {
         let (partition, name) = (self.partition.clone(), self.name.clone());
-        match self.phase {
+        match &self.phase {
             Phase::Read => Some(Request::ReadHead { partition, name: Some(name) }),
-            Phase::Claim { seen } => Some(Request::Claim { partition, name, seen }),
-            Phase::Claimed { .. } => None,
+            Phase::Claim { seen } => Some(Request::Claim { partition, name, seen: *seen }),
+            Phase::Claimed { .. } | Phase::Sealed { .. } => None,
         }
     }
 
     /// Tells the claim what the store answered. It is never told about an unknown outcome, and
     /// keeps wanting the same request.
     pub fn tell(&mut self, reply: Reply<V>) {
-        self.phase = match (self.phase, reply) {
+        self.phase = match (&self.phase, reply) {
+            // S2: no raise of an earlier run takes a number there any more, so nothing is to be claimed.
+            (Phase::Read, Reply::Head(head)) if head.is_sealed() => {
+                Phase::Sealed { record: head.record, children: head.children }
+            }
             (Phase::Read, Reply::Head(head)) => Phase::Claim { seen: head.record },
             (Phase::Claim { .. }, Reply::Claimed(record)) => Phase::Claimed { record },
             // The record that refused the claim may be this claim's own effect or another run's.
             // The two look alike, and to claim once more is right in both cases.
             (Phase::Claim { .. }, Reply::NotClaimed(seen)) => Phase::Claim { seen },
-            (phase, _) => phase,
+            _ => return,
         };
     }
 
@@ -69,8 +75,23 @@ impl<V: Vocabulary> Claim<V> {
     #[must_use]
     pub fn record(&self) -> Option<Record> {
         match self.phase {
-            Phase::Read | Phase::Claim { .. } => None,
+            Phase::Read | Phase::Claim { .. } | Phase::Sealed { .. } => None,
             Phase::Claimed { record } => Some(record),
+        }
+    }
+
+    /// Returns what the producer's record is in a partition that is sealed, if it has one, and the
+    /// partitions that take its place; `None` unless it is sealed.
+    ///
+    /// What the record names is settled there by [`Append::resume`], as in any partition. What comes
+    /// behind it belongs to the child, which is to be claimed next.
+    ///
+    /// [`Append::resume`]: super::Append::resume
+    #[must_use]
+    pub fn sealed(&self) -> Option<(Option<Record>, &[V::Partition])> {
+        match &self.phase {
+            Phase::Read | Phase::Claim { .. } | Phase::Claimed { .. } => None,
+            Phase::Sealed { record, children } => Some((*record, children)),
         }
     }
 }
@@ -87,7 +108,7 @@ impl<V: Vocabulary> Claim<V> {
     pub(crate) fn seen(&self) -> Option<Option<Record>> {
         match self.phase {
             Phase::Claim { seen } => Some(seen),
-            Phase::Read | Phase::Claimed { .. } => None,
+            Phase::Read | Phase::Claimed { .. } | Phase::Sealed { .. } => None,
         }
     }
 }

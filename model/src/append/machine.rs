@@ -23,6 +23,8 @@ pub struct Append<V: Vocabulary> {
     batch: V::Batch,
     identity: Identity<V>,
     expected: Option<Seq>,
+    /// What takes the partition's place, once the append has met its seal.
+    children: Vec<V::Partition>,
     phase: Phase,
 }
 
@@ -83,6 +85,9 @@ pub enum Answer {
         /// events, the taken slot.
         head: Seq,
     },
+    /// The partition was sealed before the append had a slot there: the batch is not in the log, and never
+    /// will be by this append. [`Append::children`] are the partitions where its events belong now.
+    Sealed,
     /// A later run of the same producer has claimed the name, and decides what becomes of the
     /// batch.
     Fenced,
@@ -112,7 +117,8 @@ impl<V: Vocabulary> Append<V> {
         expected: Option<Seq>,
     ) -> Self {
         let phase = Phase::ReadHead;
-        let mut append = Append { partition, token, batch, identity, expected, phase };
+        let children = Vec::new();
+        let mut append = Append { partition, token, batch, identity, expected, children, phase };
         append.phase = append.first_phase(rules);
         append
     }
@@ -130,7 +136,8 @@ impl<V: Vocabulary> Append<V> {
     ) -> Self {
         let phase = Phase::Recover { slot: session.record.slot };
         let identity = Identity::Named(session);
-        Append { partition, token, batch, identity, expected: None, phase }
+        let children = Vec::new();
+        Append { partition, token, batch, identity, expected: None, children, phase }
     }
 
     fn first_phase(&self, rules: &Rules<V>) -> Phase {
@@ -150,6 +157,13 @@ impl<V: Vocabulary> Append<V> {
     #[must_use]
     pub fn token(&self) -> &V::Token {
         &self.token
+    }
+
+    /// Returns the partitions that take the place of the append's, if it is answered with
+    /// [`Answer::Sealed`].
+    #[must_use]
+    pub fn children(&self) -> &[V::Partition] {
+        &self.children
     }
 
     /// Returns whether the caller expects a certain head.
@@ -241,6 +255,7 @@ impl<V: Vocabulary> Append<V> {
                     Phase::Write { slot }
                 }
                 Refusal::Race => Phase::Raise { head: Some(old.head) },
+                Refusal::Sealed => self.leave(old.children),
                 Refusal::Final(answer) => Phase::Answered(answer),
             },
             (Phase::RaiseAndWrite { .. }, Reply::Appended(slot)) => {
@@ -375,21 +390,32 @@ impl<V: Vocabulary> Append<V> {
                 self.after_write(rules, slot)
             }
             Refusal::Race => Phase::RaiseAndWrite { head: old.head },
+            Refusal::Sealed => self.leave(old.children),
             Refusal::Final(answer) => Phase::Answered(answer),
         }
+    }
+
+    /// The phase of an append whose partition was sealed before it had a slot.
+    fn leave(&mut self, children: Vec<V::Partition>) -> Phase {
+        self.children = children;
+        Phase::Answered(Answer::Sealed)
     }
 
     /// The reason why a raise was refused by the item `old`.
     fn refusal(&self, old: &Head<V>) -> Refusal {
         match &self.identity {
             Identity::Anonymous => match self.expected {
+                // S2: a number that was given out before the seal may still be written.
                 Some(expected) if self.is_own_raise(expected.next(), old) => {
                     Refusal::Own(expected.next())
                 }
+                // S3: what comes now is behind the seal, in a child.
+                _ if old.is_sealed() => Refusal::Sealed,
                 Some(_) => Refusal::Final(Answer::Conflict { head: old.head }),
                 None => Refusal::Race,
             },
             Identity::Named(session) => match old.record {
+                Some(record) if record == session.record && old.is_sealed() => Refusal::Sealed,
                 Some(record) if record == session.record => match self.expected {
                     Some(_) => Refusal::Final(Answer::Conflict { head: old.head }),
                     None => Refusal::Race,
@@ -436,6 +462,8 @@ enum Refusal {
     Own(Seq),
     /// Another producer raised the head first: try again.
     Race,
+    /// The partition takes no more events.
+    Sealed,
     /// Trying again cannot succeed: this is the answer.
     Final(Answer),
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::small::{GroupNo, PartitionNo, ProducerNo, WorkerNo};
+use super::small::{GroupNo, OperatorNo, PartitionNo, ProducerNo, WorkerNo};
 use crate::store::View;
 
 /// A process of the checked world.
@@ -13,6 +13,8 @@ pub enum Process {
     Producer(ProducerNo),
     /// A process that consumes.
     Worker(WorkerNo),
+    /// A process that splits or merges partitions.
+    Operator(OperatorNo),
 }
 
 /// One step of the checked world: a decision, in the sense of the decision log. Its JSON form is
@@ -82,6 +84,11 @@ pub enum Action {
     Restart {
         /// The producer.
         producer: ProducerNo,
+    },
+    /// An operator begins to split or merge, or begins again after it died.
+    Operate {
+        /// The operator.
+        operator: OperatorNo,
     },
     /// A second run of a named producer starts while the first is alive.
     Twin {

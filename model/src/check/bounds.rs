@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::small::{PartitionNo, ProducerNo};
+
 /// What clocks may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -51,6 +53,11 @@ macro_rules! bounds {
             /// Bounds for a night: two groups, two events a producer and batches. A check reaches hundreds of millions
             /// of states, at some twenty bytes each.
             pub const DEEP: Bounds = Bounds::set(3);
+            /// Bounds in which a partition is split and merged again, each by two operators at once.
+            pub const LINEAGE: Bounds = Bounds::set(4);
+            /// Smaller bounds in which a partition is split and merged again, by one operator each, to tell designs
+            /// apart.
+            pub const FAMILY: Bounds = Bounds::set(5);
 
             /// Every single bound, for the command line and the documentation.
             pub const ALL: &'static [Bound] = &[
@@ -100,54 +107,62 @@ pub struct Bound {
 bounds! {
     sizes {
         /// The number of producers. They take turns among the partitions.
-        producers = "producers": 1..=4, [2, 2, 2, 2];
+        producers = "producers": 1..=4, [2, 2, 2, 2, 2, 2];
         /// The number of events that each producer appends.
-        events = "events": 1..=4, [1, 1, 2, 2];
+        events = "events": 1..=4, [1, 1, 2, 2, 1, 1];
         /// The largest batch, in events. A producer chooses the size for each append.
-        batch = "batch": 1..=3, [1, 1, 1, 2];
+        batch = "batch": 1..=3, [1, 1, 1, 2, 1, 1];
         /// If 1, each append expects the head that its producer saw before it.
-        expected = "expected": 0..=1, [0, 0, 1, 0];
+        expected = "expected": 0..=1, [0, 0, 1, 0, 0, 0];
         /// The number of workers.
-        workers = "workers": 1..=4, [2, 2, 2, 2];
+        workers = "workers": 1..=4, [2, 2, 2, 2, 2, 1];
         /// The number of groups.
-        groups = "groups": 1..=3, [1, 1, 1, 2];
+        groups = "groups": 1..=3, [1, 1, 1, 2, 1, 1];
         /// The number of partitions.
-        partitions = "partitions": 1..=3, [1, 1, 1, 1];
+        partitions = "partitions": 1..=3, [1, 1, 1, 1, 1, 1];
+        /// The number of keys where partitions are split or merged. They take turns among the producers.
+        keys = "keys": 1..=2, [2, 2, 2, 2, 2, 2];
+        /// How many operators split the partition. There are four partitions then.
+        splits = "splits": 0..=2, [0, 0, 0, 0, 2, 1];
+        /// How many operators merge what was split.
+        merges = "merges": 0..=2, [0, 0, 0, 0, 2, 1];
+        /// How many operators split the second half once more, instead of merging it.
+        resplits = "resplits": 0..=1, [0, 0, 0, 0, 0, 0];
         /// By how many ticks a worker's clock may be ahead of another's. A lease lasts two ticks.
-        skew = "skew": 0..=2, [1, 1, 1, 1];
+        skew = "skew": 0..=2, [1, 1, 1, 1, 0, 1];
         /// The number of faults of all kinds together.
-        faults = "faults": 0..=20, [1, 2, 1, 1];
+        faults = "faults": 0..=20, [1, 2, 1, 1, 1, 1];
     }
     faults {
         /// Crashes of a process, between any two steps or before a reply arrives.
-        crashes = "crashes": 0..=4, [1, 1, 1, 1];
+        crashes = "crashes": 0..=4, [1, 1, 1, 1, 1, 1];
         /// Requests that are applied and whose reply is lost, so that the sender repeats them.
-        lost_replies = "lost-replies": 0..=4, [1, 1, 1, 1];
+        lost_replies = "lost-replies": 0..=4, [1, 1, 1, 1, 1, 0];
         /// Requests of which a copy arrives at any later time, even after the sender's death.
-        late = "late": 0..=4, [1, 1, 1, 1];
+        late = "late": 0..=4, [1, 1, 1, 1, 1, 0];
         /// Requests of a worker that take their time until they are applied, or until they are heard of.
-        slow = "slow": 0..=4, [1, 1, 1, 1];
+        slow = "slow": 0..=4, [1, 1, 1, 1, 0, 0];
         /// Reads that miss something already written, where the design's reads may.
-        stale = "stale": 0..=4, [1, 1, 1, 1];
+        stale = "stale": 0..=4, [1, 1, 1, 1, 0, 0];
         /// Leases that end, by their owner's clock, while the owner is alive.
-        expiries = "expiries": 0..=4, [1, 1, 1, 1];
+        expiries = "expiries": 0..=4, [1, 1, 1, 1, 1, 0];
         /// Clocks that are set, or that drift, within the bound on skew. Where clocks are unbounded,
         /// beyond it by the length of a lease.
-        clock_steps = "clock-steps": 0..=4, [1, 1, 1, 1];
+        clock_steps = "clock-steps": 0..=4, [1, 1, 1, 1, 0, 0];
         /// Turns that are dropped: by a handler that fails, perhaps in the middle of a delivery, or at any
         /// other moment by the caller.
-        failures = "failures": 0..=4, [1, 1, 1, 1];
+        failures = "failures": 0..=4, [1, 1, 1, 1, 0, 0];
         /// Turns whose worker runs out of time.
-        handovers = "handovers": 0..=4, [1, 1, 1, 1];
+        handovers = "handovers": 0..=4, [1, 1, 1, 1, 0, 0];
         /// Named producers that run twice at once.
-        twins = "twins": 0..=2, [1, 1, 1, 1];
+        twins = "twins": 0..=2, [1, 1, 1, 1, 0, 0];
         /// Producers whose input turns out one event longer, before a run of theirs has an answer. It
         /// counts as a fault, so that second appends meet as many others as there is room for.
-        long_inputs = "long-inputs": 0..=2, [0, 1, 0, 0];
+        long_inputs = "long-inputs": 0..=2, [0, 1, 0, 0, 0, 0];
         /// Triggers that are lost, where the design does not make them durable.
-        lost_triggers = "lost-triggers": 0..=4, [1, 1, 1, 1];
+        lost_triggers = "lost-triggers": 0..=4, [1, 1, 1, 1, 0, 0];
         /// Triggers that arrive twice, or from an index that is behind.
-        duplicate_triggers = "duplicate-triggers": 0..=4, [1, 1, 1, 1];
+        duplicate_triggers = "duplicate-triggers": 0..=4, [1, 1, 1, 1, 0, 0];
     }
 }
 
@@ -166,6 +181,12 @@ pub enum BoundsError {
         /// The largest value that is accepted.
         most: u8,
     },
+    /// What is split is one partition.
+    #[error("partitions is {partitions}; where splits or merges are asked for, it is 1")]
+    SplitOfMany {
+        /// The number of partitions.
+        partitions: u8,
+    },
     /// A batch is larger than a producer's input.
     #[error("a batch of {batch} needs at least as many events; events is {events}")]
     BatchOverEvents {
@@ -177,6 +198,27 @@ pub enum BoundsError {
 }
 
 impl Bounds {
+    /// The partition to which a producer appends at first.
+    pub(super) const fn home(&self, producer: ProducerNo) -> PartitionNo {
+        PartitionNo(producer.first().0 % self.partitions)
+    }
+
+    /// The number of operators who split or merge.
+    pub(super) const fn operators(&self) -> u8 {
+        self.splits + self.merges + self.resplits
+    }
+
+    /// How many partitions come of the one that is split.
+    pub(super) const fn partitions_of_lineage(&self) -> u8 {
+        if self.resplits > 0 { 5 } else { 4 }
+    }
+
+    /// Whether partitions are split or merged.
+    #[must_use]
+    pub const fn has_lineage(&self) -> bool {
+        self.operators() > 0
+    }
+
     /// Verifies that the checker accepts these bounds.
     ///
     /// # Errors
@@ -188,6 +230,9 @@ impl Bounds {
                 let (least, most) = (*range.start(), *range.end());
                 return Err(BoundsError::OutOfRange { name: bound.name, value, least, most });
             }
+        }
+        if self.has_lineage() && self.partitions != 1 {
+            return Err(BoundsError::SplitOfMany { partitions: self.partitions });
         }
         if self.batch > self.events {
             let (batch, events) = (self.batch, self.events);

@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::action::{Action, Process};
 use super::bounds::{Bounds, Clocks};
+use super::lineage;
 use super::small::{Small, Tick, WorkerNo};
 use super::world::World;
 use crate::consume::Outcome;
 use crate::design::{
-    Acquire, Checkpoint, Design, Expiry, Finish, Gap, Handover, Increment, Producer, Read, Release,
-    SlotWrite, Trigger,
+    Acquire, Checkpoint, Design, Expiry, Finish, Gap, Handover, Increment, Merging, Parents,
+    Producer, Read, Release, SlotWrite, Splitting, Trigger, Undrained,
 };
 use crate::store::{Guard, Head, Lease, Raise, Reply, Request, Slot};
 use crate::vocabulary::Page;
@@ -36,6 +37,7 @@ const TOGETHER: Applies = |d, _, _| d.increment == Increment::Transaction;
 const GUARDED: Applies = |d, _, _| d.slot_write == SlotWrite::IfAbsent;
 const NAMED: Applies = |d, _, _| d.producer == Producer::Named;
 const CONDITIONAL: Applies = |d, _, _| d.acquire == Acquire::Conditional;
+const ASKS: Applies = |d, b, _| b.splits > 0 && d.parents != Parents::Nothing;
 const FENCED: Applies = |d, _, _| d.checkpoint != Checkpoint::Unconditional;
 
 fn can_lose(b: &Bounds) -> bool {
@@ -83,6 +85,14 @@ marks! {
     AcquireBusy = "acquire: held by another" if |d, b, _| CONDITIONAL(d, b, Clocks::Timely) && b.workers > 1;
     Looked = "look: the lease read" if |d, _, _| d.acquire == Acquire::ReadThenSet;
     SetLease = "set: the lease taken" if |d, _, _| d.acquire == Acquire::ReadThenSet;
+    ClaimSealed = "claim: the partition is sealed" if |d, b, _| NAMED(d, b, Clocks::Timely) && b.splits > 0;
+    RaiseSealed = "raise: the partition is sealed" if |_, b, _| b.splits > 0;
+    Created = "create: a child is there" if |d, b, _| b.splits > 0 && d.split != Splitting::Intent;
+    Sealed = "seal: a partition sealed" if |_, b, _| b.splits > 0;
+    SealRefused = "seal: it was sealed before" if |_, b, _| b.splits > 1 || b.merges * b.resplits > 0;
+    Merged = "merge: partitions sealed together" if |d, b, _| b.merges > 0 && d.merge == Merging::Transaction;
+    MergeRefused = "merge: one was sealed before" if |d, b, _| b.merges > 1 && d.merge == Merging::Transaction;
+    MergeRivalled = "merge: one was split before" if |d, b, _| b.merges * b.resplits > 0 && d.merge == Merging::Transaction;
     PageSomething = "read: something new" if ALWAYS;
     PageNothing = "read: the tail" if ALWAYS;
     Voided = "void: a slot voided" if |d, b, _| d.gap == Gap::Void && gaps(d, b);
@@ -104,10 +114,13 @@ marks! {
     Delivered = "deliver: a handler at work" if ALWAYS;
     TurnCaughtUp = "turn: caught up" if ALWAYS;
     TurnBusy = "turn: another worker holds the lease" if |_, b, _| b.workers > 1 && b.producers * b.events > 1;
+    TurnBlocked = "turn: a parent is not drained" if ASKS;
+    Drained = "turn: a sealed partition drained" if |d, b, _| ASKS(d, b, Clocks::Timely) && d.undrained == Undrained::GoOver;
     TurnLost = "turn: the lease was lost" if |_, b, _| can_end(b);
     TurnGivenBack = "turn: the trigger given back" if |d, b, _| d.handover == Handover::GiveBack && b.faults > 0 && b.handovers > 0;
     TurnHandedOver = "turn: a successor triggered" if |d, b, _| d.handover != Handover::GiveBack && b.faults > 0 && b.handovers > 0;
     Crashed = "fault: a producer crashed" if |_, b, _| crashes(b);
+    OperatorCrashed = "fault: an operator crashed" if |_, b, _| crashes(b) && b.has_lineage();
     WorkerCrashed = "fault: a worker crashed" if |_, b, _| crashes(b);
     CrashedApplied = "fault: a crash before the reply arrived" if |_, b, _| crashes(b);
     Restarted = "fault: a producer restarted" if |_, b, _| crashes(b);
@@ -232,6 +245,7 @@ impl Coverage {
                 self.mark(match process {
                     Process::Producer(_) => Mark::Crashed,
                     Process::Worker(_) => Mark::WorkerCrashed,
+                    Process::Operator(_) => Mark::OperatorCrashed,
                 });
                 if applied {
                     self.mark(Mark::CrashedApplied);
@@ -256,6 +270,7 @@ impl Coverage {
             Action::DuplicateTrigger { .. } => self.mark(Mark::TriggerTwice),
             Action::Sweep { .. } => self.mark(Mark::Swept),
             Action::Begin { .. }
+            | Action::Operate { .. }
             | Action::Send { .. }
             | Action::Delay { .. }
             | Action::Land { .. }
@@ -310,11 +325,17 @@ impl Coverage {
         self.mark(if held { Mark::AcquiredEnded } else { Mark::AcquiredFree });
     }
 
+    /// Marks that a turn has drained a sealed partition.
+    pub(super) fn mark_drained(&self) {
+        self.mark(Mark::Drained);
+    }
+
     /// Marks how a turn ended.
     pub(super) fn mark_outcome(&self, outcome: Outcome) {
         self.mark(match outcome {
             Outcome::CaughtUp => Mark::TurnCaughtUp,
             Outcome::Busy => Mark::TurnBusy,
+            Outcome::Blocked => Mark::TurnBlocked,
             Outcome::Lost => Mark::TurnLost,
             Outcome::GivenBack => Mark::TurnGivenBack,
             Outcome::HandedOver => Mark::TurnHandedOver,
@@ -331,13 +352,35 @@ impl Coverage {
         request: &Request<Small>,
         reply: &Reply<Small>,
     ) {
-        if let Some(mark) = reply_mark(process, world, request, reply) {
+        let mark = lineage_mark(request, reply);
+        if let Some(mark) = mark.or_else(|| reply_mark(process, world, request, reply)) {
             self.mark(mark);
         }
     }
 }
 
-/// The mark of a request and its reply.
+/// The mark of a request and its reply that tell of a seal.
+fn lineage_mark(request: &Request<Small>, reply: &Reply<Small>) -> Option<Mark> {
+    Some(match (request, reply) {
+        (Request::Raise(_), Reply::NotRaised(old)) if old.is_sealed() => Mark::RaiseSealed,
+        (Request::ReadHead { name: Some(_), .. }, Reply::Head(head)) if head.is_sealed() => {
+            Mark::ClaimSealed
+        }
+        (Request::Create { .. }, Reply::Created) => Mark::Created,
+        (Request::Seal { .. }, Reply::Sealed) => Mark::Sealed,
+        (Request::Seal { .. }, Reply::NotSealed(_)) => Mark::SealRefused,
+        (Request::Merge { .. }, Reply::Sealed) => Mark::Merged,
+        (Request::Merge { .. }, Reply::NotSealed(before)) => {
+            match before.iter().any(|children| children.contains(&lineage::PART)) {
+                true => Mark::MergeRivalled,
+                false => Mark::MergeRefused,
+            }
+        }
+        _ => return None,
+    })
+}
+
+/// The mark of any other request and its reply.
 fn reply_mark(
     process: Process,
     world: &World,
@@ -429,6 +472,6 @@ fn is_expecting(world: &World, process: Process) -> bool {
             super::world::Work::Append(append) => append.expects_head(),
             _ => false,
         },
-        Process::Worker(_) => false,
+        Process::Worker(_) | Process::Operator(_) => false,
     }
 }

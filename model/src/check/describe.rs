@@ -3,15 +3,16 @@
 use std::fmt::Write as _;
 
 use super::action::{Action, Process, Sight};
+use super::lineage::{self, Role};
 use super::protocol::Protocol;
-use super::small::{GroupNo, PartitionNo, ProducerNo, Small, WorkerNo};
+use super::small::{GroupNo, OperatorNo, PartitionNo, ProducerNo, Small, WorkerNo};
 use super::steps::expiries;
 use super::world::{Flight, Late, World};
 use crate::consume::News;
 use crate::ids::Seq;
 use crate::store::{
-    Lease, Reply, Request, View, apply, lease_words, record_words, reply_words, request_words,
-    slot_words,
+    Lease, Reply, Request, View, apply, lease_words, partition_words, record_words, reply_words,
+    request_words, slot_words,
 };
 use crate::vocabulary::{Page, Seen, Time};
 
@@ -68,6 +69,9 @@ impl World {
             }
         }
         text.push_str(" ]");
+        if log.is_sealed() {
+            let _ = write!(text, " sealed for {}", partition_words::<Small>(&log.children));
+        }
         text
     }
 
@@ -104,11 +108,8 @@ impl Protocol {
     pub fn words(&self, world: &World, action: Action) -> Words {
         let worker = Process::Worker;
         match action {
-            Action::Begin { producer, count } => {
-                let events = if count == 1 { "event" } else { "events" };
-                let did = format!("begins to append {count} {events}");
-                Words::of(Process::Producer(producer), did)
-            }
+            Action::Begin { producer, count } => beginning_words(producer, count),
+            Action::Operate { operator } => self.operator_words(operator),
             Action::Send { process } => self.request_words(world, process, View::Latest, None),
             Action::StaleRead { worker: reader, view } => {
                 self.stale_read_words(world, worker(reader), view)
@@ -172,6 +173,18 @@ impl Protocol {
                 Words::of_world(format!("a sweep finds a lag{}", self.of(group, partition)))
             }
         }
+    }
+
+    fn operator_words(&self, operator: OperatorNo) -> Words {
+        let what = match lineage::role(&self.bounds, operator) {
+            Role::Splits => format!("begins to split {}", lineage::ROOT),
+            Role::SplitsAgain => format!("begins to split {}", lineage::HALVES[1]),
+            Role::Merges => {
+                let [first, second] = lineage::HALVES;
+                format!("begins to merge {first} and {second}")
+            }
+        };
+        Words::of(Process::Operator(operator), what)
     }
 
     fn crash_words(&self, world: &World, process: Process, applied: bool) -> Words {
@@ -239,9 +252,23 @@ impl Protocol {
         Words { answer: Some(world.reply_words(reply)), ..Words::of(process, did) }
     }
 
+    /// Names the partition that a request is about, where partitions come of one another.
+    fn about(&self, request: &Request<Small>) -> String {
+        match request {
+            Request::Create { .. } | Request::Seal { .. } | Request::Merge { .. } => String::new(),
+            _ if self.bounds.has_lineage() => format!(" in {}", request.partition()),
+            _ => String::new(),
+        }
+    }
+
+    /// Whether there is more than one partition.
+    fn has_partitions(&self) -> bool {
+        self.bounds.partitions > 1 || self.bounds.has_lineage()
+    }
+
     /// Names the group and the partition, where there is more than one.
     fn of(&self, group: GroupNo, partition: PartitionNo) -> String {
-        match (self.bounds.groups > 1, self.bounds.partitions > 1) {
+        match (self.bounds.groups > 1, self.has_partitions()) {
             (false, false) => String::new(),
             (true, false) => format!(" of {group}"),
             (false, true) => format!(" of {partition}"),
@@ -265,7 +292,8 @@ impl Protocol {
             Some(request) => {
                 let reply = self.answer(&mut world, &request, view);
                 let answer = Some(world.reply_words(reply));
-                Words { who, did: request_words(&request), answer, heard: true, fault }
+                let did = format!("{}{}", request_words(&request), self.about(&request));
+                Words { who, did, answer, heard: true, fault }
             }
             None => {
                 let did = "sends a trigger".to_owned();
@@ -299,8 +327,8 @@ impl Protocol {
     /// Returns the part of a state that matters in one line, in the words of the decision log.
     #[must_use]
     pub fn summary(&self, world: &World) -> String {
-        let several = self.bounds.partitions > 1;
-        let logs = (0..self.bounds.partitions).map(|partition| {
+        let several = self.has_partitions();
+        let logs = (0..world.logs.len() as u8).map(|partition| {
             let partition = PartitionNo(partition);
             let name = if several { format!("{partition}: ") } else { String::new() };
             format!("{name}{}", world.slots_line(partition))
@@ -316,13 +344,20 @@ impl Protocol {
             }
         }
         for name in (0..self.bounds.producers).map(ProducerNo) {
-            let record = world.log(self.partition_of(name)).records[name.index()];
+            let log = self.path_of(name).into_iter().map(|partition| world.log(partition));
+            let records = log.filter_map(|log| log.records[name.index()]);
+            let record = records.max_by_key(|record| record.number);
             if let Some(record) = record.filter(|record| record.number.0 > 0) {
                 let _ = write!(text, " | {name}: {}", record_words(&record));
             }
         }
         text
     }
+}
+
+fn beginning_words(producer: ProducerNo, count: u8) -> Words {
+    let events = if count == 1 { "event" } else { "events" };
+    Words::of(Process::Producer(producer), format!("begins to append {count} {events}"))
 }
 
 fn tick_words(world: &World) -> Words {

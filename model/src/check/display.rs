@@ -57,6 +57,7 @@ impl std::fmt::Display for Process {
         match self {
             Process::Producer(producer) => write!(f, "producer {producer}"),
             Process::Worker(worker) => write!(f, "worker {worker}"),
+            Process::Operator(operator) => write!(f, "operator {}", operator.0 + 1),
         }
     }
 }
@@ -78,6 +79,7 @@ impl std::fmt::Display for Action {
             Action::Begin { producer, count } => {
                 write!(f, "producer {producer} begins to append a batch of {count}")
             }
+            Action::Operate { operator } => write!(f, "operator {} begins", operator.0 + 1),
             Action::Send { process } => write!(f, "{process} sends what it wants"),
             Action::LoseReply { process } => {
                 write!(f, "{process} sends its request, and the reply is lost")

@@ -4,9 +4,10 @@
 //! request and whether it arrives at once, twice or late. What is wrong is remembered in the state.
 
 use super::bounds::Clocks;
+use super::lineage;
 use super::protocol::Protocol;
 use super::small::{GroupNo, PartitionNo, ProducerNo, Small, Token, Window, WorkerNo};
-use super::world::World;
+use super::world::{Operator, World};
 use crate::append::{Answer, Append};
 use crate::ids::{Epoch, Seq};
 use crate::invariant::Invariant;
@@ -36,6 +37,61 @@ impl Protocol {
         }
         for group in self.groups() {
             self.judge_passed(world, group, partition);
+            self.judge_overtaken(world, group, partition, slot);
+        }
+    }
+
+    /// D4: what comes after a partition is not delivered before an event that the partition gets.
+    fn judge_overtaken(
+        &self,
+        world: &mut World,
+        group: GroupNo,
+        partition: PartitionNo,
+        slot: Seq,
+    ) {
+        let delivered = world.seat(group, partition).was_delivered(slot.0);
+        if !world.log(partition).holds_events(slot.0) || delivered || !self.bounds.has_lineage() {
+            return;
+        }
+        let mut later = (0..world.logs.len() as u8).map(PartitionNo);
+        let overtaken = later.any(|later| {
+            lineage::ancestors(later).contains(&partition)
+                && world.seat(group, later).delivered != 0
+        });
+        if overtaken {
+            world.broken.insert(Invariant::D4);
+        }
+    }
+
+    /// D4: whatever came before a partition is sealed, and its events were delivered and finished.
+    fn judge_drained(&self, world: &mut World, group: GroupNo, partition: PartitionNo) {
+        if !self.bounds.has_lineage() {
+            return;
+        }
+        let drained = lineage::ancestors(partition).into_iter().all(|earlier| {
+            let (log, seat) = (world.log(earlier), world.seat(group, earlier));
+            let is_done = |slot| seat.was_delivered(slot) && slot <= seat.checkpoint();
+            let all = || (1..=log.len()).all(|slot| !log.holds_events(slot) || is_done(slot));
+            log.is_sealed() && all()
+        });
+        if !drained {
+            world.broken.insert(Invariant::D4);
+        }
+    }
+
+    /// P2: while no operator is at work, each key has exactly one open partition that covers it. An
+    /// operator that died is not at work: it need not come back.
+    pub(super) fn judge_leaves(&self, world: &mut World) {
+        let at_rest = |operator: &Operator| match operator {
+            Operator::Asleep | Operator::Done => true,
+            Operator::Splits { .. } | Operator::Merges { .. } => false,
+        };
+        if !world.operators.iter().all(at_rest) {
+            return;
+        }
+        let has_one = |key| lineage::leaves(self.design(), world, key).len() == 1;
+        if !(0..2).all(has_one) {
+            world.broken.insert(Invariant::P2);
         }
     }
 
@@ -121,12 +177,13 @@ impl Protocol {
             return;
         }
         let appended = match world.log(partition).slot(slot) {
-            Slot::Events { token, .. } => !world.was_refused(partition, token),
+            Slot::Events { token, .. } => !world.was_refused(token),
             Slot::Void | Slot::Empty => false,
         };
         if !appended {
             world.broken.insert(Invariant::D1);
         }
+        self.judge_drained(world, group, partition);
         let turn = world.workers[worker.index()].turn.as_ref();
         let (last, epoch) =
             turn.map_or((0, Epoch::ZERO), |turn| (turn.delivered, turn.machine.epoch()));
@@ -160,8 +217,9 @@ impl Protocol {
         append: &Append<Small>,
         answer: Answer,
     ) -> bool {
-        let partition = self.partition_of(producer);
+        let home = self.home_of(producer);
         let run = &mut world.producers[producer.index()];
+        let partition = run.route;
         let expected = run.expected.take();
         if answer == Answer::Fenced {
             return true;
@@ -172,7 +230,7 @@ impl Protocol {
                 self.judge_position(world, partition, append.token(), slot, expected);
             }
             Answer::Conflict { .. } => {
-                let log = &mut world.logs[partition.index()];
+                let log = &mut world.logs[home.index()];
                 // What another run has begun since is another append.
                 let number = append.token().number;
                 log.began[producer.first().index()].take_if(|began| began.first <= number);
@@ -181,7 +239,7 @@ impl Protocol {
                     log.refused.sort_unstable();
                 }
             }
-            Answer::Fenced => {}
+            Answer::Fenced | Answer::Sealed => {}
         }
         false
     }
@@ -204,17 +262,18 @@ impl Protocol {
         log.expected.extend(expected.map(|expected| (expected, number)));
         let first = !log.was_acknowledged(slot.0);
         // An event that is acknowledged in a second slot (S2) did not begin with the next append.
-        let began = &mut log.began[token.producer.index()];
-        let began = began.take_if(|began| first && began.first <= token.number);
         log.acknowledged |= 1 << number;
         let between =
             |(after, own): &(u8, u8)| (after + 1..*own).any(|s| log.was_acknowledged(s.into()));
         let unexpected = log.expected.iter().any(between);
         log.expected.sort_unstable();
+        let home = self.home_of(token.producer);
+        let began = &mut world.logs[home.index()].began[token.producer.index()];
+        let began = began.take_if(|began| first && began.first <= token.number);
         if !held {
             world.broken.insert(Invariant::P1);
         }
-        if began.is_some_and(|began| number <= began.after) {
+        if began.is_some_and(|began| began.is_after(partition, number)) {
             world.broken.insert(Invariant::S3);
         }
         if unexpected {
@@ -238,9 +297,11 @@ impl Protocol {
             | Invariant::D1
             | Invariant::D2
             | Invariant::D3
+            | Invariant::D4
             | Invariant::L1
             | Invariant::L3
-            | Invariant::P1 => !world.broken.contains(invariant),
+            | Invariant::P1
+            | Invariant::P2 => !world.broken.contains(invariant),
         }
     }
 

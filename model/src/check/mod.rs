@@ -15,6 +15,7 @@ mod drain;
 mod engine;
 mod explain;
 mod judge;
+mod lineage;
 mod mutation;
 mod producer;
 mod progress;
@@ -42,7 +43,8 @@ pub use protocol::Protocol;
 pub use report::{Ended, Progress, Report, Resumed, Verdict, Watch};
 pub use search::{check, check_resumably, explore};
 pub use small::{
-    Count, GroupNo, Owner, PartitionNo, ProducerNo, Small, Tick, Token, Window, WorkerNo,
+    Count, GroupNo, OperatorNo, Owner, PartitionNo, ProducerNo, Small, Tick, Token, Window,
+    WorkerNo,
 };
 pub use task::{Engine, OnDisk, Task};
 pub use trace::{Decision, FORMAT, Header, ReplayError, Replayed, Trace, VERSION, replay};

@@ -109,6 +109,16 @@ impl Mutant {
                 tables.put_slot(&write.partition, write.slot, before.slot.clone());
                 reply
             }
+            (Mutant::SealIgnored, Request::Raise(raise), Reply::NotRaised(_)) => {
+                let children = tables.children(&raise.partition);
+                tables.seal(&raise.partition, Vec::new());
+                let reply = apply(tables, sent, View::Latest);
+                tables.seal(&raise.partition, children);
+                reply
+            }
+            (Mutant::SealUnguarded, Request::Seal { .. } | Request::Merge { .. }, _) => {
+                seal_anyway(tables, sent)
+            }
             (Mutant::HeadStandsStill, Request::Raise(raise), Reply::Raised(_)) => {
                 tables.set_head(&raise.partition, before.head);
                 reply
@@ -217,6 +227,18 @@ impl Before {
             lease: request.group().and_then(|group| tables.lease(group, partition)),
         }
     }
+}
+
+/// Seals the partitions of a request, whatever they are sealed for.
+fn seal_anyway(tables: &mut impl Tables<Small>, request: &Request<Small>) -> Reply<Small> {
+    match request {
+        Request::Seal { partition, children } => tables.seal(partition, children.clone()),
+        Request::Merge { parents, child } => {
+            parents.iter().for_each(|parent| tables.seal(parent, vec![*child]));
+        }
+        _ => {}
+    }
+    Reply::Sealed
 }
 
 /// Puts the lease that a request is about.

@@ -1,10 +1,11 @@
 //! The producers of the checked world: their input, their batches, their runs.
 
+use super::lineage;
 use super::protocol::Protocol;
-use super::small::{Count, ProducerNo, Small, Token};
+use super::small::{Count, PartitionNo, ProducerNo, Small, Token};
 use super::world::{Producer, Work, World};
 use crate::append::{Append, Claim, Identity, Session};
-use crate::design::Increment;
+use crate::design::{Increment, Splitting};
 use crate::ids::{Number, Seq};
 use crate::store::{Record, Tables};
 
@@ -12,9 +13,23 @@ impl Protocol {
     /// What a run of a producer does first.
     pub(super) fn first_work(&self, producer: ProducerNo, run: &Producer) -> Work {
         if self.named() {
-            Work::Claim(Claim::new(self.partition_of(producer), producer.first()))
+            Work::Claim(Claim::new(run.route, producer.first()))
         } else {
             self.next_work(producer, run, None)
+        }
+    }
+
+    /// The partition that a run of a producer tries first: from the first one on it follows what seals
+    /// name. Where children are there before the seal, it takes the last that is there.
+    pub(super) fn first_route(&self, world: &World, producer: ProducerNo) -> PartitionNo {
+        let home = self.home_of(producer);
+        match self.design().split {
+            Splitting::SealThenCreate | Splitting::Intent => home,
+            Splitting::CreateThenSeal => {
+                let is_there =
+                    |partition: &PartitionNo| lineage::is_there(self.design(), world, *partition);
+                self.path_of(producer).into_iter().rfind(is_there).unwrap_or(home)
+            }
         }
     }
 
@@ -53,7 +68,7 @@ impl Protocol {
     /// Begins the next append with a batch of `count` events. Where the bounds say so, it expects
     /// the present head.
     pub(super) fn begin(&self, world: &mut World, producer: ProducerNo, count: u8) {
-        let partition = self.partition_of(producer);
+        let partition = world.producers[producer.index()].route;
         let expected = (self.bounds.expected > 0).then(|| match self.design().increment {
             Increment::None => world.tail(&partition),
             Increment::CompareAndSet | Increment::Add | Increment::Transaction => {
@@ -93,7 +108,7 @@ impl Protocol {
             None => Identity::Anonymous,
         };
         let token = self.token(producer, run.run, number);
-        let partition = self.partition_of(producer);
+        let partition = run.route;
         Append::new(&self.rules, partition, token, Count(count), identity, expected)
     }
 

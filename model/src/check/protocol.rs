@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::bounds::{Bounds, Clocks};
 use super::coverage::Coverage;
+use super::lineage;
 use super::small::{GroupNo, PartitionNo, ProducerNo, Small, Tick};
 use super::world::{Norm, World};
 use crate::design::{Acquire, Design, Producer as ProducerKind, Trigger};
@@ -102,9 +103,11 @@ impl Protocol {
     /// What brings a state into its normal form.
     pub(super) fn norm(&self) -> Norm {
         let pauses = self.clocks == Clocks::Unbounded;
+        let Bounds { splits, merges, resplits, .. } = self.bounds;
+        let operators = [splits, merges, resplits];
         let keeps_free =
             matches!(self.mutant, Some(Mutant::RenewalRevives | Mutant::EpochStandsStill));
-        Norm { skew: self.bounds.skew.into(), keeps_free, pauses }
+        Norm { skew: self.bounds.skew.into(), keeps_free, pauses, operators }
     }
 
     /// By how many ticks a worker's clock may be ahead of the time of the world.
@@ -125,9 +128,34 @@ impl Protocol {
         (other.index() < world.producers.len()).then_some(other)
     }
 
-    /// The partition to which a producer appends.
-    pub(super) fn partition_of(&self, producer: ProducerNo) -> PartitionNo {
-        PartitionNo(producer.first().0 % self.bounds.partitions)
+    /// The partition in whose log the judges keep what they remember of a producer: the one to which it
+    /// appends, or the first of those that come of one another.
+    pub(super) fn home_of(&self, producer: ProducerNo) -> PartitionNo {
+        self.bounds.home(producer)
+    }
+
+    /// The partitions that a producer's events may be in, ascending.
+    pub(super) fn path_of(&self, producer: ProducerNo) -> Vec<PartitionNo> {
+        match self.bounds.has_lineage() {
+            true => lineage::path(&self.bounds, lineage::key_of(&self.bounds, producer)),
+            false => vec![self.home_of(producer)],
+        }
+    }
+
+    /// Whether two producers append to one key. Where partitions stay as they are, each has one.
+    pub(super) fn have_one_key(&self, one: ProducerNo, other: ProducerNo) -> bool {
+        let key = |producer| lineage::key_of(&self.bounds, producer);
+        !self.bounds.has_lineage() || key(one) == key(other)
+    }
+
+    /// Of the partitions that take a sealed one's place, the one of a producer's key.
+    pub(super) fn child_of(
+        &self,
+        producer: ProducerNo,
+        children: &[PartitionNo],
+    ) -> Option<PartitionNo> {
+        let key = lineage::key_of(&self.bounds, producer);
+        children.iter().copied().find(|child| lineage::covers(*child, key))
     }
 
     /// Returns the state before the first step, in its normal form.

@@ -4,9 +4,12 @@
 //! steps that no invariant can tell apart. A test compares verdicts with and without them.
 
 use super::action::Process;
+use super::lineage;
 use super::protocol::Protocol;
-use super::small::{ProducerNo, WorkerNo};
-use super::world::{Fault, Work, World};
+use super::small::{OperatorNo, PartitionNo, ProducerNo, WorkerNo};
+use super::world::{Fault, Operator, Work, World};
+use crate::design::Splitting;
+use crate::mutant::Mutant;
 use crate::store::Request;
 
 impl Protocol {
@@ -15,14 +18,14 @@ impl Protocol {
         if !self.reduced {
             return None;
         }
-        fresh_turn(world).or_else(|| self.claim(world))
+        fresh_turn(world).or_else(|| fresh_operator(world)).or_else(|| self.claim(world))
     }
 
     /// A producer that claims its name while no copy of its own requests is under way, and no other
     /// run of it is alive or can start.
     ///
     /// Reading and claiming touch only the producer's own record, which no other process reads or
-    /// writes. All its steps, including faults, commute with all steps of other processes and with
+    /// writes, and tell whether the partition is sealed, which must be settled. All its steps, including faults, commute with all steps of other processes and with
     /// time; so do the counts of the faults that are left. So its steps are a persistent set, and
     /// they cannot close a cycle.
     fn claim(&self, world: &World) -> Option<Process> {
@@ -36,7 +39,9 @@ impl Protocol {
                     Work::Claim(_) | Work::Between(_) | Work::Append(_) | Work::Dead => false,
                 }
             });
+            let route = world.producers[index].route;
             matches!(world.producers[index].work, Work::Claim(_))
+                && self.is_settled(world, route)
                 && alone
                 && !world.network.0.iter().any(|late| own(&late.request))
         };
@@ -45,27 +50,54 @@ impl Protocol {
         Some(Process::Producer(ProducerNo(index as u8)))
     }
 
+    /// Whether no operator changes any more what takes a partition's place.
+    fn is_settled(&self, world: &World, partition: PartitionNo) -> bool {
+        let is_sealed =
+            self.mutant != Some(Mutant::SealUnguarded) && world.log(partition).is_sealed();
+        let is_last = partition == lineage::MERGED || partition == lineage::PART;
+        // What a producer does next must not depend on a child that is still to be created.
+        let are_there = || match self.design().split {
+            Splitting::Intent | Splitting::CreateThenSeal => true,
+            Splitting::SealThenCreate => {
+                let mut children = world.log(partition).children.iter();
+                children.all(|child| lineage::is_there(self.design(), world, *child))
+            }
+        };
+        !self.bounds.has_lineage() || is_sealed && are_there() || is_last
+    }
+
     /// Where a producer that claims stands, whatever its name. Of two that claim, the one with the
     /// lesser standing goes first, not the one with the lesser name: a state and a renamed one are
     /// to be explored alike. If their standings are equal, nothing but their names tells them apart.
     fn standing(&self, world: &World, producer: ProducerNo) -> impl Ord + use<> {
         let (run, name) = (&world.producers[producer.index()], producer.first().index());
-        let partition = self.partition_of(producer);
+        let partition = run.route;
         let log = world.log(partition);
         let seen = match &run.work {
             Work::Claim(claim) => claim.seen(),
             Work::Between(_) | Work::Append(_) | Work::Finished => None,
             Work::Fenced | Work::Dead | Work::Asleep => None,
         };
-        let twin = log.twins >> name & 1;
+        // The judges remember these where the producer began.
+        let home = world.log(self.home_of(producer));
+        let twin = home.twins >> name & 1;
         // No renaming moves a producer to another partition.
-        (partition, log.records[name], seen, run.answered, run.longer, log.began[name], twin)
+        (partition, log.records[name], seen, run.answered, run.longer, home.began[name], twin)
     }
+}
+
+/// An operator that has just begun. Beginning is a right-mover like taking a trigger: its first request
+/// depends on nothing but what it is to do.
+fn fresh_operator(world: &World) -> Option<Process> {
+    let index = world.operators.iter().position(Operator::is_fresh)?;
+    Some(Process::Operator(OperatorNo(index as u8)))
 }
 
 /// A worker that has just taken a trigger. Taking one is a right-mover: whatever happens between it
 /// and the worker's first request, the passing of time included, could have happened before it,
-/// with the same effect. So the two steps are explored as one.
+/// with the same effect. So the two steps are explored as one. Where partitions come of one another, a turn
+/// that is blocked meanwhile would leave a trigger for this one, which could have been taken for the one that
+/// this turn took: one trigger more, and no other difference.
 fn fresh_turn(world: &World) -> Option<Process> {
     let fresh = |turn: &super::world::Turn| turn.fresh && turn.flight.is_none();
     let index = world.workers.iter().position(|worker| worker.turn.as_ref().is_some_and(fresh))?;

@@ -56,5 +56,5 @@ fn property(invariant: Invariant) -> Property<Protocol> {
             }
         };
     }
-    always!(S1, S2, S3, S4, D1, D2, D3, L1, L2, L3, P1)
+    always!(S1, S2, S3, S4, D1, D2, D3, D4, L1, L2, L3, P1, P2)
 }

@@ -2,12 +2,12 @@
 
 use super::action::Process;
 use super::protocol::Protocol;
-use super::small::{PartitionNo, Small, WorkerNo};
-use super::world::{Began, Fault, LAST, Late, Work, World};
+use super::small::{PartitionNo, ProducerNo, Small, WorkerNo};
+use super::world::{Began, Fault, LAST, Late, PARTITIONS, Work, World};
 use crate::append::Want;
 use crate::consume::News;
 use crate::design::Trigger;
-use crate::ids::Epoch;
+use crate::ids::{Epoch, Seq};
 use crate::store::{Reply, Request, Slot, View, apply};
 
 impl Protocol {
@@ -29,6 +29,7 @@ impl Protocol {
                 let turn = world.workers[worker.index()].turn.as_ref()?;
                 turn.machine.wants(&self.rules).store
             }
+            Process::Operator(operator) => world.operators[operator.index()].wants(),
         }
     }
 
@@ -46,7 +47,7 @@ impl Protocol {
     /// The epoch of the lease that a process acts under, or zero.
     pub(super) fn acts_under(world: &World, process: Process) -> Epoch {
         match process {
-            Process::Producer(_) => Epoch::ZERO,
+            Process::Producer(_) | Process::Operator(_) => Epoch::ZERO,
             Process::Worker(worker) => {
                 let turn = world.workers[worker.index()].turn.as_ref();
                 turn.map_or(Epoch::ZERO, |turn| turn.machine.epoch())
@@ -86,6 +87,10 @@ impl Protocol {
                 self.advance_producer(world, producer);
             }
             Process::Worker(worker) => self.tell(world, worker, News::Reply(reply)),
+            Process::Operator(operator) => {
+                world.operators[operator.index()].tell(&self.rules, reply);
+                self.judge_leaves(world);
+            }
         }
     }
 
@@ -110,7 +115,7 @@ impl Protocol {
     /// Whether a process goes on without a reply to the request that it wants.
     pub(super) fn can_do_without(&self, world: &World, process: Process) -> bool {
         match process {
-            Process::Producer(_) => false,
+            Process::Producer(_) | Process::Operator(_) => false,
             Process::Worker(worker) => {
                 let turn = world.workers[worker.index()].turn.as_ref();
                 turn.is_some_and(|turn| turn.machine.can_do_without())
@@ -141,22 +146,45 @@ impl Protocol {
     fn note_start(&self, world: &mut World, process: Process) {
         match process {
             Process::Producer(producer) => {
-                let log = &mut world.logs[self.partition_of(producer).index()];
-                let (after, name) = (log.last_acknowledged(), producer.first());
+                let name = producer.first();
+                let path = self.path_of(producer);
+                let logs = path.iter().map(|partition| world.log(*partition));
+                let (after, reached) = self.stands(world, producer);
+                let known = logs.map(|log| log.last_number(name)).max().unwrap_or(0);
                 let run = &world.producers[producer.index()];
                 if let Work::Append(append) = &run.work
-                    && append.token().number > log.last_number(name)
+                    && append.token().number > known
                 {
                     let first = run.answered + 1;
-                    log.began[name.index()].get_or_insert(Began { first, after });
+                    let log = &mut world.logs[self.home_of(producer).index()];
+                    log.began[name.index()].get_or_insert(Began { first, after, reached });
                 }
             }
             Process::Worker(worker) => {
-                if let Some(turn) = &mut world.workers[worker.index()].turn {
-                    turn.fresh = false;
+                let Some(turn) = &mut world.workers[worker.index()].turn else { return };
+                if std::mem::take(&mut turn.fresh) {
+                    // That a turn on a child was blocked tells where a sealed partition ends.
+                    let seat = turn.group.index() * world.logs.len() + turn.partition.index();
+                    let head = world.logs[turn.partition.index()].head;
+                    turn.machine.ends_at(world.seats[seat].drains.then_some(head));
                 }
             }
+            Process::Operator(operator) => world.operators[operator.index()].has_sent(),
         }
+    }
+
+    /// What was acknowledged by now, as an append of a producer may have to come behind it (S3): the last
+    /// slot of each partition, and the last partition that has an event of its key.
+    pub(super) fn stands(&self, world: &World, producer: ProducerNo) -> ([u8; PARTITIONS], u8) {
+        let (mut after, mut reached) = ([0; PARTITIONS], 0);
+        for partition in self.path_of(producer) {
+            let log = world.log(partition);
+            after[partition.index()] = log.last_acknowledged();
+            if log.has_acknowledged(|other| self.have_one_key(producer, other)) {
+                reached = partition.0;
+            }
+        }
+        (after, reached)
     }
 
     /// Applies a request, and lets the write log judge what it did. `heard` says whether its sender
@@ -197,6 +225,15 @@ impl Protocol {
                 self.trigger_from_stream(world, partition);
             }
         }
+        let changes_leaves = match (request, &reply) {
+            (Request::Create { .. } | Request::Seal { .. } | Request::Merge { .. }, _) => true,
+            // A partition comes into being with its first number.
+            (Request::Raise(_), Reply::Raised(first)) => *first == Seq(1),
+            _ => false,
+        };
+        if changes_leaves && self.bounds.has_lineage() {
+            self.judge_leaves(world);
+        }
         if let Some((group, before)) = lease {
             self.judge_lease(world, group, partition, before.as_ref(), epoch);
         }
@@ -219,13 +256,15 @@ impl Protocol {
     fn send_trigger(&self, world: &mut World, process: Process) {
         match process {
             Process::Producer(producer) => {
-                self.trigger_groups(world, self.partition_of(producer));
+                let partition = world.producers[producer.index()].route;
+                self.trigger_groups(world, partition);
             }
             Process::Worker(worker) => {
                 if let Some(turn) = &world.workers[worker.index()].turn {
                     world.trigger(turn.group, turn.partition);
                 }
             }
+            Process::Operator(_) => {}
         }
         self.finish_trigger(world, process);
     }
@@ -240,6 +279,7 @@ impl Protocol {
                 self.advance_producer(world, producer);
             }
             Process::Worker(worker) => self.tell(world, worker, News::Triggered),
+            Process::Operator(_) => {}
         }
     }
 }

@@ -43,6 +43,10 @@ number!(
     PartitionNo
 );
 number!(
+    /// An operator who splits or merges, counted from 0 and shown as `1`, `2`.
+    OperatorNo
+);
+number!(
     /// A group, counted from 0 and shown as `g1`, `g2`.
     GroupNo
 );
@@ -233,6 +237,10 @@ impl Spoken for Small {
         } else {
             token.to_string()
         }
+    }
+
+    fn partition(partition: &PartitionNo) -> String {
+        partition.to_string()
     }
 
     fn owner(owner: &Owner) -> String {

@@ -1,36 +1,85 @@
 //! One step of the world: what an action does.
 
 use super::action::{Action, Process};
+use super::lineage::{self, Role};
 use super::protocol::Protocol;
-use super::small::{GroupNo, Owner, PartitionNo, ProducerNo, Tick, WorkerNo};
+use super::small::{GroupNo, OperatorNo, Owner, PartitionNo, ProducerNo, Tick, WorkerNo};
 use super::steps::expiries;
-use super::world::{Fault, Flight, Late, Turn, World};
+use super::world::{Fault, Flight, Late, Operator, Turn, World};
 use crate::consume::{Consume, News};
+use crate::design::{Merging, Splitting};
+use crate::lineage::{Merge, Split};
 use crate::mutant::Mutant;
-use crate::store::View;
+use crate::store::{Reply, View, apply};
 
 impl Protocol {
     /// Returns the state after an action, in its normal form; `None` if the world has no room for
     /// it.
     pub(super) fn step(&self, last: &World, action: Action) -> Option<World> {
-        Some(self.normal(&self.raw_step(last, action)?))
+        let mut world = self.raw_step(last, action)?;
+        self.make_normal(&mut world);
+        Some(world)
     }
 
     /// Returns the normal form of a state.
     pub(super) fn normal(&self, world: &World) -> World {
-        let mut world = self.normal_but_network(world);
+        let mut world = world.clone();
+        self.make_normal(&mut world);
+        world
+    }
+
+    fn make_normal(&self, world: &mut World) {
+        self.normalise(world);
         if self.reduced && self.mutant.is_none() {
             world.drop_dead_letters();
         }
-        world
     }
 
     /// Returns the normal form of a state, with requests under way that can change nothing.
     pub(super) fn normal_but_network(&self, world: &World) -> World {
         let mut world = world.clone();
-        world.broken.keep(&self.ends_at);
-        world.normalise(self.norm());
+        self.normalise(&mut world);
         world
+    }
+
+    fn normalise(&self, world: &mut World) {
+        world.broken.keep(&self.ends_at);
+        self.retire(world);
+        world.normalise(self.norm());
+    }
+
+    /// Takes an operator that can change nothing any more for one that is done: it tries, and what it
+    /// would seal is sealed for good. Such states differ in nothing else.
+    fn retire(&self, world: &mut World) {
+        let at_once = |role| match role {
+            Role::Splits | Role::SplitsAgain => self.design().split == Splitting::Intent,
+            Role::Merges => self.design().merge == Merging::Transaction,
+        };
+        let operators = (0..self.bounds.operators()).map(OperatorNo);
+        for operator in operators.filter(|_| self.reduced) {
+            let role = lineage::role(&self.bounds, operator);
+            let is_sealed = match role {
+                Role::Splits => world.log(lineage::ROOT).is_sealed(),
+                Role::Merges => lineage::HALVES.iter().any(|half| world.log(*half).is_sealed()),
+                Role::SplitsAgain => world.log(lineage::HALVES[1]).is_sealed(),
+            };
+            let asleep = world.operators[operator.index()] == Operator::Asleep;
+            if asleep && is_sealed && at_once(role) && self.is_refused(world, operator) {
+                world.operators[operator.index()] = Operator::Done;
+            }
+        }
+    }
+
+    /// Whether the store refuses what an operator would begin with, and stays as it is.
+    fn is_refused(&self, world: &World, operator: OperatorNo) -> bool {
+        let Some(request) = self.operate(operator).wants() else { return false };
+        let mut tried = world.clone();
+        let reply = match self.mutant {
+            Some(mutant) => mutant.apply(&mut tried, &request, View::Latest),
+            None => apply(&mut tried, &request, View::Latest),
+        };
+        self.coverage.mark_reply(world, Process::Operator(operator), &request, &reply);
+        matches!(reply, Reply::NotSealed(_)) && tried == *world
     }
 
     /// Returns the state after an action as it is; `None` if the world has no room for it.
@@ -61,9 +110,9 @@ impl Protocol {
                 self.send_last(&mut world, process, applied)?;
                 self.crash(&mut world, process);
             }
-            Action::Restart { producer } => {
-                let work = self.first_work(producer, &last.producers[producer.index()]);
-                world.producers[producer.index()].work = work;
+            Action::Restart { producer } => self.restart(&mut world, producer),
+            Action::Operate { operator } => {
+                world.operators[operator.index()] = self.operate(operator);
             }
             Action::Twin { producer } => self.start_twin(&mut world, producer),
             Action::Lengthen { producer } => {
@@ -113,7 +162,7 @@ impl Protocol {
         let work = self.first_work(producer, &world.producers[producer.index()]);
         world.producers[producer.index()].work = work;
         let name = producer.first();
-        let log = &mut world.logs[self.partition_of(producer).index()];
+        let log = &mut world.logs[self.home_of(producer).index()];
         log.twins |= 1 << name.0;
         log.forget_refusals(name);
     }
@@ -140,8 +189,37 @@ impl Protocol {
             Some(_) | None => world.owner(worker),
         };
         let machine = Consume::new(&self.rules, group, partition, owner, clock);
+        let machine = match self.bounds.has_lineage() {
+            true => machine.after(lineage::asked(self.design().parents, partition)),
+            false => machine,
+        };
         let turn = Turn { group, partition, machine, fresh: true, delivered: 0, flight: None };
         world.workers[worker.index()].turn = Some(turn);
+    }
+
+    /// Starts the next run of a producer that died.
+    fn restart(&self, world: &mut World, producer: ProducerNo) {
+        let route = self.first_route(world, producer);
+        let run = &mut world.producers[producer.index()];
+        run.route = route;
+        run.work = self.first_work(producer, run);
+    }
+
+    /// What an operator begins to do.
+    fn operate(&self, operator: OperatorNo) -> Operator {
+        let split = |partition, children| Operator::Splits {
+            split: Split::new(&self.rules, partition, children),
+            fresh: true,
+        };
+        match lineage::role(&self.bounds, operator) {
+            Role::Splits => split(lineage::ROOT, lineage::HALVES.to_vec()),
+            Role::Merges => {
+                let halves = lineage::HALVES.to_vec();
+                let merge = Merge::new(&self.rules, halves, lineage::MERGED);
+                Operator::Merges { merge, fresh: true }
+            }
+            Role::SplitsAgain => split(lineage::HALVES[1], vec![lineage::PART]),
+        }
     }
 
     /// Lets a worker's time run out. A turn that gives up by itself needs no fault.

@@ -2,9 +2,10 @@
 
 use super::action::{Action, Process, Sight};
 use super::bounds::Clocks;
+use super::lineage::{self, Role};
 use super::protocol::Protocol;
-use super::small::{GroupNo, PartitionNo, ProducerNo, Small, Tick, WorkerNo};
-use super::world::{Fault, Flight, Turn, Work, World};
+use super::small::{GroupNo, OperatorNo, PartitionNo, ProducerNo, Small, Tick, WorkerNo};
+use super::world::{Fault, Flight, Operator, Turn, Work, World};
 use crate::append::Want;
 use crate::consume::News;
 use crate::design::Trigger;
@@ -31,6 +32,9 @@ impl Protocol {
             Some(Process::Worker(worker)) => {
                 self.worker_steps(world, worker, which, push);
             }
+            Some(Process::Operator(operator)) => {
+                self.operator_steps(world, operator, which, push);
+            }
             None => self.all_steps(world, which, push),
         }
     }
@@ -42,6 +46,9 @@ impl Protocol {
         }
         for index in 0..world.workers.len() {
             self.worker_steps(world, WorkerNo(index as u8), which, push);
+        }
+        for index in 0..world.operators.len() {
+            self.operator_steps(world, OperatorNo(index as u8), which, push);
         }
         for (group, partition) in world.places() {
             self.trigger_steps_of(world, group, partition, which, push);
@@ -107,6 +114,36 @@ impl Protocol {
                 }
             }
             Work::Finished | Work::Fenced | Work::Dead | Work::Asleep => {}
+        }
+    }
+
+    /// Lists what an operator may do, and what may strike it. Nobody has to split or merge.
+    pub(super) fn operator_steps(
+        &self,
+        world: &World,
+        operator: OperatorNo,
+        which: Steps,
+        push: &mut impl FnMut(Action),
+    ) {
+        let at_work = &world.operators[operator.index()];
+        // An operator has seen what there is to merge, or to split again: what was split stays so.
+        let may_begin = match lineage::role(&self.bounds, operator) {
+            Role::Splits => true,
+            Role::Merges | Role::SplitsAgain => {
+                let is_there = |half| lineage::is_there(self.design(), world, half);
+                lineage::HALVES.into_iter().all(is_there)
+            }
+        };
+        match at_work {
+            Operator::Asleep if which == Steps::All && may_begin => {
+                push(Action::Operate { operator });
+            }
+            Operator::Asleep | Operator::Done => {}
+            Operator::Splits { .. } | Operator::Merges { .. } => {
+                if let Some(request) = at_work.wants() {
+                    self.request_steps(world, Process::Operator(operator), &request, which, push);
+                }
+            }
         }
     }
 

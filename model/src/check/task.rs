@@ -23,7 +23,7 @@ pub struct Task {
     pub bounds: Bounds,
     /// What clocks may do.
     pub clocks: Clocks,
-    /// The invariants to check; see [`Task::applicable`]. Default: all of those.
+    /// The invariants to check; see [`Task::applicable_within`]. Default: all of those.
     pub checked: Vec<Invariant>,
     /// The protection that is taken out, if one is; see [`Mutant::is_in_model`]. Default: none.
     pub mutant: Option<Mutant>,
@@ -64,7 +64,7 @@ impl Task {
             design,
             bounds,
             clocks,
-            checked: Task::applicable(clocks),
+            checked: Task::applicable_within(&bounds, clocks),
             mutant: None,
             reduced: true,
             symmetric: true,
@@ -76,12 +76,37 @@ impl Task {
         }
     }
 
-    /// Returns the invariants that a design can keep under these clocks: all of them, but under
-    /// unbounded clocks not L2, since no design can promise one active worker there.
+    /// Returns the invariants that a design can keep under these clocks, where partitions stay as they
+    /// are: under unbounded clocks not L2, since no design can promise one active worker there. D4 and P2
+    /// are about partitions that come of others.
     #[must_use]
     pub fn applicable(clocks: Clocks) -> Vec<Invariant> {
-        let all = Invariant::ALL.iter().copied();
-        all.filter(|&invariant| invariant != Invariant::L2 || clocks == Clocks::Timely).collect()
+        let applies = |invariant: &Invariant| match invariant {
+            Invariant::L2 => clocks == Clocks::Timely,
+            Invariant::D4 | Invariant::P2 => false,
+            Invariant::S1
+            | Invariant::S2
+            | Invariant::S3
+            | Invariant::S4
+            | Invariant::D1
+            | Invariant::D2
+            | Invariant::D3
+            | Invariant::L1
+            | Invariant::L3
+            | Invariant::P1 => true,
+        };
+        Invariant::ALL.iter().copied().filter(applies).collect()
+    }
+
+    /// Returns the same within bounds: D4 and P2 as well where partitions are split or merged.
+    #[must_use]
+    pub fn applicable_within(bounds: &Bounds, clocks: Clocks) -> Vec<Invariant> {
+        let fixed = Task::applicable(clocks);
+        let lineage = |invariant: &Invariant| matches!(invariant, Invariant::D4 | Invariant::P2);
+        let applies = |invariant: &Invariant| {
+            fixed.contains(invariant) || lineage(invariant) && bounds.has_lineage()
+        };
+        Invariant::ALL.iter().copied().filter(applies).collect()
     }
 }
 

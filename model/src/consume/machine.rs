@@ -63,6 +63,8 @@ impl<V: Vocabulary> Consume<V> {
             Phase::ReadLease => store(self.read_lease()),
             Phase::SetLease { epoch, .. } => store(self.set_lease(rules, *epoch)),
             Phase::Acquire { seen } => store(self.acquire(rules, *seen)),
+            Phase::AskHead { parent } => store(self.ask_head(*parent)),
+            Phase::AskLease { parent, .. } => store(self.ask_lease(*parent)),
             Phase::Wake => store(self.wake()),
             Phase::Read { consistent } => store(self.read_events(self.cursor, *consistent)),
             Phase::LookBehind { upto } => Wants {
@@ -121,6 +123,20 @@ impl<V: Vocabulary> Consume<V> {
                 } else {
                     self.watch_or_end(rules, now, &lease, watched);
                 }
+            }
+            // D4: the group has not begun the partition.
+            (Phase::Acquire { .. }, Reply::Refused { lease: None, .. })
+                if !self.parents.is_empty() =>
+            {
+                self.phase = Phase::AskHead { parent: 0 };
+            }
+            (Phase::AskHead { parent }, Reply::Head(head)) => {
+                let parent = *parent;
+                self.take_head(parent, &head);
+            }
+            (Phase::AskLease { parent, end }, Reply::Lease(lease)) => {
+                let (parent, end) = (*parent, *end);
+                self.take_lease(rules, parent, end, lease.as_ref());
             }
             (Phase::Wake, Reply::Leased(_)) => self.phase = Phase::Done(Outcome::Busy),
             // The lease was released in between, so no holder would see the wake counter.

@@ -45,6 +45,7 @@
 
 mod giving_up;
 mod machine;
+mod parents;
 mod reading;
 mod requests;
 mod seek;
@@ -54,5 +55,5 @@ mod turn;
 
 pub use machine::News;
 pub use seek::{Seek, SeekEnd};
-pub use state::Consume;
+pub use state::{Blocked, Consume};
 pub use turn::{Delivery, Outcome, Wants};

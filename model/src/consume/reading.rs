@@ -2,7 +2,7 @@
 
 use super::state::{Consume, Gaps, Phase, Why};
 use super::turn::Outcome;
-use crate::design::{Finish, Gap, Handover, Read};
+use crate::design::{Finish, Gap, Handover, Read, SealedTail};
 use crate::ids::Seq;
 use crate::rules::Rules;
 use crate::store::{Lease, Reply};
@@ -55,7 +55,10 @@ impl<V: Vocabulary> Consume<V> {
     /// Notes since when the empty slots of a page have been passed over, unless older ones are
     /// still in front of the cursor.
     fn age_gaps(&mut self, rules: &Rules<V>, now: V::Time, page: &V::Page) {
-        let (first, last) = (self.cursor.next().0, page.last().unwrap_or(self.cursor));
+        let (first, last) =
+            (self.cursor.next().0, self.last_of(rules, page).unwrap_or(self.cursor));
+        // Behind the end of a sealed partition nothing is to come.
+        let last = if self.end == Some(last) { last.next() } else { last };
         let open =
             |before: Seq| (first..before.0).any(|slot| page.seen(Seq(slot)) == Seen::Nothing);
         let older = self.gaps.take().filter(|gaps| open(gaps.before));
@@ -91,15 +94,25 @@ impl<V: Vocabulary> Consume<V> {
     /// Whether to void the empty slot behind `upto` before what is in front of it is delivered, so
     /// that one delivery takes both sides: its grace period is over, and no renewal is due.
     fn voids_first(&self, rules: &Rules<V>, now: V::Time, upto: Seq, page: &V::Page) -> bool {
-        page.last().is_some_and(|last| upto < last)
+        self.last_of(rules, page).is_some_and(|last| upto < last)
             && self.has_aged(rules, now, upto.next())
             && now < self.leased.plus(rules.renew)
+    }
+
+    /// The last slot that the page tells of: in a sealed partition the end, unless more is behind the page.
+    fn last_of(&self, rules: &Rules<V>, page: &V::Page) -> Option<Seq> {
+        let end = match rules.design.sealed_tail {
+            // P1: no slot behind a gap at the end of a sealed partition would ever tell that it was passed.
+            SealedTail::Void => self.end.filter(|end| *end > self.cursor && !page.is_full()),
+            SealedTail::Leave => None,
+        };
+        page.last().max(end)
     }
 
     /// How far the page lets the turn go: the rule for stepping past an unwritten number (D3,
     /// scenario 1).
     pub(super) fn next(&self, rules: &Rules<V>, page: &V::Page) -> Next {
-        let Some(last) = page.last() else { return Next::Tail };
+        let Some(last) = self.last_of(rules, page) else { return Next::Tail };
         let (mut upto, mut events) = (self.cursor, false);
         while upto < last {
             match (page.seen(upto.next()), rules.design.gap) {
@@ -121,11 +134,12 @@ impl<V: Vocabulary> Consume<V> {
 
     /// Notes that the handler is done: the checkpoint comes next, once no renewal is in flight.
     pub(super) fn finish_delivery(&mut self, rules: &Rules<V>) {
+        let end = self.end;
         match &mut self.phase {
             Phase::Deliver { handled, renewing: true, .. } => *handled = true,
             // D3: the checkpoint moves only after the handler has finished.
             Phase::Deliver { upto, page, renewing: false, .. } => {
-                let (upto, is_last) = (*upto, page.ends_with(*upto));
+                let (upto, is_last) = (*upto, is_last(end, *upto, page));
                 self.phase = self.after_delivery(rules, upto, is_last);
             }
             _ => {}
@@ -147,9 +161,10 @@ impl<V: Vocabulary> Consume<V> {
             }
             _ => return,
         }
+        let end = self.end;
         match &mut self.phase {
             Phase::Deliver { upto, page, handled: true, .. } => {
-                let (upto, is_last) = (*upto, page.ends_with(*upto));
+                let (upto, is_last) = (*upto, is_last(end, *upto, page));
                 self.phase = self.after_delivery(rules, upto, is_last);
             }
             Phase::Deliver { renewing, .. } | Phase::Gap { renewing, .. } => *renewing = false,
@@ -223,6 +238,11 @@ impl<V: Vocabulary> Consume<V> {
     pub(super) fn is_own_checkpoint(&self, lease: &Lease<V>, upto: Seq) -> bool {
         self.still_holds(lease) && lease.checkpoint >= upto
     }
+}
+
+/// Whether nothing is known to be behind a slot of a page, in a partition that may be sealed.
+fn is_last<P: Page>(end: Option<Seq>, upto: Seq, page: &P) -> bool {
+    page.ends_with(upto) && end.is_none_or(|end| end <= upto)
 }
 
 /// Whether the look behind the last delivery is strongly consistent.

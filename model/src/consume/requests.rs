@@ -60,7 +60,17 @@ impl<V: Vocabulary> Consume<V> {
             owner: self.owner.clone(),
             until: self.clock.plus(rules.lease),
             free,
+            // D4: only the item says that what comes before was drained.
+            begun: !self.parents.is_empty(),
         }
+    }
+
+    pub(super) fn ask_head(&self, parent: usize) -> Request<V> {
+        Request::ReadHead { partition: self.parents[parent].clone(), name: None }
+    }
+
+    pub(super) fn ask_lease(&self, parent: usize) -> Request<V> {
+        Request::ReadLease { group: self.group.clone(), partition: self.parents[parent].clone() }
     }
 
     pub(super) fn wake(&self) -> Request<V> {

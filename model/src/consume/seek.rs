@@ -68,6 +68,7 @@ impl<V: Vocabulary> Seek<V> {
                     // Only who has watched a lease for its length knows that it has ended.
                     Expiry::Observer => Free::Inactive,
                 },
+                begun: false,
             }),
             Phase::Release { epoch, .. } => Some(Request::Release {
                 group,

@@ -38,6 +38,23 @@ pub struct Consume<V: Vocabulary> {
     pub(super) gaps: Option<Gaps<V>>,
     /// Whether the worker's time is running out.
     pub(super) stopping: bool,
+    /// What has to be drained before the group begins the partition; empty once it has begun, or where
+    /// nothing comes before it.
+    pub(super) parents: Vec<V::Partition>,
+    /// The head of the partition, if it is known to be sealed: every slot up to there is to be settled.
+    pub(super) end: Option<Seq>,
+    /// What the turn waits for, at its end.
+    pub(super) blocked: Option<Blocked>,
+}
+
+/// What keeps a group from beginning a partition: a parent that is not drained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "check", derive(serde::Serialize, serde::Deserialize))]
+pub struct Blocked {
+    /// Which of the parents, counted from 0.
+    pub parent: usize,
+    /// The parent's head, if it is sealed. A turn on it settles every slot up to there.
+    pub end: Option<Seq>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -49,6 +66,10 @@ pub(super) enum Phase<V: Vocabulary> {
     SetLease { epoch: Epoch, checkpoint: Seq },
     /// Take the lease. If it was watched, it also counts as free if it still shows `seen`.
     Acquire { seen: Option<Sign> },
+    /// Read whether a parent is sealed, and how far it goes.
+    AskHead { parent: usize },
+    /// Read whether the group has finished a parent, which goes as far as `end`.
+    AskLease { parent: usize, end: Seq },
     /// Watch another worker's lease for its whole length.
     Watch { since: V::Time, sign: Sign },
     /// Count a trigger on the held lease, so that its holder does not release it unseen.
@@ -127,7 +148,31 @@ impl<V: Vocabulary> Consume<V> {
             wake: 0,
             gaps: None,
             stopping: false,
+            parents: Vec::new(),
+            end: None,
+            blocked: None,
         }
+    }
+
+    /// The same turn on a partition that comes after others: unless the group has begun it, they have to
+    /// be drained first (D4).
+    #[must_use]
+    pub fn after(self, parents: Vec<V::Partition>) -> Self {
+        Consume { parents, ..self }
+    }
+
+    /// Tells the turn, before its first request, where the partition ends if that is known to be sealed: a
+    /// slot that is empty up to there is voided even if nothing is behind it.
+    pub fn ends_at(&mut self, end: Option<Seq>) {
+        self.end = end;
+    }
+
+    /// Returns what kept the group from beginning the partition, after
+    /// [`Outcome::Blocked`](super::Outcome).
+    #[must_use]
+    pub fn blocked(&self) -> Option<(&V::Partition, Option<Seq>)> {
+        let Blocked { parent, end } = self.blocked?;
+        Some((self.parents.get(parent)?, end))
     }
 
     pub(super) fn first_phase(rules: &Rules<V>) -> Phase<V> {
@@ -135,6 +180,13 @@ impl<V: Vocabulary> Consume<V> {
             Acquire::ReadThenSet => Phase::ReadLease,
             Acquire::Conditional => Phase::Acquire { seen: None },
         }
+    }
+
+    /// Returns whether the turn has finished a partition that it knows to be sealed: nothing more will come
+    /// there, and what comes after it can begin.
+    #[must_use]
+    pub fn has_drained(&self) -> bool {
+        self.end.is_some_and(|end| self.cursor >= end)
     }
 
     /// Returns whether the turn is active in the sense of L2: it acts as the owner of the lease.
@@ -164,6 +216,8 @@ impl<V: Vocabulary> Consume<V> {
             Phase::ReadLease
             | Phase::SetLease { .. }
             | Phase::Acquire { .. }
+            | Phase::AskHead { .. }
+            | Phase::AskLease { .. }
             | Phase::Watch { .. }
             | Phase::Wake
             | Phase::LookAgain
@@ -185,6 +239,8 @@ impl<V: Vocabulary> Consume<V> {
             Phase::ReadLease
             | Phase::SetLease { .. }
             | Phase::Acquire { .. }
+            | Phase::AskHead { .. }
+            | Phase::AskLease { .. }
             | Phase::Watch { .. }
             | Phase::Wake
             | Phase::Release { .. }

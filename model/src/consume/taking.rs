@@ -14,6 +14,8 @@ impl<V: Vocabulary> Consume<V> {
     pub(super) fn set_if_free(&mut self, rules: &Rules<V>, now: V::Time, lease: Option<Lease<V>>) {
         let free = |lease: &Lease<V>| !lease.active || lease.until <= now.minus(rules.skew);
         self.phase = match lease {
+            // D4: the group has not begun the partition.
+            None if !self.parents.is_empty() => Phase::AskHead { parent: 0 },
             None => Phase::SetLease { epoch: Epoch::ZERO.next(), checkpoint: Seq::ZERO },
             Some(lease) if free(&lease) => {
                 Phase::SetLease { epoch: lease.epoch.next(), checkpoint: lease.checkpoint }

@@ -52,6 +52,10 @@ pub enum Outcome {
     Busy,
     /// The turn lost its lease. The same axis decides.
     Lost,
+    /// A partition before this one is not drained: [`Consume::blocked`](super::Consume::blocked) says
+    /// which. The design's [`Undrained`](crate::design::Undrained) axis decides what becomes of the
+    /// trigger.
+    Blocked,
     /// The worker's time ran out. The trigger comes back at once.
     GivenBack,
     /// The worker's time ran out, and it triggered a successor. Its own trigger is finished.

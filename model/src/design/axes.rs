@@ -228,6 +228,58 @@ axes! {
         /// Releases the lease and gives its own trigger back.
         GiveBack = "give-back",
     }
+    /// How a partition is split.
+    split: Splitting = "split" {
+        /// Creates the children, then seals the partition.
+        CreateThenSeal = "create-then-seal",
+        /// Seals the partition, then creates the children.
+        SealThenCreate = "seal-then-create",
+        /// One update seals the partition and names its children; a child comes into being with its
+        /// first append.
+        Intent = "intent",
+    }
+    /// How partitions are merged.
+    merge: Merging = "merge" {
+        /// Seals the parents one after another; each names the merged partition.
+        Intent = "intent",
+        /// Seals all parents in one transaction, which demands that all are open.
+        Transaction = "transaction",
+    }
+    /// What a worker asks before its group begins a partition that came of others.
+    parents: Parents = "parents" {
+        /// Asks nothing.
+        Nothing = "nothing",
+        /// Asks the direct parents: each is sealed, and the group's checkpoint is at its head.
+        Checkpoints = "checkpoints",
+        /// Asks the same, and that the group has begun the parent.
+        Begun = "begun",
+        /// Asks for the checkpoints in all ancestors.
+        Ancestors = "ancestors",
+    }
+    /// What a reader does at an empty slot below the head of a sealed partition, with nothing behind it.
+    sealed_tail: SealedTail = "sealed-tail" {
+        /// A reader leaves the slot alone, as in an open partition.
+        Leave = "leave",
+        /// A reader voids the slot like any gap.
+        Void = "void",
+    }
+    /// What becomes of a trigger whose partition has a parent that is not drained.
+    undrained: Undrained = "undrained" {
+        /// The trigger is dropped.
+        Drop = "drop",
+        /// The trigger comes back.
+        GiveBack = "give-back",
+        /// The trigger goes over to the parent, and the turn that drains the parent triggers its
+        /// children.
+        GoOver = "go-over",
+    }
+    /// Where a named producer that starts again settles what an earlier run began.
+    records: Records = "records" {
+        /// In the partition that takes its events now.
+        Leaf = "leaf",
+        /// In every partition from the first one on that took them.
+        Path = "path",
+    }
     /// The key order of the Consumers table: one protocol, two prices of catching up.
     consumers_table: ConsumersTable = "consumers-table" {
         /// Partition first, then consumer.

@@ -13,7 +13,7 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 use super::axes::{AXES, Axis, Design, Increment, Producer};
-use super::named::{NAMED, named};
+use super::known::{all, named};
 
 /// The first mistake in a design file, with its place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -87,7 +87,7 @@ pub fn parse(text: &str) -> Result<Design, DesignError> {
 
     let mut design = Design::RECOMMENDED;
     if let Some((_, value)) = entries.iter().find(|(key, _)| key.get_ref() == "base") {
-        let bases = || names(NAMED.iter().map(|known| known.name));
+        let bases = || names(all().map(|known| known.name));
         let name = string("base", value.get_ref(), bases).map_err(|m| at(value.span(), m))?;
         design = named(name)
             .map(|known| known.design)
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn every_named_design_survives_being_written_and_read() {
         let base = named("recommended").expect("it has a name");
-        for known in NAMED {
+        for known in all() {
             assert_eq!(parse(&to_toml(base, &known.design)), Ok(known.design), "{}", known.name);
         }
     }

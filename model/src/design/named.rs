@@ -1,10 +1,9 @@
 //! The named designs, each with its declared verdict. A test checks every declaration.
 
-use std::fmt;
-
 use super::axes::{
-    AXES, Acquire, Axis, Busy, Checkpoint, ConsumersTable, Design, Expiry, Finish, Gap, Handover,
-    Increment, OwnToken, Producer, Read, Release, SlotWrite, Trigger,
+    Acquire, Busy, Checkpoint, ConsumersTable, Design, Expiry, Finish, Gap, Handover, Increment,
+    Merging, OwnToken, Parents, Producer, Read, Records, Release, SealedTail, SlotWrite, Splitting,
+    Trigger, Undrained,
 };
 use crate::invariant::Invariant;
 
@@ -18,9 +17,11 @@ pub struct Named {
     /// The design.
     pub design: Design,
     /// The invariants that can be the first to break, within [`Bounds::DEFAULT`] and under timely
-    /// clocks. Production accepts only designs for which this is empty.
+    /// clocks; of the designs in [`LINEAGE`](super::LINEAGE), within [`Bounds::FAMILY`]. Production accepts only designs
+    /// for which this is empty.
     ///
     /// [`Bounds::DEFAULT`]: crate::check::Bounds::DEFAULT
+    /// [`Bounds::FAMILY`]: crate::check::Bounds::FAMILY
     pub breaks: &'static [Invariant],
 }
 
@@ -41,6 +42,12 @@ impl Design {
         trigger: Trigger::BestEffort,
         busy: Busy::Drop,
         handover: Handover::ReleaseThenTrigger,
+        split: Splitting::CreateThenSeal,
+        merge: Merging::Intent,
+        parents: Parents::Nothing,
+        sealed_tail: SealedTail::Leave,
+        undrained: Undrained::Drop,
+        records: Records::Leaf,
         consumers_table: ConsumersTable::PartitionFirst,
     };
 
@@ -60,31 +67,21 @@ impl Design {
         trigger: Trigger::Stream,
         busy: Busy::ComeBack,
         handover: Handover::GiveBack,
+        split: Splitting::Intent,
+        merge: Merging::Transaction,
+        parents: Parents::Begun,
+        sealed_tail: SealedTail::Void,
+        undrained: Undrained::GoOver,
+        records: Records::Path,
         consumers_table: ConsumersTable::ConsumerFirst,
     };
 }
 
-/// The design's name; without one, in what it differs from the recommended design.
-impl fmt::Display for Design {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(known) = NAMED.iter().find(|known| known.design == *self) {
-            return f.write_str(known.name);
-        }
-        f.write_str("recommended, but")?;
-        let differs = |axis: &&Axis| axis.of(self).name != axis.of(&Design::RECOMMENDED).name;
-        let differing = AXES.iter().filter(differs);
-        for (index, axis) in differing.enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            write!(f, "{comma} {} = {}", axis.name, axis.of(self).name)?;
-        }
-        Ok(())
-    }
-}
-
 const R: Design = Design::RECOMMENDED;
 
-/// Every named design: the first draft, the recommended design, and the recommended design with
-/// one mechanism disabled or replaced.
+/// The named designs in a world whose partitions stay as they are: the first draft, the recommended
+/// design, and the recommended design with one mechanism disabled or replaced. [`LINEAGE`](super::LINEAGE) has
+/// those that differ in how partitions split and merge.
 pub const NAMED: &[Named] = &[
     Named {
         name: "seed",
@@ -268,23 +265,3 @@ pub const NAMED: &[Named] = &[
         breaks: &[],
     },
 ];
-
-/// Returns the design of that name, if there is one.
-#[must_use]
-pub fn named(name: &str) -> Option<&'static Named> {
-    NAMED.iter().find(|known| known.name == name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_design_without_a_name_is_shown_by_what_it_does_otherwise() {
-        let named = |name| named(name).expect("it has a name").design;
-        assert_eq!(Design::RECOMMENDED.to_string(), "recommended");
-        assert_eq!(named("sweep-trigger").to_string(), "sweep-trigger");
-        let other = Design { gap: Gap::Wait, expiry: Expiry::Observer, ..R };
-        assert_eq!(other.to_string(), "recommended, but gap = wait, expiry = observer");
-    }
-}

@@ -108,6 +108,9 @@ fn bound_of<V: Vocabulary>(says: &Says<V>) -> Option<u64> {
         },
         Reply::Claimed(_)
         | Reply::NotClaimed(_)
+        | Reply::Created
+        | Reply::Sealed
+        | Reply::NotSealed(_)
         | Reply::Tail(_)
         | Reply::Slot(_)
         | Reply::Written

@@ -11,6 +11,7 @@ use crate::vocabulary::Vocabulary;
 /// The items of one partition. Whatever partition they are asked for, they answer for this one.
 pub(super) struct Partition<V: Vocabulary> {
     head: Seq,
+    children: Vec<V::Partition>,
     raiser: Option<Raiser<V>>,
     records: BTreeMap<V::Name, Record>,
     slots: BTreeMap<Seq, Slot<V>>,
@@ -24,6 +25,7 @@ pub(super) struct Partition<V: Vocabulary> {
 #[derive(Hash)]
 enum Change<V: Vocabulary> {
     Head(Seq),
+    Children(Vec<V::Partition>),
     Raiser(Option<Raiser<V>>),
     Record(V::Name, Option<Record>),
     Slot(Seq, Option<Slot<V>>),
@@ -39,6 +41,7 @@ where
     pub(super) fn new() -> Self {
         Partition {
             head: Seq::ZERO,
+            children: Vec::new(),
             raiser: None,
             records: BTreeMap::new(),
             slots: BTreeMap::new(),
@@ -98,6 +101,9 @@ where
         self.hash ^= hash_of(&to);
         let was = match to {
             Change::Head(head) => Change::Head(std::mem::replace(&mut self.head, head)),
+            Change::Children(children) => {
+                Change::Children(std::mem::replace(&mut self.children, children))
+            }
             Change::Raiser(raiser) => Change::Raiser(std::mem::replace(&mut self.raiser, raiser)),
             Change::Record(name, record) => {
                 let was = put(&mut self.records, name.clone(), record);
@@ -150,6 +156,16 @@ where
 
     fn set_raiser(&mut self, _: &V::Partition, raiser: Raiser<V>) {
         self.change(Change::Raiser(Some(raiser)));
+    }
+
+    fn create(&mut self, _: &V::Partition) {}
+
+    fn children(&self, _: &V::Partition) -> Vec<V::Partition> {
+        self.children.clone()
+    }
+
+    fn seal(&mut self, _: &V::Partition, children: Vec<V::Partition>) {
+        self.change(Change::Children(children));
     }
 
     fn record(&self, _: &V::Partition, name: &V::Name) -> Option<Record> {

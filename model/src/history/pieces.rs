@@ -249,7 +249,11 @@ impl<V: Vocabulary> Pieces<V> {
 /// What a request may do to items, each by itself.
 fn effects<V: Vocabulary>(request: &Request<V>) -> Vec<(Item<V::Group>, Request<V>)> {
     match request {
-        Request::Raise(_) | Request::Claim { .. } => vec![(Item::Head, request.clone())],
+        Request::Raise(_) | Request::Claim { .. } | Request::Seal { .. } => {
+            vec![(Item::Head, request.clone())]
+        }
+        // A merge changes other partitions' items, a seal each.
+        Request::Create { .. } | Request::Merge { .. } => Vec::new(),
         Request::Write(write) => vec![(Item::Slot(write.slot), request.clone())],
         Request::Void { slot, .. } => vec![(Item::Slot(*slot), request.clone())],
         Request::RaiseAndWrite { raise, write } => vec![
@@ -293,7 +297,11 @@ where
 {
     let whole = |item| vec![(item, Says::Answer(request.clone(), reply.clone()))];
     let pieces = match request {
-        Request::ReadHead { .. } | Request::Raise(_) | Request::Claim { .. } => whole(Item::Head),
+        Request::ReadHead { .. }
+        | Request::Raise(_)
+        | Request::Claim { .. }
+        | Request::Seal { .. } => whole(Item::Head),
+        Request::Create { .. } | Request::Merge { .. } => Vec::new(),
         Request::ReadSlot { slot, .. } | Request::Void { slot, .. } => whole(Item::Slot(*slot)),
         Request::Write(write) => whole(Item::Slot(write.slot)),
         Request::ReadLease { group, .. }

@@ -207,6 +207,9 @@ where
                 fence.is_none_or(|epoch| epoch.0 == self.items.clock())
             }
             Request::Claim { .. }
+            | Request::Create { .. }
+            | Request::Seal { .. }
+            | Request::Merge { .. }
             | Request::Write(_)
             | Request::Void { .. }
             | Request::RaiseAndWrite { .. }

@@ -1,9 +1,14 @@
 //! Partition ids: prefixes of a key's hash, in binary digits.
 //!
-//! `p` is the root, to which every key belongs; `p0` and `p1` are its halves. Where every key
-//! has a partition of its own, the id is the whole hash, a colon and the key. So
-//! `begins_with(id)` finds a partition and everything below it, and plain string order puts a
-//! parent before its children. The `p` is there because DynamoDB accepts no empty key.
+//! `p` is the root, to which every key belongs; `p0` and `p1` are its halves. What was split can be
+//! merged again: the merge of everything below a partition opens the next generation of its prefix, which
+//! is written with a `~`. So `p~` comes after `p0` and `p1`, as they come after `p`, and covers what `p`
+//! covered; its halves are `p~0` and `p~1`. Where every key has a partition of its own, the id is the whole
+//! hash, a colon and the key.
+//!
+//! So `begins_with(id)` finds a partition and everything that came of it, and plain string order puts
+//! parents before their children: `~` sorts after every digit. The `p` is there because DynamoDB accepts
+//! no empty key.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,6 +17,9 @@ use serde::{Deserialize, Serialize};
 
 /// The number of binary digits in the hash of a key.
 pub const HASH_BITS: u8 = 64;
+
+/// Opens the next generation of a prefix. It sorts after every digit.
+const GENERATION: u8 = b'~';
 
 /// The id of a partition, such as `p01`: the leading binary digits of the hashes that it covers.
 ///
@@ -24,7 +32,8 @@ pub struct PartitionId(Arc<str>);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{text}` is not a partition id: an id is `p` and up to {HASH_BITS} binary digits, such as \
-     `p01`; the partition of a single key has all {HASH_BITS} digits, a colon and the key"
+     `p01`, with a `~` behind what was merged, such as `p0~1`; the partition of a single key has all \
+     {HASH_BITS} digits, a colon and the key"
 )]
 pub struct NoPartition {
     text: String,
@@ -57,8 +66,51 @@ impl PartitionId {
     /// Returns how many leading digits of a hash the partition fixes: 0 for the root.
     #[must_use]
     pub fn bits(&self) -> u8 {
-        let digits = self.0.bytes().skip(1).take_while(|byte| matches!(byte, b'0' | b'1'));
-        digits.count().try_into().unwrap_or(HASH_BITS)
+        self.digits().count().try_into().unwrap_or(HASH_BITS)
+    }
+
+    /// The digits of the hashes that the partition covers, from the first.
+    fn digits(&self) -> impl Iterator<Item = u8> {
+        let prefix = self.0.bytes().skip(1).take_while(|byte| *byte != b':');
+        prefix.filter(|byte| *byte != GENERATION)
+    }
+
+    /// Returns whether the partition covers a key's hash.
+    #[must_use]
+    pub fn covers(&self, hash: u64) -> bool {
+        let bit = |index: u32| b'0' + (hash >> (u64::BITS - 1 - index) & 1) as u8;
+        (0..).zip(self.digits()).all(|(index, digit)| bit(index) == digit)
+    }
+
+    /// Returns the partitions that take this one's place when it is split; `None` if it cannot be: it fixes
+    /// every digit of a hash.
+    #[must_use]
+    pub fn halves(&self) -> Option<[PartitionId; 2]> {
+        let half = |digit: char| PartitionId(format!("{}{digit}", self.0).into());
+        (self.bits() < HASH_BITS && self.key().is_none()).then(|| [half('0'), half('1')])
+    }
+
+    /// Returns the partition that takes the place of everything that came of this one, when that is
+    /// merged; `None` of the partition of a single key, which is never split.
+    #[must_use]
+    pub fn merged(&self) -> Option<PartitionId> {
+        let id = || PartitionId(format!("{}{}", self.0, char::from(GENERATION)).into());
+        self.key().is_none().then(id)
+    }
+
+    /// Returns what this partition is a half of, if it came of a split.
+    #[must_use]
+    pub fn whole(&self) -> Option<PartitionId> {
+        let whole = self.0.strip_suffix(['0', '1']).filter(|_| self.key().is_none())?;
+        Some(PartitionId(whole.into()))
+    }
+
+    /// Returns the partition of which everything was merged into this one, if it came of a merge.
+    #[must_use]
+    pub fn family(&self) -> Option<PartitionId> {
+        let family =
+            self.0.strip_suffix(char::from(GENERATION)).filter(|_| self.key().is_none())?;
+        Some(PartitionId(family.into()))
     }
 
     /// Returns the key, if this is the partition of a single key.
@@ -76,15 +128,20 @@ impl TryFrom<String> for PartitionId {
             Some((digits, key)) => (digits, Some(key)),
             None => (text.as_str(), None),
         };
-        let bits = digits.strip_prefix('p').map(str::len);
-        let binary = digits.bytes().skip(1).all(|byte| matches!(byte, b'0' | b'1'));
+        let Some(prefix) = digits.strip_prefix('p') else { return Err(NoPartition { text }) };
+        let is_digit = |byte: &u8| matches!(byte, b'0' | b'1');
+        let bits = prefix.bytes().filter(is_digit).count();
+        let merged = prefix.bytes().filter(|byte| *byte == GENERATION).count();
         let whole = usize::from(HASH_BITS);
-        let fits = match (bits, key) {
-            (Some(bits), Some(_)) => bits == whole,
-            (Some(bits), None) => bits <= whole,
-            (None, _) => false,
+        let fits = match key {
+            Some(_) => bits == whole && merged == 0,
+            None => bits <= whole,
         };
-        if binary && fits { Ok(PartitionId(text.into())) } else { Err(NoPartition { text }) }
+        if fits && bits + merged == prefix.len() {
+            Ok(PartitionId(text.into()))
+        } else {
+            Err(NoPartition { text })
+        }
     }
 }
 
@@ -124,6 +181,36 @@ mod tests {
             prop_assert_eq!(parent.bits(), bits);
         }
 
+        /// Splits and merges at random: of what a step is done to, what came of it sorts behind, begins
+        /// with the same, and covers the same hashes.
+        #[test]
+        fn what_comes_of_a_partition_sorts_behind_it(
+            hash: u64,
+            steps in proptest::collection::vec(any::<bool>(), 1..12),
+        ) {
+            let mut id = PartitionId::covering(0, 0);
+            let mut before = vec![id.clone()];
+            for splits in steps {
+                let next = if splits {
+                    let halves = id.halves().expect("it has few digits");
+                    prop_assert_eq!(halves.iter().filter(|half| half.covers(hash)).count(), 1);
+                    prop_assert!(halves.iter().all(|half| half.whole() == Some(id.clone())));
+                    halves.into_iter().find(|half| half.covers(hash)).expect("one covers it")
+                } else {
+                    // All that came of an ancestor by splits is merged.
+                    let whole = id.whole().unwrap_or_else(|| id.clone());
+                    let merged = whole.merged().expect("no single key");
+                    prop_assert_eq!(merged.family(), Some(whole));
+                    merged
+                };
+                prop_assert!(before.iter().all(|earlier| *earlier < next), "{:?} {}", before, next);
+                prop_assert!(next.covers(hash));
+                prop_assert_eq!(next.as_str().parse(), Ok(next.clone()));
+                before.push(next.clone());
+                id = next;
+            }
+        }
+
         #[test]
         fn ids_are_read_back(hash: u64, bits in 0..=HASH_BITS, key: String) {
             for id in [PartitionId::covering(hash, bits), PartitionId::of_key(hash, &key)] {
@@ -140,9 +227,27 @@ mod tests {
 
     #[test]
     fn a_text_that_is_no_id_is_refused() {
-        for text in ["", "0", "p2", "q0", "p0:key", "#stream", &format!("p{}", "0".repeat(65))] {
+        let (long, merged_key) =
+            (format!("p{}", "0".repeat(65)), format!("p{}~:k", "0".repeat(64)));
+        for text in ["", "0", "p2", "q0", "p0:key", "p0~:key", "p0-", "#stream", &long, &merged_key]
+        {
             assert!(text.parse::<PartitionId>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn generations_are_ordered_as_they_come() {
+        let ids = ["p", "p0", "p00", "p01", "p0~", "p1", "p~", "p~0", "p~~"];
+        let ids = ids.map(|id| id.parse::<PartitionId>().expect("an id"));
+        assert!(ids.is_sorted());
+        assert_eq!(ids.map(|id| id.bits()), [0, 1, 2, 2, 1, 1, 0, 1, 0]);
+    }
+
+    #[test]
+    fn the_partition_of_a_single_key_is_neither_split_nor_merged() {
+        let id = PartitionId::of_key(1, "k0~");
+        assert_eq!((id.halves(), id.merged(), id.whole(), id.family()), (None, None, None, None));
+        assert_eq!(PartitionId::covering(0, HASH_BITS).halves(), None);
     }
 
     #[test]

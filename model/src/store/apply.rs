@@ -50,6 +50,14 @@ pub fn apply<V: Vocabulary, T: Tables<V>>(
             Some(old) => Reply::NotRaised(old),
             None => Reply::Raised(give_out(tables, raise)),
         },
+        Request::Create { partition } => {
+            tables.create(partition);
+            Reply::Created
+        }
+        Request::Seal { partition, children } => {
+            seal(tables, std::slice::from_ref(partition), children)
+        }
+        Request::Merge { parents, child } => seal(tables, parents, std::slice::from_ref(child)),
         Request::Claim { partition, name, seen } => claim(tables, partition, name, *seen),
         Request::ReadTail { partition } => Reply::Tail(tables.tail(partition)),
         Request::ReadSlot { partition, slot } => Reply::Slot(tables.slot(partition, *slot)),
@@ -73,8 +81,8 @@ pub fn apply<V: Vocabulary, T: Tables<V>>(
             tables.put_lease(group, partition, lease.clone());
             Reply::Leased(lease)
         }
-        Request::Acquire { group, partition, owner, until, free } => {
-            acquire(tables, group, partition, owner, *until, free)
+        Request::Acquire { group, partition, owner, until, free, begun } => {
+            acquire(tables, (group, partition), owner, *until, free, *begun)
         }
         Request::Renew { group, partition, fence, extend } => {
             update_lease(tables, group, partition, |lease| {
@@ -111,6 +119,7 @@ fn read_head<V: Vocabulary, T: Tables<V>>(
         head: tables.head(partition),
         raiser: tables.raiser(partition),
         record: name.and_then(|name| tables.record(partition, name)),
+        children: tables.children(partition),
     }
 }
 
@@ -122,7 +131,8 @@ fn refusing_head<V: Vocabulary, T: Tables<V>>(tables: &T, raise: &Raise<V>) -> O
     let head_differs = raise.head.is_some_and(|head| head != old.head);
     // S2: a raise of an earlier run, or a copy, finds another record and takes no second number.
     let record_differs = keep.is_some_and(|keep| Some(keep.seen) != old.record);
-    (head_differs || record_differs).then_some(old)
+    // S3: what is appended after a split or a merge comes behind it, in a child.
+    (head_differs || record_differs || old.is_sealed()).then_some(old)
 }
 
 /// Gives out the next number, and keeps what lets its sender recognise the raise.
@@ -139,6 +149,21 @@ fn give_out<V: Vocabulary, T: Tables<V>>(tables: &mut T, raise: &Raise<V>) -> Se
         tables.set_record(&raise.partition, &keep.name, record);
     }
     head
+}
+
+/// Seals partitions that are all open, and names what takes their place.
+fn seal<V: Vocabulary, T: Tables<V>>(
+    tables: &mut T,
+    partitions: &[V::Partition],
+    children: &[V::Partition],
+) -> Reply<V> {
+    let before: Vec<_> = partitions.iter().map(|partition| tables.children(partition)).collect();
+    // P2: of two that split or merge a partition one is refused, and learns what came of it.
+    if before.iter().any(|children| !children.is_empty()) {
+        return Reply::NotSealed(before);
+    }
+    partitions.iter().for_each(|partition| tables.seal(partition, children.to_vec()));
+    Reply::Sealed
 }
 
 fn claim<V: Vocabulary, T: Tables<V>>(
@@ -211,13 +236,17 @@ fn raise_and_write<V: Vocabulary, T: Tables<V>>(
 
 fn acquire<V: Vocabulary, T: Tables<V>>(
     tables: &mut T,
-    group: &V::Group,
-    partition: &V::Partition,
+    (group, partition): (&V::Group, &V::Partition),
     owner: &V::Owner,
     until: V::Time,
     free: &Free<V>,
+    begun: bool,
 ) -> Reply<V> {
     let old = tables.lease(group, partition);
+    // D4: the item says that the partition's parents were drained.
+    if begun && old.is_none() {
+        return Reply::Refused { lease: None, taken: false };
+    }
     // L2: a lease that is held and does not count as free stays with its owner.
     if old.as_ref().is_some_and(|lease| lease.active && !is_free(lease, free)) {
         return Reply::Refused { lease: old, taken: false };

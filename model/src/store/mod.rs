@@ -16,4 +16,6 @@ pub use item::{Lease, Raiser, Record, Slot};
 pub use reply::{Head, Reply};
 pub use request::{Extend, Free, Guard, Keep, Raise, Request, Write};
 pub use tables::{FromSlots, MemoryTables, Tables, ToSlots};
-pub use words::{Spoken, lease_words, record_words, reply_words, request_words, slot_words};
+pub use words::{
+    Spoken, lease_words, partition_words, record_words, reply_words, request_words, slot_words,
+};

@@ -23,6 +23,13 @@ pub enum Reply<V: Vocabulary> {
     Claimed(Record),
     /// Refuses a claim, with the record that is stored, if one is.
     NotClaimed(Option<Record>),
+    /// Answers [`Create`](super::Request::Create): the partition is there.
+    Created,
+    /// Answers [`Seal`](super::Request::Seal) and [`Merge`](super::Request::Merge).
+    Sealed,
+    /// Refuses a seal or a merge: for each of the partitions, in the request's order, the children with
+    /// which it is sealed; none of one that is open.
+    NotSealed(Vec<Vec<V::Partition>>),
     /// Answers [`ReadTail`](super::Request::ReadTail) with the last slot that is not empty, or
     /// with [`Seq::ZERO`].
     Tail(Seq),
@@ -78,6 +85,9 @@ impl<V: Vocabulary> Reply<V> {
             | Reply::NotRaised(_)
             | Reply::Claimed(_)
             | Reply::NotClaimed(_)
+            | Reply::Created
+            | Reply::Sealed
+            | Reply::NotSealed(_)
             | Reply::Tail(_)
             | Reply::Slot(_)
             | Reply::Written
@@ -100,4 +110,15 @@ pub struct Head<V: Vocabulary> {
     pub raiser: Option<Raiser<V>>,
     /// The record of the producer that the request named.
     pub record: Option<Record>,
+    /// The partitions that take this one's place, if it is sealed.
+    #[serde(default)]
+    pub children: Vec<V::Partition>,
+}
+
+impl<V: Vocabulary> Head<V> {
+    /// Returns whether the partition takes no more events.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        !self.children.is_empty()
+    }
 }

@@ -21,6 +21,28 @@ pub enum Request<V: Vocabulary> {
     },
     /// Gives out the next sequence number: an `UpdateItem` on Partitions.
     Raise(Raise<V>),
+    /// Enters a partition that is not there yet, open and empty: an `UpdateItem` on Partitions. The
+    /// recommended design has no need of it.
+    Create {
+        /// The partition.
+        partition: V::Partition,
+    },
+    /// Seals an open partition, which gives out no more numbers, and names the partitions that take its
+    /// place: an `UpdateItem` on Partitions, which creates the item if need be.
+    Seal {
+        /// The partition.
+        partition: V::Partition,
+        /// The partitions that take its place.
+        children: Vec<V::Partition>,
+    },
+    /// Seals several open partitions whose place one other takes, all or none: a `TransactWriteItems` on
+    /// Partitions.
+    Merge {
+        /// The partitions, at least one.
+        parents: Vec<V::Partition>,
+        /// The partition that takes their place.
+        child: V::Partition,
+    },
     /// Starts a new epoch of a named producer, if its record is still as it was seen: an
     /// `UpdateItem` on Partitions.
     Claim {
@@ -102,6 +124,9 @@ pub enum Request<V: Vocabulary> {
         until: V::Time,
         /// When another worker's lease counts as free.
         free: Free<V>,
+        /// Whether the group must have begun the partition: its item must be there.
+        #[serde(default)]
+        begun: bool,
     },
     /// Extends a held lease, and never shortens it (L2): an `UpdateItem` on Consumers.
     Renew {
@@ -166,6 +191,9 @@ impl<V: Vocabulary> Request<V> {
             | Request::ReadLease { .. } => false,
             Request::Raise(_)
             | Request::Claim { .. }
+            | Request::Create { .. }
+            | Request::Seal { .. }
+            | Request::Merge { .. }
             | Request::Write(_)
             | Request::Void { .. }
             | Request::RaiseAndWrite { .. }
@@ -178,14 +206,17 @@ impl<V: Vocabulary> Request<V> {
         }
     }
 
-    /// Returns the partition that the request is about.
+    /// Returns the partition that the request is about; of a merge, the one that takes the others' place.
     #[must_use]
     pub fn partition(&self) -> &V::Partition {
         match self {
+            Request::Merge { child, .. } => child,
             Request::Raise(raise) | Request::RaiseAndWrite { raise, .. } => &raise.partition,
             Request::Write(write) => &write.partition,
             Request::ReadHead { partition, .. }
             | Request::Claim { partition, .. }
+            | Request::Create { partition }
+            | Request::Seal { partition, .. }
             | Request::ReadTail { partition }
             | Request::ReadSlot { partition, .. }
             | Request::Void { partition, .. }
@@ -209,6 +240,9 @@ impl<V: Vocabulary> Request<V> {
             Request::ReadHead { .. }
             | Request::Raise(_)
             | Request::Claim { .. }
+            | Request::Create { .. }
+            | Request::Seal { .. }
+            | Request::Merge { .. }
             | Request::ReadTail { .. }
             | Request::ReadSlot { .. }
             | Request::ReadEvents { .. }
@@ -231,6 +265,9 @@ impl<V: Vocabulary> Request<V> {
             }
             Request::Claim { name, .. } => Some(name),
             Request::ReadHead { .. }
+            | Request::Create { .. }
+            | Request::Seal { .. }
+            | Request::Merge { .. }
             | Request::ReadTail { .. }
             | Request::ReadSlot { .. }
             | Request::Write(_)
@@ -259,6 +296,9 @@ impl<V: Vocabulary> Request<V> {
             Request::ReadHead { .. }
             | Request::Raise(_)
             | Request::Claim { .. }
+            | Request::Create { .. }
+            | Request::Seal { .. }
+            | Request::Merge { .. }
             | Request::ReadTail { .. }
             | Request::ReadSlot { .. }
             | Request::Write(_)

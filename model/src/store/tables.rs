@@ -20,6 +20,12 @@ pub trait Tables<V: Vocabulary> {
     fn raiser(&self, partition: &V::Partition) -> Option<Raiser<V>>;
     /// Replaces what [`raiser`](Tables::raiser) returns.
     fn set_raiser(&mut self, partition: &V::Partition, raiser: Raiser<V>);
+    /// Enters a partition, unless it is there.
+    fn create(&mut self, partition: &V::Partition);
+    /// Returns the partitions that take a sealed one's place; none if it is open.
+    fn children(&self, partition: &V::Partition) -> Vec<V::Partition>;
+    /// Seals a partition, and names what takes its place.
+    fn seal(&mut self, partition: &V::Partition, children: Vec<V::Partition>);
     /// Returns a producer's record, if it has claimed its name in the partition.
     fn record(&self, partition: &V::Partition, name: &V::Name) -> Option<Record>;
     /// Replaces a producer's record.
@@ -57,6 +63,7 @@ where
     V::Name: Ord,
 {
     head: Seq,
+    children: Vec<V::Partition>,
     raiser: Option<Raiser<V>>,
     records: BTreeMap<V::Name, Record>,
     slots: BTreeMap<Seq, Slot<V>>,
@@ -69,6 +76,7 @@ where
     fn default() -> Self {
         Partition {
             head: Seq::ZERO,
+            children: Vec::new(),
             raiser: None,
             records: BTreeMap::new(),
             slots: BTreeMap::new(),
@@ -132,6 +140,18 @@ where
 
     fn set_raiser(&mut self, partition: &V::Partition, raiser: Raiser<V>) {
         self.partition(partition).raiser = Some(raiser);
+    }
+
+    fn create(&mut self, partition: &V::Partition) {
+        self.partition(partition);
+    }
+
+    fn children(&self, partition: &V::Partition) -> Vec<V::Partition> {
+        self.partitions.get(partition).map(|p| p.children.clone()).unwrap_or_default()
+    }
+
+    fn seal(&mut self, partition: &V::Partition, children: Vec<V::Partition>) {
+        self.partition(partition).children = children;
     }
 
     fn record(&self, partition: &V::Partition, name: &V::Name) -> Option<Record> {

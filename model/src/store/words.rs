@@ -17,6 +17,8 @@ pub trait Spoken: Vocabulary {
     fn events(token: &Self::Token, batch: &Self::Batch) -> String;
     /// Names the owner of a lease: a turn of a worker.
     fn owner(owner: &Self::Owner) -> String;
+    /// Names a partition.
+    fn partition(partition: &Self::Partition) -> String;
     /// Names a producer.
     fn producer(name: &Self::Name) -> String;
     /// Returns what follows the owner of a held lease with this end, such as `, ended`; may be
@@ -53,6 +55,16 @@ pub fn record_words(record: &Record) -> String {
     format!("epoch {epoch}, event {number} in slot {slot}")
 }
 
+fn seal_words<V: Spoken>(partition: &V::Partition, children: &[V::Partition]) -> String {
+    let (partition, children) = (V::partition(partition), partition_words::<V>(children));
+    format!("seal {partition} for {children} if it is open")
+}
+
+fn merge_words<V: Spoken>(parents: &[V::Partition], child: &V::Partition) -> String {
+    let (parents, child) = (partition_words::<V>(parents), V::partition(child));
+    format!("merge {parents} into {child} if they are open")
+}
+
 fn raise_words<V: Spoken>(raise: &Raise<V>) -> String {
     let Raise { head, record, .. } = raise;
     let mut text = "raise the head".to_owned();
@@ -73,6 +85,9 @@ pub fn request_words<V: Spoken>(request: &Request<V>) -> String {
             format!("read the record of {}", V::producer(name))
         }
         Request::Raise(raise) => raise_words(raise),
+        Request::Create { partition } => format!("create {}", V::partition(partition)),
+        Request::Seal { partition, children } => seal_words::<V>(partition, children),
+        Request::Merge { parents, child } => merge_words::<V>(parents, child),
         Request::Claim { name, seen, .. } => {
             let epoch = seen.map_or(0, |record| record.epoch.0);
             format!("claim the name {} if its epoch is {epoch}", V::producer(name))
@@ -95,13 +110,16 @@ pub fn request_words<V: Spoken>(request: &Request<V>) -> String {
         }
         Request::ReadLease { .. } => "read the lease".to_owned(),
         Request::SetLease { epoch, .. } => format!("set the lease, epoch {epoch}"),
-        Request::Acquire { free, .. } => match free {
-            Free::Inactive => "take the lease if it is free".to_owned(),
-            Free::EndedBy(_) => "take the lease if it is free or has ended".to_owned(),
-            Free::Unchanged { epoch, beat } => {
-                format!("take the lease if it still shows epoch {epoch}, beat {beat}")
+        Request::Acquire { free, begun, .. } => {
+            let begun = if *begun { ", and the group has begun" } else { "" };
+            match free {
+                Free::Inactive => format!("take the lease if it is free{begun}"),
+                Free::EndedBy(_) => format!("take the lease if it is free or has ended{begun}"),
+                Free::Unchanged { epoch, beat } => {
+                    format!("take the lease if it still shows epoch {epoch}, beat {beat}{begun}")
+                }
             }
-        },
+        }
         Request::Renew { fence, .. } => format!("renew the lease{}", fence_words(*fence)),
         Request::Checkpoint { to, fence, forward, .. } => {
             let forward = if *forward { ", forward only" } else { "" };
@@ -135,10 +153,19 @@ fn fence_words(fence: Option<Epoch>) -> String {
 }
 
 fn head_words<V: Spoken>(head: &Head<V>) -> String {
-    match &head.record {
-        Some(record) => format!("head {}, {}", head.head, record_words(record)),
-        None => format!("head {}", head.head),
+    let mut words = format!("head {}", head.head);
+    if let Some(record) = &head.record {
+        let _ = write!(words, ", {}", record_words(record));
     }
+    if head.is_sealed() {
+        let _ = write!(words, ", sealed for {}", partition_words::<V>(&head.children));
+    }
+    words
+}
+
+/// Names partitions, such as `p2 and p3`.
+pub fn partition_words<V: Spoken>(partitions: &[V::Partition]) -> String {
+    partitions.iter().map(V::partition).collect::<Vec<_>>().join(" and ")
 }
 
 /// Describes a reply, such as `given 3` or `refused: …`.
@@ -150,6 +177,13 @@ pub fn reply_words<V: Spoken>(reply: &Reply<V>) -> String {
         Reply::Claimed(record) => format!("claimed: epoch {}", record.epoch),
         Reply::NotClaimed(old) => {
             format!("refused: epoch {}", old.map_or(0, |record| record.epoch.0))
+        }
+        Reply::Created => "it is there".to_owned(),
+        Reply::Sealed => "sealed".to_owned(),
+        Reply::NotSealed(before) => {
+            let sealed = before.iter().filter(|children| !children.is_empty());
+            let words: Vec<_> = sealed.map(|children| partition_words::<V>(children)).collect();
+            format!("refused: sealed for {}", words.join("; "))
         }
         Reply::Tail(tail) => format!("tail {tail}"),
         Reply::Slot(slot) => slot_words(slot),

@@ -29,7 +29,7 @@ fn named() -> Append<Small> {
 
 fn refused_by(raiser: Option<(Token, u64)>, record: Option<Record>) -> Reply<Small> {
     let raiser = raiser.map(|(token, slot)| Raiser { token, slot: Seq(slot) });
-    Reply::NotRaised(Head { head: Seq(5), raiser, record })
+    Reply::NotRaised(Head { head: Seq(5), raiser, record, children: Vec::new() })
 }
 
 fn writes_into(append: &Append<Small>) -> Option<Seq> {
@@ -91,7 +91,7 @@ fn a_transaction_passes_a_slot_that_its_counter_does_not_know_of_by_a_raise() {
     let bounds = gapless_model::check::Bounds::TINY;
     let rules = Protocol::new(design, bounds, Clocks::Timely, vec![]).rules;
     let mut append = Append::new(&rules, PARTITION, TOKEN, Count(1), Identity::Anonymous, None);
-    let head = Head { head: Seq(4), raiser: None, record: None };
+    let head = Head { head: Seq(4), raiser: None, record: None, children: Vec::new() };
     append.tell(&rules, Reply::Head(head));
     let other = Token { number: 2, ..TOKEN };
     let taken = Slot::Events { token: other, batch: Count(1) };

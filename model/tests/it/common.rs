@@ -51,6 +51,9 @@ pub fn assert_breaks(task: &Task, invariant: Invariant) -> usize {
     }
 }
 
+/// One key whose partition is split, and then either merged or split again, while any process may crash.
+pub const ONE_KEY: Bounds = Bounds { producers: 1, events: 2, resplits: 1, ..Bounds::FAMILY };
+
 /// No fault at all, and one of everything there is.
 pub const CALM: Bounds = Bounds {
     producers: 2,
@@ -60,6 +63,10 @@ pub const CALM: Bounds = Bounds {
     workers: 2,
     groups: 1,
     partitions: 1,
+    keys: 2,
+    splits: 0,
+    merges: 0,
+    resplits: 0,
     skew: 1,
     faults: 0,
     crashes: 0,

@@ -48,6 +48,7 @@ pub fn acquire(owner: &str) -> Request<Words> {
         owner: owner.to_owned(),
         until: Millis(1_000),
         free: Free::Inactive,
+        begun: false,
     }
 }
 
@@ -395,7 +396,8 @@ fn an_answer_that_no_store_gives_is_named() {
 #[test]
 fn an_answer_is_held_up_by_whichever_was_heard_first() {
     let head = Request::ReadHead { partition: p(), name: None };
-    let empty = Reply::Head(Head { head: Seq::ZERO, raiser: None, record: None });
+    let empty =
+        Reply::Head(Head { head: Seq::ZERO, raiser: None, record: None, children: Vec::new() });
     let calls = [
         call(0, (1, 10), raise(), Reply::Raised(Seq(2))),
         call(1, (2, 3), raise(), Reply::Raised(Seq(1))),
@@ -428,7 +430,7 @@ fn a_refused_raise_shows_who_raised_last() {
     };
     let by = |token: &str| Raiser { token: token.to_owned(), slot: Seq(1) };
     let refused = |raiser| {
-        let head = Head { head: Seq(1), raiser, record: None };
+        let head = Head { head: Seq(1), raiser, record: None, children: Vec::new() };
         [
             call(0, (1, 2), raise(0, "a"), Reply::Raised(Seq(1))),
             call(1, (3, 4), raise(0, "b"), Reply::NotRaised(head)),
@@ -455,7 +457,7 @@ fn a_record_is_as_its_claim_left_it() {
     let claimed = Record::claimed(Epoch(1));
     let shown = |record| {
         let read = Request::ReadHead { partition: p(), name: Some(name.clone()) };
-        let head = Head { head: Seq::ZERO, raiser: None, record };
+        let head = Head { head: Seq::ZERO, raiser: None, record, children: Vec::new() };
         [
             call(0, (1, 2), claim.clone(), Reply::Claimed(claimed)),
             call(1, (3, 4), read, Reply::Head(head)),

@@ -11,6 +11,7 @@ mod explanations;
 mod finishing;
 mod history;
 mod invariants;
+mod lineage;
 mod outcome;
 mod random_histories;
 mod random_schedules;

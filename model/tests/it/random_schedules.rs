@@ -55,6 +55,7 @@ fn is_fault(action: Action) -> bool {
         | Action::Take { .. }
         | Action::Deliver { .. }
         | Action::Restart { .. }
+        | Action::Operate { .. }
         | Action::Arrive { .. }
         | Action::Clock { .. }
         | Action::Land { .. }

@@ -170,7 +170,14 @@ mod taking {
 
     fn acquisition(free: Free<Small>) -> Request<Small> {
         let until = Tick(3);
-        Request::Acquire { group: GROUP, partition: PARTITION, owner: OTHER, until, free }
+        Request::Acquire {
+            group: GROUP,
+            partition: PARTITION,
+            owner: OTHER,
+            until,
+            free,
+            begun: false,
+        }
     }
 
     #[test]
@@ -327,7 +334,17 @@ mod describing_itself {
             ),
             (Request::Claim { partition, name, seen: None }, (true, None, Some(name), None)),
             (Request::SetLease { group, partition, owner, epoch, until }, lease),
-            (Request::Acquire { group, partition, owner, until, free: Free::Inactive }, lease),
+            (
+                Request::Acquire {
+                    group,
+                    partition,
+                    owner,
+                    until,
+                    free: Free::Inactive,
+                    begun: false,
+                },
+                lease,
+            ),
             (Request::Renew { group, partition, fence, extend: extend.clone() }, lease),
             (
                 Request::Checkpoint { group, partition, to: Seq(1), fence, forward: true, extend },

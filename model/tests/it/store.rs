@@ -90,12 +90,8 @@ fn lease_request() -> impl Strategy<Value = Request<Small>> {
             epoch: Epoch(epoch),
             until: Tick(until),
         }),
-        (owner(), 0_i16..4, free).prop_map(move |(owner, until, free)| Request::Acquire {
-            group,
-            partition,
-            owner,
-            until: Tick(until),
-            free,
+        (owner(), 0_i16..4, free, any::<bool>()).prop_map(move |(owner, until, free, begun)| {
+            Request::Acquire { group, partition, owner, until: Tick(until), free, begun }
         }),
         (fence(), extend()).prop_map(move |(fence, extend)| Request::Renew {
             group,

@@ -303,6 +303,9 @@ pub(super) fn asks(request: &Request<Live>) -> Wanted {
         | Request::Checkpoint { .. } => true,
         Request::ReadHead { .. }
         | Request::Raise(_)
+        | Request::Create { .. }
+        | Request::Seal { .. }
+        | Request::Merge { .. }
         | Request::Claim { .. }
         | Request::ReadTail { .. }
         | Request::ReadSlot { .. }

@@ -5,7 +5,7 @@ use gapless_model::Seq;
 use gapless_model::store::{Reply, Request, Slot};
 use serde_json::Value;
 
-use super::items::{head, lease, record, slot, slot_key};
+use super::items::{children, head, lease, record, slot, slot_key};
 use super::requests::RECORD;
 use crate::engine::error_kind;
 
@@ -40,6 +40,8 @@ fn reply_to_success(request: &Request<Live>, answer: &Value) -> Option<Reply<Liv
             Reply::Head(head(item.unwrap_or(&empty), record_attribute_of(request).as_deref())?)
         }
         Request::Raise(_) => Reply::Raised(head(attributes, None)?.head),
+        Request::Create { .. } => Reply::Created,
+        Request::Seal { .. } | Request::Merge { .. } => Reply::Sealed,
         Request::Claim { name, .. } => Reply::Claimed(record(attributes, &record_attribute(name))?),
         Request::ReadTail { .. } => {
             let first = answer.get("Items")?.as_array()?.first();
@@ -87,6 +89,7 @@ fn reply_to_refusal(request: &Request<Live>, old: Option<&Value>) -> Option<Repl
         Request::Raise(_) => {
             Reply::NotRaised(head(old.unwrap_or(&empty), record_attribute_of(request).as_deref())?)
         }
+        Request::Seal { .. } => Reply::NotSealed(vec![children(old?)?]),
         Request::Claim { name, .. } => {
             Reply::NotClaimed(record(old.unwrap_or(&empty), &record_attribute(name)))
         }
@@ -105,6 +108,8 @@ fn reply_to_refusal(request: &Request<Live>, old: Option<&Value>) -> Option<Repl
         Request::ReadHead { .. }
         | Request::ReadTail { .. }
         | Request::ReadSlot { .. }
+        | Request::Create { .. }
+        | Request::Merge { .. }
         | Request::RaiseAndWrite { .. }
         | Request::ReadEvents { .. }
         | Request::ReadLease { .. }
@@ -115,14 +120,21 @@ fn reply_to_refusal(request: &Request<Live>, old: Option<&Value>) -> Option<Repl
 /// The reply to a transaction of which conditions failed, with the old items.
 fn reply_to_cancellation(request: &Request<Live>, answer: &Value) -> Option<Reply<Live>> {
     let reasons = answer.get("CancellationReasons")?.as_array()?;
-    let [first, second] = reasons.as_slice() else { return None };
     let failed = |reason: &Value| match reason.get("Code").and_then(Value::as_str) {
         None | Some("None") => Some(None),
         Some("ConditionalCheckFailed") => Some(Some(reason.get("Item").cloned())),
         // A conflict says nothing about the conditions.
         Some(_) => None,
     };
-    let (first, second) = (failed(first)?, failed(second)?);
+    let failed = reasons.iter().map(failed).collect::<Option<Vec<_>>>()?;
+    if let Request::Merge { .. } = request {
+        let before = |failed: Option<Option<Value>>| match failed {
+            None => Some(Vec::new()),
+            Some(item) => children(&item?),
+        };
+        return failed.into_iter().map(before).collect::<Option<_>>().map(Reply::NotSealed);
+    }
+    let [first, second] = <[_; 2]>::try_from(failed).ok()?;
     match request {
         Request::RaiseAndWrite { .. } => {
             let empty = Value::Object(serde_json::Map::new());

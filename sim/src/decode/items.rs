@@ -87,5 +87,16 @@ pub(super) fn head(item: &Value, attribute: Option<&str>) -> Option<Head<Live>> 
         }
     };
     let head = Seq(number(item, "sequenceNumber").unwrap_or(0));
-    Some(Head { head, raiser, record: attribute.and_then(|name| record(item, name)) })
+    let record = attribute.and_then(|name| record(item, name));
+    Some(Head { head, raiser, record, children: children(item)? })
+}
+
+/// What takes the place of a partition, by its item; nothing if it is open.
+pub(super) fn children(item: &Value) -> Option<Vec<PartitionId>> {
+    item.get("children").map_or(Some(Vec::new()), partitions)
+}
+
+/// A list of partitions.
+pub(super) fn partitions(list: &Value) -> Option<Vec<PartitionId>> {
+    list.get("L")?.as_array()?.iter().map(|id| id.get("S")?.as_str()?.parse().ok()).collect()
 }

@@ -5,7 +5,7 @@ use gapless_model::store::{Extend, Free, Guard, Keep, Raise, Record, Request, Wr
 use gapless_model::{Epoch, Number, PartitionId, Seq};
 use serde_json::Value;
 
-use super::items::{batch, number, partition, slot_key, text};
+use super::items::{batch, number, partition, partitions, slot_key, text};
 
 /// The prefix of the attribute that holds a producer's record in a partition's item.
 pub(super) const RECORD: &str = "producer:";
@@ -71,6 +71,9 @@ fn producer_of(call: &Value) -> Option<ProducerName> {
 fn update_partition(call: &Value) -> Option<Request<Live>> {
     let partition = partition(call.get("Key")?)?;
     let values = values(call);
+    if let Some(children) = values.get(":children") {
+        return Some(Request::Seal { partition, children: partitions(children)? });
+    }
     if values.get(":record").is_some() {
         return Some(Request::Claim {
             partition,
@@ -78,8 +81,10 @@ fn update_partition(call: &Value) -> Option<Request<Live>> {
             seen: record_seen(values),
         });
     }
-    // An update that only enters a partition into the index is not a typed request.
-    name_of(call, "#head")?;
+    if name_of(call, "#head").is_none() {
+        values.get(":open")?;
+        return Some(Request::Create { partition });
+    }
     let record = match number(values, ":newNumber") {
         None => None,
         Some(last) => Some(Keep {
@@ -108,6 +113,7 @@ fn update_lease(call: &Value) -> Option<Request<Live>> {
     let fence = number(values, ":epoch").map(Epoch);
     let until = number(values, ":until").map(Timestamp::from_millis);
     let counts = values.get(":one").is_some();
+    let condition = call.get("ConditionExpression").and_then(Value::as_str).unwrap_or_default();
     if values.get(":why").is_some() {
         return None;
     }
@@ -123,7 +129,8 @@ fn update_lease(call: &Value) -> Option<Request<Live>> {
             }
             (None, None) => Free::Inactive,
         };
-        return Some(Request::Acquire { group, partition, owner, until, free });
+        let begun = !condition.contains("attribute_not_exists");
+        return Some(Request::Acquire { group, partition, owner, until, free, begun });
     }
     let extend = until.map(|until| Extend { until, beat: counts });
     let to = number(values, ":to").map(Seq);
@@ -132,8 +139,7 @@ fn update_lease(call: &Value) -> Option<Request<Live>> {
         return Some(Request::Release { group, partition, to, fence, guard });
     }
     if let Some(to) = to {
-        let condition = call.get("ConditionExpression").and_then(Value::as_str);
-        let forward = condition.is_some_and(|text| text.contains("#checkpoint < :to"));
+        let forward = condition.contains("#checkpoint < :to");
         let extend = extend?;
         return Some(Request::Checkpoint { group, partition, to, fence, forward, extend });
     }
@@ -158,6 +164,9 @@ fn read_slots(call: &Value) -> Option<Request<Live>> {
 
 fn transaction(tables: &TableNames, call: &Value) -> Option<Request<Live>> {
     let items = call.get("TransactItems")?.as_array()?;
+    if let Some(merge) = merge(tables, items) {
+        return Some(merge);
+    }
     let [first, second] = items.as_slice() else { return None };
     let update = first.get("Update")?;
     if update.get("TableName")?.as_str()? == tables.partitions {
@@ -170,4 +179,22 @@ fn transaction(tables: &TableNames, call: &Value) -> Option<Request<Live>> {
     let (to, fence) = (number(values, ":to").map(Seq), number(values, ":epoch").map(Epoch));
     let (_, slot) = slot_key(second.get("ConditionCheck")?.get("Key")?)?;
     Some(Request::Release { group, partition, to, fence, guard: Guard::Empty(slot) })
+}
+
+/// The merge that a transaction is, if each of its parts seals a partition for the same other one.
+fn merge(tables: &TableNames, items: &[Value]) -> Option<Request<Live>> {
+    let seal = |item: &Value| {
+        let update = item.get("Update")?;
+        if update.get("TableName")?.as_str()? != tables.partitions {
+            return None;
+        }
+        let Request::Seal { partition, children } = update_partition(update)? else { return None };
+        Some((partition, children))
+    };
+    let seals = items.iter().map(seal).collect::<Option<Vec<_>>>()?;
+    let [child] = seals.first()?.1.as_slice() else { return None };
+    let child = child.clone();
+    let is_same = seals.iter().all(|(_, children)| children.as_slice() == [child.clone()]);
+    let parents = seals.into_iter().map(|(parent, _)| parent).collect();
+    is_same.then_some(Request::Merge { parents, child })
 }

@@ -90,9 +90,11 @@ impl Turns {
                 let has_it = lease.is_some_and(|lease| lease.active && lease.epoch == epoch);
                 if has_it { End::TakenForLost } else { End::Lost }
             }
-            Outcome::CaughtUp | Outcome::Busy | Outcome::GivenBack | Outcome::HandedOver => {
-                End::GaveUp
-            }
+            Outcome::CaughtUp
+            | Outcome::Busy
+            | Outcome::Blocked
+            | Outcome::GivenBack
+            | Outcome::HandedOver => End::GaveUp,
         };
         self.ended.insert((turn.key.clone(), epoch), end);
         self.open.remove(owner);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use gapless::{Event, Group, Layout, StoreError, Stream, WorkerError};
+use gapless_model::store::{Raise, Request};
 use serde_json::{Value, json};
 
 use super::meter::{self, Meter};
@@ -89,6 +90,38 @@ fn a_partition_whose_id_is_unknown_is_passed_over() {
         let why = meter.time.run(worker.until_caught_up()).expect_err("there may be more");
         assert!(why.to_string().contains("p0~2!"), "{why}");
     }
+}
+
+/// A raise that it refused would be tried again and again if it counted as open.
+#[test]
+fn children_that_cannot_be_read_are_an_error_of_their_partition() {
+    let meter = Meter::new();
+    let stream = stream(&meter);
+    let partition = stream.route("b");
+    for (children, words) in [
+        (text("p0"), "`children` is a string; it should be a list of partitions"),
+        (json!({ "L": [] }), "`children` should name at least one partition"),
+        (json!({ "L": [text("p0"), { "N": "1" }] }), "`children` should list strings"),
+        (json!({ "L": [text("q")] }), "`children`: `q` is not a partition id"),
+    ] {
+        let id = text(partition.as_str());
+        let item = json!({ "partitionId": id, "children": children, "v": { "N": "2" } });
+        meter.put("partitions", &item);
+        let raise = Raise { partition: partition.clone(), head: None, token: None, record: None };
+        let (parents, child) = (vec![stream.route("a"), partition.clone()], stream.route("c"));
+        for request in [
+            Request::ReadHead { partition: partition.clone(), name: None },
+            Request::Raise(raise),
+            Request::Seal { partition: partition.clone(), children: vec![child.clone()] },
+            Request::Merge { parents, child },
+        ] {
+            let said = meter.time.run(stream.wire().send(&request)).expect_err("unreadable");
+            assert!(matches!(said, StoreError::Malformed { .. }), "{said}");
+            let said = said.to_string();
+            assert!(said.contains(words) && said.contains(partition.as_str()), "{said}");
+        }
+    }
+    meter.time.run(stream.append(Event::new("a", "y"))).expect("the others go on");
 }
 
 /// They are for people, who must see it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use gapless::{AppendError, Event, Layout, Number, ProducerError, Seq, StoreError, Stream};
-use gapless_model::store::Request;
+use gapless_model::store::{Reply, Request};
 use serde_json::{Value, json};
 
 use super::meter::{self, Meter};
@@ -43,15 +43,21 @@ fn stream(meter: &Meter) -> Stream {
     stream
 }
 
+/// The first version of a partition's item that this release does not know.
+const NEWER_PARTITION: u64 = 3;
+
+/// The same of a slot.
+const NEWER_SLOT: u64 = 2;
+
 /// From now on the partition's item of the key `b` is of a newer version.
 fn renew_partition(meter: &Meter, stream: &Stream) {
     let key = [("partitionId", text(stream.route("b").as_str()))];
-    set(meter, "partitions", &key, "v", number(2));
+    set(meter, "partitions", &key, "v", number(NEWER_PARTITION));
 }
 
-fn is_newer(error: &StoreError) -> bool {
-    let said = error.to_string();
-    matches!(error, StoreError::Malformed { .. }) && said.contains("version 2 of the format")
+fn says_newer(error: &StoreError, version: u64) -> bool {
+    let version = format!("version {version} of the format");
+    matches!(error, StoreError::Malformed { .. }) && error.to_string().contains(&version)
 }
 
 fn handled(meter: &Meter, stream: &Stream) -> BTreeMap<String, u32> {
@@ -68,24 +74,30 @@ fn no_number_is_taken_in_a_partition_that_a_newer_release_has_changed() {
     let event = || Event::new("b", "y");
     let refused = meter.time.run(stream.append(event()));
     let Err(AppendError::Store(error)) = refused else { panic!("{refused:?}") };
-    assert!(is_newer(&error), "{error}");
+    assert!(says_newer(&error, NEWER_PARTITION), "{error}");
     let refused = meter.time.run(stream.append_expecting(Seq(2), vec![event()]));
     let Err(AppendError::Store(error)) = refused else { panic!("{refused:?}") };
-    assert!(is_newer(&error), "{error}");
+    assert!(says_newer(&error, NEWER_PARTITION), "{error}");
     let claimed = meter.time.run(stream.producer("p").push(Number(1), event()));
     let Err(ProducerError::Append(AppendError::Store(error))) = claimed else {
         panic!("{claimed:?}")
     };
-    assert!(is_newer(&error), "{error}");
+    assert!(says_newer(&error, NEWER_PARTITION), "{error}");
     let records = meter.time.run(stream.producers());
-    assert!(is_newer(&records.expect_err("it is newer")));
-    // Where it became newer after the claim had read it.
+    assert!(says_newer(&records.expect_err("it is newer"), NEWER_PARTITION));
+    // Where it became newer after the claim had read it, and where it is split or merged.
     let (partition, name) = (stream.route("b"), "p".into());
-    let claim = Request::Claim { partition, name, seen: None };
-    let claimed = meter.time.run(stream.wire().send(&claim));
-    assert!(is_newer(&claimed.expect_err("it is newer")));
+    let (parents, child) = (vec![stream.route("a"), stream.route("b")], stream.route("c"));
+    for request in [
+        Request::Claim { partition, name, seen: None },
+        Request::Seal { partition: stream.route("b"), children: vec![child.clone()] },
+        Request::Merge { parents, child },
+    ] {
+        let refused = meter.time.run(stream.wire().send(&request));
+        assert!(says_newer(&refused.expect_err("it is newer"), NEWER_PARTITION), "{request:?}");
+    }
     let heads = meter.time.run(stream.heads(&[stream.route("b")]));
-    assert!(is_newer(&heads.expect_err("it is newer")));
+    assert!(says_newer(&heads.expect_err("it is newer"), NEWER_PARTITION));
 
     let key = [("partitionId", text(stream.route("b").as_str()))];
     set(&meter, "partitions", &key, "v", number(1));
@@ -100,7 +112,7 @@ fn a_slot_of_a_newer_release_stops_its_partition_alone_and_nothing_is_skipped() 
     let stream = stream(&meter);
     let partition = stream.route("b");
     let key = [("partitionId", text(partition.as_str())), ("sequenceNumber", number(2))];
-    set(&meter, "events", &key, "v", number(2));
+    set(&meter, "events", &key, "v", number(NEWER_SLOT));
     let handled = handled(&meter, &stream);
     assert_eq!(handled.get("a"), Some(&2));
     assert_eq!(handled.get("b"), Some(&1), "what is in front of it is delivered");
@@ -110,7 +122,7 @@ fn a_slot_of_a_newer_release_stops_its_partition_alone_and_nothing_is_skipped() 
     let void = Request::Void { partition: partition.clone(), slot: Seq(2) };
     for request in [read_slot, void, Request::ReadTail { partition }] {
         let answer = meter.time.run(stream.wire().send(&request));
-        assert!(is_newer(&answer.expect_err("it is newer")), "{request:?}");
+        assert!(says_newer(&answer.expect_err("it is newer"), NEWER_SLOT), "{request:?}");
     }
 }
 
@@ -121,9 +133,44 @@ fn a_void_of_a_newer_release_may_be_something_else() {
     let partition = stream.route("b");
     let key = [("partitionId", text(partition.as_str())), ("sequenceNumber", number(2))];
     set(&meter, "events", &key, "void", AttributeValue::Bool(true));
-    set(&meter, "events", &key, "v", number(2));
+    set(&meter, "events", &key, "v", number(NEWER_SLOT));
     let loaded = meter.time.run(stream.load("b"));
-    assert!(is_newer(&loaded.expect_err("it is newer")));
+    assert!(says_newer(&loaded.expect_err("it is newer"), NEWER_SLOT));
+}
+
+/// A release that knows of no seal changes a partition's item on this condition alone.
+#[test]
+fn an_older_release_gives_out_no_number_in_a_sealed_partition() {
+    let meter = Meter::new();
+    let stream = stream(&meter);
+    let raise_as_before = |key: &str| {
+        let update =
+            meter.client().update_item().table_name(format!("{}partitions", meter::PREFIX));
+        let update = update
+            .key("partitionId", text(stream.route(key).as_str()))
+            .update_expression("SET #head = #head + :one")
+            .condition_expression("(attribute_not_exists(#v) OR #v = :one)")
+            .expression_attribute_names("#head", "sequenceNumber")
+            .expression_attribute_names("#v", "v")
+            .expression_attribute_values(":one", number(1));
+        let refused = meter.time.run(update.send()).err()?.into_service_error();
+        Some(refused.is_conditional_check_failed_exception())
+    };
+    assert_eq!(raise_as_before("b"), None, "it is open");
+    let (partition, children) = (stream.route("b"), vec![stream.route("c"), stream.route("d")]);
+    let listed = children.iter().map(|id| json!({ "S": id.as_str() })).collect::<Vec<_>>();
+    let seal = Request::Seal { partition: partition.clone(), children };
+    assert_eq!(meter.time.run(stream.wire().send(&seal)).expect("an answer"), Reply::Sealed);
+    assert_eq!(raise_as_before("b"), Some(true), "its condition is not met");
+    assert_eq!(raise_as_before("a"), None, "the others go on");
+    let items = meter.items("partitions");
+    let sealed = items.iter().find(|item| item["partitionId"]["S"] == partition.as_str());
+    let format = json!({
+        "partitionId": { "S": partition.as_str() }, "sequenceNumber": { "N": "3" },
+        "bucket": { "S": "0" }, "status": { "S": "sealed" }, "children": { "L": listed },
+        "v": { "N": "2" },
+    });
+    assert_eq!(sealed, Some(&format));
 }
 
 /// What an older release need not know of is no other version.

@@ -25,6 +25,7 @@ pub(in crate::check) fn write(
     write_values(&space.writers, out)?;
     write_values(&space.places, out)?;
     write_values(&space.readers, out)?;
+    write_values(&space.operators, out)?;
     write_values(&space.triggers, out)?;
     write_values(&space.networks, out)?;
     write_values(&space.faults, out)?;
@@ -49,6 +50,7 @@ pub(in crate::check) fn read(
     read_values(&space.writers, from)?;
     read_values(&space.places, from)?;
     read_values(&space.readers, from)?;
+    read_values(&space.operators, from)?;
     read_values(&space.triggers, from)?;
     read_values(&space.networks, from)?;
     read_values(&space.faults, from)?;

@@ -89,7 +89,7 @@ impl Memory {
     ) -> Moves {
         let question = Question { process: producer.0, own, seat: 0, log };
         self.answer(question, || {
-            let partition = space.protocol.partition_of(producer);
+            let partition = space.protocol.home_of(producer);
             let mut world = space.blank(log, partition);
             world.producers[producer.index()] = space.producer(own);
             moves(space, &world, Process::Producer(producer), partition, None)
@@ -152,6 +152,10 @@ fn moves(
                 protocol.producer_steps(world, producer, which, &mut push)
             }
             Process::Worker(worker) => protocol.worker_steps(world, worker, which, &mut push),
+            // Where there are operators, every step is taken in the whole state.
+            Process::Operator(operator) => {
+                protocol.operator_steps(world, operator, which, &mut push)
+            }
         }
         actions
     };
@@ -177,6 +181,7 @@ fn moves(
                     space.producer_number(&next.producers[producer.index()])
                 }
                 Process::Worker(worker) => space.worker_number(&next.workers[worker.index()]),
+                Process::Operator(_) => 0,
             },
             log: space.log_number(next.log(partition)),
             seat: place.map_or(0, |place| space.seat_number(&next.seats[place])),

@@ -2,13 +2,15 @@
 
 use super::super::protocol::Protocol;
 use super::super::small::{GroupNo, PartitionNo};
-use super::super::world::{Broken, Left, Log, Network, Producer, Renaming, Seat, Worker, World};
+use super::super::world::{
+    Broken, Left, Log, Network, Operator, Producer, Renaming, Seat, Worker, World,
+};
 use super::intern::Interner;
 use super::visited::Key;
 use crate::invariant::Invariant;
 
 /// The most components that a world has, in each part of a state.
-pub(super) const WIDEST: usize = 16;
+pub(super) const WIDEST: usize = 20;
 
 /// The numbers of the components of one part of a state, and zeros.
 pub(super) type Part = [u32; WIDEST];
@@ -36,6 +38,7 @@ pub(in crate::check) struct Space<'a> {
     pub(super) writers: Interner<Producer>,
     pub(super) places: Interner<Seat>,
     pub(super) readers: Interner<Worker>,
+    pub(super) operators: Interner<Vec<Operator>>,
     pub(super) triggers: Interner<Vec<u8>>,
     pub(super) networks: Interner<Network>,
     pub(super) faults: Interner<(Left, Broken)>,
@@ -64,6 +67,7 @@ impl<'a> Space<'a> {
             writers: Interner::new(),
             places: Interner::new(),
             readers: Interner::new(),
+            operators: Interner::new(),
             triggers: Interner::new(),
             networks,
             faults: Interner::new(),
@@ -92,6 +96,7 @@ impl<'a> Space<'a> {
             ),
             seats: collect(&b[..self.seats], &self.places),
             workers: collect(&b[self.seats..self.seats + self.workers], &self.readers),
+            operators: self.operators.value(c[3]).clone(),
             triggers: self.triggers.value(c[0]).clone(),
             network: self.networks.value(c[1]).clone(),
             left,
@@ -109,6 +114,7 @@ impl<'a> Space<'a> {
         c[0] = self.triggers.number(&world.triggers);
         c[1] = self.networks.number(&world.network);
         c[2] = self.faults.number(&(world.left, world.broken));
+        c[3] = self.operators.number(&world.operators);
         numbers
     }
 }
@@ -119,7 +125,8 @@ impl Space<'_> {
     pub(super) fn is_whole(&self) -> bool {
         let [logs, writers] = [self.logs.len(), self.writers.len()];
         let [places, readers] = [self.places.len(), self.readers.len()];
-        let rest = [self.triggers.len(), self.networks.len(), self.faults.len()];
+        let rest =
+            [self.triggers.len(), self.networks.len(), self.faults.len(), self.operators.len()];
         let kinds: [Vec<usize>; 3] = [
             [vec![logs; self.partitions], vec![writers; self.producers]].concat(),
             [vec![places; self.seats], vec![readers; self.workers]].concat(),

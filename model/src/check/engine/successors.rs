@@ -57,10 +57,14 @@ impl<'a> Space<'a> {
         let (left, _) = self.faults_of(&numbers);
         let quiet = self.is_quiet(&numbers);
         let here = Here { space: self, scope, key, numbers, left, quiet };
+        if self.protocol.bounds.has_lineage() {
+            return here.whole(cache, found);
+        }
         match here.process_to_explore(cache) {
             Some(Process::Producer(producer)) => here.producer(producer, cache, found),
             Some(Process::Worker(worker)) => here.worker(worker, cache, found),
-            None => here.all(cache, found),
+            // There are none without a lineage.
+            Some(Process::Operator(_)) | None => here.all(cache, found),
         }
     }
 }
@@ -144,7 +148,7 @@ impl Here<'_, '_> {
     fn producer(&self, producer: ProducerNo, cache: &mut Cache, found: &mut impl FnMut(Next)) {
         let space = self.space;
         let place = producer.index();
-        let partition = space.protocol.partition_of(producer).index();
+        let partition = space.protocol.home_of(producer).index();
         let (own, log) =
             (self.numbers.0[0][space.partitions + place], self.numbers.0[0][partition]);
         let moves = cache.memory.of_producer(space, producer, own, log);
@@ -349,6 +353,24 @@ impl Here<'_, '_> {
         }
         let takers = takers(&self.space.names, Action::Tick);
         self.reached(numbers, Broken::default(), takers, cache, found);
+    }
+
+    /// Takes every step in the whole state: where partitions come of one another, what a step depends on
+    /// is in several logs and seats.
+    fn whole(&self, cache: &mut Cache, found: &mut impl FnMut(Next)) {
+        let protocol = self.space.protocol;
+        let world = self.space.state(&self.numbers);
+        let mut actions = Vec::new();
+        let mut push = |action| actions.push(action);
+        match self.scope.reduced {
+            true => protocol.steps(&world, self.scope.which, &mut push),
+            false => protocol.all_steps(&world, self.scope.which, &mut push),
+        }
+        for action in actions {
+            let Some(next) = protocol.step(&world, action) else { continue };
+            let takers = takers(&world, action);
+            self.reached(self.space.numbers(&next), next.broken, takers, cache, found);
+        }
     }
 
     /// Takes an action in the whole state.

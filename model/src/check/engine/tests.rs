@@ -8,6 +8,7 @@ use super::super::steps::Steps;
 use super::super::task::Task;
 use super::{Cache, Key, Scope, Space, reached};
 use crate::design::{Design, NAMED};
+use crate::invariant::Invariant;
 use crate::mutant::Mutant;
 
 /// Every fault once, one in all, and nothing else than what a test of a second bears.
@@ -173,4 +174,24 @@ fn the_steps_that_are_explored_do_not_depend_on_names() {
     assert_names_do_not_matter(Design::RECOMMENDED, partitions);
     let groups = Bounds { groups: 2, crashes: 1, ..CALM };
     assert_names_do_not_matter(Design::RECOMMENDED, groups);
+}
+
+#[test]
+fn the_largest_world_that_bounds_accept_has_room() {
+    let mut largest = Bounds::LINEAGE;
+    for bound in Bounds::ALL {
+        (bound.set)(&mut largest, *bound.range.end());
+    }
+    for bounds in [
+        Bounds { partitions: 1, ..largest },
+        Bounds { splits: 0, merges: 0, resplits: 0, ..largest },
+    ] {
+        bounds.validate().expect("they are accepted");
+        let protocol =
+            Protocol::new(Design::RECOMMENDED, bounds, Clocks::Timely, vec![Invariant::D1]);
+        let space = Space::new(&protocol);
+        let mut cache = Cache::default();
+        let key = space.key(&protocol.initial(), false, &mut cache).expect("it has room");
+        assert_eq!(space.world(key), protocol.initial());
+    }
 }

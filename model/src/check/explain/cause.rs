@@ -142,6 +142,7 @@ fn dropped(path: &Path, place: Place, slot: u64) -> Vec<String> {
 fn is_about(path: &Path, process: Process, step: usize, place: Place) -> bool {
     match process {
         Process::Producer(producer) => path.partition_of(producer) == place.partition,
+        Process::Operator(_) => false,
         Process::Worker(worker) => {
             path.before(step).turn(worker).is_some_and(|turn| Place::of_turn(turn) == place)
         }

@@ -11,17 +11,17 @@ use crate::store::Slot;
 use crate::vocabulary::{Page, Seen};
 
 /// A delivery: the step, its worker and its place, and the slots in their order.
-struct Delivered {
+pub(super) struct Delivered {
     step: usize,
-    worker: WorkerNo,
-    place: Place,
+    pub(super) worker: WorkerNo,
+    pub(super) place: Place,
     /// The reader took the slots after this one.
     after: u64,
-    slots: Vec<u64>,
+    pub(super) slots: Vec<u64>,
 }
 
 /// What a step delivered.
-fn delivered(path: &Path, step: usize) -> Option<Delivered> {
+pub(super) fn delivered(path: &Path, step: usize) -> Option<Delivered> {
     let (worker, most) = match path.deed(step).action {
         Action::Deliver { worker } => (worker, None),
         Action::Fail { worker, delivered } => (worker, Some(u64::from(delivered))),
@@ -52,7 +52,7 @@ pub(super) fn never_appended(path: &Path) -> Option<String> {
 /// What a slot holds instead of an event that was appended; `None` if it holds one.
 fn unappended(path: &Path, step: usize, position: Position) -> Option<String> {
     let scene = path.before(step);
-    let refused = |scene: &Scene, token| scene.world().was_refused(position.partition, token);
+    let refused = |scene: &Scene, token| scene.world().was_refused(token);
     match scene.slot(position) {
         Slot::Empty => Some("is empty".to_owned()),
         Slot::Void => Some(match path.written(position, step) {

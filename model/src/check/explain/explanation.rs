@@ -2,7 +2,7 @@
 
 use super::outlook::Outlook;
 use super::path::Path;
-use super::{cycle, deliveries, leases, progress, slots, state, why};
+use super::{cycle, deliveries, leases, lineage, progress, slots, state, why};
 use crate::explanation::{Explanation, capital};
 use crate::invariant::Invariant;
 
@@ -25,11 +25,13 @@ impl Explanation {
             Invariant::D1 => deliveries::never_appended(path),
             Invariant::D2 => deliveries::out_of_order(path),
             Invariant::D3 => deliveries::skipped(path),
+            Invariant::D4 => lineage::begun_too_early(path),
             Invariant::L1 => leases::shared_epoch(path),
             Invariant::L2 => leases::two_at_work(path),
             Invariant::L3 => leases::moved_back(path),
             Invariant::P1 if cycle.is_empty() => progress::stuck(path, outlook),
             Invariant::P1 => cycle::endless(path),
+            Invariant::P2 => lineage::without_a_leaf(path),
         };
         let mut explanation = Explanation::unknown(invariant);
         if let Some(sentence) = known {

@@ -32,6 +32,12 @@ const TERMS: &[Term] = &[
     },
     Term { word: "p1", signs: &[" p1", " p2", " p3"], meaning: "the first partition" },
     Term {
+        word: "sealed",
+        signs: &["sealed for"],
+        meaning: "a sealed partition gives out no more numbers, and others take its place: p2 and p3 \
+                  are the halves of p1, p4 is what those are merged into",
+    },
+    Term {
         word: "slot",
         signs: &["slot "],
         meaning: "a place in the partition's order: the item of the Events table with that sequence \

@@ -11,6 +11,7 @@ mod explanation;
 mod glossary;
 mod graph;
 mod leases;
+mod lineage;
 mod names;
 mod outlook;
 mod path;

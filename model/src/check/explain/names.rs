@@ -73,6 +73,6 @@ pub(super) fn name(process: Process) -> String {
         Process::Producer(producer) if producer.is_second() => {
             format!("the second run of producer {}", producer.first())
         }
-        Process::Producer(_) | Process::Worker(_) => process.to_string(),
+        Process::Producer(_) | Process::Worker(_) | Process::Operator(_) => process.to_string(),
     }
 }

@@ -42,7 +42,6 @@ pub(in crate::check) struct Path {
     pub(super) rules: Rules<Small>,
     pub(super) clocks: Clocks,
     pub(super) counts: bool,
-    partitions: u8,
     scenes: Vec<Scene>,
     deeds: Vec<Deed>,
 }
@@ -56,7 +55,6 @@ impl Path {
                 Increment::None => false,
                 Increment::CompareAndSet | Increment::Add | Increment::Transaction => true,
             },
-            partitions: protocol.bounds.partitions,
             scenes: vec![Scene::new(initial)],
             deeds: Vec::new(),
         }
@@ -89,6 +87,7 @@ impl Path {
             Action::Begin { .. }
             | Action::Crash { applied: false, .. }
             | Action::Restart { .. }
+            | Action::Operate { .. }
             | Action::Twin { .. }
             | Action::Lengthen { .. }
             | Action::Take { .. }
@@ -157,7 +156,7 @@ impl Path {
 
     /// The partition to which a producer appends.
     pub(super) fn partition_of(&self, producer: ProducerNo) -> PartitionNo {
-        PartitionNo(producer.first().0 % self.partitions)
+        self.end().world().producers[producer.index()].route
     }
 
     /// The first step of which this is true.
@@ -276,7 +275,7 @@ impl Path {
         })?;
         match self.deed(step).who? {
             Process::Producer(producer) => Some((producer, step)),
-            Process::Worker(_) => None,
+            Process::Worker(_) | Process::Operator(_) => None,
         }
     }
 }
@@ -307,7 +306,7 @@ fn sender(before: &World, action: Action) -> (Option<Process>, Epoch) {
     let who = process(action);
     let turn = who.and_then(|who| match who {
         Process::Worker(worker) => before.workers[worker.index()].turn.as_ref(),
-        Process::Producer(_) => None,
+        Process::Producer(_) | Process::Operator(_) => None,
     });
     (who, turn.map_or(Epoch::ZERO, |turn| turn.machine.epoch()))
 }
@@ -319,6 +318,7 @@ pub(super) fn process(action: Action) -> Option<Process> {
         | Action::Restart { producer }
         | Action::Twin { producer }
         | Action::Lengthen { producer } => Some(Process::Producer(producer)),
+        Action::Operate { operator } => Some(Process::Operator(operator)),
         Action::Send { process }
         | Action::LoseReply { process }
         | Action::Delay { process }

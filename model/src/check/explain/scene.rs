@@ -1,8 +1,10 @@
 //! One state of a path, and questions about it.
 
+use super::super::lineage;
 use super::super::small::{PartitionNo, Small, Tick, WorkerNo};
 use super::super::world::{Seat, Turn, World};
 use super::place::{Place, Position};
+use crate::ids::Seq;
 use crate::invariant::Invariant;
 use crate::store::{Lease, Slot, Spoken};
 
@@ -31,6 +33,14 @@ impl Scene {
     /// Every group's place in every partition.
     pub(super) fn places(&self) -> impl Iterator<Item = Place> + use<> {
         self.0.places().map(|(group, partition)| Place { group, partition })
+    }
+
+    /// Whether a partition is there: it comes of no other, or a seal names it, or it was written.
+    pub(super) fn is_there(&self, partition: PartitionNo) -> bool {
+        let log = self.0.log(partition);
+        let is_named = self.0.logs.iter().any(|parent| parent.children.contains(&partition));
+        let is_first = self.0.operators.is_empty() || partition == lineage::ROOT;
+        is_first || is_named || log.created || log.head > Seq::ZERO
     }
 
     pub(super) fn head(&self, partition: PartitionNo) -> u64 {

@@ -1,7 +1,7 @@
 //! What went wrong with slots: S1, S2, S3, S4.
 
 use super::super::action::{Action, Process};
-use super::super::small::{Small, Token};
+use super::super::small::{PartitionNo, Small, Token};
 use super::names::name;
 use super::path::Path;
 use super::place::Position;
@@ -97,25 +97,38 @@ fn is_plain(path: &Path, step: usize) -> bool {
 pub(super) fn out_of_order(path: &Path) -> Option<String> {
     let step = path.broke(Invariant::S3)?;
     let Process::Producer(producer) = path.deed(step).who? else { return None };
-    let partition = path.partition_of(producer);
+    let partition = path.before(step).world().producers[producer.index()].route;
     let at = |slot: u64| Position { partition, slot };
     let (before, after) = (path.before(step), path.after(step));
     let given = path.acknowledged_then(step, partition)?;
     // An append of one request begins and is answered in the same step.
-    let known = |scene: &Scene| scene.world().log(partition).began[producer.first().index()];
+    let known = |scene: &Scene| {
+        let mut began = scene.world().logs.iter().map(|log| log.began[producer.first().index()]);
+        began.find_map(|began| began)
+    };
     let began = path.last(|path, begun| {
         begun < step && known(path.before(begun)).is_none() && known(path.after(begun)).is_some()
     });
     let began = if known(before).is_some() { began? } else { step };
     let last = before.world().log(partition).last_acknowledged();
-    let higher = u64::from(known(before).map_or(last, |began| began.after));
-    let (late, early) = (after.events(at(given))?, after.events(at(higher))?);
-    let acknowledged = path.acknowledged(at(higher))?;
+    let began_at = path.before(began).world();
+    // In the same partition, or in one that comes after it.
+    let higher = u64::from(known(before).map_or(last, |began| began.after[partition.index()]));
+    let above = match higher >= given {
+        true => at(higher),
+        false => {
+            let partition = PartitionNo(known(before)?.reached);
+            Position { partition, slot: u64::from(began_at.log(partition).last_acknowledged()) }
+        }
+    };
+    let (late, early) = (after.events(at(given))?, after.events(above)?);
+    let acknowledged = path.acknowledged(above)?;
     Some(format!(
-        "event {late} was acknowledged in {} at step {step}, below event {early} in slot {higher}, \
+        "event {late} was acknowledged in {} at step {step}, below event {early} in {}, \
          although the append of {late} began only at step {began}, after {early} had been \
          acknowledged at step {acknowledged}.",
-        path.slot_name(at(given))
+        path.slot_name(at(given)),
+        path.slot_name(above)
     ))
 }
 

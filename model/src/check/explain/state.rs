@@ -12,7 +12,7 @@ use super::scene::Scene;
 use crate::append::Want;
 use crate::explanation::listed;
 use crate::ids::Seq;
-use crate::store::{Request, Slot, Spoken};
+use crate::store::{Request, Slot, Spoken, partition_words};
 use crate::vocabulary::{Page, Seen};
 
 /// All of it.
@@ -47,9 +47,13 @@ pub(super) fn lines(path: &Path, scene: &Scene) -> Vec<String> {
 /// What stands in the tables, and the triggers that wait.
 pub(super) fn tables(path: &Path, scene: &Scene) -> Vec<String> {
     let mut lines = Vec::new();
-    for partition in scene.partitions() {
+    for partition in scene.partitions().filter(|partition| scene.is_there(*partition)) {
         if path.counts {
             lines.push(format!("head{}: {}", path.of_partition(partition), scene.head(partition)));
+        }
+        let children = &scene.world().log(partition).children;
+        if !children.is_empty() {
+            lines.push(format!("{partition}: sealed for {}", partition_words::<Small>(children)));
         }
         let slots = (1..=scene.last(partition)).map(|slot| Position { partition, slot });
         lines.extend(slots.map(|position| slot_line(path, scene, position)));
@@ -60,11 +64,13 @@ pub(super) fn tables(path: &Path, scene: &Scene) -> Vec<String> {
                     0 => "nothing appended yet".to_owned(),
                     number => format!("{name}{number} was given slot {}", record.slot),
                 };
-                lines.push(format!("record of producer {name}: epoch {}, {last}", record.epoch));
+                let of = path.of_partition(partition);
+                lines
+                    .push(format!("record of producer {name}{of}: epoch {}, {last}", record.epoch));
             }
         }
     }
-    for place in scene.places() {
+    for place in scene.places().filter(|place| scene.is_there(place.partition)) {
         let group = path.group_name(place);
         lines.push(format!("{group}: {}", lease_line(scene, place)));
         lines.push(format!("triggers waiting for {group}: {}", scene.triggers(place)));

@@ -11,12 +11,14 @@ pub(in crate::check) fn takers(world: &World, action: Action) -> Takers {
     const WORKERS: u32 = 16;
     const HANDLERS: u32 = 20;
     const TIME: u32 = 24;
-    const SEATS: u32 = 25;
+    const OPERATORS: u32 = 25;
+    const SEATS: u32 = 30;
     let seat = |group, partition| 1 << (SEATS + world.seat_index(group, partition) as u32);
     match action {
         Action::Send { process } => match process {
             Process::Producer(producer) => 1 << producer.0,
             Process::Worker(worker) => 1 << (WORKERS + u32::from(worker.0)),
+            Process::Operator(operator) => 1 << (OPERATORS + u32::from(operator.0)),
         },
         Action::Begin { producer, .. } => 1 << producer.0,
         Action::Take { worker, group, partition } => {
@@ -36,6 +38,7 @@ pub(in crate::check) fn takers(world: &World, action: Action) -> Takers {
         | Action::StaleRead { .. }
         | Action::Crash { .. }
         | Action::Restart { .. }
+        | Action::Operate { .. }
         | Action::Twin { .. }
         | Action::Lengthen { .. }
         | Action::Fail { .. }

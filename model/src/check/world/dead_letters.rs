@@ -31,6 +31,16 @@ impl World {
             | Request::Checkpoint { fence, .. }
             | Request::Release { fence, .. } => stale(fence),
             Request::Claim { name, seen, .. } => self.log(partition).records[name.index()] != *seen,
+            Request::Create { partition } => self.log(*partition).created,
+            Request::Seal { partition, .. } => self.log(*partition).is_sealed(),
+            Request::Merge { parents, .. } => {
+                parents.iter().any(|parent| self.log(*parent).is_sealed())
+            }
+            Request::Raise(raise) | Request::RaiseAndWrite { raise, .. }
+                if self.log(raise.partition).is_sealed() =>
+            {
+                true
+            }
             Request::Raise(raise) | Request::RaiseAndWrite { raise, .. } => {
                 raise.record.as_ref().is_some_and(|keep| {
                     self.log(partition).records[keep.name.index()] != Some(keep.seen)

@@ -2,17 +2,24 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::small::{ProducerNo, Small, Token};
+use super::super::small::{PartitionNo, ProducerNo, Small, Token};
 use crate::ids::Seq;
 use crate::store::{Raiser, Record, Slot};
 
 /// The highest slot for which a log has room: the judges keep a bit for each.
 pub(in crate::check) const LAST: Seq = Seq(62);
 
+/// The most partitions that a world has.
+pub(in crate::check) const PARTITIONS: usize = 5;
+
 /// A partition's item and slots.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in crate::check) struct Log {
     pub(in crate::check) head: Seq,
+    /// Whether an operator created it.
+    pub(in crate::check) created: bool,
+    /// The partitions that take its place, if it is sealed.
+    pub(in crate::check) children: Vec<PartitionNo>,
     pub(in crate::check) raiser: Option<Raiser<Small>>,
     /// The producers' records, by name.
     pub(in crate::check) records: Vec<Option<Record>>,
@@ -36,8 +43,18 @@ pub(in crate::check) struct Log {
 pub(in crate::check) struct Began {
     /// The number of the append's first event, in its producer's count.
     pub(in crate::check) first: u8,
-    /// The last slot that was acknowledged to anybody, or 0.
-    pub(in crate::check) after: u8,
+    /// For each partition that it may get to: the last slot there that was acknowledged to anybody, or 0.
+    pub(in crate::check) after: [u8; PARTITIONS],
+    /// The last of these partitions in which an event of its key was acknowledged; 0 where none is.
+    pub(in crate::check) reached: u8,
+}
+
+impl Began {
+    /// Whether a position is below one that was acknowledged before: of any key in the same partition,
+    /// of its own key in a later one (S3).
+    pub(in crate::check) fn is_after(&self, partition: PartitionNo, slot: u8) -> bool {
+        slot <= self.after[partition.index()] || self.reached > partition.0
+    }
 }
 
 impl Log {
@@ -45,6 +62,8 @@ impl Log {
     pub(super) fn new(names: u8) -> Log {
         Log {
             head: Seq::ZERO,
+            created: false,
+            children: Vec::new(),
             raiser: None,
             records: vec![None; names.into()],
             slots: Vec::new(),
@@ -54,6 +73,11 @@ impl Log {
             refused: Vec::new(),
             twins: 0,
         }
+    }
+
+    /// Whether others take its place.
+    pub(in crate::check) fn is_sealed(&self) -> bool {
+        !self.children.is_empty()
     }
 
     pub(in crate::check) fn slot(&self, slot: Seq) -> &Slot<Small> {
@@ -99,6 +123,14 @@ impl Log {
     /// The highest slot that was acknowledged, or 0.
     pub(in crate::check) fn last_acknowledged(&self) -> u8 {
         (u64::BITS - self.acknowledged.leading_zeros()).saturating_sub(1) as u8
+    }
+
+    /// Whether an event of one of these producers was acknowledged.
+    pub(in crate::check) fn has_acknowledged(&self, of: impl Fn(ProducerNo) -> bool) -> bool {
+        self.items().any(|(slot, content)| match content {
+            Slot::Events { token, .. } => self.was_acknowledged(slot.0) && of(token.producer),
+            Slot::Void | Slot::Empty => false,
+        })
     }
 
     /// The number of a producer's last event that was acknowledged.

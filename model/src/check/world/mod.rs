@@ -18,10 +18,10 @@ mod tables;
 mod tests;
 
 pub(super) use left::{Fault, Left};
-pub(super) use log::{Began, LAST, Log};
+pub(super) use log::{Began, LAST, Log, PARTITIONS};
 pub(super) use network::{Late, Network};
 pub(super) use normal::Norm;
-pub(super) use process::{Flight, Producer, Turn, Work, Worker};
+pub(super) use process::{Flight, Operator, Producer, Turn, Work, Worker};
 pub(super) use renaming::{Renamed, Renaming};
 pub(super) use seat::Seat;
 
@@ -45,6 +45,8 @@ pub struct World {
     /// The producers, then the second runs of each.
     pub(super) producers: Vec<Producer>,
     pub(super) workers: Vec<Worker>,
+    /// Those who split, then those who merge.
+    pub(super) operators: Vec<Operator>,
     /// Triggers that wait to be taken, for each seat.
     pub(super) triggers: Vec<u8>,
     /// Copies of requests that arrive later, or never.
@@ -83,19 +85,30 @@ impl World {
     pub(super) fn new(bounds: &Bounds, first: impl Fn(ProducerNo, &Producer) -> Work) -> Self {
         let names = bounds.producers;
         let runs = if bounds.twins > 0 { ProducerNo::MOST + names } else { names };
-        let seats = usize::from(bounds.groups) * usize::from(bounds.partitions);
-        let asleep =
-            Producer { work: Work::Asleep, run: 0, answered: 0, longer: false, expected: None };
+        let partitions = match bounds.has_lineage() {
+            true => bounds.partitions_of_lineage(),
+            false => bounds.partitions,
+        };
+        let seats = usize::from(bounds.groups) * usize::from(partitions);
+        let asleep = |run: u8| Producer {
+            work: Work::Asleep,
+            run: 0,
+            answered: 0,
+            longer: false,
+            route: bounds.home(ProducerNo(run)),
+            expected: None,
+        };
         let producer = |run: u8| match run < names {
-            true => Producer { work: first(ProducerNo(run), &asleep), ..asleep.clone() },
-            false => asleep.clone(),
+            true => Producer { work: first(ProducerNo(run), &asleep(run)), ..asleep(run) },
+            false => asleep(run),
         };
         World {
             now: Tick(0),
-            logs: vec![Log::new(names); bounds.partitions.into()],
+            logs: vec![Log::new(names); partitions.into()],
             seats: vec![Seat::default(); seats],
             producers: (0..runs).map(producer).collect(),
             workers: vec![Worker::default(); bounds.workers.into()],
+            operators: vec![Operator::Asleep; bounds.operators().into()],
             triggers: vec![0; seats],
             network: Network::default(),
             left: Left::all(bounds),
@@ -160,9 +173,16 @@ impl World {
         self.triggers[seat] += 1;
     }
 
+    /// Adds a trigger of a group, unless one waits.
+    pub(super) fn trigger_once(&mut self, group: GroupNo, partition: PartitionNo) {
+        let seat = self.seat_index(group, partition);
+        self.triggers[seat] = self.triggers[seat].max(1);
+    }
+
     /// Whether an append was refused, and the run that was told so is still alive (D1).
-    pub(super) fn was_refused(&self, partition: PartitionNo, token: &Token) -> bool {
-        self.log(partition).refused.contains(token)
+    pub(super) fn was_refused(&self, token: &Token) -> bool {
+        // It is remembered where the producer began.
+        self.logs.iter().any(|log| log.refused.contains(token))
     }
 
     /// Whether a group has slots with events that it has not finished.

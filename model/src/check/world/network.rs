@@ -1,5 +1,7 @@
 //! Requests that are under way although their senders gave them up.
 
+use std::hash::Hash;
+
 use serde::{Deserialize, Serialize};
 
 use super::super::action::Process;
@@ -25,8 +27,13 @@ impl Network {
     /// Brings the requests into an order that depends on nothing but themselves.
     pub(super) fn sort(&mut self) {
         if self.0.len() > 1 {
-            let seeds = ahash::RandomState::with_seeds(0x67_61, 0x70_6c, 0x65_73, 0x73);
-            self.0.sort_by_cached_key(|late| seeds.hash_one(late));
+            self.0.sort_by_cached_key(order);
         }
     }
+}
+
+/// An order of values that depends on nothing but themselves.
+pub(super) fn order(value: &impl Hash) -> u64 {
+    let seeds = ahash::RandomState::with_seeds(0x67_61, 0x70_6c, 0x65_73, 0x73);
+    seeds.hash_one(value)
 }

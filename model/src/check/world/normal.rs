@@ -1,6 +1,6 @@
 //! The normal form of a state: states with the same future have the same one.
 //!
-//! Five things are renamed or forgotten. Each is a bisimulation, and the argument is given where
+//! Six things are renamed or forgotten. Each is a bisimulation, and the argument is given where
 //! it is done:
 //!
 //! - **times** are counted from the present, and one that is so long ago that no comparison can
@@ -10,10 +10,14 @@
 //! - **turns** that have ended are one. A lease's owner is a turn, and only that turn compares the
 //!   name with its own, so it makes no difference which of those that ended a lease names. One that
 //!   has ended names no lease but by a late request, which may as well arrive before the end;
+//! - **the order of operators** who do the same means nothing, nor which of them sent a request that is
+//!   under way: no reply to it is heard;
 //! - **the order** of the requests under way means nothing;
 //! - **what a slot holds** that a reader came too late to void means nothing to it.
 
+use super::super::action::Process;
 use super::super::small::{Owner, Small, Tick};
+use super::network::order;
 use super::{Flight, Late, Turn, World};
 use crate::ids::Epoch;
 use crate::store::{Free, Guard, Lease, Reply, Request, Slot};
@@ -35,6 +39,8 @@ pub(in crate::check) struct Norm {
     pub(in crate::check) keeps_free: bool,
     /// Whether an owner may act past the end of its lease by the time that it last saw.
     pub(in crate::check) pauses: bool,
+    /// How many operators there are of each role.
+    pub(in crate::check) operators: [u8; 3],
 }
 
 /// What the times, epochs and owners of one seat are counted from.
@@ -88,8 +94,27 @@ impl World {
             let group = late.request.group().map_or(0, |group| group.index());
             frames[group * partitions + late.request.partition().index()].late(late);
         }
+        self.sort_operators(norm.operators);
         self.network.sort();
         self.now = Tick(0);
+    }
+
+    fn sort_operators(&mut self, roles: [u8; 3]) {
+        let mut first = 0;
+        for count in roles {
+            let last = first + count;
+            if let Some(alike) = self.operators.get_mut(first.into()..last.into()) {
+                alike.sort_by_cached_key(order);
+            }
+            for late in &mut self.network.0 {
+                if let Process::Operator(sender) = &mut late.sender
+                    && (first..last).contains(&sender.0)
+                {
+                    sender.0 = first;
+                }
+            }
+            first = last;
+        }
     }
 }
 
@@ -263,6 +288,9 @@ impl Frame<'_> {
             Request::ReadHead { .. }
             | Request::Raise(_)
             | Request::Claim { .. }
+            | Request::Create { .. }
+            | Request::Seal { .. }
+            | Request::Merge { .. }
             | Request::ReadTail { .. }
             | Request::ReadSlot { .. }
             | Request::Write(_)
@@ -290,6 +318,10 @@ impl Frame<'_> {
             // A reader that comes too late to void a slot does not ask what it holds. So workers
             // name no producer, on which the keys of states rest.
             *content = Slot::Void;
+        }
+        if let Reply::Head(head) = reply {
+            // Nor does one that asks for a parent's head ask who raised it.
+            (head.raiser, head.record) = (None, None);
         }
         let Some(lease) = reply.lease_mut() else { return };
         // The machine subtracts a lease's length from the end of its own lease. It asks for neither

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::super::small::{GroupNo, PartitionNo, Small, Tick};
 use crate::append::{Append, Claim};
 use crate::consume::Consume;
+use crate::lineage::{Merge, Split};
+use crate::rules::Rules;
 use crate::store::{Record, Reply, Request};
 
 /// A producer and its place in its input.
@@ -17,6 +19,8 @@ pub(in crate::check) struct Producer {
     pub(in crate::check) answered: u8,
     /// Whether its input has one event more than the bounds say.
     pub(in crate::check) longer: bool,
+    /// The partition that it appends to, as far as it knows.
+    pub(in crate::check) route: PartitionNo,
     /// The position that the present append expected when it began (S4).
     pub(in crate::check) expected: Option<u8>,
 }
@@ -53,6 +57,64 @@ impl Work {
         match self {
             Work::Claim(_) | Work::Between(_) | Work::Append(_) => true,
             Work::Finished | Work::Fenced | Work::Dead | Work::Asleep => false,
+        }
+    }
+}
+
+/// An operator who splits or merges.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(in crate::check) enum Operator {
+    /// It has not begun, or it has crashed.
+    Asleep,
+    /// It splits.
+    Splits { split: Split<Small>, fresh: bool },
+    /// It merges.
+    Merges { merge: Merge<Small>, fresh: bool },
+    /// It is done, or has found that something else was done.
+    Done,
+}
+
+impl Operator {
+    /// The request that it wants to send.
+    pub(in crate::check) fn wants(&self) -> Option<Request<Small>> {
+        match self {
+            Operator::Splits { split, .. } => split.wants(),
+            Operator::Merges { merge, .. } => merge.wants(),
+            Operator::Asleep | Operator::Done => None,
+        }
+    }
+
+    /// Whether it has just begun, and has sent nothing yet.
+    pub(in crate::check) fn is_fresh(&self) -> bool {
+        match self {
+            Operator::Asleep | Operator::Done => false,
+            Operator::Splits { fresh, .. } | Operator::Merges { fresh, .. } => *fresh,
+        }
+    }
+
+    /// Notes that it has sent a request.
+    pub(in crate::check) fn has_sent(&mut self) {
+        match self {
+            Operator::Asleep | Operator::Done => {}
+            Operator::Splits { fresh, .. } | Operator::Merges { fresh, .. } => *fresh = false,
+        }
+    }
+
+    /// Tells it a reply.
+    pub(in crate::check) fn tell(&mut self, rules: &Rules<Small>, reply: Reply<Small>) {
+        let ended = match self {
+            Operator::Splits { split, .. } => {
+                split.tell(rules, reply);
+                split.end().is_some()
+            }
+            Operator::Merges { merge, .. } => {
+                merge.tell(reply);
+                merge.end().is_some()
+            }
+            Operator::Asleep | Operator::Done => false,
+        };
+        if ended {
+            *self = Operator::Done;
         }
     }
 }

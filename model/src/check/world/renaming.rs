@@ -21,7 +21,8 @@ impl Renaming {
     /// those of one partition can be told apart by nothing but their names. Every worker serves
     /// every group.
     pub(in crate::check) fn all(bounds: &Bounds) -> Vec<Renaming> {
-        let partition = |producer: u8| producer % bounds.partitions;
+        let keys = if bounds.has_lineage() { bounds.keys } else { bounds.partitions };
+        let partition = |producer: u8| producer % keys;
         let producers = permutations(bounds.producers);
         let producers = producers
             .into_iter()
@@ -171,6 +172,7 @@ impl Renamed for Network {
             *sender = match *sender {
                 Process::Producer(producer) => Process::Producer(renaming.producer(producer)),
                 Process::Worker(worker) => Process::Worker(renaming.worker(worker)),
+                Process::Operator(operator) => Process::Operator(operator),
             };
         }
         self.sort();
@@ -205,7 +207,10 @@ fn rename_request(request: &mut Request<Small>, renaming: &Renaming) {
         | Request::Checkpoint { group, .. }
         | Request::Release { group, .. }
         | Request::Wake { group, .. } => *group = renaming.group(*group),
-        Request::ReadTail { .. }
+        Request::Create { .. }
+        | Request::Seal { .. }
+        | Request::Merge { .. }
+        | Request::ReadTail { .. }
         | Request::ReadSlot { .. }
         | Request::Void { .. }
         | Request::ReadEvents { .. } => {}

@@ -13,6 +13,8 @@ pub(in crate::check) struct Seat {
     pub(in crate::check) delivered: u64,
     /// Bit `n` if slot `n` may be delivered again, because a fault struck its delivery (D2).
     pub(in crate::check) excused: u64,
+    /// Whether a turn on a child found that the group has not finished the partition, which is sealed.
+    pub(in crate::check) drains: bool,
     /// Whether the lease was left behind by a turn that took it for lost without a cause (D2).
     pub(in crate::check) deserted: bool,
 }

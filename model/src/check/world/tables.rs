@@ -22,6 +22,18 @@ impl Tables<Small> for World {
         self.logs[partition.index()].raiser = Some(raiser);
     }
 
+    fn create(&mut self, partition: &PartitionNo) {
+        self.logs[partition.index()].created = true;
+    }
+
+    fn children(&self, partition: &PartitionNo) -> Vec<PartitionNo> {
+        self.log(*partition).children.clone()
+    }
+
+    fn seal(&mut self, partition: &PartitionNo, children: Vec<PartitionNo>) {
+        self.logs[partition.index()].children = children;
+    }
+
     fn record(&self, partition: &PartitionNo, name: &ProducerNo) -> Option<Record> {
         self.log(*partition).records[name.index()]
     }

@@ -41,6 +41,22 @@ fn partition() -> impl Strategy<Value = PartitionId> {
     prop::sample::select(partitions().to_vec())
 }
 
+/// A partition that takes the place of others. Two that split or merge the same partition mean now the
+/// same, and now another.
+fn child() -> impl Strategy<Value = PartitionId> {
+    let id = |id: &str| id.parse().expect("an id");
+    prop::sample::select(["p00", "p01", "p~"].map(id).to_vec())
+}
+
+fn children() -> impl Strategy<Value = Vec<PartitionId>> {
+    prop::collection::vec(child(), 1..3)
+}
+
+/// One or both of the partitions, each once, as DynamoDB takes a transaction.
+fn parents() -> impl Strategy<Value = Vec<PartitionId>> {
+    prop::sample::subsequence(partitions().to_vec(), 1..=2).prop_shuffle()
+}
+
 fn group() -> impl Strategy<Value = Group> {
     prop_oneof![Just(Group::from("a")), Just(Group::from("b"))]
 }
@@ -144,12 +160,18 @@ fn guard() -> impl Strategy<Value = Guard> {
 fn of_partitions() -> BoxedStrategy<Request<Live>> {
     let some = seq().prop_map(Some).boxed();
     prop_oneof![
-        (partition(), prop::option::of(name()))
+        // Seldom sealed, so that most dialogues raise before and after.
+        12 => (partition(), prop::option::of(name()))
             .prop_map(|(partition, name)| Request::ReadHead { partition, name }),
-        raise(prop::option::of(seq()).boxed()).prop_map(Request::Raise),
-        (partition(), name(), prop::option::of(record()))
+        12 => raise(prop::option::of(seq()).boxed()).prop_map(Request::Raise),
+        1 => partition().prop_map(|partition| Request::Create { partition }),
+        1 => (partition(), children())
+            .prop_map(|(partition, children)| Request::Seal { partition, children }),
+        1 => (parents(), child())
+            .prop_map(|(parents, child)| Request::Merge { parents, child }),
+        12 => (partition(), name(), prop::option::of(record()))
             .prop_map(|(partition, name, seen)| Request::Claim { partition, name, seen }),
-        (raise(some), write()).prop_map(|(raise, write)| Request::RaiseAndWrite { raise, write }),
+        12 => (raise(some), write()).prop_map(|(raise, write)| Request::RaiseAndWrite { raise, write }),
     ]
     .boxed()
 }
@@ -181,13 +203,14 @@ fn of_consumers() -> BoxedStrategy<Request<Live>> {
                 until
             }
         ),
-        (group(), partition(), owner(), time(), free()).prop_map(
-            |(group, partition, owner, until, free)| Request::Acquire {
+        (group(), partition(), owner(), time(), free(), any::<bool>()).prop_map(
+            |(group, partition, owner, until, free, begun)| Request::Acquire {
                 group,
                 partition,
                 owner,
                 until,
-                free
+                free,
+                begun
             }
         ),
         (group(), partition(), fence(), extend()).prop_map(|(group, partition, fence, extend)| {

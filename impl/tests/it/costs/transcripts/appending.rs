@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
-use gapless::{AppendError, Event, Seq};
+use gapless::{AppendError, Event, Live, Seq};
+use gapless_model::store::{Request, reply_words};
 
 use super::{SECOND, each_key, one_partition, transcript};
 use crate::costs::event;
@@ -173,5 +174,24 @@ fn appends_at_once() {
         let both = join(scene.append("k", "0"), scene.append("k", "1"));
         scene.run(both);
         scene.catch_up(scene.worker());
+    });
+}
+
+/// A partition is split, and three hear of it: one that splits it too, one that merges it, and one that
+/// appends.
+#[test]
+fn a_partition_that_was_split() {
+    transcript("a_partition_that_was_split", one_partition, |scene| {
+        scene.given(&[("k", "0")]);
+        let id = |id: &str| id.parse().expect("an id");
+        let ask = |request: Request<Live>| {
+            let reply = scene.run(scene.stream.wire().send(&request)).expect("an answer");
+            scene.say(reply_words(&reply));
+        };
+        ask(Request::Seal { partition: id("p"), children: vec![id("p0"), id("p1")] });
+        ask(Request::Seal { partition: id("p"), children: vec![id("p~")] });
+        ask(Request::Merge { parents: vec![id("p0"), id("p")], child: id("p~") });
+        ask(Request::Merge { parents: vec![id("p0"), id("p1")], child: id("p~") });
+        scene.run(scene.append("k", "1"));
     });
 }

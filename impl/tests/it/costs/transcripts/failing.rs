@@ -257,7 +257,7 @@ fn a_slot_of_a_newer_release() {
         scene.catch_up(scene.worker());
         let newer = json!({
             "partitionId": { "S": scene.stream.route("b").to_string() }, "bucket": { "S": "0" },
-            "sequenceNumber": { "N": "2" }, "v": { "N": "2" },
+            "sequenceNumber": { "N": "2" }, "v": { "N": "3" },
         });
         scene.meter.put("partitions", &newer);
         scene.run(scene.append("b", "1"));
