@@ -260,9 +260,9 @@ pub enum BoundsName {
     Ci,
     /// For a night: two groups, two events a producer, and batches.
     Deep,
-    /// A partition that is split and merged again, each by two operators at once: some minutes.
+    /// A partition that is split and merged again, each by two operators at once: ten minutes.
     Lineage,
-    /// The same with one key, one worker and one operator each, to tell designs apart: seconds.
+    /// The same with one worker and one operator each, to tell designs apart: half a minute.
     Family,
 }
 

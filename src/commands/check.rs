@@ -8,7 +8,7 @@ use gapless_model::check::{
     Bounds, Checkpointing, Clocks, Engine, OnDisk, Report, Resumed, Task, check, check_resumably,
     glossary, replay, story as tell,
 };
-use gapless_model::design::{Design, LINEAGE, NAMED, Named, named};
+use gapless_model::design::{Design, Increment, LINEAGE, NAMED, Named, named};
 
 use indicatif::HumanCount;
 
@@ -33,6 +33,14 @@ pub fn run(args: &CheckArgs) -> Result<Status, Failure> {
         find_designs(&args.designs)?
     };
     args.bounds.0.validate()?;
+    let uncounted = |(_, design): &&(String, Design)| design.increment == Increment::None;
+    if let Some((name, _)) = designs.iter().find(uncounted).filter(|_| args.bounds.0.has_lineage())
+    {
+        return Err(Failure::Usage {
+            what: format!("`{name}` has no counter, and a seal is kept beside the counter"),
+            help: "split and merge partitions in a design with a counter".to_owned(),
+        });
+    }
     let clocks = args.clocks.into();
     let checked = checked(args, clocks)?;
     let mut checkpoint = checkpoint(args, designs.len())?;

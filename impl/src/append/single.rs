@@ -60,8 +60,9 @@ pub enum AppendError {
         /// The partition.
         partition: PartitionId,
     },
-    /// The partition was split or merged, and takes no more events: nothing was appended, and nothing will
-    /// be. Producers of this release do not follow to the partitions that took its place; those of a newer
+    /// The partition was split or merged, and takes no more events. Nothing of this append is in the log,
+    /// nor will be; what an earlier run of a named producer appended there, or began to, is another
+    /// matter. Producers of this release do not follow to the partitions that took its place; those of a newer
     /// one do.
     #[error(
         "{partition} was split or merged into {}, and takes no more events: use a release whose \

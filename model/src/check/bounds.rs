@@ -122,7 +122,7 @@ bounds! {
         partitions = "partitions": 1..=3, [1, 1, 1, 1, 1, 1];
         /// The number of keys where partitions are split or merged. They take turns among the producers.
         keys = "keys": 1..=2, [2, 2, 2, 2, 2, 2];
-        /// How many operators split the partition. There are four partitions then.
+        /// How many operators split the partition. There are four partitions then, or five.
         splits = "splits": 0..=2, [0, 0, 0, 0, 2, 1];
         /// How many operators merge what was split.
         merges = "merges": 0..=2, [0, 0, 0, 0, 2, 1];
@@ -187,6 +187,16 @@ pub enum BoundsError {
         /// The number of partitions.
         partitions: u8,
     },
+    /// What is merged, or split again, is what came of a split.
+    #[error(
+        "merges is {merges} and resplits is {resplits}; without a split there is nothing to merge or to split again: splits is 1 or 2"
+    )]
+    NothingSplit {
+        /// How many operators merge.
+        merges: u8,
+        /// How many operators split again.
+        resplits: u8,
+    },
     /// A batch is larger than a producer's input.
     #[error("a batch of {batch} needs at least as many events; events is {events}")]
     BatchOverEvents {
@@ -233,6 +243,10 @@ impl Bounds {
         }
         if self.has_lineage() && self.partitions != 1 {
             return Err(BoundsError::SplitOfMany { partitions: self.partitions });
+        }
+        if self.splits == 0 && self.has_lineage() {
+            let (merges, resplits) = (self.merges, self.resplits);
+            return Err(BoundsError::NothingSplit { merges, resplits });
         }
         if self.batch > self.events {
             let (batch, events) = (self.batch, self.events);

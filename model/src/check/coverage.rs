@@ -362,7 +362,12 @@ impl Coverage {
 /// The mark of a request and its reply that tell of a seal.
 fn lineage_mark(request: &Request<Small>, reply: &Reply<Small>) -> Option<Mark> {
     Some(match (request, reply) {
-        (Request::Raise(_), Reply::NotRaised(old)) if old.is_sealed() => Mark::RaiseSealed,
+        (Request::Raise(_), Reply::NotRaised(old))
+        | (Request::RaiseAndWrite { .. }, Reply::NotAppended { head: Some(old), .. })
+            if old.is_sealed() =>
+        {
+            Mark::RaiseSealed
+        }
         (Request::ReadHead { name: Some(_), .. }, Reply::Head(head)) if head.is_sealed() => {
             Mark::ClaimSealed
         }

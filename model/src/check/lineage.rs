@@ -46,6 +46,11 @@ pub(super) fn key_of(bounds: &Bounds, producer: ProducerNo) -> usize {
     usize::from(producer.first().0 % bounds.keys)
 }
 
+/// Whether two producers append to one key. Where partitions stay as they are, each has one.
+pub(super) fn have_one_key(bounds: &Bounds, one: ProducerNo, other: ProducerNo) -> bool {
+    !bounds.has_lineage() || key_of(bounds, one) == key_of(bounds, other)
+}
+
 /// The partitions that a key's events may be in, ascending.
 pub(super) fn path(bounds: &Bounds, key: usize) -> Vec<PartitionNo> {
     let all = [ROOT, HALVES[key], MERGED, PART];

@@ -142,12 +142,6 @@ impl Protocol {
         }
     }
 
-    /// Whether two producers append to one key. Where partitions stay as they are, each has one.
-    pub(super) fn have_one_key(&self, one: ProducerNo, other: ProducerNo) -> bool {
-        let key = |producer| lineage::key_of(&self.bounds, producer);
-        !self.bounds.has_lineage() || key(one) == key(other)
-    }
-
     /// Of the partitions that take a sealed one's place, the one of a producer's key.
     pub(super) fn child_of(
         &self,

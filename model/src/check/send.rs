@@ -1,6 +1,7 @@
 //! What a process sends, a request or a trigger, and what becomes of it.
 
 use super::action::Process;
+use super::lineage;
 use super::protocol::Protocol;
 use super::small::{PartitionNo, ProducerNo, Small, WorkerNo};
 use super::world::{Began, Fault, LAST, Late, PARTITIONS, Work, World};
@@ -143,7 +144,7 @@ impl Protocol {
 
     /// Notes that a process has sent a request: an append counts as begun from its first one (S3),
     /// and a turn is no longer fresh.
-    fn note_start(&self, world: &mut World, process: Process) {
+    pub(super) fn note_start(&self, world: &mut World, process: Process) {
         match process {
             Process::Producer(producer) => {
                 let name = producer.first();
@@ -180,7 +181,7 @@ impl Protocol {
         for partition in self.path_of(producer) {
             let log = world.log(partition);
             after[partition.index()] = log.last_acknowledged();
-            if log.has_acknowledged(|other| self.have_one_key(producer, other)) {
+            if log.has_acknowledged(|other| lineage::have_one_key(&self.bounds, producer, other)) {
                 reached = partition.0;
             }
         }
@@ -228,7 +229,8 @@ impl Protocol {
         let changes_leaves = match (request, &reply) {
             (Request::Create { .. } | Request::Seal { .. } | Request::Merge { .. }, _) => true,
             // A partition comes into being with its first number.
-            (Request::Raise(_), Reply::Raised(first)) => *first == Seq(1),
+            (Request::Raise(_), Reply::Raised(first))
+            | (Request::RaiseAndWrite { .. }, Reply::Appended(first)) => *first == Seq(1),
             _ => false,
         };
         if changes_leaves && self.bounds.has_lineage() {

@@ -236,9 +236,9 @@ impl Protocol {
         world.left.spend(Fault::Slow, 1);
         self.look(world, worker);
         let request = self.wanted(world, Process::Worker(worker))?;
+        self.note_start(world, Process::Worker(worker));
         let turn = world.workers[worker.index()].turn.as_mut()?;
         turn.flight = Some(Box::new(Flight::Sent(request)));
-        turn.fresh = false;
         Some(())
     }
 

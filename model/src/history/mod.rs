@@ -13,7 +13,8 @@
 //! - **A call without an answer** may have had its effect at any time after it was asked, or never.
 //!   Where clients repeat requests by themselves, any call may have had more effects than its answer
 //!   tells of, up to eight.
-//! - **A transaction is judged on each of its items**, and not on whether both changed at once.
+//! - **A transaction is judged on each of its items**, and not on whether both changed at once. A merge is
+//!   not judged, nor what it seals: a history of a stream whose partitions were merged is not explained.
 //! - **A query is no snapshot.** Each slot on a page is read for itself. A page without a slot says
 //!   that there was none; one with slots says nothing of those after its last one, since DynamoDB may
 //!   have cut it at its limit. A page of an eventually consistent read shows only what was written, and

@@ -6,8 +6,8 @@
 //! covered; its halves are `p~0` and `p~1`. Where every key has a partition of its own, the id is the whole
 //! hash, a colon and the key.
 //!
-//! So `begins_with(id)` finds a partition and everything that came of it, and plain string order puts
-//! parents before their children: `~` sorts after every digit. The `p` is there because DynamoDB accepts
+//! So `begins_with(id)` finds a partition, everything that came of it by splits and what of that was merged
+//! again, and plain string order puts parents before their children: `~` sorts after every digit. The `p` is there because DynamoDB accepts
 //! no empty key.
 
 use std::fmt;

@@ -190,6 +190,22 @@ mod the_checker {
         assert_holds(&task(R, bounds));
     }
 
+    /// That a partition is sealed, and where it ends, is known to a turn whose first request took its time.
+    #[test]
+    fn finds_nothing_in_slow_requests_and_in_turns_that_end_early() {
+        let bounds = Bounds { slow: 1, failures: 1, handovers: 1, crashes: 0, ..ONE_KEY };
+        assert_holds(&task(R, bounds));
+    }
+
+    /// Two producers of one key: its order is kept across the lineage, unless a child is there too early.
+    #[test]
+    fn finds_that_create_then_seal_breaks_the_order_of_a_key() {
+        let bounds = Bounds { keys: 1, merges: 0, ..Bounds::FAMILY };
+        assert_holds(&Task { checked: vec![Invariant::S3], ..task(R, bounds) });
+        let design = Design { split: Splitting::CreateThenSeal, ..R };
+        assert_breaks(&task(design, bounds), Invariant::S3);
+    }
+
     #[test]
     fn finds_the_hole_in_the_barrier_without_any_fault() {
         let bounds = Bounds { faults: 0, ..ONE_KEY };
@@ -208,11 +224,14 @@ mod the_checker {
     /// What is left out of a search changes no verdict.
     #[test]
     fn says_the_same_of_every_order_of_steps() {
-        let bounds = Bounds { events: 1, ..ONE_KEY };
+        let one_worker = Bounds { events: 1, ..ONE_KEY };
+        let two = Bounds { workers: 2, merges: 0, resplits: 0, faults: 0, ..one_worker };
         for design in LINEAGE.iter().map(|known| known.design).chain([R]) {
-            let reduced = task(design, bounds);
-            let whole = Task { reduced: false, ..reduced.clone() };
-            assert_eq!(broken(&reduced), broken(&whole), "{design}");
+            for bounds in [one_worker, two] {
+                let reduced = task(design, bounds);
+                let whole = Task { reduced: false, ..reduced.clone() };
+                assert_eq!(broken(&reduced), broken(&whole), "{design}");
+            }
         }
     }
 

@@ -141,7 +141,10 @@ fn dropped(path: &Path, place: Place, slot: u64) -> Vec<String> {
 /// Whether a process is at work for a place at a step: a producer is for every group.
 fn is_about(path: &Path, process: Process, step: usize, place: Place) -> bool {
     match process {
-        Process::Producer(producer) => path.partition_of(producer) == place.partition,
+        Process::Producer(producer) => {
+            let run = &path.before(step).world().producers[producer.index()];
+            run.route == place.partition
+        }
         Process::Operator(_) => false,
         Process::Worker(worker) => {
             path.before(step).turn(worker).is_some_and(|turn| Place::of_turn(turn) == place)
@@ -160,6 +163,14 @@ fn turn_ended(path: &Path, worker: WorkerNo, step: usize, position: Position) ->
         (Action::Clock { .. }, _) => format!(
             "worker {worker} saw at step {step} that its lease had ended, and dropped its trigger"
         ),
+        (_, Some(asked @ (Request::ReadHead { .. } | Request::ReadLease { .. })))
+            if *asked.partition() != position.partition =>
+        {
+            format!(
+                "worker {worker} found at step {step} that {} is not drained",
+                asked.partition()
+            )
+        }
         (_, Some(Request::Acquire { .. } | Request::ReadLease { .. } | Request::Wake { .. })) => {
             format!("worker {worker} found the lease held at step {step} and dropped its trigger")
         }

@@ -35,7 +35,8 @@ const TERMS: &[Term] = &[
         word: "sealed",
         signs: &["sealed for"],
         meaning: "a sealed partition gives out no more numbers, and others take its place: p2 and p3 \
-                  are the halves of p1, p4 is what those are merged into",
+                  are the halves of p1, p4 is what those are merged into, and p5 what p3 is split into \
+                  instead",
     },
     Term {
         word: "slot",

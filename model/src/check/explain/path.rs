@@ -1,7 +1,8 @@
 //! A counterexample's path: the states along it, what each step did, and questions about both.
 
 use super::super::action::{Action, Process};
-use super::super::bounds::Clocks;
+use super::super::bounds::{Bounds, Clocks};
+use super::super::lineage;
 use super::super::protocol::Protocol;
 use super::super::small::{PartitionNo, ProducerNo, Small, WorkerNo};
 use super::super::world::{Flight, World};
@@ -42,6 +43,7 @@ pub(in crate::check) struct Path {
     pub(super) rules: Rules<Small>,
     pub(super) clocks: Clocks,
     pub(super) counts: bool,
+    bounds: Bounds,
     scenes: Vec<Scene>,
     deeds: Vec<Deed>,
 }
@@ -55,6 +57,7 @@ impl Path {
                 Increment::None => false,
                 Increment::CompareAndSet | Increment::Add | Increment::Transaction => true,
             },
+            bounds: protocol.bounds,
             scenes: vec![Scene::new(initial)],
             deeds: Vec::new(),
         }
@@ -152,6 +155,11 @@ impl Path {
 
     pub(super) fn end(&self) -> &Scene {
         &self.scenes[self.steps()]
+    }
+
+    /// Whether two producers append to one key.
+    pub(super) fn have_one_key(&self, one: ProducerNo, other: ProducerNo) -> bool {
+        lineage::have_one_key(&self.bounds, one, other)
     }
 
     /// The partition to which a producer appends.

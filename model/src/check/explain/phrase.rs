@@ -9,8 +9,10 @@ pub(super) fn asked(did: &str) -> String {
 
 /// A step as the decision log words it, as something that is done.
 pub(super) fn does(did: &str) -> String {
-    const REQUESTS: [&str; 10] =
-        ["read", "raise", "claim", "write", "void", "set", "take", "renew", "move", "release"];
+    const REQUESTS: [&str; 13] = [
+        "read", "raise", "claim", "write", "void", "set", "take", "renew", "move", "release",
+        "create", "seal", "merge",
+    ];
     let text = asked(did);
     match text.split_once(' ') {
         Some((verb, rest)) if REQUESTS.contains(&verb) => {

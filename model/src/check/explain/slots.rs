@@ -7,6 +7,7 @@ use super::path::Path;
 use super::place::Position;
 use super::progress::listed_events;
 use super::scene::Scene;
+use crate::ids::Seq;
 use crate::invariant::Invariant;
 use crate::store::Slot;
 
@@ -118,7 +119,13 @@ pub(super) fn out_of_order(path: &Path) -> Option<String> {
         true => at(higher),
         false => {
             let partition = PartitionNo(known(before)?.reached);
-            Position { partition, slot: u64::from(began_at.log(partition).last_acknowledged()) }
+            let log = began_at.log(partition);
+            let own = |slot: &u64| match log.slot(Seq(*slot)) {
+                Slot::Events { token, .. } => path.have_one_key(producer, token.producer),
+                Slot::Void | Slot::Empty => false,
+            };
+            let acknowledged = |slot: &u64| log.was_acknowledged(*slot) && own(slot);
+            Position { partition, slot: (1..=log.len()).rfind(acknowledged)? }
         }
     };
     let (late, early) = (after.events(at(given))?, after.events(above)?);

@@ -26,6 +26,12 @@ pub(super) fn lines(path: &Path, scene: &Scene) -> Vec<String> {
             format!("{}: {doing}", name.strip_prefix("the ").unwrap_or(&name))
         }));
     }
+    for (index, operator) in scene.world().operators.iter().enumerate() {
+        if let Some(request) = operator.wants() {
+            let doing = asked(&request_words(&request));
+            lines.push(format!("operator {}: about to {doing}", index + 1));
+        }
+    }
     for index in 0..scene.world().workers.len() {
         let worker = WorkerNo(index as u8);
         let clock = match scene.ahead(worker) {
