@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 macro_rules! axes {
     ($(
         $(#[doc = $axis_doc:literal])+
+        $(#[serde($($serde:tt)+)])?
         $field:ident : $axis:ident = $name:literal {
             $( $(#[doc = $doc:literal])+ $value:ident = $value_name:literal ),+ $(,)?
         }
@@ -45,7 +46,7 @@ macro_rules! axes {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case")]
         pub struct Design {
-            $( $(#[doc = $axis_doc])+ pub $field: $axis ),+
+            $( $(#[doc = $axis_doc])+ $(#[serde($($serde)+)])? pub $field: $axis ),+
         }
 
         /// Every axis, from appending to consuming.
@@ -229,6 +230,7 @@ axes! {
         GiveBack = "give-back",
     }
     /// How a partition is split.
+    #[serde(default, skip_serializing_if = "is_default")]
     split: Splitting = "split" {
         /// Creates the children, then seals the partition.
         CreateThenSeal = "create-then-seal",
@@ -239,6 +241,7 @@ axes! {
         Intent = "intent",
     }
     /// How partitions are merged.
+    #[serde(default, skip_serializing_if = "is_default")]
     merge: Merging = "merge" {
         /// Seals the parents one after another; each names the merged partition.
         Intent = "intent",
@@ -246,6 +249,7 @@ axes! {
         Transaction = "transaction",
     }
     /// What a worker asks before its group begins a partition that came of others.
+    #[serde(default, skip_serializing_if = "is_default")]
     parents: Parents = "parents" {
         /// Asks nothing.
         Nothing = "nothing",
@@ -257,6 +261,7 @@ axes! {
         Ancestors = "ancestors",
     }
     /// What a reader does at an empty slot below the head of a sealed partition, with nothing behind it.
+    #[serde(default, skip_serializing_if = "is_default")]
     sealed_tail: SealedTail = "sealed-tail" {
         /// A reader leaves the slot alone, as in an open partition.
         Leave = "leave",
@@ -264,6 +269,7 @@ axes! {
         Void = "void",
     }
     /// What becomes of a trigger whose partition has a parent that is not drained.
+    #[serde(default, skip_serializing_if = "is_default")]
     undrained: Undrained = "undrained" {
         /// The trigger is dropped.
         Drop = "drop",
@@ -274,6 +280,7 @@ axes! {
         GoOver = "go-over",
     }
     /// Where a named producer that starts again settles what an earlier run began.
+    #[serde(default, skip_serializing_if = "is_default")]
     records: Records = "records" {
         /// In the partition that takes its events now.
         Leaf = "leaf",
@@ -287,4 +294,30 @@ axes! {
         /// Consumer first, so that one query lists a group's checkpoints below a prefix.
         ConsumerFirst = "consumer-first",
     }
+}
+
+/// Declares what a design has on an axis that came later, where a plan or a log does not mention it.
+macro_rules! unless_mentioned {
+    ($( $axis:ident :: $value:ident ),+ $(,)?) => {
+        $(
+            impl Default for $axis {
+                fn default() -> Self {
+                    $axis::$value
+                }
+            }
+        )+
+    };
+}
+
+unless_mentioned!(
+    Splitting::Intent,
+    Merging::Transaction,
+    Parents::Begun,
+    SealedTail::Void,
+    Undrained::GoOver,
+    Records::Path,
+);
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }

@@ -89,6 +89,8 @@ fn reply_to_refusal(request: &Request<Live>, old: Option<&Value>) -> Option<Repl
         Request::Raise(_) => {
             Reply::NotRaised(head(old.unwrap_or(&empty), record_attribute_of(request).as_deref())?)
         }
+        // What refuses it is that the partition is there.
+        Request::Create { .. } => Reply::Created,
         Request::Seal { .. } => Reply::NotSealed(vec![children(old?)?]),
         Request::Claim { name, .. } => {
             Reply::NotClaimed(record(old.unwrap_or(&empty), &record_attribute(name)))
@@ -108,7 +110,6 @@ fn reply_to_refusal(request: &Request<Live>, old: Option<&Value>) -> Option<Repl
         Request::ReadHead { .. }
         | Request::ReadTail { .. }
         | Request::ReadSlot { .. }
-        | Request::Create { .. }
         | Request::Merge { .. }
         | Request::RaiseAndWrite { .. }
         | Request::ReadEvents { .. }
