@@ -58,6 +58,12 @@ impl Invariant {
         Invariant::P2,
     ];
 
+    /// Returns whether it is about partitions that come of others, by splits or merges.
+    #[must_use]
+    pub const fn is_about_lineage(self) -> bool {
+        matches!(self, Invariant::D4 | Invariant::P2)
+    }
+
     /// Returns the name, such as `L3`.
     #[must_use]
     pub const fn name(self) -> &'static str {

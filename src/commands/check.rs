@@ -168,7 +168,7 @@ fn kept_notes(path: &Path, resumed: &Resumed) -> Vec<String> {
 fn checked(args: &CheckArgs, clocks: Clocks) -> Result<Vec<Invariant>, Failure> {
     let mut checked = Task::applicable_within(&args.bounds.0, clocks);
     if let Some(wanted) = args.property.iter().find(|wanted| !checked.contains(wanted)) {
-        if matches!(wanted, Invariant::D4 | Invariant::P2) {
+        if wanted.is_about_lineage() {
             return Err(Failure::Usage {
                 what: format!("{wanted} is about partitions that are split or merged, and none is"),
                 help: "check it with --bounds lineage".to_owned(),

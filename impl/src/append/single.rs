@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gapless_model::append::{Answer, Append, Identity, Session, Want};
-use gapless_model::store::{Reply, Request};
+use gapless_model::store::{Reply, Request, partition_words};
 use gapless_model::{PartitionId, Seq};
 
 use crate::observe::{Machine, Told};
@@ -67,7 +67,7 @@ pub enum AppendError {
     #[error(
         "{partition} was split or merged into {}, and takes no more events: use a release whose \
          producers follow there",
-        listed(.children)
+        partition_words::<Live>(.children)
     )]
     Sealed {
         /// The partition.
@@ -378,10 +378,6 @@ impl PendingAppend {
             }
         }
     }
-}
-
-fn listed(partitions: &[PartitionId]) -> String {
-    partitions.iter().map(PartitionId::as_str).collect::<Vec<_>>().join(" and ")
 }
 
 fn count(batch: &EventBatch) -> u32 {

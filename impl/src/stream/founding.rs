@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use gapless_model::Rules;
-use gapless_model::design::{AXES, Design, Increment};
+use gapless_model::design::{AXES, Axis, Design, Increment};
 
 use super::layout::Layout;
 use crate::vocabulary::{Live, SetupError};
@@ -96,22 +96,18 @@ impl fmt::Display for Founding {
 /// What a design chooses on each axis, but for what a stream without the axis has: so a release that is
 /// older than an axis opens a stream that has nothing new on it.
 fn choices(design: &Design) -> BTreeMap<String, String> {
-    let chosen = AXES.iter().map(|axis| (axis.name, axis.of(design).name));
-    let written = chosen.filter(|choice| !LATER.contains(choice));
-    written.map(|(axis, choice)| (axis.to_owned(), choice.to_owned())).collect()
+    let chosen = AXES.iter().map(|axis| (axis, axis.of(design).name));
+    let written = chosen.filter(|(axis, choice)| before(axis) != Some(*choice));
+    written.map(|(axis, choice)| (axis.name.to_owned(), choice.to_owned())).collect()
 }
 
-/// Axes that came later, and what streams that were founded before have on them.
-const LATER: [(&str, &str); 7] = [
-    ("finish", "two-writes"),
-    // No partition of theirs was split or merged before.
-    ("split", "intent"),
-    ("merge", "transaction"),
-    ("parents", "begun"),
-    ("sealed-tail", "void"),
-    ("undrained", "go-over"),
-    ("records", "path"),
-];
+/// What a stream has on an axis that was founded before the axis came.
+fn before(axis: &Axis) -> Option<&'static str> {
+    match axis.name {
+        "finish" => Some("two-writes"),
+        _ => axis.unless_mentioned(),
+    }
+}
 
 /// The design with these choices. Any other axis that is missing, or a choice that this release does
 /// not know, is an error: the stream's processes would not keep to one protocol.
@@ -119,9 +115,8 @@ fn parse_design(mut choices: BTreeMap<String, String>) -> Result<Design, String>
     let newer = "use the release that created the stream";
     let mut design = Design::RECOMMENDED;
     for axis in AXES {
-        let before = || LATER.iter().find(|(name, _)| *name == axis.name);
         let chosen = choices.remove(axis.name);
-        let Some(chosen) = chosen.or_else(|| Some(before()?.1.to_owned())) else {
+        let Some(chosen) = chosen.or_else(|| before(axis).map(str::to_owned)) else {
             return Err(format!("its design has no choice for `{}`: {newer}", axis.name));
         };
         if !axis.choose(&mut design, &chosen) {
@@ -163,11 +158,9 @@ mod tests {
     #[test]
     fn a_stream_that_was_founded_before_an_axis_came_goes_on_as_before() {
         let checked = Design { finish: Finish::TwoWrites, ..Design::RECOMMENDED };
-        let mut before = choices(&checked);
-        for (axis, _) in LATER {
-            before.remove(axis);
-        }
-        assert_eq!(parse_design(before), Ok(checked));
+        let mut mentioned = choices(&checked);
+        mentioned.retain(|name, _| Axis::named(name).is_some_and(|axis| before(axis).is_none()));
+        assert_eq!(parse_design(mentioned), Ok(checked));
     }
 
     #[test]

@@ -200,13 +200,17 @@ impl<'a> ItemReader<'a> {
 
     /// The same of a slot, which says its version only if it is not the first.
     pub(crate) fn version_if_any(self) -> Result<(), StoreError> {
-        if self.item.contains_key(names::VERSION) { self.version() } else { Ok(()) }
+        self.any_version_upto(names::THIS_VERSION)
     }
 
     /// The same of a partition's item, which says its version only once it is sealed.
     pub(crate) fn partition_version(self) -> Result<(), StoreError> {
+        self.any_version_upto(names::SEALED_VERSION)
+    }
+
+    fn any_version_upto(self, newest: u64) -> Result<(), StoreError> {
         let says = self.item.contains_key(names::VERSION);
-        if says { self.version_upto(names::SEALED_VERSION) } else { Ok(()) }
+        if says { self.version_upto(newest) } else { Ok(()) }
     }
 
     fn version_upto(self, newest: u64) -> Result<(), StoreError> {

@@ -189,7 +189,8 @@ pub enum BoundsError {
     },
     /// What is merged, or split again, is what came of a split.
     #[error(
-        "merges is {merges} and resplits is {resplits}; without a split there is nothing to merge or to split again: splits is 1 or 2"
+        "merges is {merges} and resplits is {resplits}; without a split there is nothing to merge or to \
+         split again: splits is 1 or 2"
     )]
     NothingSplit {
         /// How many operators merge.
@@ -218,9 +219,13 @@ impl Bounds {
         self.splits + self.merges + self.resplits
     }
 
-    /// How many partitions come of the one that is split.
-    pub(super) const fn partitions_of_lineage(&self) -> u8 {
-        if self.resplits > 0 { 5 } else { 4 }
+    /// The number of partitions of the world: with those that come of the one that is split.
+    pub(super) const fn all_partitions(&self) -> u8 {
+        match (self.has_lineage(), self.resplits) {
+            (false, _) => self.partitions,
+            (true, 0) => 4,
+            (true, _) => 5,
+        }
     }
 
     /// Whether partitions are split or merged.

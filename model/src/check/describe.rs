@@ -263,7 +263,7 @@ impl Protocol {
 
     /// Whether there is more than one partition.
     fn has_partitions(&self) -> bool {
-        self.bounds.partitions > 1 || self.bounds.has_lineage()
+        self.bounds.all_partitions() > 1
     }
 
     /// Names the group and the partition, where there is more than one.
@@ -299,14 +299,6 @@ impl Protocol {
                 let did = "sends a trigger".to_owned();
                 Words { who, did, answer: None, heard: true, fault }
             }
-        }
-    }
-
-    /// What the store answers to a request, with the protection taken out if one is.
-    fn answer(&self, world: &mut World, request: &Request<Small>, view: View) -> Reply<Small> {
-        match self.mutant {
-            Some(mutant) => mutant.apply(world, request, view),
-            None => apply(world, request, view),
         }
     }
 

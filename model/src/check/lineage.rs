@@ -1,7 +1,7 @@
 //! The partitions of a checked world that can be split and merged: one, its halves, their merge, and a part
 //! of the second half, into which a rival may split that instead.
 //!
-//! There are two keys. Parents have lower numbers than their children, so that positions of one key are
+//! There are one or two keys. Parents have lower numbers than their children, so that positions of one key are
 //! ordered by the number of their partition, and then by their slot.
 
 use super::bounds::Bounds;
@@ -10,7 +10,7 @@ use super::world::World;
 use crate::design::{Design, Parents, Splitting};
 use crate::ids::Seq;
 
-/// The partition of both keys, before it is split.
+/// The partition of all keys, before it is split.
 pub(super) const ROOT: PartitionNo = PartitionNo(0);
 /// Its halves, by key.
 pub(super) const HALVES: [PartitionNo; 2] = [PartitionNo(1), PartitionNo(2)];
@@ -95,19 +95,25 @@ pub(super) fn asked(asks: Parents, partition: PartitionNo) -> Vec<PartitionNo> {
     }
 }
 
+/// Whether a partition was made: by no operator, by one, or by its first number.
+pub(super) fn is_made(world: &World, partition: PartitionNo) -> bool {
+    let log = world.log(partition);
+    partition == ROOT || log.created || log.head > Seq::ZERO
+}
+
+/// Whether a seal names a partition.
+pub(super) fn is_named(world: &World, partition: PartitionNo) -> bool {
+    parents(partition).into_iter().any(|parent| world.log(parent).children.contains(&partition))
+}
+
 /// Whether a partition is there, so that producers may append to it.
 pub(super) fn is_there(design: &Design, world: &World, partition: PartitionNo) -> bool {
-    let names = |parent: PartitionNo| world.log(parent).children.contains(&partition);
-    let is_named = || parents(partition).into_iter().any(names);
-    let log = world.log(partition);
-    partition == ROOT
-        || log.created
-        || log.head > Seq::ZERO
-        || match design.split {
-            // A child that a seal names comes into being with its first append.
-            Splitting::Intent | Splitting::CreateThenSeal => is_named(),
-            Splitting::SealThenCreate => partition == MERGED && is_named(),
-        }
+    let is_made_by_appends = match design.split {
+        // A child that a seal names comes into being with its first append.
+        Splitting::Intent | Splitting::CreateThenSeal => true,
+        Splitting::SealThenCreate => partition == MERGED,
+    };
+    is_made(world, partition) || is_made_by_appends && is_named(world, partition)
 }
 
 /// The open partitions that cover a key.

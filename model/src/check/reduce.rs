@@ -8,7 +8,6 @@ use super::lineage;
 use super::protocol::Protocol;
 use super::small::{OperatorNo, PartitionNo, ProducerNo, WorkerNo};
 use super::world::{Fault, Operator, Work, World};
-use crate::design::Splitting;
 use crate::mutant::Mutant;
 use crate::store::Request;
 
@@ -25,9 +24,9 @@ impl Protocol {
     /// run of it is alive or can start.
     ///
     /// Reading and claiming touch only the producer's own record, which no other process reads or
-    /// writes, and tell whether the partition is sealed, which must be settled. All its steps, including faults, commute with all steps of other processes and with
-    /// time; so do the counts of the faults that are left. So its steps are a persistent set, and
-    /// they cannot close a cycle.
+    /// writes, and tell whether the partition is sealed, which must be settled. All its steps,
+    /// including faults, commute with all steps of other processes and with time; so do the counts
+    /// of the faults that are left. So its steps are a persistent set, and they cannot close a cycle.
     fn claim(&self, world: &World) -> Option<Process> {
         let claims = |index: usize| {
             let name = ProducerNo(index as u8).first();
@@ -56,12 +55,9 @@ impl Protocol {
             self.mutant != Some(Mutant::SealUnguarded) && world.log(partition).is_sealed();
         let is_last = partition == lineage::MERGED || partition == lineage::PART;
         // What a producer does next must not depend on a child that is still to be created.
-        let are_there = || match self.design().split {
-            Splitting::Intent | Splitting::CreateThenSeal => true,
-            Splitting::SealThenCreate => {
-                let mut children = world.log(partition).children.iter();
-                children.all(|child| lineage::is_there(self.design(), world, *child))
-            }
+        let are_there = || {
+            let mut children = world.log(partition).children.iter();
+            children.all(|child| lineage::is_there(self.design(), world, *child))
         };
         !self.bounds.has_lineage() || is_sealed && are_there() || is_last
     }

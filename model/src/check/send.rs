@@ -3,8 +3,8 @@
 use super::action::Process;
 use super::lineage;
 use super::protocol::Protocol;
-use super::small::{PartitionNo, ProducerNo, Small, WorkerNo};
-use super::world::{Began, Fault, LAST, Late, PARTITIONS, Work, World};
+use super::small::{PartitionNo, ProducerNo, Small, Token, WorkerNo};
+use super::world::{Began, Fault, LAST, Late, PARTITIONS, Turn, Work, World};
 use crate::append::Want;
 use crate::consume::News;
 use crate::design::Trigger;
@@ -147,45 +147,44 @@ impl Protocol {
     pub(super) fn note_start(&self, world: &mut World, process: Process) {
         match process {
             Process::Producer(producer) => {
-                let name = producer.first();
-                let path = self.path_of(producer);
-                let logs = path.iter().map(|partition| world.log(*partition));
-                let (after, reached) = self.stands(world, producer);
-                let known = logs.map(|log| log.last_number(name)).max().unwrap_or(0);
-                let run = &world.producers[producer.index()];
-                if let Work::Append(append) = &run.work
-                    && append.token().number > known
-                {
-                    let first = run.answered + 1;
-                    let log = &mut world.logs[self.home_of(producer).index()];
-                    log.began[name.index()].get_or_insert(Began { first, after, reached });
+                let (name, home) = (producer.first().index(), self.home_of(producer).index());
+                if world.logs[home].began[name].is_none() {
+                    world.logs[home].began[name] = self.beginning(world, producer);
                 }
             }
             Process::Worker(worker) => {
-                let Some(turn) = &mut world.workers[worker.index()].turn else { return };
-                if std::mem::take(&mut turn.fresh) {
-                    // That a turn on a child was blocked tells where a sealed partition ends.
-                    let seat = turn.group.index() * world.logs.len() + turn.partition.index();
-                    let head = world.logs[turn.partition.index()].head;
-                    turn.machine.ends_at(world.seats[seat].drains.then_some(head));
+                let turn = world.workers[worker.index()].turn.as_ref().filter(|turn| turn.fresh);
+                let Some(&Turn { group, partition, .. }) = turn else { return };
+                // That a turn on a child was blocked tells where a sealed partition ends.
+                let drains = world.seat(group, partition).drains;
+                let end = drains.then_some(world.log(partition).head);
+                if let Some(turn) = &mut world.workers[worker.index()].turn {
+                    turn.fresh = false;
+                    turn.machine.ends_at(end);
                 }
             }
             Process::Operator(operator) => world.operators[operator.index()].has_sent(),
         }
     }
 
-    /// What was acknowledged by now, as an append of a producer may have to come behind it (S3): the last
-    /// slot of each partition, and the last partition that has an event of its key.
-    pub(super) fn stands(&self, world: &World, producer: ProducerNo) -> ([u8; PARTITIONS], u8) {
+    /// How things stand as a producer's append begins, unless it was acknowledged before (S3).
+    fn beginning(&self, world: &World, producer: ProducerNo) -> Option<Began> {
+        let run = &world.producers[producer.index()];
+        let Work::Append(append) = &run.work else { return None };
         let (mut after, mut reached) = ([0; PARTITIONS], 0);
         for partition in self.path_of(producer) {
             let log = world.log(partition);
+            if append.token().number <= log.last_number(producer.first()) {
+                return None;
+            }
             after[partition.index()] = log.last_acknowledged();
-            if log.has_acknowledged(|other| lineage::have_one_key(&self.bounds, producer, other)) {
+            let is_own =
+                |token: &Token| lineage::have_one_key(&self.bounds, producer, token.producer);
+            if log.acknowledged_events().any(|(_, token)| is_own(token)) {
                 reached = partition.0;
             }
         }
-        (after, reached)
+        Some(Began { first: run.answered + 1, after, reached })
     }
 
     /// Applies a request, and lets the write log judge what it did. `heard` says whether its sender
@@ -206,10 +205,7 @@ impl Protocol {
         let partition = *request.partition();
         let slot = request.slot().map(|slot| (slot, world.log(partition).slot(slot).clone()));
         let lease = request.group().map(|group| (*group, world.lease(*group, partition).cloned()));
-        let reply = match self.mutant {
-            Some(mutant) => mutant.apply(world, request, view),
-            None => apply(world, request, view),
-        };
+        let reply = self.answer(world, request, view);
         if heard {
             self.coverage.mark_reply(world, sender, request, &reply);
             if let (Request::Acquire { .. }, Reply::Leased(_), Some((_, before))) =
@@ -240,6 +236,19 @@ impl Protocol {
             self.judge_lease(world, group, partition, before.as_ref(), epoch);
         }
         Some(reply)
+    }
+
+    /// What the store answers to a request, with the protection taken out if one is.
+    pub(super) fn answer(
+        &self,
+        world: &mut World,
+        request: &Request<Small>,
+        view: View,
+    ) -> Reply<Small> {
+        match self.mutant {
+            Some(mutant) => mutant.apply(world, request, view),
+            None => apply(world, request, view),
+        }
     }
 
     /// Triggers every group because a slot was written, where the table's stream does that.

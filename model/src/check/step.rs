@@ -10,7 +10,7 @@ use crate::consume::{Consume, News};
 use crate::design::{Merging, Splitting};
 use crate::lineage::{Merge, Split};
 use crate::mutant::Mutant;
-use crate::store::{Reply, View, apply};
+use crate::store::{Reply, View};
 
 impl Protocol {
     /// Returns the state after an action, in its normal form; `None` if the world has no room for
@@ -55,8 +55,10 @@ impl Protocol {
             Role::Splits | Role::SplitsAgain => self.design().split == Splitting::Intent,
             Role::Merges => self.design().merge == Merging::Transaction,
         };
-        let operators = (0..self.bounds.operators()).map(OperatorNo);
-        for operator in operators.filter(|_| self.reduced) {
+        if !self.reduced {
+            return;
+        }
+        for operator in (0..self.bounds.operators()).map(OperatorNo) {
             let role = lineage::role(&self.bounds, operator);
             let is_sealed = match role {
                 Role::Splits => world.log(lineage::ROOT).is_sealed(),
@@ -74,10 +76,7 @@ impl Protocol {
     fn is_refused(&self, world: &World, operator: OperatorNo) -> bool {
         let Some(request) = self.operate(operator).wants() else { return false };
         let mut tried = world.clone();
-        let reply = match self.mutant {
-            Some(mutant) => mutant.apply(&mut tried, &request, View::Latest),
-            None => apply(&mut tried, &request, View::Latest),
-        };
+        let reply = self.answer(&mut tried, &request, View::Latest);
         self.coverage.mark_reply(world, Process::Operator(operator), &request, &reply);
         matches!(reply, Reply::NotSealed(_)) && tried == *world
     }

@@ -117,7 +117,7 @@ impl Protocol {
         }
     }
 
-    /// Lists what an operator may do, and what may strike it. Nobody has to split or merge.
+    /// Lists what an operator may do, and what may strike it. No operator has to begin.
     pub(super) fn operator_steps(
         &self,
         world: &World,

@@ -81,33 +81,22 @@ impl Task {
     /// are about partitions that come of others.
     #[must_use]
     pub fn applicable(clocks: Clocks) -> Vec<Invariant> {
-        let applies = |invariant: &Invariant| match invariant {
-            Invariant::L2 => clocks == Clocks::Timely,
-            Invariant::D4 | Invariant::P2 => false,
-            Invariant::S1
-            | Invariant::S2
-            | Invariant::S3
-            | Invariant::S4
-            | Invariant::D1
-            | Invariant::D2
-            | Invariant::D3
-            | Invariant::L1
-            | Invariant::L3
-            | Invariant::P1 => true,
-        };
-        Invariant::ALL.iter().copied().filter(applies).collect()
+        applicable(false, clocks)
     }
 
     /// Returns the same within bounds: D4 and P2 as well where partitions are split or merged.
     #[must_use]
     pub fn applicable_within(bounds: &Bounds, clocks: Clocks) -> Vec<Invariant> {
-        let fixed = Task::applicable(clocks);
-        let lineage = |invariant: &Invariant| matches!(invariant, Invariant::D4 | Invariant::P2);
-        let applies = |invariant: &Invariant| {
-            fixed.contains(invariant) || lineage(invariant) && bounds.has_lineage()
-        };
-        Invariant::ALL.iter().copied().filter(applies).collect()
+        applicable(bounds.has_lineage(), clocks)
     }
+}
+
+fn applicable(has_lineage: bool, clocks: Clocks) -> Vec<Invariant> {
+    let applies = |invariant: &Invariant| {
+        (*invariant != Invariant::L2 || clocks == Clocks::Timely)
+            && (!invariant.is_about_lineage() || has_lineage)
+    };
+    Invariant::ALL.iter().copied().filter(applies).collect()
 }
 
 /// What searches the states.

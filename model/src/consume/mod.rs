@@ -55,5 +55,5 @@ mod turn;
 
 pub use machine::News;
 pub use seek::{Seek, SeekEnd};
-pub use state::{Blocked, Consume};
+pub use state::Consume;
 pub use turn::{Delivery, Outcome, Wants};

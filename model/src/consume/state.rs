@@ -50,11 +50,11 @@ pub struct Consume<V: Vocabulary> {
 /// What keeps a group from beginning a partition: a parent that is not drained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "check", derive(serde::Serialize, serde::Deserialize))]
-pub struct Blocked {
+pub(super) struct Blocked {
     /// Which of the parents, counted from 0.
-    pub parent: usize,
+    pub(super) parent: usize,
     /// The parent's head, if it is sealed. A turn on it settles every slot up to there.
-    pub end: Option<Seq>,
+    pub(super) end: Option<Seq>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -167,8 +167,8 @@ impl<V: Vocabulary> Consume<V> {
         self.end = end;
     }
 
-    /// Returns what kept the group from beginning the partition, after
-    /// [`Outcome::Blocked`](super::Outcome).
+    /// Returns the parent that kept the group from beginning the partition, and its head if it is sealed,
+    /// after [`Outcome::Blocked`](super::Outcome).
     #[must_use]
     pub fn blocked(&self) -> Option<(&V::Partition, Option<Seq>)> {
         let Blocked { parent, end } = self.blocked?;

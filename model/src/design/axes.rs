@@ -5,12 +5,12 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Declares the axes: for each an enum, its names, its documentation, and its field in [`Design`].
+/// Declares the axes: for each an enum, its names, its documentation, and its field in [`Design`]. An axis
+/// that came later says what a stream, a plan or a log has on it that does not mention it.
 macro_rules! axes {
     ($(
         $(#[doc = $axis_doc:literal])+
-        $(#[serde($($serde:tt)+)])?
-        $field:ident : $axis:ident = $name:literal {
+        $field:ident : $axis:ident = $name:literal $(unless_mentioned $before:ident)? {
             $( $(#[doc = $doc:literal])+ $value:ident = $value_name:literal ),+ $(,)?
         }
     )+) => {
@@ -32,6 +32,14 @@ macro_rules! axes {
                 }
             }
 
+            $(
+                impl Default for $axis {
+                    fn default() -> Self {
+                        $axis::$before
+                    }
+                }
+            )?
+
             impl std::fmt::Display for $axis {
                 fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                     f.pad(self.name())
@@ -46,7 +54,14 @@ macro_rules! axes {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case")]
         pub struct Design {
-            $( $(#[doc = $axis_doc])+ $(#[serde($($serde)+)])? pub $field: $axis ),+
+            $(
+                $(#[doc = $axis_doc])+
+                $(
+                    #[doc = concat!(" Unless mentioned: `", stringify!($before), "`.")]
+                    #[serde(default, skip_serializing_if = "is_default")]
+                )?
+                pub $field: $axis
+            ),+
         }
 
         /// Every axis, from appending to consuming.
@@ -57,6 +72,7 @@ macro_rules! axes {
                 values: &[$( Value { name: $value_name, doc: concat!($($doc),+) } ),+],
                 get: |design| design.$field as usize,
                 set: |design, value| design.$field = $axis::ALL[value],
+                unless_mentioned: &[$($axis::$before.name())?],
             }
         ),+];
     };
@@ -72,6 +88,7 @@ pub struct Axis {
     pub values: &'static [Value],
     get: fn(&Design) -> usize,
     set: fn(&mut Design, usize),
+    unless_mentioned: &'static [&'static str],
 }
 
 /// One choice on an axis as data.
@@ -93,6 +110,13 @@ impl Axis {
     #[must_use]
     pub fn of(&self, design: &Design) -> &'static Value {
         &self.values[(self.get)(design)]
+    }
+
+    /// Returns what a stream, a plan or a log has on this axis that does not mention it, if the axis came
+    /// later.
+    #[must_use]
+    pub fn unless_mentioned(&self) -> Option<&'static str> {
+        self.unless_mentioned.first().copied()
     }
 
     /// Makes `design` choose `value` on this axis. Returns `false`, and changes nothing, if the
@@ -230,8 +254,7 @@ axes! {
         GiveBack = "give-back",
     }
     /// How a partition is split.
-    #[serde(default, skip_serializing_if = "is_default")]
-    split: Splitting = "split" {
+    split: Splitting = "split" unless_mentioned Intent {
         /// Creates the children, then seals the partition.
         CreateThenSeal = "create-then-seal",
         /// Seals the partition, then creates the children.
@@ -241,16 +264,14 @@ axes! {
         Intent = "intent",
     }
     /// How partitions are merged.
-    #[serde(default, skip_serializing_if = "is_default")]
-    merge: Merging = "merge" {
+    merge: Merging = "merge" unless_mentioned Transaction {
         /// Seals the parents one after another; each names the merged partition.
         Intent = "intent",
         /// Seals all parents in one transaction, which demands that all are open.
         Transaction = "transaction",
     }
     /// What a worker asks before its group begins a partition that came of others.
-    #[serde(default, skip_serializing_if = "is_default")]
-    parents: Parents = "parents" {
+    parents: Parents = "parents" unless_mentioned Begun {
         /// Asks nothing.
         Nothing = "nothing",
         /// Asks the direct parents: each is sealed, and the group's checkpoint is at its head.
@@ -261,16 +282,14 @@ axes! {
         Ancestors = "ancestors",
     }
     /// What a reader does at an empty slot below the head of a sealed partition, with nothing behind it.
-    #[serde(default, skip_serializing_if = "is_default")]
-    sealed_tail: SealedTail = "sealed-tail" {
+    sealed_tail: SealedTail = "sealed-tail" unless_mentioned Void {
         /// A reader leaves the slot alone, as in an open partition.
         Leave = "leave",
         /// A reader voids the slot like any gap.
         Void = "void",
     }
     /// What becomes of a trigger whose partition has a parent that is not drained.
-    #[serde(default, skip_serializing_if = "is_default")]
-    undrained: Undrained = "undrained" {
+    undrained: Undrained = "undrained" unless_mentioned GoOver {
         /// The trigger is dropped.
         Drop = "drop",
         /// The trigger comes back.
@@ -280,8 +299,7 @@ axes! {
         GoOver = "go-over",
     }
     /// Where a named producer that starts again settles what an earlier run began.
-    #[serde(default, skip_serializing_if = "is_default")]
-    records: Records = "records" {
+    records: Records = "records" unless_mentioned Path {
         /// In the partition that takes its events now.
         Leaf = "leaf",
         /// In every partition from the first one on that took them.
@@ -295,28 +313,6 @@ axes! {
         ConsumerFirst = "consumer-first",
     }
 }
-
-/// Declares what a design has on an axis that came later, where a plan or a log does not mention it.
-macro_rules! unless_mentioned {
-    ($( $axis:ident :: $value:ident ),+ $(,)?) => {
-        $(
-            impl Default for $axis {
-                fn default() -> Self {
-                    $axis::$value
-                }
-            }
-        )+
-    };
-}
-
-unless_mentioned!(
-    Splitting::Intent,
-    Merging::Transaction,
-    Parents::Begun,
-    SealedTail::Void,
-    Undrained::GoOver,
-    Records::Path,
-);
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()

@@ -141,10 +141,7 @@ fn dropped(path: &Path, place: Place, slot: u64) -> Vec<String> {
 /// Whether a process is at work for a place at a step: a producer is for every group.
 fn is_about(path: &Path, process: Process, step: usize, place: Place) -> bool {
     match process {
-        Process::Producer(producer) => {
-            let run = &path.before(step).world().producers[producer.index()];
-            run.route == place.partition
-        }
+        Process::Producer(producer) => path.before(step).route(producer) == place.partition,
         Process::Operator(_) => false,
         Process::Worker(worker) => {
             path.before(step).turn(worker).is_some_and(|turn| Place::of_turn(turn) == place)

@@ -162,11 +162,6 @@ impl Path {
         lineage::have_one_key(&self.bounds, one, other)
     }
 
-    /// The partition to which a producer appends.
-    pub(super) fn partition_of(&self, producer: ProducerNo) -> PartitionNo {
-        self.end().world().producers[producer.index()].route
-    }
-
     /// The first step of which this is true.
     pub(super) fn first(&self, holds: impl Fn(&Path, usize) -> bool) -> Option<usize> {
         (1..=self.steps()).find(|&step| holds(self, step))

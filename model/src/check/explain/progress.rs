@@ -51,7 +51,7 @@ pub(super) fn append_name(path: &Path, producer: ProducerNo) -> String {
 fn acknowledged_and_lost(path: &Path, step: usize) -> Option<String> {
     let Process::Producer(producer) = path.deed(step).who? else { return None };
     let who = name(Process::Producer(producer));
-    let partition = path.partition_of(producer);
+    let partition = path.end().route(producer);
     let (before, after) = (path.before(step), path.after(step));
     let Work::Append(append) = &before.world().producers[producer.index()].work else {
         return None;

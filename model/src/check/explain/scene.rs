@@ -1,10 +1,9 @@
 //! One state of a path, and questions about it.
 
 use super::super::lineage;
-use super::super::small::{PartitionNo, Small, Tick, WorkerNo};
+use super::super::small::{PartitionNo, ProducerNo, Small, Tick, WorkerNo};
 use super::super::world::{Seat, Turn, World};
 use super::place::{Place, Position};
-use crate::ids::Seq;
 use crate::invariant::Invariant;
 use crate::store::{Lease, Slot, Spoken};
 
@@ -35,12 +34,15 @@ impl Scene {
         self.0.places().map(|(group, partition)| Place { group, partition })
     }
 
-    /// Whether a partition is there: it comes of no other, or a seal names it, or it was written.
-    pub(super) fn is_there(&self, partition: PartitionNo) -> bool {
-        let log = self.0.log(partition);
-        let is_named = self.0.logs.iter().any(|parent| parent.children.contains(&partition));
-        let is_first = self.0.operators.is_empty() || partition == lineage::ROOT;
-        is_first || is_named || log.created || log.head > Seq::ZERO
+    /// Whether anything is to be told of a partition: it is made, or a seal names it.
+    pub(super) fn is_told(&self, partition: PartitionNo) -> bool {
+        let is_fixed = self.0.operators.is_empty();
+        is_fixed || lineage::is_made(&self.0, partition) || lineage::is_named(&self.0, partition)
+    }
+
+    /// The partition to which a producer appends, as far as it knows.
+    pub(super) fn route(&self, producer: ProducerNo) -> PartitionNo {
+        self.0.producers[producer.index()].route
     }
 
     pub(super) fn head(&self, partition: PartitionNo) -> u64 {

@@ -7,7 +7,6 @@ use super::path::Path;
 use super::place::Position;
 use super::progress::listed_events;
 use super::scene::Scene;
-use crate::ids::Seq;
 use crate::invariant::Invariant;
 use crate::store::Slot;
 
@@ -98,7 +97,7 @@ fn is_plain(path: &Path, step: usize) -> bool {
 pub(super) fn out_of_order(path: &Path) -> Option<String> {
     let step = path.broke(Invariant::S3)?;
     let Process::Producer(producer) = path.deed(step).who? else { return None };
-    let partition = path.before(step).world().producers[producer.index()].route;
+    let partition = path.before(step).route(producer);
     let at = |slot: u64| Position { partition, slot };
     let (before, after) = (path.before(step), path.after(step));
     let given = path.acknowledged_then(step, partition)?;
@@ -119,13 +118,9 @@ pub(super) fn out_of_order(path: &Path) -> Option<String> {
         true => at(higher),
         false => {
             let partition = PartitionNo(known(before)?.reached);
-            let log = began_at.log(partition);
-            let own = |slot: &u64| match log.slot(Seq(*slot)) {
-                Slot::Events { token, .. } => path.have_one_key(producer, token.producer),
-                Slot::Void | Slot::Empty => false,
-            };
-            let acknowledged = |slot: &u64| log.was_acknowledged(*slot) && own(slot);
-            Position { partition, slot: (1..=log.len()).rfind(acknowledged)? }
+            let events = began_at.log(partition).acknowledged_events();
+            let own = events.filter(|(_, token)| path.have_one_key(producer, token.producer));
+            Position { partition, slot: own.last()?.0.0 }
         }
     };
     let (late, early) = (after.events(at(given))?, after.events(above)?);
@@ -143,7 +138,7 @@ pub(super) fn out_of_order(path: &Path) -> Option<String> {
 pub(super) fn between(path: &Path) -> Option<String> {
     let step = path.broke(Invariant::S4)?;
     let Process::Producer(producer) = path.deed(step).who? else { return None };
-    let partition = path.partition_of(producer);
+    let partition = path.end().route(producer);
     let at = |slot: u64| Position { partition, slot };
     let log = path.after(step).world().log(partition);
     let (pair, others) = log.expected.iter().find_map(|&(expected, own)| {

@@ -53,7 +53,7 @@ pub(super) fn lines(path: &Path, scene: &Scene) -> Vec<String> {
 /// What stands in the tables, and the triggers that wait.
 pub(super) fn tables(path: &Path, scene: &Scene) -> Vec<String> {
     let mut lines = Vec::new();
-    for partition in scene.partitions().filter(|partition| scene.is_there(*partition)) {
+    for partition in scene.partitions().filter(|partition| scene.is_told(*partition)) {
         if path.counts {
             lines.push(format!("head{}: {}", path.of_partition(partition), scene.head(partition)));
         }
@@ -76,7 +76,7 @@ pub(super) fn tables(path: &Path, scene: &Scene) -> Vec<String> {
             }
         }
     }
-    for place in scene.places().filter(|place| scene.is_there(place.partition)) {
+    for place in scene.places().filter(|place| scene.is_told(place.partition)) {
         let group = path.group_name(place);
         lines.push(format!("{group}: {}", lease_line(scene, place)));
         lines.push(format!("triggers waiting for {group}: {}", scene.triggers(place)));

@@ -36,15 +36,13 @@ impl World {
             Request::Merge { parents, .. } => {
                 parents.iter().any(|parent| self.log(*parent).is_sealed())
             }
-            Request::Raise(raise) | Request::RaiseAndWrite { raise, .. }
-                if self.log(raise.partition).is_sealed() =>
-            {
-                true
-            }
             Request::Raise(raise) | Request::RaiseAndWrite { raise, .. } => {
-                raise.record.as_ref().is_some_and(|keep| {
-                    self.log(partition).records[keep.name.index()] != Some(keep.seen)
-                })
+                let log = self.log(partition);
+                let is_fenced = raise
+                    .record
+                    .as_ref()
+                    .is_some_and(|keep| log.records[keep.name.index()] != Some(keep.seen));
+                log.is_sealed() || is_fenced
             }
             Request::ReadHead { .. }
             | Request::ReadTail { .. }

@@ -125,23 +125,18 @@ impl Log {
         (u64::BITS - self.acknowledged.leading_zeros()).saturating_sub(1) as u8
     }
 
-    /// Whether an event of one of these producers was acknowledged.
-    pub(in crate::check) fn has_acknowledged(&self, of: impl Fn(ProducerNo) -> bool) -> bool {
-        self.items().any(|(slot, content)| match content {
-            Slot::Events { token, .. } => self.was_acknowledged(slot.0) && of(token.producer),
-            Slot::Void | Slot::Empty => false,
+    /// The slots with events that were acknowledged, ascending, each with its append.
+    pub(in crate::check) fn acknowledged_events(&self) -> impl Iterator<Item = (Seq, &Token)> {
+        self.items().filter_map(|(slot, content)| match content {
+            Slot::Events { token, .. } => self.was_acknowledged(slot.0).then_some((slot, token)),
+            Slot::Void | Slot::Empty => None,
         })
     }
 
     /// The number of a producer's last event that was acknowledged.
     pub(in crate::check) fn last_number(&self, name: ProducerNo) -> u8 {
-        let numbers = self.items().filter_map(|(slot, content)| match content {
-            Slot::Events { token, .. } if token.producer == name => {
-                self.was_acknowledged(slot.0).then_some(token.number)
-            }
-            Slot::Events { .. } | Slot::Void | Slot::Empty => None,
-        });
-        numbers.max().unwrap_or(0)
+        let own = self.acknowledged_events().filter(|(_, token)| token.producer == name);
+        own.map(|(_, token)| token.number).max().unwrap_or(0)
     }
 
     /// The log without what the judges of safety remember.

@@ -85,10 +85,7 @@ impl World {
     pub(super) fn new(bounds: &Bounds, first: impl Fn(ProducerNo, &Producer) -> Work) -> Self {
         let names = bounds.producers;
         let runs = if bounds.twins > 0 { ProducerNo::MOST + names } else { names };
-        let partitions = match bounds.has_lineage() {
-            true => bounds.partitions_of_lineage(),
-            false => bounds.partitions,
-        };
+        let partitions = bounds.all_partitions();
         let seats = usize::from(bounds.groups) * usize::from(partitions);
         let asleep = |run: u8| Producer {
             work: Work::Asleep,
