@@ -37,7 +37,10 @@ pub use consume::{
 };
 pub use key_history::History;
 pub use observe::{Asked, Decision, DecisionLog, LogLine, Machine, Observer, Told};
-pub use operate::{Audit, Finding, PartitionStatus, ProducerStatus, SeekError, SeekTo, Sought};
+pub use operate::{
+    Audit, Finding, Lineage, LineageError, Member, PartitionStatus, ProducerStatus, SeekError,
+    SeekTo, Sought,
+};
 pub use read::{Reader, Target};
 pub use stream::{Config, Layout, NoLayout, Stream};
 pub use vocabulary::{

@@ -120,9 +120,13 @@ mutants! {
     /// Every increment demands a head that never comes, so that its sender tries for ever.
     IncrementNeverSucceeds = "increment-never-succeeds", Model;
     /// An increment does not demand that the partition is open.
-    SealIgnored = "seal-ignored", Model, scenario 13;
+    SealIgnored = "seal-ignored", Both, scenario 13;
     /// A seal does not demand that the partition is open, nor a merge: the last one counts.
-    SealUnguarded = "seal-unguarded", Model, scenario 5;
+    SealUnguarded = "seal-unguarded", Both, scenario 5;
+    /// Reads of many heads do not show what took a sealed partition's place.
+    SealsHidden = "seals-hidden", Traffic;
+    /// A lease that only a group may take which has begun the partition is taken by any.
+    BegunUnguarded = "begun-unguarded", Traffic;
     /// An increment does not demand the record that its producer saw.
     RecordUnguarded = "record-unguarded", Both;
     /// A producer's record is not kept.
@@ -205,8 +209,6 @@ mod tests {
             "lease-unfenced",
             "checkpoint-unknown-as-done",
             "increment-never-succeeds",
-            "seal-ignored",
-            "seal-unguarded",
             "gives-up-at-gaps",
             "voids-as-events",
         ];

@@ -20,7 +20,7 @@ pub const ENOUGH_SEEDS: u64 = 2_000;
 
 /// All marks. `gapless sim` reports those that no run reached, or too few; and fails if `--strict`
 /// is given.
-pub const MARKS: [Mark; 61] = [
+pub const MARKS: [Mark; 67] = [
     // Reached by what machines are told, or what the store answers (`judge/`, `cluster/store.rs`).
     mark("a writer finds its own write", 20),
     mark("a writer finds its slot voided", 5),
@@ -39,6 +39,8 @@ pub const MARKS: [Mark; 61] = [
     mark("a look behind a delivery finds more", 5),
     mark("a look behind a delivery fails", 5),
     mark("an increment is refused", 20),
+    mark("a producer finds its partition sealed", 5),
+    mark("a worker asks what comes before a partition", 5),
     mark("a page is full", 5),
     mark("a page of large slots is cut", 5),
     mark("a page that was read ahead is used", 5),
@@ -60,10 +62,14 @@ pub const MARKS: [Mark; 61] = [
     mark("a receipt's slot is settled", 10),
     mark("patience runs out, and the append is settled later", 3),
     mark("a group is settled later", 2),
+    mark("a group is found sealed when it is settled", 0),
     mark("an append that was refused is made anew", 1),
     mark("an append is dropped", 3),
     mark("all appends of a group are dropped", 1),
     mark("a process with another design is refused", 3),
+    mark("a partition is split", 20),
+    mark("partitions are merged", 10),
+    mark("two operators change the same partition", 1),
     mark("a worker stops as it was asked to", 10),
     mark("a run is dropped, and its worker runs again", 10),
     mark("a short-lived worker hands over before its deadline", 25),

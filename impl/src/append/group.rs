@@ -4,15 +4,15 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-use futures_channel::oneshot;
+use futures_channel::oneshot::{self, Canceled};
 use futures_util::future::{Either, select};
 use gapless_model::PartitionId;
-use gapless_model::append::Identity;
+use gapless_model::append::{Answer, Identity};
 
-use super::lane::{GroupedAppend, Grouping, Lane, Lanes};
+use super::lane::{GroupedAppend, Grouping, Lane, Lanes, NoLane, QueuedEvent, Waiter};
 use super::outcome::{GroupError, GroupResult, Outcome};
 use super::single::{AppendError, PendingAppend, Receipt};
-use crate::stream::Stream;
+use crate::stream::{Layout, Stream};
 use crate::vocabulary::{Event, Token};
 use crate::wire::{MOST_ITEM, check_event, check_partition, overhead};
 
@@ -54,13 +54,64 @@ impl Appender {
     /// large for an item is refused alone, before it is queued.
     pub async fn append(&self, event: Event) -> Result<Receipt, GroupError> {
         check_event(&event).map_err(AppendError::from)?;
-        let partition = self.stream.route(&event.key);
-        check_partition(&partition).map_err(AppendError::from)?;
-        let lane = self.lanes.enter(&partition);
+        let way = self.way(&event);
+        if let Some(leaf) = way.last() {
+            check_partition(leaf).map_err(AppendError::from)?;
+        }
+        let begun = self.lanes.begin(event, &way);
+        let Some((queued, place, mut received)) = begun else { return own_receipt(Err(Canceled)) };
+        let (partition, lane) = place.now();
+        self.make_room(&lane, &partition).await;
+        drop(lane);
+        // Its lane may have been left meanwhile.
+        let way = self.way(&queued.event);
+        if let Err(lost) = self.lanes.queue(queued, &way, &self.grouping) {
+            self.refuse(lost);
+        }
+        loop {
+            // Where the event is by now: it moves on when its partition turns out to be sealed.
+            let (partition, lane) = place.now();
+            let lead = lane.writing.lock();
+            match select(received, lead).await {
+                Either::Left((receipt, _)) => return own_receipt(receipt),
+                Either::Right((mut writing, waiting)) => {
+                    received = waiting;
+                    if let Ok(Some(receipt)) = received.try_recv() {
+                        return receipt;
+                    }
+                    // Who leaves a lane holds the lock until everything has moved.
+                    if !lane.is_left() {
+                        self.write_group(&lane, &partition, &mut writing).await;
+                    }
+                    if let Ok(Some(receipt)) = received.try_recv() {
+                        return receipt;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The partitions that take the events of an event's key one after another, as far as this process
+    /// knows.
+    fn way(&self, event: &Event) -> Vec<PartitionId> {
+        let shared = &self.stream.0;
+        shared.routes.way(shared.layout.route(&event.key), Layout::hash(&event.key))
+    }
+
+    /// Answers an append whose key no partition takes: the lineage is corrupt, as an audit shows.
+    fn refuse(&self, NoLane(queued): NoLane) {
+        let way = self.way(&queued.event);
+        let Some(partition) = way.last().cloned() else { return };
+        let children = self.stream.0.routes.children(&partition);
+        queued.waiter.answer(Err(AppendError::Sealed { partition, children }.into()));
+    }
+
+    /// Waits until the queue has room, and writes groups meanwhile.
+    async fn make_room(&self, lane: &Lane, partition: &PartitionId) {
         loop {
             let room = lane.room.listen();
-            if !lane.is_full(&self.grouping) {
-                break;
+            if !lane.is_full(&self.grouping) || lane.is_left() {
+                return;
             }
             // Let in as soon as a group has left the queue; until then it helps to write one.
             let lead = match select(room, lane.writing.lock()).await {
@@ -74,24 +125,7 @@ impl Appender {
             if let Some(mut writing) = lead
                 && lane.is_full(&self.grouping)
             {
-                self.write_group(&lane, &partition, &mut writing).await;
-            }
-        }
-        let mut received = lane.queue(event, &self.grouping);
-        loop {
-            let lead = lane.writing.lock();
-            match select(received, lead).await {
-                Either::Left((receipt, _)) => return own_receipt(receipt),
-                Either::Right((mut writing, waiting)) => {
-                    received = waiting;
-                    if let Ok(Some(receipt)) = received.try_recv() {
-                        return receipt;
-                    }
-                    self.write_group(&lane, &partition, &mut writing).await;
-                    if let Ok(Some(receipt)) = received.try_recv() {
-                        return receipt;
-                    }
-                }
+                self.write_group(lane, partition, &mut writing).await;
             }
         }
     }
@@ -116,9 +150,33 @@ impl Appender {
         let Some(group) = writing else { return };
         // If this future is dropped here, the group stays where the next one finds it.
         let advanced = group.append.advance(&self.stream.0).await;
-        if let Some(GroupedAppend { append, receipts }) = writing.take() {
-            Outcome::new(&self.stream, append, advanced).tell(receipts);
+        let Some(GroupedAppend { append, waiters }) = writing.take() else { return };
+        match advanced {
+            Ok(Answer::Sealed) => self.move_on(lane, partition, &append, waiters),
+            advanced => {
+                let outcome = Outcome::new(&self.stream, append, advanced);
+                let each = waiters.into_iter().zip(outcome.of_each());
+                each.for_each(|(waiter, result)| waiter.answer(result));
+            }
         }
+    }
+
+    /// Moves the events of a group whose partition is sealed, and those that wait behind it, to the lanes
+    /// of the partitions that took its place. Nothing is awaited, so it is done as a whole.
+    fn move_on(
+        &self,
+        lane: &Lane,
+        partition: &PartitionId,
+        append: &PendingAppend,
+        waiters: Vec<Waiter>,
+    ) {
+        self.stream.0.routes.learn(partition, append.children());
+        let group = append.batch().events().iter().cloned().zip(waiters);
+        let group = group.map(|(event, waiter)| QueuedEvent { event, waiter });
+        tracing::debug!(%partition, "the partition is sealed, and its events move on");
+        let way = |event: &Event| self.way(event);
+        let lost = self.lanes.move_on(lane, group, way, &self.grouping);
+        lost.into_iter().for_each(|lost| self.refuse(lost));
     }
 
     async fn wait_for_company(&self, lane: &Lane) {
@@ -142,11 +200,11 @@ impl Appender {
     ) -> Option<GroupedAppend> {
         let most = MOST_ITEM - overhead(partition.as_str(), token.as_str());
         let room = self.grouping.bytes.min(most);
-        let (batch, receipts) = lane.take_group(&self.grouping, room)?;
-        tracing::debug!(%partition, %token, events = receipts.len(), "a group begins");
+        let (batch, waiters) = lane.take_group(&self.grouping, room)?;
+        tracing::debug!(%partition, %token, events = waiters.len(), "a group begins");
         let (partition, identity) = (partition.clone(), Identity::Anonymous);
         let append = PendingAppend::new(&self.stream, partition, token, batch, identity, None);
-        Some(GroupedAppend { append, receipts })
+        Some(GroupedAppend { append, waiters })
     }
 }
 

@@ -1,8 +1,7 @@
 //! One partition's lane: the events that wait for a slot, and the group that is being written.
 
 use std::collections::{HashMap, VecDeque};
-use std::ops::Deref;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use event_listener::{Event as Signal, IntoNotification as _};
@@ -82,28 +81,135 @@ struct Shared {
 
 /// An append's place in a lane. With the last of them the lane goes, and what is in it.
 #[derive(Debug)]
-pub(super) struct Place {
+struct Place {
     lanes: Lanes,
     partition: PartitionId,
     lane: Arc<Lane>,
 }
 
+/// The place of an append, wherever its event has moved to. The append owns it.
+#[derive(Debug)]
+pub(super) struct Whereabouts(Arc<Mutex<Place>>);
+
+impl Whereabouts {
+    /// Where the event is.
+    pub(super) fn now(&self) -> (PartitionId, Arc<Lane>) {
+        let place = lock(&self.0);
+        (place.partition.clone(), Arc::clone(&place.lane))
+    }
+}
+
+/// Where a receipt goes, and the append that waits for it.
+#[derive(Debug)]
+pub(super) struct Waiter {
+    receipt: oneshot::Sender<GroupResult>,
+    /// Gone with the append. If the event owned it, a lane would keep itself.
+    place: Weak<Mutex<Place>>,
+}
+
+impl Waiter {
+    /// Whether the append was dropped.
+    pub(super) fn is_gone(&self) -> bool {
+        self.receipt.is_canceled()
+    }
+
+    /// Answers the append, if it is still there.
+    pub(super) fn answer(self, result: GroupResult) {
+        let _ = self.receipt.send(result);
+    }
+}
+
+/// An event that no lane takes: nothing on its way takes events, as far as this process knows.
+pub(super) struct NoLane(pub(super) QueuedEvent);
+
 impl Lanes {
-    /// Enters the lane of a partition.
-    pub(super) fn enter(&self, partition: &PartitionId) -> Place {
-        let mut lanes = lock(&self.0);
+    fn enter(&self, lanes: &mut HashMap<PartitionId, Shared>, partition: &PartitionId) -> Place {
         let shared = lanes.entry(partition.clone()).or_default();
         shared.appends += 1;
         let lane = Arc::clone(&shared.lane);
         Place { lanes: self.clone(), partition: partition.clone(), lane }
     }
-}
 
-impl Deref for Place {
-    type Target = Lane;
+    /// The lane of the first partition of these in which events wait, or else of the last.
+    fn choose<'a>(
+        lanes: &HashMap<PartitionId, Shared>,
+        way: &'a [PartitionId],
+    ) -> Option<&'a PartitionId> {
+        // S3: what is known to be sealed may have events that were appended before.
+        let is_taken = |partition: &&PartitionId| {
+            lanes.get(*partition).is_some_and(|shared| !shared.lane.is_left())
+        };
+        way.iter().find(is_taken).or(way.last())
+    }
 
-    fn deref(&self) -> &Lane {
-        &self.lane
+    /// An append that begins: its event, its place in a lane on the way of its key, and where its receipt
+    /// will come.
+    pub(super) fn begin(
+        &self,
+        event: Event,
+        way: &[PartitionId],
+    ) -> Option<(QueuedEvent, Whereabouts, oneshot::Receiver<GroupResult>)> {
+        let (receipt, received) = oneshot::channel();
+        let mut lanes = lock(&self.0);
+        let partition = Lanes::choose(&lanes, way)?;
+        let place = Arc::new(Mutex::new(self.enter(&mut lanes, partition)));
+        let waiter = Waiter { receipt, place: Arc::downgrade(&place) };
+        Some((QueuedEvent { event, waiter }, Whereabouts(place), received))
+    }
+
+    /// Queues an event in a lane on its way, and moves its append's place there.
+    pub(super) fn queue(
+        &self,
+        queued: QueuedEvent,
+        way: &[PartitionId],
+        grouping: &Grouping,
+    ) -> Result<(), NoLane> {
+        let mut left = Vec::new();
+        let mut lanes = lock(&self.0);
+        let ended = self.put(&mut lanes, queued, way, grouping, &mut left);
+        // A place takes the lock when it is dropped.
+        drop(lanes);
+        ended
+    }
+
+    /// Leaves the lane of a sealed partition: the events of a group that was refused, and behind them those
+    /// that wait, go on to lanes on their own ways. Returns those that find none.
+    ///
+    /// Nobody else gets into a lane meanwhile: what is appended later comes behind them (S3).
+    pub(super) fn move_on(
+        &self,
+        lane: &Lane,
+        group: impl Iterator<Item = QueuedEvent>,
+        way: impl Fn(&Event) -> Vec<PartitionId>,
+        grouping: &Grouping,
+    ) -> Vec<NoLane> {
+        let mut left = Vec::new();
+        let mut lanes = lock(&self.0);
+        let events: Vec<_> = group.chain(lane.leave()).collect();
+        let put = |queued: QueuedEvent| {
+            let way = way(&queued.event);
+            self.put(&mut lanes, queued, &way, grouping, &mut left).err()
+        };
+        let lost = events.into_iter().filter_map(put).collect();
+        drop(lanes);
+        lost
+    }
+
+    /// The event of an append that was dropped is dropped too.
+    fn put(
+        &self,
+        lanes: &mut HashMap<PartitionId, Shared>,
+        queued: QueuedEvent,
+        way: &[PartitionId],
+        grouping: &Grouping,
+        left: &mut Vec<Place>,
+    ) -> Result<(), NoLane> {
+        let Some(place) = queued.waiter.place.upgrade() else { return Ok(()) };
+        let Some(partition) = Lanes::choose(lanes, way) else { return Err(NoLane(queued)) };
+        let next = self.enter(lanes, partition);
+        let lane = Arc::clone(&next.lane);
+        left.push(std::mem::replace(&mut *lock(&place), next));
+        lane.queue(queued, grouping).map_or(Ok(()), |queued| Err(NoLane(queued)))
     }
 }
 
@@ -138,6 +244,8 @@ pub(super) struct Lane {
 struct Waiting {
     events: VecDeque<QueuedEvent>,
     bytes: usize,
+    /// Whether it was left, as its partition is sealed.
+    is_left: bool,
 }
 
 impl Waiting {
@@ -154,17 +262,18 @@ impl Waiting {
     }
 }
 
+/// An event that waits, and who waits for it.
 #[derive(Debug)]
-struct QueuedEvent {
-    event: Event,
-    receipt: oneshot::Sender<GroupResult>,
+pub(super) struct QueuedEvent {
+    pub(super) event: Event,
+    pub(super) waiter: Waiter,
 }
 
-/// The append of a whole group, and where each of its events' receipts goes.
+/// The append of a whole group, with who waits for each of its events.
 #[derive(Debug)]
 pub(super) struct GroupedAppend {
     pub(super) append: PendingAppend,
-    pub(super) receipts: Vec<oneshot::Sender<GroupResult>>,
+    pub(super) waiters: Vec<Waiter>,
 }
 
 impl Lane {
@@ -178,27 +287,41 @@ impl Lane {
         lock(&self.waiting).events.len()
     }
 
-    /// Queues an event. Its receipt comes through the channel.
-    pub(super) fn queue(
-        &self,
-        event: Event,
-        grouping: &Grouping,
-    ) -> oneshot::Receiver<GroupResult> {
-        let (receipt, received) = oneshot::channel();
+    /// Queues an event. Gives it back if the lane was left.
+    pub(super) fn queue(&self, queued: QueuedEvent, grouping: &Grouping) -> Option<QueuedEvent> {
         let mut waiting = lock(&self.waiting);
-        waiting.bytes += item_size(&event);
-        waiting.events.push_back(QueuedEvent { event, receipt });
+        if waiting.is_left {
+            return Some(queued);
+        }
+        waiting.bytes += item_size(&queued.event);
+        waiting.events.push_back(queued);
         if waiting.fills(grouping) {
             self.filled.notify(usize::MAX);
         }
-        received
+        None
+    }
+
+    /// Whether its partition was found to be sealed, so that its events go on to other lanes.
+    pub(super) fn is_left(&self) -> bool {
+        lock(&self.waiting).is_left
+    }
+
+    /// Takes everything that waits, for other lanes, and takes no more.
+    pub(super) fn leave(&self) -> Vec<QueuedEvent> {
+        let mut waiting = lock(&self.waiting);
+        waiting.is_left = true;
+        waiting.bytes = 0;
+        let events = waiting.events.drain(..).collect();
+        self.room.notify(usize::MAX);
+        self.filled.notify(usize::MAX);
+        events
     }
 
     /// Waits until enough waits for a whole group.
     pub(super) async fn filled(&self, grouping: &Grouping) {
         loop {
             let filled = self.filled.listen();
-            if lock(&self.waiting).fills(grouping) {
+            if lock(&self.waiting).fills(grouping) || self.is_left() {
                 return;
             }
             filled.await;
@@ -206,13 +329,13 @@ impl Lane {
     }
 
     /// Takes the events of the next group, no more than `room` bytes of them unless one alone is
-    /// larger, and where their receipts go.
+    /// larger, with those who wait for them.
     pub(super) fn take_group(
         &self,
         grouping: &Grouping,
         room: usize,
-    ) -> Option<(EventBatch, Vec<oneshot::Sender<GroupResult>>)> {
-        let (mut events, mut receipts, mut bytes) = (Vec::new(), Vec::new(), 0);
+    ) -> Option<(EventBatch, Vec<Waiter>)> {
+        let (mut events, mut waiters, mut bytes) = (Vec::new(), Vec::new(), 0);
         let mut waiting = lock(&self.waiting);
         while let Some(next) = waiting.events.front() {
             let size = item_size(&next.event);
@@ -222,25 +345,24 @@ impl Lane {
             }
             let Some(next) = waiting.pop() else { break };
             // An append that was dropped before its group began is not written.
-            if next.receipt.is_canceled() {
+            if next.waiter.is_gone() {
                 continue;
             }
             bytes += size;
             events.push(next.event);
-            receipts.push(next.receipt);
+            waiters.push(next.waiter);
         }
         // Also to those who wait behind some that were woken before and are gone.
         let room = grouping.waiting.max(1).saturating_sub(waiting.events.len());
         self.room.notify(room.additional());
-        Some((EventBatch::new(events)?, receipts))
+        Some((EventBatch::new(events)?, waiters))
     }
 
     /// Answers every append that waits.
     pub(super) fn refuse_waiting(&self, error: &GroupError) {
         let mut waiting = lock(&self.waiting);
         while let Some(next) = waiting.pop() {
-            // The append that waited for it may be gone.
-            let _ = next.receipt.send(Err(error.clone()));
+            next.waiter.answer(Err(error.clone()));
         }
         self.room.notify(usize::MAX);
     }
@@ -256,31 +378,109 @@ mod tests {
     /// Where no group can begin for want of random bytes.
     #[test]
     fn each_append_that_waits_is_refused_with_the_reason() {
+        let (lanes, p) = (Lanes::default(), PartitionId::covering(0, 1));
         let lane = Lane::default();
-        let queue = || lane.queue(Event::new("k", "1"), &Grouping::default());
+        let queue = || {
+            let way = std::slice::from_ref(&p);
+            let (queued, place, received) = lanes.begin(Event::new("k", "1"), way).expect("a lane");
+            assert!(lane.queue(queued, &Grouping::default()).is_none());
+            (place, received)
+        };
         let received = [queue(), queue()];
         let room = lane.room.listen();
         lane.refuse_waiting(&AppendError::Batch("no group".to_owned()).into());
         assert_eq!(lane.len(), 0);
         assert!(room.now_or_never().is_some(), "who waits for room gets in");
-        for mut receipt in received {
+        for (_, mut receipt) in received {
             let refused = receipt.try_recv().expect("there is an answer").expect("and it is known");
             assert!(refused.expect_err("it was refused").to_string().contains("no group"));
         }
     }
 
+    fn ids<const N: usize>(ids: [&str; N]) -> [PartitionId; N] {
+        ids.map(|id| id.parse().expect("an id"))
+    }
+
+    fn count(lanes: &Lanes) -> usize {
+        lock(&lanes.0).len()
+    }
+
+    type Begun = (QueuedEvent, Whereabouts, oneshot::Receiver<GroupResult>);
+
+    fn begin(lanes: &Lanes, way: &[PartitionId]) -> Begun {
+        lanes.begin(Event::new("k", "1"), way).expect("a lane")
+    }
+
     #[test]
     fn a_lane_is_there_as_long_as_an_append_is_in_it() {
         let lanes = Lanes::default();
-        let of = |lanes: &Lanes| lock(&lanes.0).len();
-        let [p, q] = [0, u64::MAX].map(|hash| PartitionId::covering(hash, 1));
-        let first = lanes.enter(&p);
-        let other = lanes.enter(&q);
-        let second = lanes.enter(&p);
-        assert!(Arc::ptr_eq(&first.lane, &second.lane), "they share it");
+        let [p, q] = ids(["p0", "p1"]);
+        let [first, second] = [(); 2].map(|()| begin(&lanes, std::slice::from_ref(&p)));
+        let other = begin(&lanes, std::slice::from_ref(&q));
+        assert!(Arc::ptr_eq(&first.1.now().1, &second.1.now().1), "they share it");
         drop(first);
-        assert_eq!(of(&lanes), 2);
+        assert_eq!(count(&lanes), 2);
         drop((second, other));
-        assert_eq!(of(&lanes), 0);
+        assert_eq!(count(&lanes), 0);
+    }
+
+    /// One that waits in a lane which every other append has left is not lost.
+    #[test]
+    fn an_event_that_moves_on_keeps_the_lane_that_it_moves_to() {
+        let (lanes, grouping) = (Lanes::default(), Grouping::default());
+        let way = ids(["p", "p0", "p00"]);
+        let (queued, place, mut received) = begin(&lanes, &way[..1]);
+        assert!(lanes.queue(queued, &way[..1], &grouping).is_ok());
+        for length in 2..=3 {
+            let (_, lane) = place.now();
+            let to = |_: &Event| way[..length].to_vec();
+            assert!(lanes.move_on(&lane, std::iter::empty(), to, &grouping).is_empty());
+            drop(lane);
+            assert_eq!(lock(&lanes.0).keys().collect::<Vec<_>>(), [&way[length - 1]]);
+            assert_eq!(place.now().0, way[length - 1]);
+        }
+        assert_eq!(place.now().1.len(), 1);
+        assert!(received.try_recv().expect("it is not given up").is_none());
+        drop(place);
+        assert!(received.try_recv().is_err(), "no append is in the lane any more");
+    }
+
+    /// The process has met the seal elsewhere, and the events that wait have not.
+    #[test]
+    fn an_event_waits_behind_those_of_a_partition_that_is_known_to_be_sealed() {
+        let (lanes, grouping) = (Lanes::default(), Grouping::default());
+        let way = ids(["p", "p0"]);
+        let (first, first_place, _first) = begin(&lanes, &way[..1]);
+        assert!(lanes.queue(first, &way[..1], &grouping).is_ok());
+        let (second, second_place, _second) = begin(&lanes, &way);
+        assert!(lanes.queue(second, &way, &grouping).is_ok());
+        assert_eq!(second_place.now().0, way[0]);
+        let (_, lane) = first_place.now();
+        lanes.move_on(&lane, std::iter::empty(), |_| way.to_vec(), &grouping);
+        let (third, third_place, _third) = begin(&lanes, &way);
+        assert!(lanes.queue(third, &way, &grouping).is_ok());
+        for place in [&first_place, &second_place, &third_place] {
+            assert_eq!(place.now().0, way[1]);
+        }
+        assert_eq!(first_place.now().1.len(), 3);
+    }
+
+    #[test]
+    fn the_event_of_an_append_that_was_dropped_does_not_move_on() {
+        let lanes = Lanes::default();
+        let way = ids(["p"]);
+        let (queued, place, _received) = begin(&lanes, &way);
+        drop(place);
+        assert!(lanes.queue(queued, &way, &Grouping::default()).is_ok());
+        assert_eq!(count(&lanes), 0);
+    }
+
+    #[test]
+    fn an_event_whose_way_ends_in_a_lane_that_was_left_is_given_back() {
+        let (lanes, grouping) = (Lanes::default(), Grouping::default());
+        let way = ids(["p"]);
+        let (queued, place, _received) = begin(&lanes, &way);
+        place.now().1.leave();
+        assert!(lanes.queue(queued, &way, &grouping).is_err());
     }
 }

@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use futures_channel::oneshot;
 use futures_util::lock::Mutex as AsyncMutex;
 use gapless_model::append::Answer;
 
@@ -163,12 +162,9 @@ impl Outcome {
         })
     }
 
-    /// Tells each event's append, in the order of the events.
-    pub(super) fn tell(self, receipts: Vec<oneshot::Sender<GroupResult>>) {
-        for (index, receipt) in (0..).zip(receipts) {
-            // The append that waited for it may be gone.
-            let _ = receipt.send(self.of_event(index));
-        }
+    /// What became of each event, in their order.
+    pub(super) fn of_each(self) -> impl Iterator<Item = GroupResult> {
+        (0..).map(move |index| self.of_event(index))
     }
 
     fn of_event(&self, index: u32) -> GroupResult {

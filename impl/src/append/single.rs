@@ -46,7 +46,7 @@ pub enum AppendError {
     /// will be: read the events in between, and decide again.
     #[error("expected the head of {partition} at {expected} and found it at {found}")]
     Conflict {
-        /// The partition.
+        /// The partition where it was found: the caller's, or one that took its place.
         partition: PartitionId,
         /// The head that the caller expected.
         expected: Seq,
@@ -61,12 +61,10 @@ pub enum AppendError {
         partition: PartitionId,
     },
     /// The partition was split or merged, and takes no more events. Nothing of this append is in the log,
-    /// nor will be; what an earlier run of a named producer appended there, or began to, is another
-    /// matter. Producers of this release do not follow to the partitions that took its place; those of a newer
-    /// one do.
+    /// nor will be: append the events again, and they go to the partitions that took its place. Only
+    /// [`GroupError::settle`](crate::GroupError::settle) says so: everything else goes on there by itself.
     #[error(
-        "{partition} was split or merged into {}, and takes no more events: use a release whose \
-         producers follow there",
+        "{partition} was split or merged into {} before the events were appended: append them again",
         partition_words::<Live>(.children)
     )]
     Sealed {
@@ -86,7 +84,8 @@ pub enum AppendError {
     /// bytes. Whatever the reason, nothing was appended.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The batch is empty, or its events belong to different partitions. Nothing was sent.
+    /// The batch is empty, or its events belong to different partitions, be it since a split. Nothing was
+    /// appended.
     #[error("{0}")]
     Batch(String),
 }
@@ -108,7 +107,8 @@ impl Unsettled {
         &self.why
     }
 
-    /// Goes on with the append. It recognises what it wrote before.
+    /// Goes on with the append. It recognises what it wrote before. If its partition was split or merged
+    /// meanwhile, and the events are not there, it goes on in the partition that took its place.
     ///
     /// Dropping the future leaves the outcome unknown.
     ///
@@ -116,7 +116,20 @@ impl Unsettled {
     /// Returns the errors of [`Stream::append`], and [`AppendError::Unsettled`] if patience
     /// runs out again, or the store refuses again.
     pub async fn settle(self) -> Result<Receipt, AppendError> {
-        self.append.into_receipt(&self.stream).await
+        let Unsettled { stream, append, .. } = self;
+        let (token, batch, expected) =
+            (append.token.clone(), append.batch().clone(), append.expected);
+        match (append.into_receipt(&stream).await, expected) {
+            // S2: they are in no slot of that partition, nor will be.
+            (Err(AppendError::Sealed { partition, children }), expected) => {
+                stream.0.routes.learn(&partition, &children);
+                match expected {
+                    None => stream.append_routed(token, batch).await,
+                    Some(head) => stream.append_behind(partition, head, token, batch).await,
+                }
+            }
+            (ended, _) => ended,
+        }
     }
 }
 
@@ -150,54 +163,36 @@ impl Stream {
     /// Returns [`AppendError::Batch`] if there is no event, or if two belong to different
     /// partitions, and otherwise the errors of [`Stream::append`].
     pub async fn append_batch(&self, events: Vec<Event>) -> Result<Receipt, AppendError> {
-        self.append_anonymous(events, None).await
+        let batch = EventBatch::new(events).ok_or_else(empty_batch)?;
+        self.append_routed(Token::fresh().map_err(StoreError::from)?, batch).await
     }
 
-    /// Appends events if the partition's head is where the caller expects it: at the slot
-    /// of the last event that it read, or at [`Seq::ZERO`] in an empty partition.
-    ///
-    /// Of several callers that decide on the same history one succeeds. The costs are those
-    /// of [`Stream::append_batch`]; a conflict costs one write unit. Dropping the future is
-    /// as in [`Stream::append`].
-    ///
-    /// The head can be ahead of the last event, where a number was taken and its slot is
-    /// void or empty. Then [`AppendError::Conflict`] says where the head is. To expect it next is safe
-    /// only if nothing that such a slot may still get matters to the decision:
-    /// [`Stream::load`] and [`Stream::append_to`] see to that.
-    ///
-    /// # Errors
-    /// Returns [`AppendError::Conflict`] if the head is elsewhere, or if it is behind and others'
-    /// events are in the next slot, and otherwise the errors
-    /// of [`Stream::append_batch`].
-    pub async fn append_expecting(
-        &self,
-        expected: Seq,
-        events: Vec<Event>,
-    ) -> Result<Receipt, AppendError> {
-        self.append_anonymous(events, Some(expected)).await
+    /// Appends a batch to the partition of its keys, wherever that is by now.
+    async fn append_routed(&self, token: Token, batch: EventBatch) -> Result<Receipt, AppendError> {
+        loop {
+            let partition = self.partition_of(&batch)?;
+            check_batch(&partition, token.as_str(), &batch)?;
+            let (token, events, identity) = (token.clone(), batch.clone(), Identity::Anonymous);
+            let append = PendingAppend::new(self, partition, token, events, identity, None);
+            match append.into_receipt(self).await {
+                // S2: the seal came before a number was taken, so the events are in no slot, and the
+                // same token goes on in a child, which sorts behind it.
+                Err(AppendError::Sealed { partition, children }) => {
+                    self.0.routes.learn(&partition, &children);
+                    if self.partition_of(&batch)? == partition {
+                        // Nothing takes its keys' events any more, which an audit reports.
+                        return Err(AppendError::Sealed { partition, children });
+                    }
+                }
+                ended => return ended,
+            }
+        }
     }
 
-    async fn append_anonymous(
-        &self,
-        events: Vec<Event>,
-        expected: Option<Seq>,
-    ) -> Result<Receipt, AppendError> {
-        let (partition, batch) = self.batch_of_one_partition(events)?;
-        let identity = Identity::Anonymous;
-        let token = Token::fresh().map_err(StoreError::from)?;
-        check_batch(&partition, token.as_str(), &batch)?;
-        let append = PendingAppend::new(self, partition, token, batch, identity, expected);
-        append.into_receipt(self).await
-    }
-
-    /// Makes a batch of events that have a partition in common, and returns both.
-    fn batch_of_one_partition(
-        &self,
-        events: Vec<Event>,
-    ) -> Result<(PartitionId, EventBatch), AppendError> {
-        let Some(first) = events.first() else {
-            return Err(empty_batch());
-        };
+    /// The partition that a batch's events have in common.
+    fn partition_of(&self, batch: &EventBatch) -> Result<PartitionId, AppendError> {
+        let events = batch.events();
+        let Some(first) = events.first() else { return Err(empty_batch()) };
         let partition = self.route(&first.key);
         if let Some(other) = events.iter().find(|event| self.route(&event.key) != partition) {
             return Err(AppendError::Batch(format!(
@@ -207,15 +202,14 @@ impl Stream {
             )));
         }
         check_partition(&partition)?;
-        for event in &events {
+        for event in events {
             check_event(event)?;
         }
-        let batch = EventBatch::new(events).ok_or_else(empty_batch)?;
-        Ok((partition, batch))
+        Ok(partition)
     }
 }
 
-fn empty_batch() -> AppendError {
+pub(super) fn empty_batch() -> AppendError {
     AppendError::Batch("a batch needs at least one event".to_owned())
 }
 
@@ -259,9 +253,14 @@ impl PendingAppend {
         PendingAppend { machine, partition, token, events, expected: None, is_doubtful: true }
     }
 
-    /// How many events are appended.
-    pub(super) fn events(&self) -> u32 {
-        self.events
+    /// The events.
+    pub(super) fn batch(&self) -> &EventBatch {
+        self.machine.batch()
+    }
+
+    /// What took the partition's place, after [`Answer::Sealed`].
+    pub(super) fn children(&self) -> &[PartitionId] {
+        self.machine.children()
     }
 
     /// Who appends; for a named producer, with its record after this append.
@@ -270,7 +269,7 @@ impl PendingAppend {
     }
 
     /// Drives the append to its receipt.
-    async fn into_receipt(mut self, stream: &Stream) -> Result<Receipt, AppendError> {
+    pub(super) async fn into_receipt(mut self, stream: &Stream) -> Result<Receipt, AppendError> {
         match self.advance(&stream.0).await {
             Ok(answer) => self.receipt(answer),
             Err(why) if self.is_open(&why) => {

@@ -103,7 +103,7 @@ impl KeyLease {
             crowd: &crowd,
             pages: Pages::MadeUp,
         };
-        let ended = Turn::new(setting).run().await;
+        let ended = Turn::new(setting, Vec::new()).run().await;
         let has_begun = once.work.into_inner().unwrap_or_else(PoisonError::into_inner).is_none();
         let result = once.result.into_inner().unwrap_or_else(PoisonError::into_inner);
         match (ended.outcome, result) {

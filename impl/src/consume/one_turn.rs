@@ -1,5 +1,6 @@
 //! One turn on one partition, for a caller that knows which: a function that was invoked for it.
 
+use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -40,17 +41,49 @@ pub enum TurnOutcome {
     GivenBack,
 }
 
-/// Takes one turn, which ends early if the worker is asked to stop, or its deadline comes.
+/// Takes one turn, which ends early if the worker is asked to stop, or its deadline comes. Where what comes
+/// before the partition is not drained, it takes one there first.
 pub(super) async fn take_turn<H: Handler>(
     setting: &WorkerSetting<H>,
     partition: &PartitionId,
 ) -> Result<TurnReport, WorkerError> {
     let shared = &setting.stream.0;
-    let id = setting.checked_id()?;
+    setting.checked_id()?;
     shared.check_partition(partition)?;
+    let mut events = 0;
+    let mut path = vec![partition.clone()];
+    let mut driven = BTreeSet::new();
+    while let Some(next) = path.last() {
+        let Some(ended) = turn(setting, next).await? else {
+            return Ok(TurnReport { events, outcome: TurnOutcome::GivenBack });
+        };
+        events += ended.delivered;
+        let blocking = ended.leads_to.first().cloned();
+        let outcome = outcome(ended)?;
+        match (outcome, blocking) {
+            // P1: nobody may be told of a parent to which nothing is appended any more. One that was
+            // driven once, and blocks again, has a lease that is held, or a slot that is not settled.
+            (TurnOutcome::Busy, Some(parent)) if driven.insert(parent.clone()) => path.push(parent),
+            (TurnOutcome::CaughtUp, _) if path.len() > 1 => drop(path.pop()),
+            (outcome, _) => return Ok(report(setting, partition, &path, events, outcome)),
+        }
+    }
+    Ok(TurnReport { events, outcome: TurnOutcome::Busy })
+}
+
+/// One turn; `None` if the worker was asked to stop, or its deadline came, before it began.
+async fn turn<H: Handler>(
+    setting: &WorkerSetting<H>,
+    partition: &PartitionId,
+) -> Result<Option<TurnEnd>, WorkerError> {
+    let shared = &setting.stream.0;
+    let id = setting.checked_id()?;
     let is_over = setting.deadline.is_some_and(|deadline| shared.clock.now() >= deadline);
     if is_over || setting.stop.is_requested() {
-        return Ok(TurnReport { events: 0, outcome: TurnOutcome::GivenBack });
+        return Ok(None);
+    }
+    if shared.parents(partition).await?.is_none() {
+        return Err(shared.no_partition(partition).into());
     }
     let (crowd, stop) = (Arc::new(Crowd::none()), Stop::new());
     let turn = setting.take_turn(id, partition.clone(), crowd, stop.clone());
@@ -61,25 +94,30 @@ pub(super) async fn take_turn<H: Handler>(
         pending::<()>().await;
     };
     match select(pin!(turn), pin!(asked)).await {
-        Either::Left(((_, ended), _)) => report(setting, partition, ended),
-        Either::Right(((), _)) => Ok(TurnReport { events: 0, outcome: TurnOutcome::GivenBack }),
+        Either::Left(((_, ended), _)) => Ok(Some(ended)),
+        Either::Right(((), _)) => Ok(None),
     }
 }
 
-fn report<H>(
-    setting: &WorkerSetting<H>,
-    partition: &PartitionId,
-    ended: TurnEnd,
-) -> Result<TurnReport, WorkerError> {
-    let outcome = match ended.outcome? {
+fn outcome(ended: TurnEnd) -> Result<TurnOutcome, WorkerError> {
+    Ok(match ended.outcome? {
         Outcome::CaughtUp => TurnOutcome::CaughtUp,
-        // What comes before the partition is another's to finish, so there is nothing to do now.
         Outcome::Busy | Outcome::Blocked => TurnOutcome::Busy,
         Outcome::Lost => TurnOutcome::Lost,
         Outcome::GivenBack | Outcome::HandedOver => TurnOutcome::GivenBack,
-    };
-    if let (TurnOutcome::CaughtUp, Some(trigger)) = (outcome, &setting.trigger) {
+    })
+}
+
+/// What is reported of the partition that was asked for, when the last turn was on the end of this path.
+fn report<H>(
+    setting: &WorkerSetting<H>,
+    partition: &PartitionId,
+    path: &[PartitionId],
+    events: u64,
+    outcome: TurnOutcome,
+) -> TurnReport {
+    if let (TurnOutcome::CaughtUp, Some(trigger), [_]) = (outcome, &setting.trigger, path) {
         trigger.finish(partition);
     }
-    Ok(TurnReport { events: ended.delivered, outcome })
+    TurnReport { events, outcome }
 }

@@ -1,6 +1,6 @@
 //! Sweeps over the tables: the durable trigger.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::{Context, Poll};
@@ -14,7 +14,7 @@ use gapless_model::{Page, PartitionId, Rules, Seq, Time};
 
 use crate::stream::Stream;
 use crate::vocabulary::{Group, StoreError, Timer, Timestamp, shortened};
-use crate::wire::{Consistency, Listing};
+use crate::wire::{Consistency, Extent, Listing, Standing};
 
 /// One sweep for a group.
 pub(super) struct Sweep<'a> {
@@ -133,26 +133,34 @@ impl Sweep<'_> {
     async fn find_work(&self) -> Result<Swept, StoreError> {
         let Sweep { stream, group, .. } = self;
         let shared = &stream.0;
-        let Listing { read: partitions, foreign, .. } = shared.list_partitions().await?;
-        let partitions: Vec<_> = partitions.into_keys().collect();
-        let last_slots = shared.last_slots(&partitions, self.reads).await?;
-        let standings = shared.wire.standings(group).await?;
+        let Listing { read: extents, unread, foreign } = shared.survey(self.reads).await?;
+        let mut standings = shared.wire.standings(group).await?;
         let now = shared.clock.now();
         // An observer takes no other's clock for the end of a lease. By its own, no lease ends so late.
         let Rules { design, lease, skew, .. } = shared.rules;
         let latest = now.plus(lease).plus(skew).plus(skew);
         let is_watched = |free| design.expiry == Expiry::Observer && free > latest;
         let mut swept = Swept { foreign, ..Swept::default() };
-        swept.foreign.extend(standings.foreign);
+        swept.foreign.append(&mut standings.foreign);
+        let partitions = extents.keys().chain(unread.keys()).cloned().collect::<BTreeSet<_>>();
         for partition in partitions {
+            let extent = extents.get(&partition);
             let lease = standings.read.get(&partition).map(|standing| &standing.lease);
-            let last = last_slots.read.get(&partition).copied().unwrap_or(Seq::ZERO);
+            let last = extent.map_or(Seq::ZERO, |extent| extent.last);
             let checkpoint = lease.map_or(Seq::ZERO, |lease| lease.checkpoint);
+            // D4: a sealed partition is drained only once the group has begun it, even if it is empty.
+            let is_unbegun = lease.is_none() && extent.is_some_and(|it| !it.children.is_empty());
             // A turn finds out what is wrong there, and leaves it alone if it cannot go on.
-            let is_unread = standings.unread.contains_key(&partition)
-                || last_slots.unread.contains_key(&partition);
+            let is_unread =
+                standings.unread.contains_key(&partition) || unread.contains_key(&partition);
             // P1: every partition that lags is found, whatever trigger was lost.
-            if last <= checkpoint && !is_unread {
+            if last <= checkpoint && !is_unread && !is_unbegun {
+                continue;
+            }
+            // P1: the parent lags or is unbegun, so this sweep finds it, or whoever has its lease goes on.
+            let parents = shared.routes.parents(&partition);
+            let is_drained = |parent| is_drained(&extents, &standings, parent);
+            if lease.is_none() && !is_unread && !parents.iter().all(is_drained) {
                 continue;
             }
             // Before that the store refuses the lease to other workers (L2).
@@ -163,7 +171,10 @@ impl Sweep<'_> {
                     swept.held.push((partition, free));
                 }
                 _ => {
-                    if !self.quiet.contains(&partition)
+                    // P1: the empty end of a sealed partition keeps its children back until it is void.
+                    let is_sealed = extent.is_some_and(|extent| !extent.children.is_empty());
+                    if is_sealed
+                        || !self.quiet.contains(&partition)
                         || self.has_slots(&partition, checkpoint).await?
                     {
                         swept.ready.push(partition);
@@ -186,4 +197,16 @@ impl Sweep<'_> {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Whether a partition is sealed, and the group has begun it and finished its last slot.
+fn is_drained(
+    extents: &BTreeMap<PartitionId, Extent>,
+    standings: &Listing<Standing>,
+    partition: &PartitionId,
+) -> bool {
+    let standing = standings.read.get(partition);
+    extents.get(partition).is_some_and(|extent| {
+        !extent.children.is_empty() && standing.is_some_and(|it| it.lease.checkpoint >= extent.last)
+    })
 }

@@ -77,6 +77,15 @@ pub(super) struct TurnEnd {
     pub(super) outcome: Result<Outcome, WorkerError>,
     pub(super) delivered: u64,
     pub(super) cursor: Seq,
+    /// Partitions that are to be looked at next because of how it ended.
+    pub(super) leads_to: Vec<PartitionId>,
+}
+
+impl TurnEnd {
+    /// How a turn ends that did not begin.
+    pub(super) fn unbegun(outcome: Result<Outcome, WorkerError>) -> TurnEnd {
+        TurnEnd { outcome, delivered: 0, cursor: Seq::ZERO, leads_to: Vec::new() }
+    }
 }
 
 /// A turn under way.
@@ -107,12 +116,14 @@ pub(super) struct Turn<'a, H> {
 }
 
 impl<'a, H: Handler> Turn<'a, H> {
-    /// Begins a turn, now.
-    pub(super) fn new(setting: TurnSetting<'a, H>) -> Turn<'a, H> {
+    /// Begins a turn, now, on a partition that comes right behind these.
+    pub(super) fn new(setting: TurnSetting<'a, H>, parents: Vec<PartitionId>) -> Turn<'a, H> {
         let TurnSetting { shared, group, partition, owner, .. } = setting;
         let (group, partition, owner) = (group.clone(), partition.clone(), owner.clone());
         let now = shared.clock.now();
-        let machine = Consume::new(&shared.rules, group, partition, owner, now);
+        let end = shared.routes.end(&partition);
+        let mut machine = Consume::new(&shared.rules, group, partition, owner, now).after(parents);
+        machine.ends_at(end);
         let quota = shared.clock.timer(setting.crowd.quota);
         let rest = Backoff::new(setting.retries.first);
         Turn {
@@ -137,7 +148,23 @@ impl<'a, H: Handler> Turn<'a, H> {
     /// Runs the turn to its end.
     pub(super) async fn run(mut self) -> TurnEnd {
         let outcome = self.drive().await;
-        TurnEnd { outcome, delivered: self.delivered, cursor: self.machine.cursor() }
+        let leads_to = match &outcome {
+            // P1: a parent that is sealed and not drained goes first, up to its end.
+            Ok(Outcome::Blocked) => match self.machine.blocked() {
+                Some((parent, Some(end))) => {
+                    self.setting.shared.routes.learn_end(parent, end);
+                    vec![parent.clone()]
+                }
+                Some((_, None)) | None => Vec::new(),
+            },
+            // P1: nothing keeps the children back any more.
+            Ok(Outcome::CaughtUp) if self.machine.has_drained() => {
+                self.setting.shared.routes.children(self.setting.partition)
+            }
+            Ok(_) | Err(_) => Vec::new(),
+        };
+        let cursor = self.machine.cursor();
+        TurnEnd { outcome, delivered: self.delivered, cursor, leads_to }
     }
 
     async fn drive(&mut self) -> Result<Outcome, WorkerError> {

@@ -267,7 +267,7 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
             // The pause that it rests for was meant for when nothing happens.
             self.next_sweep.hasten(|| clock.timer(self.setting.sweep));
         }
-        let TurnEnd { outcome, delivered, cursor } = ended;
+        let TurnEnd { outcome, delivered, cursor, leads_to } = ended;
         self.summary.events += delivered;
         if outcome.is_err() && delivered > 0 {
             // It got on, so its pauses begin anew.
@@ -289,6 +289,8 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
             let soon = || clock.timer(shortened(Duration::from_secs(2), 0.5));
             self.next_sweep.hasten(soon);
         }
+        // P1: what a sealed partition keeps back, or waits for.
+        self.agenda.add_ready(leads_to);
         match outcome {
             Outcome::CaughtUp => {
                 self.agenda.set_quiet(&partition, delivered == 0);
@@ -406,6 +408,18 @@ impl<H: Handler> WorkerSetting<H> {
         crowd: Arc<Crowd>,
         stop: Stop,
     ) -> EndedTurn {
+        let parents = match self.stream.0.parents(&partition).await {
+            Ok(Some(parents)) => parents,
+            // D4: what comes before it is not known. Sweeps find it with its parents.
+            Ok(None) => {
+                tracing::debug!(%partition, "a hint names a partition that the stream has not, or not yet");
+                return (partition, TurnEnd::unbegun(Ok(Outcome::Blocked)));
+            }
+            Err(error) if error.is_transient() => {
+                return (partition, TurnEnd::unbegun(Ok(Outcome::Blocked)));
+            }
+            Err(error) => return (partition, TurnEnd::unbegun(Err(error.into()))),
+        };
         // L1: a name of its own for each turn, even where the worker runs twice at once.
         let owner = Owner::of(id, self.next_turn.fetch_add(1, Ordering::Relaxed));
         let setting = TurnSetting {
@@ -419,7 +433,7 @@ impl<H: Handler> WorkerSetting<H> {
             crowd: &crowd,
             pages: Pages::Stored,
         };
-        let ended = Turn::new(setting).run().await;
+        let ended = Turn::new(setting, parents).run().await;
         (partition, ended)
     }
 

@@ -203,6 +203,10 @@ impl<H: Handler> Worker<H> {
     /// the partition has caught up; so do not let a worker with a trigger run beside, which may have a
     /// later hint of that partition in hand.
     ///
+    /// Where the partition took the place of others that the group has not finished, a turn is taken on
+    /// those first: what it delivers is in the report's events. They may be another worker's at the moment;
+    /// then the partition counts as [`TurnOutcome::Busy`](super::TurnOutcome) too.
+    ///
     /// A turn costs what [`Worker`] says, or one write unit alone if the lease is held. Dropping the
     /// future is as with [`Worker::run`].
     ///
@@ -221,7 +225,7 @@ impl<H: Handler> Worker<H> {
     /// Returns [`WorkerError::Handler`] if the handler failed as often as it may; its lease is left to
     /// end, and until then a turn is [`TurnOutcome::Busy`](super::TurnOutcome). Returns
     /// [`WorkerError::Store`] if the store refused or did not answer, if a slot cannot be read, if the
-    /// stream's layout has no such partition, if the group's name cannot be stored, or for want of
+    /// stream has no such partition, if the group's name cannot be stored, or for want of
     /// random bytes.
     pub async fn take_turn(&self, partition: &PartitionId) -> Result<TurnReport, WorkerError> {
         one_turn::take_turn(&self.0, partition).await

@@ -2,14 +2,13 @@
 
 use std::collections::HashMap;
 
-use gapless_model::design::Increment;
 use gapless_model::store::{Reply, Request};
 use gapless_model::{Page, PartitionId, Seen, Seq, Time};
 use serde::Serialize;
 
 use super::finding::Finding;
 use super::status::PartitionStatus;
-use crate::stream::Stream;
+use crate::stream::{Layout, Stream};
 use crate::vocabulary::{EventBatch, Filled, Slots, StoreError, Token};
 
 /// What an audit read, and what it found.
@@ -39,9 +38,13 @@ impl Stream {
     /// them. `progress` is called with the figures so far after each page and each
     /// partition.
     ///
+    /// It keeps some fifty bytes for each slot: of one partition at a time, or of all where partitions were
+    /// split or merged.
+    ///
     /// It costs what [`Stream::status`] costs, a read unit for each 4 KB of the Events table,
     /// and a request for each megabyte of a partition and one for its head.
-    /// With a counter, each group's checkpoint there takes one more. Dropping the future
+    /// With a counter, each group's checkpoint there takes one more. For a partition that took the place of
+    /// others it reads each group's lease there. Dropping the future
     /// changes nothing.
     ///
     /// # Errors
@@ -49,16 +52,24 @@ impl Stream {
     /// `progress` was last called with.
     pub async fn audit(&self, mut progress: impl FnMut(&Audit)) -> Result<Audit, StoreError> {
         let mut audit = Audit::default();
-        for status in &self.status().await? {
+        let mut written = HashMap::new();
+        let all = self.status().await?;
+        // Only in what came of others can an append of theirs be once more.
+        let is_divided = all.iter().any(|status| !status.children.is_empty());
+        for status in &all {
             audit.partitions += 1;
+            if !is_divided {
+                written.clear();
+            }
             let mut partition = PartitionAudit {
                 stream: self,
                 status,
                 audit: &mut audit,
-                written: HashMap::new(),
+                written: &mut written,
                 last: Seq::ZERO,
             };
             partition.check_leases();
+            partition.check_lineage().await?;
             partition.check_slots(&mut progress).await?;
             partition.check_checkpoints().await?;
             partition.check_head().await?;
@@ -69,30 +80,27 @@ impl Stream {
 }
 
 /// The audit of one partition.
-struct PartitionAudit<'a> {
-    stream: &'a Stream,
-    status: &'a PartitionStatus,
+pub(super) struct PartitionAudit<'a> {
+    pub(super) stream: &'a Stream,
+    pub(super) status: &'a PartitionStatus,
     audit: &'a mut Audit,
-    /// The slot of each append: some fifty bytes a slot, for one partition at a time.
-    written: HashMap<Token, Seq>,
+    /// The slot of each append: some fifty bytes a slot.
+    written: &'a mut HashMap<Token, (PartitionId, Seq)>,
     /// The last slot that was read.
     last: Seq,
 }
 
 impl PartitionAudit<'_> {
-    fn partition(&self) -> PartitionId {
+    pub(super) fn partition(&self) -> PartitionId {
         self.status.partition.clone()
     }
 
-    fn report(&mut self, finding: Finding) {
+    pub(super) fn report(&mut self, finding: Finding) {
         self.audit.findings.push(finding);
     }
 
     fn check_leases(&mut self) {
         let rules = &self.stream.0.rules;
-        if !self.stream.layout().has(&self.status.partition) {
-            self.report(Finding::StrayPartition { partition: self.partition() });
-        }
         let longest = self.stream.now().plus(rules.lease).plus(rules.skew);
         for standing in &self.status.groups {
             let (partition, group) = (self.partition(), standing.group.clone());
@@ -151,17 +159,31 @@ impl PartitionAudit<'_> {
     }
 
     fn check_events(&mut self, slot: Seq, token: &Token, batch: &EventBatch) {
-        if let Some(first) = self.written.insert(token.clone(), slot) {
-            let (partition, token) = (self.partition(), token.to_string());
-            self.report(Finding::Twice { partition, token, slots: (first, slot) });
+        let partition = self.partition();
+        if let Some(before) = self.written.insert(token.clone(), (partition.clone(), slot)) {
+            let token = token.to_string();
+            self.report(match before {
+                (other, first) if other == partition => {
+                    Finding::Twice { partition, token, slots: (first, slot) }
+                }
+                before => Finding::InTwoPartitions { partition, token, slot, before },
+            });
         }
         self.audit.slots += 1;
         self.audit.events += batch.events().len() as u64;
         for event in batch.events() {
-            if self.stream.route(&event.key) != self.status.partition {
+            if !self.is_of_partition(&event.key) {
                 let (partition, key) = (self.partition(), event.key.clone());
                 self.report(Finding::StrayEvent { partition, slot, key });
             }
+        }
+    }
+
+    /// Whether the partition takes a key's events, or did.
+    fn is_of_partition(&self, key: &str) -> bool {
+        match self.stream.layout() {
+            Layout::Fixed { .. } => self.status.partition.covers(Layout::hash(key)),
+            layout @ Layout::EachKey => layout.route(key) == self.status.partition,
         }
     }
 
@@ -175,7 +197,7 @@ impl PartitionAudit<'_> {
                 let empty = Finding::EmptyBelowCheckpoint { partition, group, slot, checkpoint };
                 self.report(empty);
             }
-            if self.has_counter() && checkpoint > self.head_now().await? {
+            if self.stream.0.has_counter() && checkpoint > self.head_now().await? {
                 let (partition, head) = (self.partition(), self.status.head);
                 self.report(Finding::CheckpointAboveHead { partition, group, checkpoint, head });
             }
@@ -185,19 +207,11 @@ impl PartitionAudit<'_> {
 
     async fn check_head(&mut self) -> Result<(), StoreError> {
         let head = self.head_now().await?;
-        if self.has_counter() && self.last > head {
+        if self.stream.0.has_counter() && self.last > head {
             let (partition, slot) = (self.partition(), self.last);
             self.report(Finding::HeadBelowSlot { partition, head, slot });
         }
         Ok(())
-    }
-
-    /// Whether the design has a counter. Without one a head says nothing.
-    fn has_counter(&self) -> bool {
-        match self.stream.0.rules.design.increment {
-            Increment::CompareAndSet | Increment::Add | Increment::Transaction => true,
-            Increment::None => false,
-        }
     }
 
     /// The head after the slots were read. It only grows.

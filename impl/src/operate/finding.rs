@@ -76,6 +76,40 @@ pub enum Finding {
         /// The event's key.
         key: String,
     },
+    /// P2: a partition was split into others that do not cover all of its keys.
+    NoLeaf {
+        /// The sealed partition.
+        partition: PartitionId,
+        /// What took its place.
+        children: Vec<PartitionId>,
+    },
+    /// P2: a partition took the place of some of those that cover its keys, and not of all.
+    TwoLeaves {
+        /// The partition.
+        partition: PartitionId,
+        /// Whose place it took.
+        parents: Vec<PartitionId>,
+    },
+    /// D4: a group has begun a partition, and has not finished a parent of it.
+    BegunBeforeParent {
+        /// The partition.
+        partition: PartitionId,
+        /// The group.
+        group: Group,
+        /// The parent.
+        parent: PartitionId,
+    },
+    /// S2: one append is in two slots, of two partitions.
+    InTwoPartitions {
+        /// The later partition.
+        partition: PartitionId,
+        /// The append's token.
+        token: String,
+        /// The slot there.
+        slot: Seq,
+        /// The earlier partition, and the slot there.
+        before: (PartitionId, Seq),
+    },
     /// S2: one append is in two slots.
     Twice {
         /// The partition.
@@ -85,6 +119,14 @@ pub enum Finding {
         /// The slots.
         slots: (Seq, Seq),
     },
+}
+
+/// A list of partitions in words.
+pub(super) fn listed(partitions: &[PartitionId]) -> String {
+    if partitions.is_empty() {
+        return "none".to_owned();
+    }
+    partitions.iter().map(PartitionId::as_str).collect::<Vec<_>>().join(" and ")
 }
 
 impl Finding {
@@ -99,6 +141,10 @@ impl Finding {
             | Finding::LeaseTooLong { partition, .. }
             | Finding::StrayPartition { partition }
             | Finding::StrayEvent { partition, .. }
+            | Finding::NoLeaf { partition, .. }
+            | Finding::TwoLeaves { partition, .. }
+            | Finding::BegunBeforeParent { partition, .. }
+            | Finding::InTwoPartitions { partition, .. }
             | Finding::Twice { partition, .. } => partition,
         }
     }
@@ -110,11 +156,15 @@ impl Finding {
         match self {
             Finding::EmptyBelowCheckpoint { slot, .. }
             | Finding::HeadBelowSlot { slot, .. }
-            | Finding::StrayEvent { slot, .. } => vec![*slot],
+            | Finding::StrayEvent { slot, .. }
+            | Finding::InTwoPartitions { slot, .. } => vec![*slot],
             Finding::Twice { slots: (first, second), .. } => vec![*first, *second],
             Finding::CheckpointAboveHead { .. }
             | Finding::LeaseWithoutEpoch { .. }
             | Finding::LeaseTooLong { .. }
+            | Finding::NoLeaf { .. }
+            | Finding::TwoLeaves { .. }
+            | Finding::BegunBeforeParent { .. }
             | Finding::StrayPartition { .. } => Vec::new(),
         }
     }
@@ -143,8 +193,31 @@ impl fmt::Display for Finding {
                  taken now would: a clock or a unit is wrong"
             ),
             Finding::StrayPartition { partition } => {
-                write!(f, "{partition} is not a partition of this stream's layout")
+                write!(
+                    f,
+                    "{partition} is no partition of this stream: neither of its layout, nor split or \
+                     merged from one"
+                )
             }
+            Finding::NoLeaf { partition, children } => write!(
+                f,
+                "P2: {partition} was split into {}, which do not cover all of its keys",
+                listed(children)
+            ),
+            Finding::TwoLeaves { partition, parents } => write!(
+                f,
+                "P2: {partition} took the place of {}, which do not cover all of its keys",
+                listed(parents)
+            ),
+            Finding::BegunBeforeParent { partition, group, parent } => write!(
+                f,
+                "D4: {partition}: group {group} has begun it, and has not finished {parent}, which comes \
+                 before it"
+            ),
+            Finding::InTwoPartitions { partition, token, slot, before: (other, first) } => write!(
+                f,
+                "S2: {partition}: append {token} is in slot {slot}, and in slot {first} of {other}"
+            ),
             Finding::StrayEvent { partition, slot, key } => {
                 write!(
                     f,

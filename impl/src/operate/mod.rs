@@ -1,7 +1,11 @@
-//! Looking after a stream: where it stands, whether it is sound, leases left behind, and checkpoints moved by hand.
+//! Looking after a stream: its partitions, where it stands, whether it is sound, leases left behind, and
+//! checkpoints moved by hand.
 
 mod audit;
+mod audit_lineage;
 mod finding;
+mod lineage;
+mod partitions;
 mod producers;
 mod release;
 mod seek;
@@ -9,6 +13,8 @@ mod status;
 
 pub use audit::Audit;
 pub use finding::Finding;
+pub use lineage::LineageError;
+pub use partitions::{Lineage, Member};
 pub use producers::ProducerStatus;
 pub use seek::{SeekError, SeekTo, Sought};
 pub use status::PartitionStatus;

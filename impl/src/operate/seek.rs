@@ -1,5 +1,6 @@
 //! Where a group begins, and moving its checkpoints by hand.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gapless_model::consume::{Seek, SeekEnd};
@@ -72,6 +73,28 @@ pub enum SeekError {
         /// The last number that was given out.
         last: Seq,
     },
+    /// The group has not finished what comes before the partition, so it must not begin it. Nothing was
+    /// changed. Move the checkpoint of the parent first.
+    #[error("{partition} comes after {parent}, which the group has not finished: seek there first")]
+    Before {
+        /// The partition.
+        partition: PartitionId,
+        /// A parent of it that is not drained.
+        parent: PartitionId,
+    },
+    /// The group has begun what took the partition's place, so events of this partition would be
+    /// delivered after later events of the same keys. Nothing was changed. A new group reads
+    /// everything in order.
+    #[error(
+        "the group has begun {child}, which took the place of {partition}: what is delivered from \
+         {partition} now would be out of order; read it by a new group"
+    )]
+    After {
+        /// The partition.
+        partition: PartitionId,
+        /// A child of it that the group has begun.
+        child: PartitionId,
+    },
     /// The time has not come yet: to skip everything, say so ([`SeekTo::End`]). Nothing was changed.
     #[error("nothing was written at that time yet: it is {ahead:?} ahead of this process's clock")]
     Future {
@@ -109,7 +132,12 @@ impl Stream {
     /// among the last hundred before the new place are voided; their writers take others, behind it.
     /// Older ones stay, and an [audit](Stream::audit) reports them.
     ///
-    /// It costs two write units, a read unit for the head, and forward a read of a hundred slots and a write
+    /// Where partitions were split or merged, a partition is begun only behind its parents, and a sealed one
+    /// is not moved back once the group has begun its children. Stop the group's workers before: one that
+    /// begins a child at that moment is not noticed.
+    ///
+    /// It costs two write units, a read unit for the head, for partitions with parents or children what
+    /// [`Stream::standings`] costs, and forward a read of a hundred slots and a write
     /// unit for each that is voided. A request without an answer is sent again for as long as the stream's
     /// patience allows. Dropping the future in the middle leaves a lease that ends by itself, and a checkpoint that was moved or not.
     ///
@@ -123,6 +151,7 @@ impl Stream {
     ) -> Result<Sought, SeekError> {
         check_group(group)?;
         let to = self.find_slot(partition, to).await?;
+        self.check_order(group, partition, to).await?;
         let sought = self.move_checkpoint(group, partition, to).await?;
         if sought.to < sought.from {
             self.0.notices.notify(partition);
@@ -164,10 +193,11 @@ impl Stream {
     /// Call it before the group's first worker runs; where one has had a lease already, the checkpoint
     /// stays. Each partition is begun in one write, so calling it again completes what was left undone, and
     /// calls beside each other do no harm. Where each key has its own partition, those that come later are
-    /// consumed from their beginning. What it returns has `from` and `to` alike where nothing was changed.
+    /// consumed from their beginning; and so are partitions that take the place of others where the
+    /// place is not at the others' end. What it returns has `from` and `to` alike where nothing was changed.
     /// What [`Stream::seek`] says of empty slots holds here too.
     ///
-    /// It costs what [`Stream::partitions`] and [`Stream::standings`] cost, and for each partition a write
+    /// It costs what [`Stream::lineage`] and [`Stream::standings`] cost, and for each partition a write
     /// unit and what [`Stream::seek`] reads. Dropping the future in the middle leaves the rest of the
     /// partitions as they are.
     ///
@@ -175,19 +205,68 @@ impl Stream {
     /// [`SeekError`] as for [`Stream::seek`], of the first partition where it failed. Call it again.
     pub async fn begin_at(&self, group: &Group, to: SeekTo) -> Result<Vec<Sought>, SeekError> {
         check_group(group)?;
-        let begun = self.standings(group).await?;
+        let mut begun = self.checkpoints(group).await?;
         let mut all = Vec::new();
-        for partition in self.partitions().await? {
-            let sought = match begun.get(&partition) {
-                Some(standing) => {
-                    let at = standing.lease.checkpoint;
-                    Sought { partition, from: at, to: at }
-                }
-                None => self.begin_partition(group, partition, to).await?,
-            };
+        // D4: of what cannot be read it is not known what comes before what.
+        let survey = self.0.patiently(|| self.0.survey(Consistency::Strong)).await?.whole()?;
+        for partition in survey.into_keys() {
+            if let Some(&at) = begun.get(&partition) {
+                all.push(Sought { partition, from: at, to: at });
+                continue;
+            }
+            // D4: begun behind a parent that is not drained, it would not wait for it. Without an item it
+            // is begun at its first event, once the parents are drained.
+            let parents = self.0.routes.parents(&partition);
+            if parents.iter().any(|parent| !self.is_drained(parent, &begun)) {
+                all.push(Sought { partition, from: Seq::ZERO, to: Seq::ZERO });
+                continue;
+            }
+            let sought = self.begin_partition(group, partition.clone(), to).await?;
+            begun.insert(partition, sought.to);
             all.push(sought);
         }
         Ok(all)
+    }
+
+    /// Whether the partition is sealed, and the group has begun it and finished its last slot.
+    fn is_drained(&self, partition: &PartitionId, begun: &BTreeMap<PartitionId, Seq>) -> bool {
+        let (end, checkpoint) = (self.0.routes.end(partition), begun.get(partition));
+        end.is_some_and(|end| checkpoint.is_some_and(|checkpoint| *checkpoint >= end))
+    }
+
+    /// The checkpoints of a group, in each partition that it has begun.
+    async fn checkpoints(&self, group: &Group) -> Result<BTreeMap<PartitionId, Seq>, StoreError> {
+        let standings = self.standings(group).await?.into_iter();
+        Ok(standings.map(|(partition, standing)| (partition, standing.lease.checkpoint)).collect())
+    }
+
+    /// Refuses a move by which the group would be given a key's events out of order.
+    async fn check_order(
+        &self,
+        group: &Group,
+        partition: &PartitionId,
+        to: Seq,
+    ) -> Result<(), SeekError> {
+        let parents = self.0.patiently(|| self.0.parents(partition)).await?;
+        let Some(parents) = parents else { return Err(self.0.no_partition(partition).into()) };
+        let children = self.0.routes.children(partition);
+        if parents.is_empty() && children.is_empty() {
+            return Ok(());
+        }
+        let begun = self.checkpoints(group).await?;
+        self.0.patiently(|| self.0.learn_ends(&parents)).await?;
+        let partition = partition.clone();
+        // D4: what is begun by hand asks nothing of its parents.
+        if !begun.contains_key(&partition)
+            && let Some(parent) = parents.into_iter().find(|it| !self.is_drained(it, &begun))
+        {
+            return Err(SeekError::Before { partition, parent });
+        }
+        let ends_before = self.0.routes.end(&partition).is_some_and(|end| to < end);
+        match children.into_iter().find(|child| begun.contains_key(child)) {
+            Some(child) if ends_before => Err(SeekError::After { partition, child }),
+            Some(_) | None => Ok(()),
+        }
     }
 
     async fn begin_partition(
@@ -235,9 +314,9 @@ impl Stream {
 
     /// The last number given out in a partition, or in a design without a counter the tail.
     async fn last_number(&self, partition: &PartitionId) -> Result<Seq, StoreError> {
-        let read = || self.0.last_slots(std::slice::from_ref(partition), Consistency::Strong);
+        let read = || self.0.extents(std::slice::from_ref(partition), Consistency::Strong);
         let last = self.0.patiently(read).await?.whole()?;
-        Ok(last.get(partition).copied().unwrap_or(Seq::ZERO))
+        Ok(last.get(partition).map_or(Seq::ZERO, |extent| extent.last))
     }
 
     /// The last slot before the first one that was written at `time` or later: `last` if there is none.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::stream::Stream;
 use crate::vocabulary::{Group, StoreError};
-use crate::wire::{Consistency, Standing};
+use crate::wire::{Consistency, Extent, Standing};
 
 /// A partition, and every group's standing in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -18,6 +18,8 @@ pub struct PartitionStatus {
     /// The highest sequence number that was handed out. Always zero in a design without a
     /// counter.
     pub head: Seq,
+    /// The partitions that took its place. There are none while it takes events.
+    pub children: Vec<PartitionId>,
     /// The standings of the groups that ever took a lease there.
     pub groups: Vec<Standing>,
 }
@@ -36,7 +38,8 @@ impl Stream {
         partitions: &[PartitionId],
     ) -> Result<BTreeMap<PartitionId, Seq>, StoreError> {
         let read = || self.0.wire.heads(partitions, Consistency::Eventual);
-        self.0.patiently(read).await?.whole()
+        let heads = self.0.patiently(read).await?.whole()?;
+        Ok(heads.into_iter().map(|(partition, extent)| (partition, extent.last)).collect())
     }
 
     /// Reads a group's standing in every partition where it ever took the lease.
@@ -54,11 +57,23 @@ impl Stream {
         self.0.patiently(|| self.0.wire.standings(group)).await?.whole()
     }
 
+    /// Reads every group's standing in every partition where it ever took the lease.
+    ///
+    /// It scans the whole Consumers table with strongly consistent reads, a read unit for each 4 KB, so it
+    /// is for people and not for programs that ask often. Dropping the future changes nothing.
+    ///
+    /// # Errors
+    /// Returns [`StoreError`] if a request fails, for as long as patience lasts if the error is
+    /// transient, or if an item cannot be read.
+    pub async fn all_standings(&self) -> Result<BTreeMap<PartitionId, Vec<Standing>>, StoreError> {
+        self.0.patiently(|| self.0.wire.all_standings()).await
+    }
+
     /// Reads by how many slots a group lags in each partition of the stream; zero where it does not.
     ///
     /// A void slot counts as any other, and so does a number whose event is not written yet. The heads
     /// are read before the checkpoints, and eventually consistently: a partition can lag more by then.
-    /// It costs what [`Stream::partitions`], [`Stream::heads`] and [`Stream::standings`] cost, as a
+    /// It costs what [`Stream::heads`] costs for every open partition, and [`Stream::standings`], as a
     /// worker's sweep does, and no scan. Where each key has its own partition, their list comes from an
     /// index that may not show the newest yet. In a design without a counter it takes a strongly
     /// consistent query for each partition in place of the heads. Dropping the future changes nothing.
@@ -67,14 +82,11 @@ impl Stream {
     /// Returns [`StoreError`] if a request fails, for as long as patience lasts if the error is
     /// transient.
     pub async fn lag(&self, group: &Group) -> Result<BTreeMap<PartitionId, u64>, StoreError> {
-        let partitions = self.partitions().await?;
-        let read = || self.0.last_slots(&partitions, Consistency::Eventual);
-        let last = self.0.patiently(read).await?.whole()?;
+        let extents = self.0.patiently(|| self.0.survey(Consistency::Eventual)).await?.whole()?;
         let standings = self.standings(group).await?;
-        let lag = partitions.into_iter().map(|partition| {
-            let last = last.get(&partition).copied().unwrap_or(Seq::ZERO);
+        let lag = extents.into_iter().map(|(partition, extent)| {
             let done = standings.get(&partition).map_or(Seq::ZERO, |it| it.lease.checkpoint);
-            (partition, last.0.saturating_sub(done.0))
+            (partition, extent.last.0.saturating_sub(done.0))
         });
         Ok(lag.collect())
     }
@@ -89,19 +101,21 @@ impl Stream {
     /// Returns [`StoreError`] if a request fails, for as long as patience lasts if the error is
     /// transient.
     pub async fn status(&self) -> Result<Vec<PartitionStatus>, StoreError> {
-        let partitions = self.partitions().await?;
-        let heads = self.heads(&partitions).await?;
-        let mut groups = self.0.patiently(|| self.0.wire.all_standings()).await?;
-        let known = partitions.into_iter().map(|partition| PartitionStatus {
-            head: heads.get(&partition).copied().unwrap_or(Seq::ZERO),
-            groups: groups.remove(&partition).unwrap_or_default(),
-            partition,
-        });
+        let extents = self.0.patiently(|| self.0.items(Consistency::Eventual)).await?.whole()?;
+        let mut groups = self.all_standings().await?;
+        let known =
+            extents.into_iter().map(|(partition, Extent { last, children })| PartitionStatus {
+                head: last,
+                children,
+                groups: groups.remove(&partition).unwrap_or_default(),
+                partition,
+            });
         let mut status: Vec<_> = known.collect();
         // Partitions that the layout does not have, and that have leases all the same.
         status.extend(groups.into_iter().map(|(partition, groups)| PartitionStatus {
             partition,
             head: Seq::ZERO,
+            children: Vec::new(),
             groups,
         }));
         Ok(status)

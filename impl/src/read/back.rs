@@ -8,9 +8,12 @@ use gapless_model::{Page, PartitionId, Seq};
 use super::reader::Target;
 use crate::stream::Stream;
 use crate::vocabulary::{Recorded, StoreError};
+use crate::wire::Consistency;
 
 impl Stream {
-    /// Returns events backwards, from the newest on, one partition after another.
+    /// Returns events backwards, from the newest on, one partition after another, the last first. The
+    /// partitions are those that [`Stream::read`] reads, and they are asked for what came of them as there:
+    /// what took the place of a partition by a split or a merge comes before that partition's own events.
     ///
     /// It begins with the last slot that is written, whether or not those before it are settled: a slot
     /// that is empty by then may get an event afterwards, which is not returned. What is returned stays.
@@ -59,8 +62,12 @@ impl Backwards {
         let places = match &mut self.places {
             Some(places) => places,
             unknown @ None => {
-                let all = self.target.partitions(&self.stream).await?.into_iter();
-                unknown.insert(all.map(|partition| (partition, Backwards::END)).collect())
+                let (shared, scope) = (&self.stream.0, self.target.scope(&self.stream));
+                let asked = || shared.lineage(&scope, Consistency::Strong);
+                // Children before their parents: they sort behind them.
+                let all = shared.patiently(asked).await?.into_iter().rev();
+                let filled = all.filter(|(_, extent)| extent.end() != Some(Seq::ZERO));
+                unknown.insert(filled.map(|(partition, _)| (partition, Backwards::END)).collect())
             }
         };
         loop {

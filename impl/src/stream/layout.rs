@@ -44,11 +44,19 @@ impl Layout {
     /// Returns the partition of a key: the same one in every process and release.
     #[must_use]
     pub fn route(self, key: &str) -> PartitionId {
-        let hash = hash(key);
+        let hash = Layout::hash(key);
         match self {
             Layout::Fixed { bits } => PartitionId::covering(hash, bits.min(Layout::MOST_BITS)),
             Layout::EachKey => PartitionId::of_key(hash, key),
         }
+    }
+
+    /// Returns a key's hash: the first 64 bits of its MD5, as Kinesis places keys. It spreads the keys;
+    /// nothing depends on its being hard to invert.
+    pub(crate) fn hash(key: &str) -> u64 {
+        let digest = Md5::digest(key.as_bytes());
+        let first = digest.iter().take(8);
+        first.fold(0, |hash, byte| hash << 8 | u64::from(*byte))
     }
 
     /// Returns all partitions in order, or `None` if each key has its own.
@@ -65,24 +73,33 @@ impl Layout {
         }
     }
 
-    /// Whether a key could be routed to this partition.
+    /// Whether the stream began with this partition: no other comes before it.
     #[must_use]
-    pub fn has(self, partition: &PartitionId) -> bool {
+    pub fn founds(self, partition: &PartitionId) -> bool {
         match self {
             Layout::Fixed { bits } => {
-                partition.key().is_none() && partition.bits() == bits.min(Layout::MOST_BITS)
+                let digits = usize::from(bits.min(Layout::MOST_BITS));
+                partition.key().is_none()
+                    && partition.as_str().len() == 1 + digits
+                    && !partition.as_str().contains('~')
             }
             Layout::EachKey => partition.key().is_some_and(|key| self.route(key) == *partition),
         }
     }
-}
 
-/// A key's hash: the first 64 bits of its MD5, as Kinesis places keys. It spreads the
-/// keys; nothing depends on its being hard to invert.
-fn hash(key: &str) -> u64 {
-    let digest = Md5::digest(key.as_bytes());
-    let first = digest.iter().take(8);
-    first.fold(0, |hash, byte| hash << 8 | u64::from(*byte))
+    /// Whether a key could be routed to this partition, be it after splits and merges.
+    #[must_use]
+    pub fn has(self, partition: &PartitionId) -> bool {
+        match self {
+            Layout::Fixed { bits } => {
+                // One that the stream began with, or what came of it by splits or, with a mark, by merges.
+                let bits = bits.min(Layout::MOST_BITS);
+                partition.key().is_none()
+                    && (partition.bits() >= bits || partition.as_str().contains('~'))
+            }
+            Layout::EachKey => self.founds(partition),
+        }
+    }
 }
 
 /// The error of a number or a text that is not a [`Layout`].
@@ -124,7 +141,11 @@ mod tests {
         fn a_key_has_one_partition_and_it_is_one_of_all(key: String, bits in 0..=Layout::MOST_BITS) {
             let layout = Layout::Fixed { bits };
             let route = layout.route(&key);
-            prop_assert!(layout.has(&route));
+            prop_assert!(layout.has(&route) && layout.founds(&route));
+            let halves = route.halves().expect("it has more digits");
+            prop_assert!(halves.iter().all(|half| layout.has(half) && !layout.founds(half)));
+            let merged = route.merged().expect("it is of many keys");
+            prop_assert!(layout.has(&merged) && !layout.founds(&merged));
             prop_assert!(layout.all().is_some_and(|all| all.binary_search(&route).is_ok()));
             prop_assert!(Layout::EachKey.has(&Layout::EachKey.route(&key)));
         }
@@ -147,8 +168,8 @@ mod tests {
 
     #[test]
     fn a_partition_with_a_key_in_the_wrong_place_is_not_the_keys() {
-        assert!(Layout::EachKey.has(&PartitionId::of_key(hash("k"), "k")));
-        assert!(!Layout::EachKey.has(&PartitionId::of_key(hash("other"), "k")));
+        assert!(Layout::EachKey.has(&PartitionId::of_key(Layout::hash("k"), "k")));
+        assert!(!Layout::EachKey.has(&PartitionId::of_key(Layout::hash("other"), "k")));
     }
 
     /// Where the events of a key are must never change. The digests are those of RFC 1321.
@@ -158,7 +179,7 @@ mod tests {
         let places = [("", 0xd41d_8cd9_8f00_b204), ("message digest", 0xf96b_697d_7cb7_938d)];
         for (key, first) in places {
             assert_eq!(layout.route(key), PartitionId::covering(first, 12), "{key}");
-            assert_eq!(hash(key), first, "{key}");
+            assert_eq!(Layout::hash(key), first, "{key}");
         }
     }
 
@@ -171,6 +192,14 @@ mod tests {
         }
         assert_eq!(counts.len(), 8);
         assert!(counts.values().all(|count| (800..1200).contains(count)), "{counts:?}");
+    }
+
+    #[test]
+    fn a_layout_founds_what_it_begins_with_and_nothing_that_came_of_it() {
+        let layout = Layout::Fixed { bits: 1 };
+        let founds = |id: &str| layout.founds(&id.parse().expect("an id"));
+        assert_eq!(["p0", "p1"].map(founds), [true; 2]);
+        assert_eq!(["p", "p00", "p0~", "p~", "p~0"].map(founds), [false; 5]);
     }
 
     #[test]

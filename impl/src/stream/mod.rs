@@ -3,9 +3,10 @@
 mod config;
 mod founding;
 mod handle;
-mod last_slots;
 mod layout;
 mod requests;
+mod routes;
+mod survey;
 mod tables;
 
 pub use config::Config;

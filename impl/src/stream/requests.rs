@@ -10,6 +10,7 @@ use gapless_model::store::{Reply, Request};
 use gapless_model::{PartitionId, Rules};
 
 use super::layout::Layout;
+use super::routes::Routes;
 use crate::notices::Notices;
 use crate::observe::{Asked, Decision, Machine, Observer, Told};
 use crate::vocabulary::{Backoff, Clock, Live, SetupError, StoreError};
@@ -25,6 +26,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) rules: Rules<Live>,
     pub(crate) layout: Layout,
+    /// What this process knows of the seals of the stream's partitions.
+    pub(crate) routes: Routes,
     pub(crate) patience: Duration,
     pub(crate) attempt: Duration,
     pub(crate) notices: Notices,
@@ -46,21 +49,22 @@ impl Shared {
         }
     }
 
-    /// Refuses a partition that the stream does not have.
+    /// Refuses a partition that no stream of this layout can have.
     pub(crate) fn check_partition(&self, partition: &PartitionId) -> Result<(), StoreError> {
-        if self.layout.has(partition) {
-            return Ok(());
-        }
-        let why = format!("the stream has no partition {partition}: its layout is another");
-        Err(StoreError::Refused { table: self.wire.tables().consumers.clone(), why })
+        if self.layout.has(partition) { Ok(()) } else { Err(self.no_partition(partition)) }
     }
 
-    /// Lists every partition, once.
-    pub(crate) async fn partitions(&self) -> Result<Vec<PartitionId>, StoreError> {
-        Ok(self.list_partitions().await?.whole()?.into_keys().collect())
+    /// The error for a partition that the stream does not have.
+    pub(crate) fn no_partition(&self, partition: &PartitionId) -> StoreError {
+        let why = format!(
+            "the stream has no partition {partition}: its layout is another, or nothing was split or \
+             merged into it"
+        );
+        StoreError::Refused { table: self.wire.tables().consumers.clone(), why }
     }
 
-    /// Lists every partition, once, with what in the index cannot be read.
+    /// Lists every partition that the stream began with, or where each key has its own, that the index
+    /// shows, with what in the index cannot be read.
     pub(crate) async fn list_partitions(&self) -> Result<Listing<()>, StoreError> {
         match self.layout.all() {
             Some(all) => Ok(Listing::of(all.into_iter().map(|partition| (partition, ())))),

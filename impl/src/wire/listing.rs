@@ -48,6 +48,22 @@ pub struct Standing {
     pub failure: Option<String>,
 }
 
+/// How far a partition goes, as its item says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Extent {
+    /// The last slot that may hold something.
+    pub(crate) last: Seq,
+    /// What took its place, if it is sealed.
+    pub(crate) children: Vec<PartitionId>,
+}
+
+impl Extent {
+    /// The slot behind which nothing comes any more, if the partition is sealed.
+    pub(crate) fn end(&self) -> Option<Seq> {
+        (!self.children.is_empty()).then_some(self.last)
+    }
+}
+
 /// What a listing shows, partition by partition. An item that cannot be read concerns its own
 /// partition, and no other.
 #[derive(Debug)]
@@ -82,6 +98,11 @@ impl<T> Listing<T> {
             (Ok(partition), Err(error)) => drop(self.unread.insert(partition, error)),
             (Err(error), _) => self.foreign.push(error),
         }
+    }
+
+    /// Whether it shows a partition, be it as one with an item that cannot be read.
+    pub(crate) fn has(&self, partition: &PartitionId) -> bool {
+        self.read.contains_key(partition) || self.unread.contains_key(partition)
     }
 
     /// The partitions, if every item could be read.
@@ -119,7 +140,7 @@ impl Wire {
         &self,
         partitions: &[PartitionId],
         consistency: Consistency,
-    ) -> Result<Listing<Seq>, StoreError> {
+    ) -> Result<Listing<Extent>, StoreError> {
         let table = &self.tables.partitions;
         let (mut heads, mut backoff) = (Listing::default(), Backoff::default());
         for chunk in partitions.chunks(100) {
@@ -130,10 +151,11 @@ impl Wire {
                 let wanted = KeysAndAttributes::builder()
                     .set_keys(Some(keys))
                     .consistent_read(consistency.is_strong())
-                    .projection_expression("#partition, #head, #v")
+                    .projection_expression("#partition, #head, #v, #children")
                     .expression_attribute_names("#partition", names::PARTITION)
                     .expression_attribute_names("#head", names::SEQ)
                     .expression_attribute_names("#v", names::VERSION)
+                    .expression_attribute_names("#children", names::CHILDREN)
                     .build()
                     .map_err(|error| StoreError::Refused {
                         table: table.clone(),
@@ -144,9 +166,11 @@ impl Wire {
                 let items = answer.responses.unwrap_or_default().remove(table).unwrap_or_default();
                 for item in &items {
                     let read = reader(table, item);
-                    let head =
-                        read.partition_version().and_then(|()| read.number_or_zero(names::SEQ));
-                    heads.add(self.partition_id(table, item), head.map(Seq));
+                    let extent = read.partition_version().and_then(|()| {
+                        let last = Seq(read.number_or_zero(names::SEQ)?);
+                        Ok(Extent { last, children: read.partitions(names::CHILDREN)? })
+                    });
+                    heads.add(self.partition_id(table, item), extent);
                 }
                 // The next request asks for what this one left out.
                 let left = answer.unprocessed_keys.unwrap_or_default().remove(table);

@@ -31,7 +31,7 @@ pub use limits::{MOST_ITEM, check_event, check_group, check_producer};
 pub(crate) use limits::{MOST_PRODUCERS, check_partition};
 pub(crate) use limits::{check_batch, check_key_lease, item_size, overhead};
 pub use listing::Standing;
-pub(crate) use listing::{Consistency, Listing};
+pub(crate) use listing::{Consistency, Extent, Listing};
 pub(crate) use names::KEY_LEASE;
 pub(crate) use schema::{ExistingTable, Schema};
 #[cfg(feature = "table-stream")]

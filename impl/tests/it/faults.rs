@@ -312,9 +312,10 @@ async fn a_grouped_append_whose_fellow_is_dropped_anywhere_is_in_the_log_once() 
 #[tokio::test]
 async fn an_expected_append_tells_its_own_retry_from_a_conflict() {
     let struck = strike_each(1, async |stream, network, fault| {
-        let first = stream.append_expecting(Seq::ZERO, vec![Event::new("k", "1")]).await;
+        let (of_k, event) = (stream.route("k"), |text: &str| vec![Event::new("k", text)]);
+        let first = stream.append_expecting(&of_k, Seq::ZERO, event("1")).await;
         assert_eq!(first.expect("no other producer").position.slot, Seq(1), "{fault:?}");
-        let late = stream.append_expecting(Seq::ZERO, vec![Event::new("k", "2")]).await;
+        let late = stream.append_expecting(&of_k, Seq::ZERO, event("2")).await;
         assert!(matches!(late, Err(AppendError::Conflict { .. })), "{fault:?}: {late:?}");
         assert_eq!(events(&stream, &network).await, ["1"], "{fault:?}");
     })

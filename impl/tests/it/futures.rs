@@ -19,7 +19,7 @@ async fn every_call_can_be_awaited_in_a_task_of_its_own() {
     let event = || Event::new("k", "x");
     can_be_spawned(stream.append(event()));
     can_be_spawned(stream.append_batch(vec![event()]));
-    can_be_spawned(stream.append_expecting(Seq::ZERO, vec![event()]));
+    can_be_spawned(stream.append_expecting(&stream.route("k"), Seq::ZERO, vec![event()]));
     let appender = stream.appender(Grouping::default());
     can_be_spawned(appender.append(event()));
     let mut producer = stream.producer("p");

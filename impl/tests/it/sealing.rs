@@ -2,8 +2,8 @@
 
 use gapless::embedded::Engine;
 use gapless::{
-    AppendError, Config, Epoch, Event, EventBatch, Group, Layout, Live, Number, Owner, PartitionId,
-    ProducerError, Seq, StoreError, Stream, Timestamp, Token,
+    Config, Epoch, Event, EventBatch, Group, Layout, Live, Owner, PartitionId, Seq, StoreError,
+    Stream, Timestamp, Token,
 };
 use gapless_model::store::{Free, Guard, Head, Raise, Record, Reply, Request, Slot, Write};
 
@@ -191,45 +191,4 @@ async fn a_lease_that_must_have_begun_is_not_begun() {
         let taken = send(&stream, acquire(true, free)).await;
         assert!(matches!(&taken, Reply::Leased(lease) if lease.epoch == Epoch(epoch)), "{taken:?}");
     }
-}
-
-/// Producers of this release do not follow, and lose nothing: what was not appended is said so.
-#[tokio::test]
-async fn whoever_appends_to_a_sealed_partition_is_told_where_its_events_belong() {
-    let stream = stream().await;
-    let partition = stream.route("k");
-    let event = || Event::new("k", "x");
-    let mut claimed = stream.producer("claimed before");
-    claimed.push(Number(1), event()).await.expect("it waits");
-    let halves = partition.halves().expect("it has two").to_vec();
-    let seal = Request::Seal { partition: partition.clone(), children: halves.clone() };
-    assert_eq!(send(&stream, seal).await, Reply::Sealed);
-
-    let is_told = |error: &AppendError| match error {
-        AppendError::Sealed { partition: sealed, children } => {
-            assert_eq!((sealed, children), (&partition, &halves));
-            let said = error.to_string();
-            let place = format!("{} and {}", halves[0], halves[1]);
-            assert!(said.contains(&place), "{said}");
-        }
-        other => panic!("{other:?}"),
-    };
-    is_told(&stream.append(event()).await.expect_err("it is sealed"));
-    let expecting = stream.append_expecting(Seq(0), vec![event()]).await;
-    is_told(&expecting.expect_err("it is sealed"));
-    let batch = stream.append_batch(vec![event(), event()]).await;
-    is_told(&batch.expect_err("it is sealed"));
-    // As often as it is asked, for its events go on waiting.
-    for _ in 0..2 {
-        match claimed.flush().await {
-            Err(ProducerError::Append(error)) => is_told(&error),
-            other => panic!("{other:?}"),
-        }
-    }
-    match stream.producer("late").push(Number(1), event()).await {
-        Err(ProducerError::Append(error)) => is_told(&error),
-        other => panic!("{other:?}"),
-    }
-    let audit = stream.audit(|_| ()).await.expect("audited");
-    assert_eq!((audit.findings, audit.events), (Vec::new(), 0));
 }

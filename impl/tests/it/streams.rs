@@ -128,11 +128,13 @@ async fn headers_that_cannot_be_stored_are_refused() {
 #[tokio::test]
 async fn of_two_who_expect_the_same_head_one_succeeds() {
     let stream = one_partition().await;
-    stream.append_expecting(Seq::ZERO, vec![Event::new("k", "1")]).await.expect("first");
+    let of_k = stream.route("k");
+    let first = vec![Event::new("k", "1")];
+    stream.append_expecting(&of_k, Seq::ZERO, first).await.expect("first");
     let event = || vec![Event::new("k", "2")];
     let (a, b) = futures_util::join!(
-        stream.append_expecting(Seq(1), event()),
-        stream.append_expecting(Seq(1), event()),
+        stream.append_expecting(&of_k, Seq(1), event()),
+        stream.append_expecting(&of_k, Seq(1), event()),
     );
     let (won, lost) = if a.is_ok() { (a, b) } else { (b, a) };
     assert_eq!(won.expect("one of them").position.slot, Seq(2));

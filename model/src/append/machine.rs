@@ -159,6 +159,18 @@ impl<V: Vocabulary> Append<V> {
         &self.token
     }
 
+    /// Returns the partition.
+    #[must_use]
+    pub fn partition(&self) -> &V::Partition {
+        &self.partition
+    }
+
+    /// Returns the events.
+    #[must_use]
+    pub fn batch(&self) -> &V::Batch {
+        &self.batch
+    }
+
     /// Returns the partitions that take the place of the append's, if it is answered with
     /// [`Answer::Sealed`].
     #[must_use]

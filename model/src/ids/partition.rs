@@ -82,6 +82,22 @@ impl PartitionId {
         (0..).zip(self.digits()).all(|(index, digit)| bit(index) == digit)
     }
 
+    /// Returns whether two partitions have a hash in common that both cover. Then one of them came of
+    /// the other, or of a merge of it with others: the one that sorts behind.
+    #[must_use]
+    pub fn overlaps(&self, other: &PartitionId) -> bool {
+        self.digits().zip(other.digits()).all(|(own, others)| own == others)
+    }
+
+    /// Returns whether these partitions, no two of which overlap, cover every hash that this one covers.
+    #[must_use]
+    pub fn is_covered_by<'a>(&self, others: impl IntoIterator<Item = &'a PartitionId>) -> bool {
+        let size = |partition: &PartitionId| 1_u128 << (HASH_BITS - partition.bits());
+        let common = |other: &PartitionId| size(other).min(size(self));
+        let covered = others.into_iter().filter(|it| it.overlaps(self)).map(common).sum::<u128>();
+        covered >= size(self)
+    }
+
     /// Returns the partitions that take this one's place when it is split; `None` if it cannot be: it fixes
     /// every digit of a hash.
     #[must_use]
@@ -111,6 +127,16 @@ impl PartitionId {
         let family =
             self.0.strip_suffix(char::from(GENERATION)).filter(|_| self.key().is_none())?;
         Some(PartitionId(family.into()))
+    }
+
+    /// Returns the partition whose merge would take the place of this one and of the other half of its
+    /// family; `None` if it covers everything, or is the partition of a single key.
+    ///
+    /// `p0` and `p1` are merged into `p~`, as are `p0~` and `p1`; `p~0` and `p~1` are merged into `p~~`.
+    #[must_use]
+    pub fn merges_into(&self) -> Option<PartitionId> {
+        let half = self.0.trim_end_matches(char::from(GENERATION));
+        PartitionId(half.into()).whole()?.merged()
     }
 
     /// Returns the key, if this is the partition of a single key.
@@ -171,6 +197,10 @@ mod tests {
 
     use super::*;
 
+    fn id(text: &str) -> PartitionId {
+        text.parse().expect("an id")
+    }
+
     proptest! {
         #[test]
         fn a_parent_sorts_before_its_children_and_begins_their_ids(hash: u64, bits in 0..HASH_BITS) {
@@ -204,6 +234,7 @@ mod tests {
                     merged
                 };
                 prop_assert!(before.iter().all(|earlier| *earlier < next), "{:?} {}", before, next);
+                prop_assert!(before.iter().all(|earlier| earlier.overlaps(&next)));
                 prop_assert!(next.covers(hash));
                 prop_assert_eq!(next.as_str().parse(), Ok(next.clone()));
                 before.push(next.clone());
@@ -236,11 +267,53 @@ mod tests {
     }
 
     #[test]
+    fn partitions_overlap_where_one_covers_what_the_other_does() {
+        let overlaps = |a: &str, b: &str| {
+            let [a, b] = [a, b].map(|id| id.parse::<PartitionId>().expect("an id"));
+            assert_eq!(a.overlaps(&b), b.overlaps(&a));
+            a.overlaps(&b)
+        };
+        assert!(overlaps("p01", "p~") && overlaps("p0", "p~01") && overlaps("p0~", "p00"));
+        assert!(!overlaps("p01", "p~1") && !overlaps("p0~1", "p00"));
+    }
+
+    #[test]
     fn generations_are_ordered_as_they_come() {
         let ids = ["p", "p0", "p00", "p01", "p0~", "p1", "p~", "p~0", "p~~"];
         let ids = ids.map(|id| id.parse::<PartitionId>().expect("an id"));
         assert!(ids.is_sorted());
         assert_eq!(ids.map(|id| id.bits()), [0, 1, 2, 2, 1, 1, 0, 1, 0]);
+    }
+
+    #[test]
+    fn both_halves_of_a_family_are_merged_into_its_next_generation() {
+        let cases = [("p0", "p~"), ("p1", "p~"), ("p0~", "p~"), ("p0~~", "p~"), ("p~0", "p~~")];
+        for (half, merged) in cases.map(|(half, merged)| (id(half), id(merged))) {
+            assert_eq!(half.merges_into(), Some(merged));
+        }
+        for all in ["p", "p~", "p~~"] {
+            assert_eq!(id(all).merges_into(), None);
+        }
+        assert_eq!(PartitionId::of_key(1, "k").merges_into(), None);
+    }
+
+    #[test]
+    fn a_partition_is_covered_by_its_parents_and_not_by_some_of_them() {
+        let covered = |by: &[&str], whole: &str| {
+            let by: Vec<_> = by.iter().copied().map(id).collect();
+            id(whole).is_covered_by(&by)
+        };
+        assert!(covered(&["p"], "p0"));
+        assert!(covered(&["p0~", "p1"], "p~"));
+        assert!(covered(&["p00", "p01", "p1"], "p~"));
+        assert!(covered(&["p~01"], "p~011"));
+        assert!(!covered(&["p0"], "p~"));
+        assert!(!covered(&["p00", "p1"], "p~"));
+        assert!(!covered(&["p1"], "p0"));
+        assert!(!covered(&[], "p"));
+        let finest = PartitionId::covering(1, HASH_BITS);
+        assert!(finest.is_covered_by([&finest]));
+        assert!(!finest.is_covered_by([&PartitionId::covering(0, HASH_BITS)]));
     }
 
     #[test]

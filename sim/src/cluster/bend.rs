@@ -53,11 +53,16 @@ impl Bend for Mutant {
         match operation {
             "PutItem" => bend_slot_write(self, call),
             "UpdateItem" => match self {
-                Mutant::HeadStandsStill
+                Mutant::SealIgnored
+                | Mutant::HeadStandsStill
                 | Mutant::IncrementTwice
                 | Mutant::ExpectationUnguarded
                 | Mutant::RecordUnguarded
                 | Mutant::RecordForgotten => bend_raise(self, call),
+                Mutant::SealUnguarded if has(call, ":sealed") => {
+                    forget_seal(call);
+                    Bent::Sent
+                }
                 _ => bend_lease_update(self, call),
             },
             "TransactWriteItems" => bend_transaction(self, call),
@@ -82,6 +87,13 @@ impl Bend for Mutant {
                 let token = call["Item"]["token"].clone();
                 if answer["Item"].get("token").is_some() && !token.is_null() {
                     answer["Item"]["token"] = token;
+                }
+            }
+            (Mutant::SealsHidden, "BatchGetItem") => {
+                let tables = answer["Responses"].as_object_mut().into_iter().flatten();
+                let items = tables.filter_map(|(_, items)| items.as_array_mut()).flatten();
+                for item in items.filter_map(Value::as_object_mut) {
+                    item.remove("children");
                 }
             }
             (Mutant::UnprocessedDropped, "BatchGetItem") => {
@@ -132,6 +144,7 @@ fn bend_slot_write(mutant: Mutant, call: &mut Value) -> Bent {
 
 fn bend_raise(mutant: Mutant, call: &mut Value) -> Bent {
     match mutant {
+        Mutant::SealIgnored if is_raise(call) => forget_seal(call),
         Mutant::HeadStandsStill if is_raise(call) => {
             call["ExpressionAttributeValues"][":one"] = json!({"N": "0"});
         }
@@ -149,6 +162,7 @@ fn bend_raise(mutant: Mutant, call: &mut Value) -> Bent {
 
 fn bend_lease_update(mutant: Mutant, call: &mut Value) -> Bent {
     match mutant {
+        Mutant::BegunUnguarded if has(call, ":owner") => begin_anyway(call),
         Mutant::LeaseTakenAnyway if has(call, ":owner") => loosen_all(call),
         Mutant::LeaseTakenEarly if has(call, ":now") => add(call, ":now", 1_000_000),
         Mutant::EpochStandsStill if has(call, ":owner") => {
@@ -197,6 +211,10 @@ fn bend_transaction(mutant: Mutant, call: &mut Value) -> Bent {
             Mutant::CheckpointAhead if has(update, ":to") => add(update, ":to", 1),
             _ => {}
         }
+    }
+    if mutant == Mutant::SealUnguarded {
+        let items = call["TransactItems"].as_array_mut().into_iter().flatten();
+        items.map(|item| &mut item["Update"]).filter(|it| has(it, ":sealed")).for_each(forget_seal);
     }
     if mutant == Mutant::TransactionHalved {
         let items = call["TransactItems"].as_array_mut();
@@ -299,6 +317,26 @@ fn loosen(call: &mut Value, comparison: &str) {
     let name = comparison.split(' ').next().unwrap_or_default();
     let always = format!("({comparison} OR attribute_exists({name}))");
     call["ConditionExpression"] = condition.replace(&format!("({comparison})"), &always).into();
+}
+
+/// Makes the demand that a partition is open true of a sealed one too.
+fn forget_seal(call: &mut Value) {
+    const OPEN: &str = "attribute_not_exists(#children)";
+    let Some(condition) = call["ConditionExpression"].as_str() else { return };
+    let either = format!("{OPEN} OR attribute_exists(#children)");
+    call["ConditionExpression"] = if condition == OPEN {
+        either.into()
+    } else {
+        condition.replace(&format!("({OPEN})"), &format!("({either})")).into()
+    };
+}
+
+/// Lets a lease be taken where there is no item, too.
+fn begin_anyway(call: &mut Value) {
+    let Some(condition) = call["ConditionExpression"].as_str() else { return };
+    if !condition.contains("attribute_not_exists(#v)") {
+        call["ConditionExpression"] = format!("attribute_not_exists(#v) OR ({condition})").into();
+    }
 }
 
 fn set(call: &mut Value, clause: &str) {

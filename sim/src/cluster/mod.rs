@@ -27,6 +27,7 @@ mod reader;
 mod recorder;
 mod refusals;
 mod replica;
+mod reshape;
 mod scripted;
 mod shared;
 mod stepped;
@@ -44,6 +45,7 @@ pub(crate) use pace::Progress;
 pub(crate) use process::paced;
 pub use recorder::Entry;
 pub(crate) use recorder::Recorder;
+pub(crate) use reshape::{Change, reshape};
 pub(crate) use shared::Cluster;
 pub(crate) use store::Store;
 // What each node runs, and runs again after a crash.

@@ -1,18 +1,18 @@
 //! Named producers: every life feeds the whole input, and what is in the log is skipped.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use gapless::{AppendError, ProducerError, Receipt, StoreError};
-use gapless_model::{Number, PartitionId};
+use gapless_model::Number;
 use madsim::time::sleep;
 
 use super::producer::{Fed, ProducerLife, names};
 use super::shared::producer_name;
 use crate::moment::now;
 
-/// What a life of a named producer was given for each partition, and knows nothing of yet.
-type Feed = BTreeMap<PartitionId, VecDeque<String>>;
+/// The events that a life of a named producer was given and knows nothing of yet, each with its key.
+type Feed = Vec<(String, String)>;
 
 impl ProducerLife {
     /// Appends under a name. Every life feeds the whole input.
@@ -39,7 +39,11 @@ impl ProducerLife {
                     }
                 }
             }
-            feed.entry(self.stream.route(&event.key)).or_default().extend(names(&[event]));
+            feed.extend(
+                names(std::slice::from_ref(&event))
+                    .into_iter()
+                    .map(|name| (event.key.clone(), name)),
+            );
             if number % u32::from(plan.batch) != 0 && number != u32::from(plan.events) {
                 continue;
             }
@@ -64,7 +68,7 @@ impl ProducerLife {
         };
         self.show_named(&mut feed, &receipts);
         // At the end of the input, everything that an earlier life appended is known as well.
-        let rest: Vec<_> = feed.into_values().flatten().collect();
+        let rest: Vec<_> = feed.into_iter().map(|(_, name)| name).collect();
         self.acknowledge(&rest, |judge, at, node| {
             rest.iter().try_for_each(|name| judge.judge_acknowledgement(at, node, name, None))
         });
@@ -76,16 +80,20 @@ impl ProducerLife {
 
     /// Has the receipts of a named producer judged.
     fn show_named(&self, feed: &mut Feed, receipts: &[Receipt]) {
+        let home = self.cluster.plan.home();
         for receipt in receipts {
-            let waiting = feed.entry(receipt.partition.clone()).or_default();
-            let before: Vec<_> = waiting.iter().cloned().collect();
+            // What belongs there, whatever was split or merged since it was pushed.
+            let own = feed.iter().filter(|(key, _)| home.is_of(key, &receipt.partition));
+            let before: Vec<_> = own.map(|(_, name)| name.clone()).collect();
+            let mut waiting: VecDeque<_> = before.iter().cloned().collect();
             let judgement = self.cluster.recorder().judge.judge_named_receipt(
                 now(),
                 self.node,
-                waiting,
+                &mut waiting,
                 receipt,
             );
             let known = &before[..before.len() - waiting.len()];
+            feed.retain(|(_, name)| !known.contains(name));
             self.acknowledge(known, |_, _, _| judgement);
         }
     }

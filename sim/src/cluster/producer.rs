@@ -16,7 +16,7 @@ use madsim::time::sleep;
 use super::gate::Wanted;
 use super::shared::Cluster;
 use super::watcher::open_stream;
-use crate::judge::{Judge, Judgement};
+use crate::judge::{Judge, Judgement, SlotKey};
 use crate::moment::now;
 use crate::plan::{Appending, Dice, Millis, Node, ProducerPlan};
 
@@ -134,7 +134,7 @@ impl ProducerLife {
     }
 
     /// Has a receipt for these events judged.
-    fn show_receipt(&self, events: &[Event], receipt: &Receipt, expected: Option<Seq>) {
+    fn show_receipt(&self, events: &[Event], receipt: &Receipt, expected: Option<&SlotKey>) {
         let names = names(events);
         self.acknowledge(&names, |judge, at, node| match expected {
             Some(expected) => judge.judge_expected_receipt(at, node, &names, (receipt, expected)),
@@ -155,6 +155,10 @@ impl ProducerLife {
             match outcome {
                 Ok(()) => self.cluster.set_appended(self.index, from + events.len() as u32),
                 Err(error) if self.is_locked_out(&error) => self.wait_for_access().await,
+                // Nothing was sent but a look at what took a partition's place.
+                Err(AppendError::Store(error)) if error.is_transient() => {
+                    sleep(Duration::from_millis(200)).await;
+                }
                 Err(error) => {
                     self.cluster
                         .record_unexplained(self.node, format!("an append failed: {error}"));
@@ -221,11 +225,11 @@ impl ProducerLife {
 
     /// Appends behind the head.
     async fn append_expecting(&self, events: &[Event]) -> Result<(), AppendError> {
-        let partition = self.stream.route(&events[0].key).clone();
+        let mut partition = self.stream.route(&events[0].key);
         let request = match self.cluster.plan.design.increment {
-            Increment::None => Request::ReadTail { partition },
+            Increment::None => Request::ReadTail { partition: partition.clone() },
             Increment::CompareAndSet | Increment::Add | Increment::Transaction => {
-                Request::ReadHead { partition, name: None }
+                Request::ReadHead { partition: partition.clone(), name: None }
             }
         };
         let mut expected = loop {
@@ -238,16 +242,17 @@ impl ProducerLife {
             }
         };
         loop {
-            let outcome = self.stream.append_expecting(expected, events.to_vec()).await;
+            let events_again = events.to_vec();
+            let outcome = self.stream.append_expecting(&partition, expected, events_again).await;
             match self.settle(outcome).await {
-                Err(AppendError::Conflict { found, .. }) => {
+                Err(AppendError::Conflict { partition: at, found, .. }) => {
                     self.cluster.recorder().mark("an expected head was passed");
                     // The refusal tells the position to expect next.
-                    expected = found;
+                    (partition, expected) = (at, found);
                     sleep(Duration::from_millis(20)).await;
                 }
                 settled => {
-                    self.show_receipt(events, &settled?, Some(expected));
+                    self.show_receipt(events, &settled?, Some(&(partition, expected)));
                     return Ok(());
                 }
             }
@@ -325,6 +330,10 @@ impl ProducerLife {
                 }
                 Err(error) if self.is_locked_out(error.reason()) => {
                     self.wait_for_access().await;
+                    outcome = appender.append(event.clone()).await;
+                }
+                Err(error) if matches!(error.reason(), AppendError::Sealed { .. }) => {
+                    self.cluster.recorder().mark("a group is found sealed when it is settled");
                     outcome = appender.append(event.clone()).await;
                 }
                 settled => return settled,

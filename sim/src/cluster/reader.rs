@@ -1,11 +1,13 @@
 //! Readers: they read the stream without a group, beside everything else.
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use gapless::{Position, Reader, Receipt, Recorded, StoreError, Stream, Target};
+use gapless::{Reader, Receipt, Recorded, StoreError, Stream, Target};
+use gapless_model::PartitionId;
 use madsim::time::sleep;
 
 use super::shared::Cluster;
@@ -54,49 +56,55 @@ impl ReaderLife {
     async fn read_again(&self, pause: Duration) {
         loop {
             sleep(pause).await;
-            let mut session = self.begin(Position::START);
+            let mut session = self.begin(&BTreeMap::new());
             let reader = self.stream.read(self.target.clone());
-            if self.read(&mut session, reader, usize::MAX).await {
+            if self.read(&mut session, reader, usize::MAX, &mut BTreeMap::new()).await {
                 self.judge(|judge| judge.judge_read_end(now(), &session));
             }
             self.await_receipt().await;
         }
     }
 
-    /// Follows one sitting after another. A reader of one partition goes on from its last position. A
-    /// reader of several has no such position, and begins anew.
-    async fn follow(&self, interval: Duration, sitting: usize) {
-        let mut from = Position::START;
-        let is_one = !matches!(self.readable, Readable::Everything | Readable::Listed);
-        // What is given first is the event that was given last.
-        let most = if is_one { sitting + 1 } else { usize::MAX };
+    /// Follows one sitting after another. It goes on behind the last event of each partition.
+    async fn follow(&self, interval: Duration, events: usize) {
+        let mut last: BTreeMap<PartitionId, Recorded> = BTreeMap::new();
         loop {
-            if from > Position::START {
+            if !last.is_empty() {
                 self.cluster.recorder().mark("a follower reads on from a position");
             }
-            let mut session = self.begin(from);
-            let reader = self.stream.read(self.target.clone()).from(from).follow(interval);
-            let is_whole = self.read(&mut session, reader, most).await;
-            if is_one {
-                from = session.position().unwrap_or(from);
-            }
+            let reader = self.stream.read(self.target.clone()).behind(last.values());
+            let mut session = self.begin(&last);
+            let reader = reader.follow(interval);
+            let is_whole = self.read(&mut session, reader, events, &mut last).await;
             if !is_whole {
                 sleep(Duration::from_millis(200)).await;
             }
         }
     }
 
-    fn begin(&self, from: Position) -> Session {
+    fn begin(&self, behind: &BTreeMap<PartitionId, Recorded>) -> Session {
         let judge = &mut self.cluster.recorder().judge;
-        judge.readings.begin((now(), self.node), self.readable.clone(), from, &judge.slots)
+        let behind = behind.iter().map(|(partition, event)| (partition.clone(), event.position));
+        let sees = (&judge.slots, &judge.lineage);
+        let readable = self.readable.clone();
+        judge.readings.begin((now(), self.node), readable, behind.collect(), sees)
     }
 
     /// Reads up to so many events, and returns whether it came to its end without an error.
-    async fn read(&self, session: &mut Session, reader: Reader, most: usize) -> bool {
+    async fn read(
+        &self,
+        session: &mut Session,
+        reader: Reader,
+        most: usize,
+        last: &mut BTreeMap<PartitionId, Recorded>,
+    ) -> bool {
         let mut events = pin!(reader.events().take(most));
         loop {
             match events.next().await {
-                Some(Ok(event)) => self.show(session, &event),
+                Some(Ok(event)) => {
+                    self.show(session, &event);
+                    last.insert(event.partition.clone(), event);
+                }
                 None => return true,
                 Some(Err(error)) => {
                     self.excuse(&error);

@@ -18,6 +18,7 @@ use super::idleness::Idleness;
 use super::inputs::Inputs;
 use super::judgement::{Breach, Doubt, Finding, Judgement};
 use super::leases::Leases;
+use super::lineage::Lineage;
 use super::machines::Machines;
 use super::order::Order;
 use super::pace::Overrun;
@@ -37,6 +38,7 @@ use crate::plan::{Happening, Millis, Node};
 pub(crate) struct Judge {
     pub(crate) slots: SlotContents,
     pub(crate) leases: Leases,
+    pub(crate) lineage: Lineage,
     pub(crate) deliveries: Deliveries,
     pub(crate) turns: Turns,
     pub(crate) activity: Activity,
@@ -68,7 +70,7 @@ impl Judge {
             for judgement in self.slots.judge_write(key, item, applied, chronicle) {
                 self.unless_unwatched(judgement)?;
             }
-            let judgement = self.order.judge_keys(applied.at, key, &self.slots.keys_in(key));
+            let judgement = self.lineage.judge_places(applied.at, key, &self.slots.keys_in(key));
             self.unless_unwatched(judgement)?;
             let written = self.slots.events_in(key);
             let judgement =
@@ -82,6 +84,8 @@ impl Judge {
             }
             self.deliveries.judge_slot(key, &written, applied, chronicle)?;
         }
+        let judgement = self.lineage.judge_call(applied, &self.chronicle);
+        self.unless_unwatched(judgement)?;
         let judgement = self.fences.judge_call(applied, &self.chronicle);
         self.unless_unwatched(judgement)?;
         if let Some((key, item)) = applied.lease {
@@ -228,7 +232,7 @@ impl Judge {
             return lack.map_or(Ok(()), Err);
         }
         let lack = Lack { undelivered, unfinished, patience };
-        Err(stuck(&lack, &self.slots, &self.leases, &self.chronicle))
+        Err(stuck(&lack, &self.slots, (&self.leases, &self.lineage), &self.chronicle))
     }
 
     /// Judges a delivery that a handler begins.
@@ -240,6 +244,8 @@ impl Judge {
     ) -> Judgement {
         let sight = Sight { at, slots: &self.slots, chronicle: &self.chronicle };
         let judgement = self.delays.judge_start(at, delivery, &self.deliveries, &self.chronicle);
+        self.unless_unwatched(judgement)?;
+        let judgement = self.lineage.judge_delivery(delivery, &self.leases, sight);
         self.unless_unwatched(judgement)?;
         let judgement = self.deliveries.judge_start(delivery, sight, &mut self.turns);
         self.unless_unwatched(judgement)?;

@@ -240,13 +240,14 @@ impl Chronicle {
         })
     }
 
-    /// The last read by which a node saw slots behind this one, and nothing in it.
+    /// The last read by which a node saw slots behind this one, or the end, and nothing in it.
     pub(super) fn overlooking(&self, node: Node, (partition, slot): &SlotKey) -> Option<&Deed> {
         self.last(|deed| {
             deed.node == node
                 && deed.page(partition).is_some_and(|(after, page)| {
+                    let is_behind = page.last().is_some_and(|last| last > *slot);
                     after < *slot
-                        && page.last().is_some_and(|last| last > *slot)
+                        && (is_behind || !page.is_full())
                         && page.seen(*slot) == Seen::Nothing
                 })
         })

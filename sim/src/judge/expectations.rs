@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use gapless_model::{Invariant, PartitionId, Seq};
 
 use super::chronicle::Chronicle;
+use super::evidence::SlotKey;
 use super::judgement::{Finding, Judgement, broken};
+use super::lineage::Lineage;
 use super::slots::SlotContents;
 use super::words::{partition_name, seconds};
 use crate::plan::Millis;
@@ -29,22 +31,39 @@ impl Expectations {
     pub(super) fn judge_met(
         &mut self,
         at: Millis,
-        (event, expected): (&str, Seq),
+        (event, expected): (&str, &SlotKey),
         (partition, slot): (&PartitionId, Seq),
         acknowledged: &BTreeSet<String>,
-        slots: &SlotContents,
-        chronicle: &Chronicle,
+        (slots, lineage, chronicle): (&SlotContents, &Lineage, &Chronicle),
     ) -> Judgement {
-        let met = Met { event: event.to_owned(), expected, slot, at };
-        let mut between = expected.next();
-        while between < slot {
-            let stored = slots.events_in(&(partition.clone(), between));
-            if let Some(other) = stored.iter().find(|event| acknowledged.contains(*event)) {
-                return broken(Invariant::S4, unmet(&met, other, (partition, between), chronicle));
+        // In a partition whose place was taken since, the expectation goes to its end, and in those that
+        // took it, it begins at their beginning.
+        let whole = |one: &PartitionId| (one.clone(), Seq::ZERO, lineage.end(one).next());
+        let mut spans = match *partition == expected.0 {
+            true => vec![(partition.clone(), expected.1, slot)],
+            false => {
+                let end = lineage.end(&expected.0).next();
+                vec![(expected.0.clone(), expected.1, end), (partition.clone(), Seq::ZERO, slot)]
             }
-            between = between.next();
+        };
+        // On the way of the event's key.
+        let key = slots.key_of(event).unwrap_or_default();
+        let between = lineage.ancestors_of(&key, partition).into_iter();
+        let between = between.filter(|it| **it > expected.0 && it.overlaps(&expected.0));
+        spans.extend(between.map(whole));
+        for (partition, expected, slot) in spans {
+            let met = Met { event: event.to_owned(), expected, slot, at };
+            let mut between = expected.next();
+            while between < slot {
+                let stored = slots.events_in(&(partition.clone(), between));
+                if let Some(other) = stored.iter().find(|event| acknowledged.contains(*event)) {
+                    let place = (&partition, between);
+                    return broken(Invariant::S4, unmet(&met, other, place, chronicle));
+                }
+                between = between.next();
+            }
+            self.0.entry(partition).or_default().push(met);
         }
-        self.0.entry(partition.clone()).or_default().push(met);
         Ok(())
     }
 

@@ -90,15 +90,21 @@ impl Judge {
         upto: Seq,
     ) -> Judgement {
         let mut stored = Vec::new();
-        for slot in (1..=upto.0).map(Seq) {
-            let place = (partition.clone(), slot);
-            if !self.slots.is_settled(&place) {
-                let sentence = format!(
-                    "{what}, although slot {slot} is empty and may get an event that is not in it."
-                );
-                return broken(Invariant::S4, Finding::new(sentence).at(partition, slot));
+        // What comes before it is part of the history too, up to its end.
+        let before = self.lineage.ancestors_of(key, partition);
+        let whole = before.into_iter().map(|it| (it, self.lineage.end(it)));
+        for (partition, upto) in whole.chain([(partition, upto)]) {
+            for slot in (1..=upto.0).map(Seq) {
+                let place = (partition.clone(), slot);
+                if !self.slots.is_settled(&place) {
+                    let sentence = format!(
+                        "{what}, although {} is empty and may get an event that is not in it.",
+                        slot_name(partition, slot)
+                    );
+                    return broken(Invariant::S4, Finding::new(sentence).at(partition, slot));
+                }
+                stored.extend(self.events_of(key, &place));
             }
-            stored.extend(self.events_of(key, &place));
         }
         let mut told = told.iter();
         let other = stored.iter().find(|stored| told.next() != Some(stored));
@@ -189,7 +195,7 @@ mod tests {
     fn a_history_ends_before_an_empty_slot_and_behind_what_was_acknowledged() {
         let whole = [(1, 0, "a"), (1, 1, "b"), (2, 0, "c"), (4, 0, "d")];
         let sentence = said(4, &whole).expect("slot 3 is empty");
-        assert!(sentence.contains("slot 3 is empty"), "{sentence}");
+        assert!(sentence.contains("slot 3 of p0 is empty"), "{sentence}");
         let sentence = said(1, &whole[..2]).expect("c is missing");
         assert!(sentence.contains("event c, acknowledged before it began, is not in it"));
     }

@@ -37,6 +37,12 @@ impl Leases {
         self.leases.get(key)
     }
 
+    /// Puts a lease into the table.
+    #[cfg(test)]
+    pub(super) fn put(&mut self, key: LeaseKey, lease: Lease<Live>) {
+        self.leases.insert(key, lease);
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&LeaseKey, &Lease<Live>)> {
         self.leases.iter()
     }

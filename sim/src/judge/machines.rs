@@ -18,8 +18,9 @@ use super::replies::Replies;
 use super::words;
 use crate::plan::{Millis, Node};
 
-/// An append's token, and the life of the node that began it.
-type AppendKey = (Token, u32);
+/// An append's token, its partition, and the life of the node that began it. Where the partition is sealed,
+/// the append begins anew in another one.
+type AppendKey = (Token, PartitionId, u32);
 
 /// The copy of a turn, and what the turn is for.
 struct TurnCopy {
@@ -120,7 +121,7 @@ impl Machines {
     ) -> Doubt {
         match began {
             Machine::Append { token, machine: now } => {
-                let key = (node, (token.clone(), life));
+                let key = (node, (token.clone(), now.partition().clone(), life));
                 match self.appends.get(&key) {
                     Some(copy) if copy.machine != *now => doubt(format!(
                         "resumed {} in another state than it was left in",
@@ -170,7 +171,8 @@ impl Machines {
     ) -> Doubt {
         match whose {
             Machine::Append { token, machine: now } => {
-                self.judge_append_news(at, node, (token.clone(), life), now, news)
+                let key = (token.clone(), now.partition().clone(), life);
+                self.judge_append_news(at, node, key, now, news)
             }
             Machine::Turn { owner, machine: now, .. } => {
                 self.judge_turn_news(at, node, owner, now, news)
@@ -298,7 +300,9 @@ impl Machines {
         (who, request): (&str, &Request<Live>),
         failed: bool,
     ) -> Doubt {
-        if let Some(copy) = self.appends.get(&(node, (Token::from(who), life))) {
+        if let Some(copy) =
+            self.appends.get(&(node, (Token::from(who), request.partition().clone(), life)))
+        {
             return match copy.machine.wants(&self.rules) {
                 Want::Store(wanted) if wanted == *request => Ok(()),
                 wanted => doubt(format!(
@@ -447,7 +451,7 @@ mod tests {
         let mut append = Append::new(&rules, partition, token.clone(), batch, anonymous, None);
         let show = |machines: &mut Machines, append: &Append<Live>| {
             let copy = AppendCopy { machine: append.clone(), since: Millis(0) };
-            machines.appends.insert((node, (token.clone(), 1)), copy);
+            machines.appends.insert((node, (token.clone(), append.partition().clone(), 1)), copy);
         };
         for reply in [Reply::Raised(Seq(1)), Reply::Written] {
             show(&mut machines, &append);

@@ -1,5 +1,5 @@
-//! S3: if one append was acknowledged before another began, its position is lower. That goes for each
-//! key too: its events are all in one partition.
+//! S3: if one append was acknowledged before another began, its position is lower: in each partition,
+//! and across splits and merges for each key.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -22,8 +22,10 @@ pub(crate) struct Order {
     /// between the runs.
     floors: HashMap<String, BTreeMap<PartitionId, Seq>>,
     events: BTreeSet<String>,
-    /// The partition of each key, and the slot that showed it first.
-    homes: BTreeMap<String, SlotKey>,
+    /// The highest place of each key that was acknowledged: partitions sort as they come.
+    keys: BTreeMap<String, SlotKey>,
+    /// What `keys` was when the append of an event began.
+    key_floors: HashMap<String, BTreeMap<String, SlotKey>>,
 }
 
 impl Order {
@@ -31,29 +33,8 @@ impl Order {
     pub(crate) fn note_start(&mut self, event: &str) {
         if !self.floors.contains_key(event) {
             self.floors.insert(event.to_owned(), self.acknowledged.clone());
+            self.key_floors.insert(event.to_owned(), self.keys.clone());
         }
-    }
-
-    /// Judges what a slot holds after a write: the events of a key are all in one partition, since
-    /// nothing orders two of them.
-    pub(super) fn judge_keys(&mut self, at: Millis, place: &SlotKey, keys: &[String]) -> Judgement {
-        for key in keys {
-            let (home, first) = self.homes.entry(key.clone()).or_insert_with(|| place.clone());
-            if *home != place.0 {
-                let (partition, slot) = place;
-                let sentence = format!(
-                    "an event of key {key} was written into {} at {}, although the events of that \
-                     key are in {}, the first of them in slot {first}: nothing orders the two \
-                     partitions.",
-                    slot_name(partition, *slot),
-                    seconds(at),
-                    partition_name(home),
-                );
-                let finding = Finding::new(sentence).at(home, *first).at(partition, *slot);
-                return broken(Invariant::S3, finding);
-            }
-        }
-        Ok(())
     }
 
     /// Judges an acknowledgement.
@@ -68,6 +49,7 @@ impl Order {
         if !self.events.insert(event.to_owned()) {
             return Ok(());
         }
+        self.judge_key(at, event, &(partition.clone(), slot), slots, chronicle)?;
         let floor = self.floors.get(event).and_then(|floors| floors.get(partition)).copied();
         let highest = self.acknowledged.entry(partition.clone()).or_default();
         *highest = (*highest).max(slot);
@@ -88,27 +70,40 @@ impl Order {
         broken(Invariant::S3, Finding::new(sentence).at(partition, slot).at(partition, floor))
     }
 
+    /// Judges that an event comes behind what was acknowledged of its key before its append began, also
+    /// where that is in a partition whose place was taken since.
+    fn judge_key(
+        &mut self,
+        at: Millis,
+        event: &str,
+        place: &SlotKey,
+        slots: &SlotContents,
+        chronicle: &Chronicle,
+    ) -> Judgement {
+        let Some(key) = slots.key_of(event) else { return Ok(()) };
+        let floor = self.key_floors.get(event).and_then(|floors| floors.get(&key)).cloned();
+        let highest = self.keys.entry(key.clone()).or_insert_with(|| place.clone());
+        if *highest < *place {
+            *highest = place.clone();
+        }
+        let Some(floor) = floor.filter(|floor| floor.0 != place.0 && *place < *floor) else {
+            return Ok(());
+        };
+        let began = chronicle.begun(event);
+        let began = began.map_or(String::new(), |at| format!(" at {}", seconds(at)));
+        let sentence = format!(
+            "event {event} of key {key} was acknowledged in {} at {}, and the append of it began \
+             only{began}, after an event of that key had been acknowledged in {}, which comes behind it.",
+            slot_name(&place.0, place.1),
+            seconds(at),
+            slot_name(&floor.0, floor.1),
+        );
+        let finding = Finding::new(sentence).at(&place.0, place.1).at(&floor.0, floor.1);
+        broken(Invariant::S3, finding)
+    }
+
     /// The events that were acknowledged.
     pub(crate) fn acknowledged_events(&self) -> &BTreeSet<String> {
         &self.events
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_events_of_a_key_are_in_one_partition() {
-        let place = |id: &str| (id.parse::<PartitionId>().expect("an id"), Seq(1));
-        let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
-        let mut order = Order::default();
-        let mut judge =
-            |id: &str, names: &[&str]| order.judge_keys(Millis(1), &place(id), &keys(names));
-        assert_eq!(judge("p0", &["k1", "k2"]), Ok(()));
-        assert_eq!(judge("p1", &["k3"]), Ok(()));
-        assert_eq!(judge("p0", &["k2"]), Ok(()));
-        let (_, finding) = judge("p1", &["k3", "k1"]).expect_err("k1 is at home in p0");
-        assert!(finding.sentence.contains("an event of key k1"), "{}", finding.sentence);
     }
 }

@@ -26,6 +26,10 @@ pub(super) fn mark_of(
         (Request::ReadSlot { .. }, Reply::Slot(_)) => {
             Some("a rerun finds its predecessor's slot taken")
         }
+        // D4: the group has not begun what comes behind others.
+        (Request::Acquire { begun: true, .. }, Reply::Refused { lease: None, .. }) => {
+            Some("a worker asks what comes before a partition")
+        }
         (Request::Acquire { .. }, Reply::Refused { .. }) => Some("a lease is held by another"),
         (Request::Acquire { .. }, Reply::Leased(lease)) if lease.epoch.0 > 1 => {
             Some("a lease is taken over")
@@ -41,6 +45,9 @@ pub(super) fn mark_of(
             if design.read == Read::Consistent && page.last().is_some() =>
         {
             Some("a look behind a delivery finds more")
+        }
+        (Request::Raise(_), Reply::NotRaised(head)) if head.is_sealed() => {
+            Some("a producer finds its partition sealed")
         }
         (Request::Raise(_), Reply::NotRaised(_)) => Some("an increment is refused"),
         (Request::ReadEvents { .. }, Reply::Page(page)) if page.is_full() => {

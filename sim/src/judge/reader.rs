@@ -39,12 +39,21 @@ impl Judge {
                 return wrong(format!("without event {other} at position {due} before it"));
             }
             Some(_) | None => {
-                let last = session.last.get(partition).copied().unwrap_or(session.from);
+                let last = session.given_upto(partition).unwrap_or(Position::START);
                 return wrong(format!("although it was at position {last} already"));
             }
         }
-        let first = session.last.get(partition).map_or(session.from.slot, |last| last.slot);
-        for slot in (first.0.max(1)..position.slot.0).map(Seq) {
+        // S3: what comes behind is given behind, whatever was split or merged in between.
+        let place = (partition.clone(), position);
+        let before = session.keys.insert(event.key.clone(), place.clone());
+        if let Some((other, at)) = before.filter(|before| *before > place) {
+            let other = slot_name(&other, at.slot);
+            return wrong(format!(
+                "behind another one of its key, of {other}, which comes behind it"
+            ));
+        }
+        let first = session.given_upto(partition).map_or(1, |last| last.slot.0);
+        for slot in (first..position.slot.0).map(Seq) {
             let key = (partition.clone(), slot);
             if !self.slots.is_settled(&key) {
                 return wrong(format!("although slot {slot} before it is empty"));
@@ -88,7 +97,17 @@ impl Judge {
         let Receipt { partition, position, .. } = receipt;
         let end = self.slots.last_settled(partition);
         if end >= position.slot {
-            return Ok(());
+            if self.lineage.are_keys_settled_before(partition, &self.slots) {
+                return Ok(());
+            }
+            let sentence = format!(
+                "{} was told at {} that what comes before {} is settled, but a slot of a partition before \
+                 it is empty.",
+                self.chronicle.name(node),
+                seconds(at),
+                slot_name(partition, position.slot),
+            );
+            return Err((Breach::Reader, Finding::new(sentence).at(partition, position.slot)));
         }
         let sentence = format!(
             "{} was told at {} that every slot up to {} is settled, but slot {} is empty.",
@@ -128,8 +147,10 @@ mod tests {
     /// What is said of a reader that is given these events and then comes to its end.
     fn judged(readable: Readable, from: u64, events: &[(u64, u32, &str)]) -> Option<String> {
         let mut judge = judge();
-        let from = Position { slot: Seq(from), index: 0 };
-        let mut session = judge.readings.begin((Millis(1), NODE), readable, from, &judge.slots);
+        let last = (partition(), Position { slot: Seq(from), index: 9 });
+        let behind = (from > 0).then_some(last).into_iter().collect();
+        let sees = (&judge.slots, &judge.lineage);
+        let mut session = judge.readings.begin((Millis(1), NODE), readable, behind, sees);
         let mut read = || {
             for (slot, index, name) in events {
                 let position = Position { slot: Seq(*slot), index: *index };
@@ -146,7 +167,7 @@ mod tests {
         let all = || Readable::Everything;
         let whole = [(1, 0, "a"), (1, 1, "b"), (3, 0, "c")];
         assert_eq!(judged(all(), 0, &whole), None);
-        assert_eq!(judged(all(), 3, &whole[2..]), None);
+        assert_eq!(judged(all(), 2, &whole[2..]), None);
         assert_eq!(judged(Readable::Key("k2".to_owned()), 0, &[]), None);
         let wrong = |readable, events: &[_], why: &str| {
             let said = judged(readable, 0, events).unwrap_or_default();

@@ -8,10 +8,11 @@ use gapless_model::{PartitionId, Seq};
 
 use super::chronicle::Chronicle;
 use super::judgement::{Breach, Finding};
+use super::lineage::Lineage;
 use super::order::Order;
 use super::slots::SlotContents;
 use super::words::{seconds, slot_name};
-use crate::plan::{Millis, Node, Plan, Reading};
+use crate::plan::{Home, Millis, Node, Plan, Reading};
 
 /// What a reader is to be given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub(crate) enum Readable {
     Everything,
     /// The events of the partitions that an index lists. It may lag, so some may be missing.
     Listed,
-    /// The events of a partition.
+    /// The events of a partition, and of what came of it those whose keys were its own.
     Partition(PartitionId),
     /// The events of a key.
     Key(String),
@@ -30,7 +31,9 @@ impl Readable {
     pub(super) fn has(&self, partition: &PartitionId, key: &str) -> bool {
         match self {
             Readable::Everything | Readable::Listed => true,
-            Readable::Partition(wanted) => wanted == partition,
+            Readable::Partition(wanted) => {
+                wanted == partition || (wanted < partition && Home::Hashed.is_of(key, wanted))
+            }
             Readable::Key(wanted) => wanted == key,
         }
     }
@@ -42,17 +45,25 @@ pub(crate) struct Session {
     pub(super) began: Millis,
     pub(super) node: Node,
     pub(super) readable: Readable,
-    pub(super) from: Position,
+    /// The position of each partition behind which it goes on.
+    pub(super) behind: BTreeMap<PartitionId, Position>,
     /// The last slot of each partition before which none was empty when it began.
     pub(super) due: BTreeMap<PartitionId, Seq>,
     /// The position that was given last.
     pub(super) last: BTreeMap<PartitionId, Position>,
+    /// The place of the last event of each key.
+    pub(super) keys: BTreeMap<String, (PartitionId, Position)>,
 }
 
 impl Session {
-    /// The position of the last event, of a read of one partition.
-    pub(crate) fn position(&self) -> Option<Position> {
-        self.last.values().next_back().copied()
+    /// Up to where the events of a partition are not to be given, or not any more.
+    pub(super) fn given_upto(&self, partition: &PartitionId) -> Option<Position> {
+        self.last.get(partition).or_else(|| self.behind.get(partition)).copied()
+    }
+
+    /// Whether a partition comes before one in which the read goes on.
+    pub(super) fn is_before(&self, partition: &PartitionId) -> bool {
+        self.behind.keys().any(|begun| partition < begun && partition.overlaps(begun))
     }
 
     /// The first event of a partition, up to a slot, that this read is to be given next.
@@ -62,8 +73,11 @@ impl Session {
         partition: &PartitionId,
         upto: Seq,
     ) -> Option<(Position, String)> {
-        let last = self.last.get(partition);
-        let first = last.map_or(self.from.slot, |last| last.slot).0.max(1);
+        if self.is_before(partition) {
+            return None;
+        }
+        let last = self.given_upto(partition);
+        let first = last.map_or(1, |last| last.slot.0);
         (first..=upto.0).find_map(|slot| {
             let key = (partition.clone(), Seq(slot));
             let events = slots.events_in(&key).into_iter().zip(slots.keys_in(&key));
@@ -71,7 +85,7 @@ impl Session {
                 .zip(events)
                 .map(|(index, event)| (Position { slot: Seq(slot), index }, event));
             let (position, (event, _)) = events.find(|(position, (_, key))| {
-                let behind = last.map_or(*position >= self.from, |last| position > last);
+                let behind = last.is_none_or(|last| *position > last);
                 behind && self.readable.has(partition, key)
             })?;
             Some((position, event))
@@ -119,15 +133,19 @@ impl Readings {
         &mut self,
         (began, node): (Millis, Node),
         readable: Readable,
-        from: Position,
-        slots: &SlotContents,
+        behind: BTreeMap<PartitionId, Position>,
+        (slots, lineage): (&SlotContents, &Lineage),
     ) -> Session {
         if let Some(follower) = self.followers.get_mut(&node) {
             *follower = Some(readable.clone());
         }
-        let tails = slots.tails().keys();
+        // An empty slot keeps back what comes behind it, in other partitions too.
+        let is_reached = |partition: &&PartitionId| lineage.is_settled_before(partition, slots);
+        let tails = slots.tails().keys().filter(is_reached);
         let due = tails.map(|partition| (partition.clone(), slots.last_settled(partition)));
-        Session { began, node, readable, from, due: due.collect(), last: BTreeMap::new() }
+        let due = due.collect();
+        let (last, keys) = (BTreeMap::new(), BTreeMap::new());
+        Session { began, node, readable, behind, due, last, keys }
     }
 
     /// The events that followers are still to be given.

@@ -5,9 +5,10 @@ use std::collections::VecDeque;
 
 use gapless::{Position, Receipt};
 use gapless_model::explanation::capital;
-use gapless_model::{Invariant, PartitionId, Seq};
+use gapless_model::{Invariant, PartitionId};
 
 use super::all::Judge;
+use super::evidence::SlotKey;
 use super::judgement::{Finding, Judgement, broken};
 use super::words::{events, partition_name, seconds, slot_name};
 use crate::plan::{Millis, Node};
@@ -47,7 +48,7 @@ impl Judge {
         at: Millis,
         node: Node,
         batch: &[String],
-        (receipt, expected): (&Receipt, Seq),
+        (receipt, expected): (&Receipt, &SlotKey),
     ) -> Judgement {
         let judgement = self.judge_receipt(at, node, batch, receipt);
         self.unless_unwatched(judgement)?;
@@ -55,7 +56,8 @@ impl Judge {
         let place = (&receipt.partition, receipt.position.slot);
         let known = self.order.acknowledged_events();
         let what = (event.as_str(), expected);
-        self.expectations.judge_met(at, what, place, known, &self.slots, &self.chronicle)
+        let judge = (&self.slots, &self.lineage, &self.chronicle);
+        self.expectations.judge_met(at, what, place, known, judge)
     }
 
     /// Judges a receipt of a named producer, and removes what it acknowledges from `waiting`: what
@@ -71,6 +73,15 @@ impl Judge {
     ) -> Judgement {
         let Receipt { partition, position, .. } = receipt;
         let stored = self.slots.events_in(&(partition.clone(), position.slot));
+        // Some may have been settled in a partition whose place this one took.
+        let last = stored.last().and_then(|last| waiting.iter().position(|event| event == last));
+        for event in waiting.iter().take(last.unwrap_or(0)).cloned().collect::<Vec<_>>() {
+            let place = self.slots.position_of(&event);
+            if place.is_some_and(|(other, _)| other < *partition && other.overlaps(partition)) {
+                waiting.retain(|waits| *waits != event);
+                self.judge_acknowledgement(at, node, &event, None)?;
+            }
+        }
         let from = stored.first().and_then(|first| waiting.iter().position(|event| event == first));
         let Some(from) = from else {
             let mut next = waiting.iter().take(receipt.events as usize);
@@ -140,6 +151,7 @@ impl Judge {
 
 #[cfg(test)]
 mod tests {
+    use gapless_model::Seq;
     use gapless_model::design::Design;
 
     use super::*;
@@ -232,7 +244,8 @@ mod tests {
     #[test]
     fn what_is_acknowledged_between_an_expected_position_and_its_append_is_noticed() {
         let expecting = |judge: &mut Judge, expected: u64| {
-            let met = (&receipt("p0", 3, 0, 1), Seq(expected));
+            let expected = (partition("p0"), Seq(expected));
+            let met = (&receipt("p0", 3, 0, 1), &expected);
             judge.judge_expected_receipt(Millis(2), NODE, &names(&["e"]), met)
         };
         let judge_with_third = || {

@@ -126,6 +126,13 @@ impl SlotContents {
         keys.flatten().map(str::to_owned).collect()
     }
 
+    /// The key of an event.
+    pub(super) fn key_of(&self, event: &str) -> Option<String> {
+        let place = self.position_of(event)?;
+        let mut events = self.events_in(&place).into_iter().zip(self.keys_in(&place));
+        events.find(|(name, _)| name == event).map(|(_, key)| key)
+    }
+
     /// What a slot holds, in words.
     pub(super) fn words(&self, key: &SlotKey) -> String {
         self.items.get(key).map_or_else(|| "empty".to_owned(), contents)

@@ -9,6 +9,7 @@ use super::chronicle::{Chronicle, Deed};
 use super::evidence::{LeaseKey, SlotKey};
 use super::judgement::{Breach, Finding};
 use super::leases::Leases;
+use super::lineage::Lineage;
 use super::slots::SlotContents;
 use super::words::{partition_name, request, seconds, simulated, slot_name};
 use crate::plan::{Millis, Node};
@@ -25,7 +26,7 @@ pub(super) struct Lack<'a> {
 pub(super) fn stuck(
     lack: &Lack<'_>,
     slots: &SlotContents,
-    leases: &Leases,
+    (leases, lineage): (&Leases, &Lineage),
     chronicle: &Chronicle,
 ) -> (Breach, Finding) {
     let finding = match lack.undelivered {
@@ -37,7 +38,7 @@ pub(super) fn stuck(
             let first = others.iter().fold(first, |first, (event, group)| {
                 if place(event) < place(first.0) { (event.as_str(), group) } else { first }
             });
-            undelivered(lack, first, slots, leases, chronicle)
+            undelivered(lack, first, slots, (leases, lineage), chronicle)
         }
     };
     (Breach::Invariant(Invariant::P1), finding)
@@ -52,7 +53,7 @@ fn undelivered(
     lack: &Lack<'_>,
     (event, group): (&str, &Group),
     slots: &SlotContents,
-    leases: &Leases,
+    (leases, lineage): (&Leases, &Lineage),
     chronicle: &Chronicle,
 ) -> Finding {
     let acknowledged = chronicle
@@ -74,7 +75,15 @@ fn undelivered(
         slot_name(&place.0, place.1)
     );
     let mut finding = Finding::new(sentence).at(&place.0, place.1);
-    finding.why = Some(why(&place, group, slots, leases, chronicle));
+    // What comes before the partition keeps it back.
+    finding.why = Some(match lineage.first_unfinished(&place.0, group, leases) {
+        Some(before) => format!(
+            "It comes behind {}, which {group} has not finished. {}",
+            partition_name(&before.0),
+            why(&before, group, slots, leases, chronicle)
+        ),
+        None => why(&place, group, slots, leases, chronicle),
+    });
     finding
 }
 

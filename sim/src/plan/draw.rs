@@ -10,6 +10,7 @@ use super::dice::Dice;
 use super::drops::add_drops;
 use super::fault::{DRAWN_FAULTS, FAULTS, Trouble};
 use super::incident::{Ambush, DRAWN, Direction, Happening, Incident, Moment, OperatorAction};
+use super::lineage::add_splits;
 use super::loading::add_loading;
 use super::lock_out::add_lock_outs;
 use super::outage::{add_broken_connections, add_hot_index, add_outages};
@@ -107,6 +108,7 @@ impl Profile {
         add_lock_outs(plan);
         add_outages(plan);
         add_broken_connections(plan);
+        add_splits(plan);
         add_ranks(plan, works);
         add_drops(plan, works);
         add_stranger(plan);

@@ -66,6 +66,22 @@ pub enum OperatorAction {
     Create,
     /// Opens the stream with another design, which must be refused.
     OpenOtherwise,
+    /// Splits a partition in two.
+    Split {
+        /// Which of those that take events, modulo how many there are.
+        leaf: u8,
+        /// After how long it dies, if it does: it may have been done by then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dies: Option<Millis>,
+    },
+    /// Merges a partition with all that came of the other half of its family.
+    Merge {
+        /// Which of those that take events, modulo how many there are.
+        leaf: u8,
+        /// After how long it dies, if it does: it may have been done by then, or half of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dies: Option<Millis>,
+    },
 }
 
 /// What happens.

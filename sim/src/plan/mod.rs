@@ -10,6 +10,7 @@ mod drops;
 mod fault;
 mod incident;
 mod lag;
+mod lineage;
 mod loading;
 mod lock_out;
 mod mutation;
@@ -39,6 +40,7 @@ pub use fault::{CallKind, FAULTS, Fault, Strike, Trouble};
 pub use incident::{
     Ambush, Direction, HAPPENINGS, Happening, Incident, Moment, OperatorAction, StorePart,
 };
+pub(crate) use lineage::Home;
 pub use participants::{
     Appending, ClockPlan, HintSource, Lifetime, ProducerPlan, ReaderPlan, Reading, Scope, Twin,
     WorkerPlan,
@@ -140,9 +142,9 @@ impl Plan {
         self.partition_bits.map_or(Layout::EachKey, |bits| Layout::Fixed { bits })
     }
 
-    /// How many partitions the keys are in at most.
+    /// How many partitions there are at most.
     pub(crate) fn partitions(&self) -> u64 {
-        self.partition_bits.map_or(u64::from(self.keys), |bits| 1 << bits)
+        self.partition_bits.map_or(u64::from(self.keys), |bits| 1 << bits) + self.most_made()
     }
 
     /// The stream's configuration, which is the same on every node.

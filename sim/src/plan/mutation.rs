@@ -9,7 +9,7 @@ use super::patience::patience;
 use super::units::{Millis, Node};
 
 /// The most incidents of a plan that was changed.
-const MOST_INCIDENTS: usize = 16;
+const MOST_INCIDENTS: usize = 24;
 
 impl Plan {
     /// A plan like this one, with one to three things changed: what happens, when and to whom, which

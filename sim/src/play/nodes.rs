@@ -8,7 +8,7 @@ use madsim::net::NetSim;
 use madsim::runtime::{Handle, NodeHandle};
 use madsim::task::{JoinHandle, NodeId};
 
-use crate::cluster::{self, Cluster, Store};
+use crate::cluster::{self, Change, Cluster, Store};
 use crate::moment::now;
 use crate::plan::{Direction, Happening, Incident, Millis, Node, OperatorAction};
 
@@ -158,6 +158,12 @@ impl Nodes {
                         OperatorAction::Audit => drop(cluster::audit(&cluster).await),
                         OperatorAction::Create => drop(cluster::create(&cluster).await),
                         OperatorAction::OpenOtherwise => cluster::open_otherwise(&cluster).await,
+                        OperatorAction::Split { leaf, dies } => {
+                            cluster::reshape(&cluster, Change::Split, leaf, dies).await;
+                        }
+                        OperatorAction::Merge { leaf, dies } => {
+                            cluster::reshape(&cluster, Change::Merge, leaf, dies).await;
+                        }
                     }
                 }));
             }

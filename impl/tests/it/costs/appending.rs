@@ -81,10 +81,11 @@ fn an_event_is_a_number_and_a_write() {
     let (receipt, bill) = meter.run(stream.append_batch((0..9).map(event).collect()));
     receipt.expect("appended");
     assert_eq!(bill, ["1 PutItem events", "1 UpdateItem partitions"]);
-    let (receipt, bill) = meter.run(stream.append_expecting(Seq(3), vec![event(1)]));
+    let partition = stream.route("k");
+    let (receipt, bill) = meter.run(stream.append_expecting(&partition, Seq(3), vec![event(1)]));
     receipt.expect("appended");
     assert_eq!(bill, ["1 PutItem events", "1 UpdateItem partitions"]);
-    let (receipt, bill) = meter.run(stream.append_expecting(Seq(3), vec![event(1)]));
+    let (receipt, bill) = meter.run(stream.append_expecting(&partition, Seq(3), vec![event(1)]));
     receipt.expect_err("a conflict");
     assert_eq!(bill, ["1 UpdateItem partitions"]);
 }

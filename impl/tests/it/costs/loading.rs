@@ -33,13 +33,13 @@ fn is_conflict<T>(outcome: &Result<T, AppendError>) -> bool {
 }
 
 #[test]
-fn a_history_costs_one_query_and_an_append_to_it_what_any_append_costs() {
+fn a_history_costs_a_look_at_its_partition_and_a_query_and_an_append_to_it_what_any_append_costs() {
     let meter = Meter::new();
     let stream = stream(&meter);
     append(&meter, &stream, "a", "1");
     append(&meter, &stream, "b", "other");
     let (loaded, bill) = meter.run(stream.load("a"));
-    assert_eq!(bill, ["1 Query events"]);
+    assert_eq!(bill, ["1 BatchGetItem 1 partitions", "1 Query events"]);
     let mut history = loaded.expect("loaded");
     assert_eq!((texts(&history), history.head()), (vec!["1"], Seq(2)));
     for text in ["2", "3"] {
@@ -257,7 +257,7 @@ fn a_history_that_is_ahead_of_the_partition_is_refused() {
         append(&other, &there, "a", text);
     }
     let mut ahead = load(&other, &there, "a");
-    let refused = meter.time.run(here.load_after("a", ahead.head()));
+    let refused = meter.time.run(here.load_after("a", ahead.partition(), ahead.head()));
     let Err(StoreError::Refused { why, .. }) = refused else { panic!("{refused:?}") };
     assert!(why.contains("slot 3") && why.contains("empty: load it from the beginning"), "{why}");
     let began = meter.time.elapsed();
@@ -298,7 +298,8 @@ fn a_history_goes_on_from_a_snapshot() {
     let mut kept = load(&meter, &stream, "a");
     assert_eq!(kept.take_events().len(), 2);
     append(&meter, &stream, "a", "3");
-    let loaded = meter.time.run(stream.load_after("a", kept.head())).expect("loaded");
+    let loaded =
+        meter.time.run(stream.load_after("a", kept.partition(), kept.head())).expect("loaded");
     assert_eq!(texts(&loaded), ["3"]);
     meter.time.run(stream.refresh(&mut kept)).expect("refreshed");
     assert_eq!(kept, loaded);

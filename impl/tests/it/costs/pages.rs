@@ -54,7 +54,7 @@ fn large_events_are_read_and_consumed_to_the_last() {
     }
     let (events, bill) = meter.run(stream.read(Target::Everything).collect());
     assert_eq!(events.expect("read").len(), 7);
-    assert_eq!(bill, ["3 Query events"]);
+    assert_eq!(bill, ["1 BatchGetItem 1 partitions", "3 Query events"]);
     let worker = stream.worker("g", takes(&meter, Duration::ZERO));
     let (summary, bill) = meter.run(worker.until_caught_up());
     assert_eq!(summary.expect("caught up").events, 7);

@@ -19,10 +19,11 @@ fn everything_and_a_key_page_by_page() {
     let (meter, stream) = with_events(250);
     let (events, bill) = meter.run(stream.read(Target::Everything).collect());
     assert_eq!(events.expect("read").len(), 250);
-    assert_eq!(bill, ["1 Query events"]);
+    let bill_of_one = ["1 BatchGetItem 1 partitions", "1 Query events"];
+    assert_eq!(bill, bill_of_one);
     let (events, bill) = meter.run(stream.read(K1()).collect());
     assert_eq!(events.expect("read").len(), 0);
-    assert_eq!(bill, ["1 Query events"]);
+    assert_eq!(bill, bill_of_one);
 }
 
 #[test]
@@ -45,7 +46,10 @@ fn a_follower_of_two_partitions_looks_once_an_interval() {
     append(&meter, &stream, 4);
     let reader = stream.read(Target::Everything).follow(Duration::from_secs(1));
     let events = pin!(reader.events().for_each(async |event| drop(event.expect("read"))));
-    assert_eq!(meter.run_for(Duration::from_millis(10_500), events), ["24 Query events"]);
+    // Each look asks whether the partitions were split or merged.
+    let bill = meter.run_for(Duration::from_millis(10_500), events);
+    let looks = "10 BatchGetItem 2 partitions, eventual";
+    assert_eq!(bill, ["1 BatchGetItem 2 partitions", looks, "24 Query events"]);
 }
 
 /// It waits only once it has handed over what it has read.
@@ -74,7 +78,9 @@ fn a_follower_and_a_receipt_ask_for_one_slot_at_a_gap() {
     }
     let reader = stream.read(Target::Everything).follow(Duration::from_secs(1));
     let events = pin!(reader.events().for_each(async |event| drop(event.expect("read"))));
-    assert_eq!(meter.run_for(Duration::from_millis(9_500), events), ["11 Query events"]);
+    let bill = meter.run_for(Duration::from_millis(9_500), events);
+    let looks = "9 BatchGetItem 1 partitions, eventual";
+    assert_eq!(bill, ["1 BatchGetItem 1 partitions", looks, "11 Query events"]);
     assert_eq!(meter.last_call()["Limit"], 1);
     // The one behind the gap, and again.
     let receipt = receipt.expect("one was appended");
@@ -110,7 +116,7 @@ fn status_partitions_standings_and_an_audit() {
     assert_eq!(bill, ["1 BatchGetItem 4 partitions, eventual", "1 Scan consumers"]);
     let (partitions, bill) = meter.run(stream.partitions());
     assert_eq!(partitions.expect("read").len(), 4);
-    assert!(bill.is_empty(), "the layout says which there are: {bill:?}");
+    assert_eq!(bill, ["1 BatchGetItem 4 partitions, eventual"]);
     let (standings, bill) = meter.run(stream.standings(&Group::from("g")));
     assert_eq!(standings.expect("read").len(), 4);
     assert_eq!(bill, ["1 Query consumers"]);

@@ -36,7 +36,8 @@ fn restored() -> (Meter, Stream) {
 #[test]
 fn an_expected_position_is_in_conflict_with_events_that_the_counter_does_not_know_of() {
     let (meter, stream) = restored();
-    let expecting = stream.append_expecting(Seq(3), vec![Event::new("k", "new")]);
+    let partition = stream.route("k");
+    let expecting = stream.append_expecting(&partition, Seq(3), vec![Event::new("k", "new")]);
     let refused = meter.time.run(expecting);
     let Err(AppendError::Conflict { found, .. }) = refused else { panic!("{refused:?}") };
     assert_eq!(found, Seq(4));

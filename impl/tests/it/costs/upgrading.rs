@@ -71,11 +71,12 @@ fn no_number_is_taken_in_a_partition_that_a_newer_release_has_changed() {
     let meter = Meter::new();
     let stream = stream(&meter);
     renew_partition(&meter, &stream);
-    let event = || Event::new("b", "y");
+    let (partition, event) = (stream.route("b"), || Event::new("b", "y"));
     let refused = meter.time.run(stream.append(event()));
     let Err(AppendError::Store(error)) = refused else { panic!("{refused:?}") };
     assert!(says_newer(&error, NEWER_PARTITION), "{error}");
-    let refused = meter.time.run(stream.append_expecting(Seq(2), vec![event()]));
+    let expecting = stream.append_expecting(&partition, Seq(2), vec![event()]);
+    let refused = meter.time.run(expecting);
     let Err(AppendError::Store(error)) = refused else { panic!("{refused:?}") };
     assert!(says_newer(&error, NEWER_PARTITION), "{error}");
     let claimed = meter.time.run(stream.producer("p").push(Number(1), event()));
@@ -227,7 +228,8 @@ fn the_first_version_of_the_format_is_what_is_written() {
     let meter = Meter::new();
     let stream = meter.stream(|config| config.layout(ONE_PARTITION));
     meter.time.run(async {
-        stream.append_expecting(Seq(0), vec![Event::new("k", "x")]).await.expect("appended");
+        let first = vec![Event::new("k", "x")];
+        stream.append_expecting(&stream.route("k"), Seq(0), first).await.expect("appended");
         let mut producer = stream.producer("p");
         producer.push(Number(1), Event::new("k", vec![0xff])).await.expect("it waits");
         producer.flush().await.expect("appended");

@@ -76,12 +76,13 @@ fn batches_and_expectations() {
         scene.say_appended(scene.run(scene.stream.append_batch(Vec::new())));
         let large = vec![Event::new("k", vec![0; 410_000])];
         scene.say_appended(scene.run(scene.stream.append_batch(large)));
+        let of_k = scene.stream.route("k");
         for expected in [Seq::ZERO, Seq(1), Seq(5)] {
             scene.say(format!("append, expecting {expected}"));
-            let appended = scene.stream.append_expecting(expected, batch.clone());
+            let appended = scene.stream.append_expecting(&of_k, expected, batch.clone());
             scene.say_appended(scene.run(appended));
         }
-        let rivals = [0, 1].map(|_| scene.stream.append_expecting(Seq(2), batch.clone()));
+        let rivals = [0, 1].map(|_| scene.stream.append_expecting(&of_k, Seq(2), batch.clone()));
         for ended in scene.run(join_all(rivals)) {
             scene.say_appended(ended);
         }
@@ -103,10 +104,11 @@ fn a_batch_that_is_too_large() {
 fn an_expectation_whose_answer_is_lost() {
     transcript("an_expectation_lost", one_partition, |scene| {
         scene.given(&[("k", "0")]);
+        let of_k = scene.stream.route("k");
         scene.meter.go_wrong_once("UpdateItem", Wrong::Applied);
-        scene.say_appended(scene.run(scene.stream.append_expecting(Seq(1), vec![event(1)])));
+        scene.say_appended(scene.run(scene.stream.append_expecting(&of_k, Seq(1), vec![event(1)])));
         scene.meter.go_wrong_once("PutItem", Wrong::Applied);
-        scene.say_appended(scene.run(scene.stream.append_expecting(Seq(2), vec![event(2)])));
+        scene.say_appended(scene.run(scene.stream.append_expecting(&of_k, Seq(2), vec![event(2)])));
     });
 }
 

@@ -20,8 +20,9 @@ fn work(scene: &Scene, has_counter: bool) {
         scene.run(take_number(&scene.stream));
     }
     scene.run(scene.append("k", "2"));
-    let expected = gapless::Seq(1);
-    let expecting = scene.stream.append_expecting(expected, vec![Event::new("k", "late")]);
+    let (partition, expected) = (scene.stream.route("k"), gapless::Seq(1));
+    let late = vec![Event::new("k", "late")];
+    let expecting = scene.stream.append_expecting(&partition, expected, late);
     match scene.run(expecting) {
         Ok(receipt) => scene.say(super::receipt_of(&receipt)),
         Err(error) => scene.say(error),

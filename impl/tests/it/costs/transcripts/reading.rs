@@ -131,9 +131,11 @@ fn histories() {
                 append_to(scene, &mut history, "3").await;
                 append_to(scene, &mut history, "4").await;
                 scene.say("load what is behind 6");
-                let later = scene.stream.load_after("a", Seq(6)).await.expect("loaded");
+                let of_a = scene.stream.route("a");
+                let later = scene.stream.load_after("a", &of_a, Seq(6)).await.expect("loaded");
                 say_history(scene, &later);
-                let refused = scene.stream.load_after("a", Seq(60)).await.expect_err("it is empty");
+                let refused =
+                    scene.stream.load_after("a", &of_a, Seq(60)).await.expect_err("it is empty");
                 scene.say(refused);
             });
         },
