@@ -1,5 +1,6 @@
 //! The command line: commands, their options, and what `--help` says of them.
 
+pub mod lineage;
 #[cfg(madsim)]
 pub mod sim;
 #[cfg(not(madsim))]
@@ -15,6 +16,7 @@ use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum}
 use gapless_model::Invariant;
 use gapless_model::check::{Bounds, Clocks, Engine};
 
+use lineage::{MergeArgs, PartitionsArgs, SplitArgs};
 use sim::SimulationCommand;
 use stream::{
     AppendArgs, BenchArgs, ConsumeArgs, InitArgs, LookArgs, ReadArgs, SeekArgs, ServeArgs,
@@ -61,6 +63,28 @@ pub enum Command {
     Tail(ReadArgs),
     /// Show partitions, heads, checkpoints, lag and leases.
     Status(LookArgs),
+    /// Draw the lineage of the partitions, with heads, and each group's lag.
+    ///
+    /// It has a row for each partition, indented by how often its keys were divided, and a merged one names
+    /// those that it took the place of. A partition is sealed once others took its place. A group has drained
+    /// it when it has begun it and finished its last slot; only then does the group begin what comes after it.
+    ///
+    /// It reads a head for each open partition, strongly consistently, and each sealed one once: a read unit
+    /// each. The groups' items cost a read unit for each 4 KB. With --json, a partition that cannot be read is
+    /// an object with the reason as its one field, `unread`.
+    Partitions(PartitionsArgs),
+    /// Split a partition: halves take its place.
+    ///
+    /// The partition takes no more events. Producers go on in the halves by themselves, and each group
+    /// finishes the partition before it begins them. Run again, by anyone, it recognises what was done, and
+    /// completes what was left half done. Every process that uses the stream must know of splits.
+    Split(SplitArgs),
+    /// Merge partitions into the one that they make up.
+    ///
+    /// They take no more events. Producers go on in the merged partition by themselves, and each group finishes
+    /// all of them before it begins that one. Run again, by anyone, it recognises what was done, and
+    /// completes what was left half done. Every process that uses the stream must know of merges.
+    Merge(MergeArgs),
     /// Show which named producers have a record, and where.
     Producers(LookArgs),
     /// Move a group's checkpoints, to skip events or to be given them again.

@@ -218,7 +218,7 @@ pub struct BenchArgs {
 }
 
 /// The name of a group that DynamoDB can store.
-fn group_name(text: &str) -> Result<String, String> {
+pub(super) fn group_name(text: &str) -> Result<String, String> {
     let checked = check_group(&Group::from(text));
     checked.map(|()| text.to_owned()).map_err(|error| error.to_string())
 }
@@ -245,7 +245,7 @@ fn seek_to(text: &str) -> Result<SeekTo, String> {
 }
 
 /// A length of time in which something can be measured.
-fn some_time(text: &str) -> Result<Duration, String> {
+pub(super) fn some_time(text: &str) -> Result<Duration, String> {
     const LEAST: Duration = Duration::from_millis(10);
     let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     if time < LEAST {

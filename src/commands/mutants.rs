@@ -132,8 +132,14 @@ fn checked(broken: &Broken) -> Option<Checked> {
     };
     // From the cheapest search to the dearest, until one finds something. Some faults show
     // only under unbounded clocks. Time is limited, since the dearest take long.
-    let expected = u8::from(mutant == Some(Mutant::ExpectationUnguarded));
-    let all = Bounds { expected, ..Bounds::DEFAULT };
+    let all = match mutant {
+        Some(Mutant::ExpectationUnguarded) => Bounds { expected: 1, ..Bounds::DEFAULT },
+        // A partition is split, and what came of it is merged or split again.
+        Some(Mutant::SealIgnored | Mutant::SealUnguarded) => {
+            Bounds { producers: 1, events: 2, resplits: 1, ..Bounds::FAMILY }
+        }
+        Some(_) | None => Bounds::DEFAULT,
+    };
     let few = Bounds { faults: 1, ..all };
     let searches = [
         (few, Clocks::Timely, 4),

@@ -3,14 +3,14 @@
 use std::io::IsTerminal as _;
 
 use comfy_table::presets::NOTHING;
-use comfy_table::{Cell, CellAlignment, Color, Table};
+use comfy_table::{Cell, CellAlignment, Color, Row, Table};
 use gapless_model::Invariant;
 use gapless_model::check::{Ended, Engine, Report, Verdict};
 use gapless_model::design::{Named, named};
 use indicatif::HumanCount;
 
 /// A table without lines, as wide as it needs to be.
-pub fn plain<const N: usize>(header: [&str; N]) -> Table {
+pub fn plain(header: impl Into<Row>) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(header);
     table

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use gapless::{Config, Delivery, Event, HandlerError, Stream, Target};
 
 /// A served engine; it ends with the test.
-struct Served(Child);
+pub struct Served(Child);
 
 impl Drop for Served {
     fn drop(&mut self) {
@@ -16,7 +16,8 @@ impl Drop for Served {
     }
 }
 
-fn serve() -> (Served, String) {
+/// Serves an engine in memory, and returns where.
+pub fn serve() -> (Served, String) {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("gapless"));
     let mut child = command
         .args(["serve", "--port", "0"])

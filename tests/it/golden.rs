@@ -3,7 +3,16 @@
 
 use std::path::Path;
 
-use crate::commands::{folder, gapless};
+use crate::commands::{folder, gapless, on};
+
+/// A key in each quarter of the hashes.
+const EVENTS: &str = r#"{"id":"a"}
+{"id":"b"}
+{"id":"c"}
+{"id":"d"}
+{"id":"e"}
+{"id":"f"}
+"#;
 
 /// Compares a text with the one that is kept.
 #[track_caller]
@@ -32,6 +41,28 @@ fn a_counterexample_is_replayed_and_drawn_as_it_was() {
     assert_kept("check-replay.txt", &text);
     let svg = std::fs::read_to_string(path.join("wait-at-gaps-P1.svg")).expect("a drawing");
     assert_kept("check-replay.svg", &svg);
+}
+
+#[test]
+fn a_lineage_is_drawn_as_it_was() {
+    let folder = folder();
+    let does = |args: &str| {
+        let args: Vec<_> = args.split(' ').collect();
+        let done = on(folder.path(), &args).write_stdin(EVENTS).assert().code(0);
+        String::from_utf8(done.get_output().stdout.clone()).expect("text")
+    };
+    does("init --lease 1s --grace 100ms");
+    does("append --key id --batch 1");
+    does("consume --group billing");
+    does("split p --into 4");
+    does("append --key id --batch 1");
+    does("merge p00 p01");
+    does("append --key id --batch 1");
+    does("consume --group search");
+    does("append --key id --batch 1");
+    assert_kept("partitions.txt", &does("partitions"));
+    assert_kept("partitions.dot", &does("partitions --dot"));
+    assert_kept("partitions.json", &does("partitions --json --group search"));
 }
 
 #[cfg(madsim)]

@@ -8,6 +8,7 @@ mod conformance;
 mod endpoint;
 mod explore;
 mod golden;
+mod lineage;
 mod outputs;
 mod pipes;
 mod processes;

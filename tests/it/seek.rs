@@ -30,7 +30,7 @@ fn events_are_delivered_again_or_skipped() {
     seek(path, &["--to", "2000-01-01T00:00:00Z", "--json"]).code(0).stdout(contains(r#""to":0"#));
     for (options, said) in [
         (&["--to", "17", "--partition", "p0"][..], "behind the end"),
-        (&["--to", "end", "--partition", "p01"], "has no partition p01"),
+        (&["--to", "end", "--partition", "p01"], "not a partition"),
     ] {
         seek(path, options).code(2).stdout(is_empty()).stderr(contains(said));
     }

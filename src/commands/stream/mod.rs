@@ -1,19 +1,23 @@
-//! The commands that use a stream, one a file, and how each of them opens it.
+//! The commands that use a stream, one a module, and how each of them opens it.
 
 pub mod append;
 pub mod audit;
 pub mod bench;
 pub mod consume;
 pub mod init;
+pub mod merge;
+pub mod partitions;
 pub mod producers;
 pub mod read;
 pub mod seek;
 pub mod serve;
 pub mod showcase;
+pub mod split;
 pub mod status;
 
 mod ending;
 mod event_line;
+mod lineage;
 mod store;
 
 use std::error::Error;

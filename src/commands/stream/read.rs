@@ -9,6 +9,7 @@ use gapless::{StoreError, Stream, Target};
 
 use super::ending::{interrupted, output_closed};
 use super::event_line::add_event_line;
+use super::lineage::check_partition;
 use super::{READ_ONLY, block_on, open, use_failure};
 use crate::cli::stream::ReadArgs;
 use crate::failure::Failure;
@@ -36,12 +37,7 @@ pub fn run(args: &ReadArgs, follow: Follow) -> Result<Status, Failure> {
         let target = match (&args.key, &args.partition) {
             (Some(key), _) => Target::Key(key.clone()),
             (None, Some(partition)) => {
-                if !stream.layout().has(partition) {
-                    return Err(Failure::Usage {
-                        what: format!("`{partition}` is not a partition of this stream"),
-                        help: "`gapless status` lists the partitions".to_owned(),
-                    });
-                }
+                check_partition(&stream, partition).await?;
                 Target::Partition(partition.clone())
             }
             (None, None) => Target::Everything,

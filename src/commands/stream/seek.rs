@@ -8,6 +8,7 @@ use gapless::{Group, PartitionId, SeekError, SeekTo, Seq, Sought, Stream};
 use serde::Serialize;
 use serde_json::json;
 
+use super::lineage::check_partition;
 use super::{READ_ONLY, block_on, open, use_failure};
 use crate::cli::stream::SeekArgs;
 use crate::commands::counted::counted;
@@ -71,7 +72,10 @@ async fn plan(stream: &Stream, group: &Group, args: &SeekArgs) -> Result<Vec<Mov
     let unread =
         |error: &gapless::StoreError| use_failure("the tables cannot be read", error, READ_ONLY);
     let partitions = match &args.partition {
-        Some(partition) => vec![partition.clone()],
+        Some(partition) => {
+            check_partition(stream, partition).await?;
+            vec![partition.clone()]
+        }
         None => stream.partitions().await.map_err(|error| unread(&error))?,
     };
     let standings = stream.standings(group).await.map_err(|error| unread(&error))?;

@@ -4,7 +4,7 @@ use std::io::{Write as _, stdout};
 use std::time::Duration;
 
 use comfy_table::Cell;
-use gapless::{PartitionStatus, Standing, Timestamp};
+use gapless::{PartitionId, PartitionStatus, Standing, Timestamp};
 use serde_json::json;
 
 use super::{READ_ONLY, block_on, open, use_failure};
@@ -32,28 +32,24 @@ pub fn run(args: &LookArgs) -> Result<Status, Failure> {
 }
 
 fn partition_table(status: &[PartitionStatus], now: Timestamp) -> comfy_table::Table {
-    let mut table = table::plain([
-        "partition",
-        "head",
-        "group",
-        "checkpoint",
-        "lag",
-        "lease",
-        "epoch",
-        "owner",
-        "note",
-    ]);
+    // Where nothing was split or merged, all are open.
+    let has_states = status.iter().any(|partition| !partition.children.is_empty());
+    let mut header = vec!["partition", "head"];
+    header.extend(has_states.then_some("state"));
+    let first = header.len();
+    header.extend(["group", "checkpoint", "lag", "lease", "epoch", "owner", "note"]);
+    let mut table = table::plain(header);
     for partition in status {
         let (name, head) = (partition.partition.to_string(), partition.head);
+        let mut own = vec![name, head.to_string()];
+        own.extend(has_states.then(|| state(partition)));
         if partition.groups.is_empty() {
-            table.add_row([name.clone(), head.to_string(), "-".to_owned()]);
+            table.add_row(own.iter().map(String::as_str).chain(["-"]));
         }
         for standing in &partition.groups {
             let lease = &standing.lease;
             let lag = head.0.saturating_sub(lease.checkpoint.0);
             let cells = [
-                name.clone(),
-                head.to_string(),
                 standing.group.to_string(),
                 lease.checkpoint.to_string(),
                 lag.to_string(),
@@ -62,11 +58,20 @@ fn partition_table(status: &[PartitionStatus], now: Timestamp) -> comfy_table::T
                 lease.owner.to_string(),
                 standing.failure.clone().unwrap_or_default(),
             ];
-            table.add_row(cells.map(Cell::new));
+            table.add_row(own.iter().chain(&cells).map(Cell::new));
         }
     }
-    table::right(&mut table, &[1, 3, 4, 6]);
+    table::right(&mut table, &[1, first + 1, first + 2, first + 4]);
     table
+}
+
+/// Whether it takes events, or what took its place.
+fn state(partition: &PartitionStatus) -> String {
+    if partition.children.is_empty() {
+        return "open".to_owned();
+    }
+    let children = partition.children.iter().map(PartitionId::as_str).collect::<Vec<_>>();
+    format!("sealed for {}", children.join(", "))
 }
 
 /// Whether the lease is held, and for how much longer, or since when it has lapsed.

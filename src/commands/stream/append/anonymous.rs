@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::mem::take;
 
 use futures_util::future::try_join_all;
 use gapless::{AppendError, Event, PartitionId, Stream};
@@ -71,25 +70,53 @@ impl Chunk {
     }
 }
 
-/// Appends the events of one partition, in order.
+/// Appends the events of one partition, in order; where it was split meanwhile, those of one half after
+/// those of the other.
 async fn append_in_order(
     stream: &Stream,
     events: Vec<Event>,
     batch: usize,
     done: &RefCell<&mut Done>,
 ) -> Result<(), AppendError> {
-    let (mut group, mut bytes) = (Vec::new(), 0);
-    for event in events {
-        let size = event.key.len() + event.data.len();
-        if group.len() == batch || (!group.is_empty() && bytes + size > BYTES) {
-            let receipt = stream.append_batch(take(&mut group)).await?;
-            done.borrow_mut().add(&[receipt]);
-            bytes = 0;
+    let mut parts = vec![events];
+    while let Some(part) = parts.pop() {
+        let mut left = &part[..];
+        while !left.is_empty() {
+            let (next, behind) = left.split_at(length_of_batch(left, batch));
+            match stream.append_batch(next.to_vec()).await {
+                Ok(receipt) => {
+                    done.borrow_mut().add(&[receipt]);
+                    left = behind;
+                }
+                // A split divided the keys, and nothing of this batch was appended. The events of a key
+                // stay together.
+                Err(AppendError::Batch(_)) => {
+                    parts.extend(by_partition(stream, left).into_values());
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
         }
-        bytes += size;
-        group.push(event);
     }
-    let receipt = stream.append_batch(group).await?;
-    done.borrow_mut().add(&[receipt]);
     Ok(())
+}
+
+/// How many of these events share the next slot.
+fn length_of_batch(events: &[Event], most: usize) -> usize {
+    let mut bytes = 0;
+    let fits = events.iter().take(most).take_while(|event| {
+        bytes += event.key.len() + event.data.len();
+        bytes <= BYTES
+    });
+    // A large event is alone.
+    fits.count().max(1)
+}
+
+/// Events by the partition that takes them, as far as is known.
+fn by_partition(stream: &Stream, events: &[Event]) -> BTreeMap<PartitionId, Vec<Event>> {
+    let mut partitions: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for event in events {
+        partitions.entry(stream.route(&event.key)).or_default().push(event.clone());
+    }
+    partitions
 }
