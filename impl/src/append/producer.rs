@@ -83,7 +83,7 @@ impl Producer {
     ///
     /// # Errors
     /// Returns [`ProducerError`]. After [`ProducerError::Append`] with a transient error, or with
-    /// [`StoreError::TooManyProducers`], the event is not taken, unless pushing it again says
+    /// [`StoreError::TooManyProducers`](crate::StoreError::TooManyProducers), the event is not taken, unless pushing it again says
     /// [`ProducerError::Order`].
     pub async fn push(
         &mut self,

@@ -142,7 +142,12 @@ impl Sweep<'_> {
         let is_watched = |free| design.expiry == Expiry::Observer && free > latest;
         let mut swept = Swept { foreign, ..Swept::default() };
         swept.foreign.append(&mut standings.foreign);
-        let partitions = extents.keys().chain(unread.keys()).cloned().collect::<BTreeSet<_>>();
+        let unread_ids: BTreeSet<PartitionId> = unread.keys().cloned().collect();
+        if shared.has_lineage() {
+            // P1: what took the place of a partition with such an item is not known, nor found.
+            swept.foreign.extend(unread.into_values());
+        }
+        let partitions = extents.keys().chain(&unread_ids).cloned().collect::<BTreeSet<_>>();
         for partition in partitions {
             let extent = extents.get(&partition);
             let lease = standings.read.get(&partition).map(|standing| &standing.lease);
@@ -152,7 +157,7 @@ impl Sweep<'_> {
             let is_unbegun = lease.is_none() && extent.is_some_and(|it| !it.children.is_empty());
             // A turn finds out what is wrong there, and leaves it alone if it cannot go on.
             let is_unread =
-                standings.unread.contains_key(&partition) || unread.contains_key(&partition);
+                standings.unread.contains_key(&partition) || unread_ids.contains(&partition);
             // P1: every partition that lags is found, whatever trigger was lost.
             if last <= checkpoint && !is_unread && !is_unbegun {
                 continue;

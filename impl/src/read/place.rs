@@ -12,7 +12,7 @@ use crate::vocabulary::{Slots, StoreError, Timer};
 use crate::wire::Consistency;
 
 impl Stream {
-    /// Waits until a receipt's event can be read: until every slot before it is settled.
+    /// Waits until a reader of its key can read a receipt's event: until every slot before it is settled.
     ///
     /// It reads the partition from its beginning, and then again every 50 ms while a slot
     /// stays empty. If the partition came of a split or a merge, what came before it is read first, up to

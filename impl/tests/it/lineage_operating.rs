@@ -348,3 +348,26 @@ async fn nothing_is_expected_of_a_partition_that_nothing_was_split_into() {
     let said = refused.expect_err("no worker would find it").to_string();
     assert!(said.contains("has no partition"), "{said}");
 }
+
+/// What took its place is named there alone, so nothing else shows it.
+#[tokio::test]
+async fn a_worker_has_not_caught_up_where_a_partitions_item_cannot_be_read() {
+    let client = Engine::memory().expect("an engine").client();
+    let config = || Config::new("lineage-").layout(Layout::Fixed { bits: 0 });
+    let stream = Stream::create(client.clone(), config()).await.expect("a stream");
+    append(&stream, &KEYS, "1").await;
+    stream.split(&id("p")).await.expect("split");
+    append(&stream, &KEYS, "2").await;
+    let newer = aws_sdk_dynamodb::types::AttributeValue::N("99".to_owned());
+    let update =
+        client.update_item().table_name("lineage-partitions").update_expression("SET v = :v");
+    let key = aws_sdk_dynamodb::types::AttributeValue::S("p".to_owned());
+    let update = update.key("partitionId", key).expression_attribute_values(":v", newer);
+    update.send().await.expect("updated");
+    let other = Stream::open(client, config()).await.expect("it is there");
+    let seen = Seen::default();
+    let ended = seen.worker(&other, "g").until_caught_up().await;
+    let said = ended.expect_err("what took its place is not known").to_string();
+    assert!(said.contains("version 99"), "{said}");
+    assert_eq!(seen.count(), KEYS.len());
+}

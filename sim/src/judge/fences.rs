@@ -1,7 +1,7 @@
 //! S2 for named producers: only the run that was the last to claim a partition is given slots there,
 //! and a run is told that it is fenced only if a later one has claimed the partition.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gapless::{Live, ProducerName};
 use gapless_model::store::{Keep, Reply, Request};
@@ -28,6 +28,8 @@ struct Claimed {
 #[derive(Debug, Default)]
 pub(crate) struct Fences {
     claims: BTreeMap<ClaimKey, Claimed>,
+    /// The transactions that gave out a number. Each is answered again as it was before.
+    given: BTreeSet<String>,
     /// Whether an instance claimed a partition of another one that was alive and not done.
     fenced_twin: bool,
 }
@@ -49,6 +51,9 @@ impl Fences {
                 Request::Raise(raise) | Request::RaiseAndWrite { raise, .. },
                 Some(Reply::Raised(slot) | Reply::Appended(slot)),
             ) => match &raise.record {
+                Some(_) if applied.token.is_some_and(|it| !self.given.insert(it.to_owned())) => {
+                    Ok(())
+                }
                 Some(keep) => self.judge_raise(applied, (&raise.partition, *slot), keep, chronicle),
                 None => Ok(()),
             },

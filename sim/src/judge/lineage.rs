@@ -198,20 +198,15 @@ impl Lineage {
         ancestors.filter(|it| self.home.is_of(key, it)).collect()
     }
 
-    /// Whether no slot is empty of everything that comes before a partition.
-    pub(super) fn is_settled_before(&self, partition: &PartitionId, slots: &SlotContents) -> bool {
-        self.ancestors(partition).into_iter().all(|it| slots.last_settled(it) >= self.end(it))
-    }
-
-    /// The same of what may hold events of its keys.
-    pub(super) fn are_keys_settled_before(
+    /// Whether no slot is empty of what comes before a partition and counts.
+    pub(super) fn is_settled_before(
         &self,
         partition: &PartitionId,
         slots: &SlotContents,
+        counts: impl Fn(&PartitionId) -> bool,
     ) -> bool {
-        let ancestors = self.ancestors(partition).into_iter();
-        let mut own = ancestors.filter(|it| it.overlaps(partition));
-        own.all(|it| slots.last_settled(it) >= self.end(it))
+        let mut ancestors = self.ancestors(partition).into_iter().filter(|it| counts(it));
+        ancestors.all(|it| slots.last_settled(it) >= self.end(it))
     }
 
     /// The end of the first of what comes before a partition that a group has not finished.

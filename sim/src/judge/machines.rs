@@ -313,6 +313,16 @@ impl Machines {
                 )),
             };
         }
+        let is_same = |(whose, (token, _, lived)): &(Node, AppendKey)| {
+            *whose == node && *lived == life && token.as_str() == who
+        };
+        if self.appends.keys().any(is_same) {
+            return doubt(format!(
+                "asked to {} for {}, which has begun nothing there",
+                words::request(request),
+                append_name(&Token::from(who))
+            ));
+        }
         let turn = self.turns.get_mut(&Owner::from(who));
         let Some(turn) = turn.filter(|turn| turn.partition == *request.partition()) else {
             // A claim or an audit has no copy.

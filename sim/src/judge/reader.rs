@@ -97,7 +97,8 @@ impl Judge {
         let Receipt { partition, position, .. } = receipt;
         let end = self.slots.last_settled(partition);
         if end >= position.slot {
-            if self.lineage.are_keys_settled_before(partition, &self.slots) {
+            let has_its_keys = |before: &PartitionId| before.overlaps(partition);
+            if self.lineage.is_settled_before(partition, &self.slots, has_its_keys) {
                 return Ok(());
             }
             let sentence = format!(

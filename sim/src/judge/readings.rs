@@ -28,6 +28,15 @@ pub(crate) enum Readable {
 }
 
 impl Readable {
+    /// Whether a partition is read before those that took its place.
+    fn waits_for(&self, before: &PartitionId) -> bool {
+        match self {
+            Readable::Everything | Readable::Listed => true,
+            Readable::Partition(first) => first <= before && first.overlaps(before),
+            Readable::Key(key) => Home::Hashed.is_of(key, before),
+        }
+    }
+
     pub(super) fn has(&self, partition: &PartitionId, key: &str) -> bool {
         match self {
             Readable::Everything | Readable::Listed => true,
@@ -140,7 +149,8 @@ impl Readings {
             *follower = Some(readable.clone());
         }
         // An empty slot keeps back what comes behind it, in other partitions too.
-        let is_reached = |partition: &&PartitionId| lineage.is_settled_before(partition, slots);
+        let is_read = |before: &PartitionId| readable.waits_for(before);
+        let is_reached = |at: &&PartitionId| lineage.is_settled_before(at, slots, is_read);
         let tails = slots.tails().keys().filter(is_reached);
         let due = tails.map(|partition| (partition.clone(), slots.last_settled(partition)));
         let due = due.collect();

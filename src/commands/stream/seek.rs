@@ -22,11 +22,15 @@ struct Move {
     partition: PartitionId,
     from: Seq,
     to: Seq,
+    /// Whether the checkpoint is to be set although it is in its place: a sealed partition is finished only
+    /// once the group has begun it.
+    #[serde(skip)]
+    begins: bool,
 }
 
 impl From<Sought> for Move {
     fn from(Sought { partition, from, to, .. }: Sought) -> Move {
-        Move { partition, from, to }
+        Move { partition, from, to, begins: false }
     }
 }
 
@@ -71,12 +75,15 @@ pub fn run(args: &SeekArgs) -> Result<Status, Failure> {
 async fn plan(stream: &Stream, group: &Group, args: &SeekArgs) -> Result<Vec<Move>, Failure> {
     let unread =
         |error: &gapless::StoreError| use_failure("the tables cannot be read", error, READ_ONLY);
+    // The listing of partitions fails where one of them cannot be read.
+    let all = stream.partitions().await.map_err(|error| unread(&error))?;
+    let lineage = stream.lineage().await.map_err(|error| unread(&error))?;
     let partitions = match &args.partition {
         Some(partition) => {
             check_partition(stream, partition).await?;
             vec![partition.clone()]
         }
-        None => stream.partitions().await.map_err(|error| unread(&error))?,
+        None => all,
     };
     let standings = stream.standings(group).await.map_err(|error| unread(&error))?;
     if standings.is_empty() {
@@ -100,7 +107,15 @@ async fn plan(stream: &Stream, group: &Group, args: &SeekArgs) -> Result<Vec<Mov
             let (owner, ends_in) = (lease.owner.clone(), lease.until.since(now));
             return Err(seek_failure(&SeekError::Held { partition, owner, ends_in }));
         }
-        moves.push(Move { partition, from, to });
+        let member = lineage.partitions().get(&partition);
+        let children = member.map_or(&[][..], |member| &member.children);
+        let child = children.iter().find(|child| standings.contains_key(*child));
+        if let Some(child) = child.filter(|_| member.is_some_and(|member| to < member.head)) {
+            let child = child.clone();
+            return Err(seek_failure(&SeekError::After { partition, child }));
+        }
+        let begins = lease.is_none() && !children.is_empty();
+        moves.push(Move { partition, from, to, begins });
     }
     Ok(moves)
 }
@@ -113,9 +128,9 @@ async fn carry_out(
     plan: Vec<Move>,
 ) -> (Vec<Move>, Option<Failure>) {
     let mut moved = Vec::new();
-    for Move { partition, from, to } in plan {
-        if from == to {
-            moved.push(Move { partition, from, to });
+    for Move { partition, from, to, begins } in plan {
+        if from == to && !begins {
+            moved.push(Move { partition, from, to, begins });
             continue;
         }
         match stream.seek(group, &partition, SeekTo::Behind(to)).await {
@@ -132,6 +147,10 @@ fn seek_failure(error: &SeekError) -> Failure {
             "stop the group's workers and wait until the lease has ended: no checkpoint is moved under a \
              worker. What is listed above was moved by then"
         }
+        SeekError::After { .. } => "a new group is given everything in order",
+        SeekError::Before { .. } => {
+            "seek in that partition first, or let a worker finish it. What is listed above was moved by then"
+        }
         SeekError::Beyond { .. } => "`gapless status` shows how far each partition goes",
         _ => "`gapless status` shows the checkpoints; the same command can be given again",
     };
@@ -140,7 +159,7 @@ fn seek_failure(error: &SeekError) -> Failure {
 
 fn move_table(moves: &[Move]) -> comfy_table::Table {
     let mut table = table::plain(["partition", "from", "to", "what comes of it"]);
-    for Move { partition, from, to } in moves {
+    for Move { partition, from, to, .. } in moves {
         let comes = match to.cmp(from) {
             Ordering::Less => format!("{} delivered again", counted(from.0 - to.0, "slot")),
             Ordering::Equal => "nothing".to_owned(),
