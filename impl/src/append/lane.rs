@@ -175,7 +175,7 @@ impl Lanes {
     /// Leaves the lane of a sealed partition: the events of a group that was refused, and behind them those
     /// that wait, go on to lanes on their own ways. Returns those that find none.
     ///
-    /// Nobody else gets into a lane meanwhile: what is appended later comes behind them (S3).
+    /// No other append gets into a lane meanwhile: what is appended later comes behind them (S3).
     pub(super) fn move_on(
         &self,
         lane: &Lane,

@@ -77,7 +77,7 @@ impl Producer {
             }
             // S2: a record says that all events up to its number are settled, and those of a partition
             // before this one may yet move here.
-            let may_start = is_founding(layout, partition)
+            let may_start = layout.founds(partition)
                 || !busy.iter().any(|(at, _)| at < partition && is_on_path(at, partition));
             if may_start || feed.is_writing() {
                 ready.insert((*partition).clone(), may_start);
@@ -222,15 +222,4 @@ async fn flush(
 /// Whether a partition is another or comes before it: of two that overlap, what sorts first came first.
 fn is_on_path(at: &PartitionId, partition: &PartitionId) -> bool {
     at == partition || (at < partition && at.key().is_none() && at.overlaps(partition))
-}
-
-/// Whether nothing comes before a partition.
-fn is_founding(layout: Layout, partition: &PartitionId) -> bool {
-    match layout {
-        Layout::Fixed { bits } => {
-            let bits = bits.min(Layout::MOST_BITS);
-            partition.bits() == bits && partition.as_str().len() == 1 + usize::from(bits)
-        }
-        Layout::EachKey => partition.key().is_some(),
-    }
 }

@@ -61,7 +61,7 @@ pub(super) async fn take_turn<H: Handler>(
         let blocking = ended.leads_to.first().cloned();
         let outcome = outcome(ended)?;
         match (outcome, blocking) {
-            // P1: nobody may be told of a parent to which nothing is appended any more. One that was
+            // P1: a parent to which nothing is appended any more may have no message of its own. One that was
             // driven once, and blocks again, has a lease that is held, or a slot that is not settled.
             (TurnOutcome::Busy, Some(parent)) if driven.insert(parent.clone()) => path.push(parent),
             (TurnOutcome::CaughtUp, _) if path.len() > 1 => drop(path.pop()),

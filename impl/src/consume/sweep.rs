@@ -162,7 +162,7 @@ impl Sweep<'_> {
             if last <= checkpoint && !is_unread && !is_unbegun {
                 continue;
             }
-            // P1: the parent lags or is unbegun, so this sweep finds it, or whoever has its lease goes on.
+            // P1: the parent lags or is unbegun, so this sweep finds it, or its lease's holder goes on.
             let parents = shared.routes.parents(&partition);
             let is_drained = |parent| is_drained(&extents, &standings, parent);
             if lease.is_none() && !is_unread && !parents.iter().all(is_drained) {

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use gapless_model::store::partition_words;
 use gapless_model::{PartitionId, Seq};
 use serde::Serialize;
 
-use crate::vocabulary::Group;
+use crate::vocabulary::{Group, Live};
 
 /// Something that the protocol never leaves behind: a fault of this crate, of a clock, or of
 /// another program that wrote into the tables.
@@ -121,14 +122,6 @@ pub enum Finding {
     },
 }
 
-/// A list of partitions in words.
-pub(super) fn listed(partitions: &[PartitionId]) -> String {
-    if partitions.is_empty() {
-        return "none".to_owned();
-    }
-    partitions.iter().map(PartitionId::as_str).collect::<Vec<_>>().join(" and ")
-}
-
 impl Finding {
     /// Returns the partition that it is about.
     #[must_use]
@@ -202,12 +195,12 @@ impl fmt::Display for Finding {
             Finding::NoLeaf { partition, children } => write!(
                 f,
                 "P2: {partition} was split into {}, which do not cover all of its keys",
-                listed(children)
+                partition_words::<Live>(children)
             ),
             Finding::TwoLeaves { partition, parents } => write!(
                 f,
                 "P2: {partition} took the place of {}, which do not cover all of its keys",
-                listed(parents)
+                partition_words::<Live>(parents)
             ),
             Finding::BegunBeforeParent { partition, group, parent } => write!(
                 f,

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use gapless_model::PartitionId;
 use gapless_model::lineage::{Merge, MergeEnd, Split, SplitEnd};
+use gapless_model::store::partition_words;
 
-use super::finding::listed;
 use crate::stream::{Shared, Stream};
-use crate::vocabulary::StoreError;
+use crate::vocabulary::{Live, StoreError};
 
 /// Why a partition was not split, or partitions were not merged.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +32,7 @@ pub enum LineageError {
         partition: PartitionId,
     },
     /// Other partitions took this one's place before.
-    #[error("{partition} was split or merged before, into {}", listed(.children))]
+    #[error("{partition} was split or merged before, into {}", partition_words::<Live>(.children))]
     Other {
         /// The partition.
         partition: PartitionId,
@@ -75,8 +75,8 @@ impl Stream {
     /// Returns [`LineageError`]. Nothing was changed, unless it is [`LineageError::Store`] with an unknown
     /// outcome.
     pub async fn split(&self, partition: &PartitionId) -> Result<[PartitionId; 2], LineageError> {
-        let halves = partition.halves().filter(|_| partition.key().is_none());
-        let halves = halves.ok_or_else(|| LineageError::Whole { partition: partition.clone() })?;
+        let whole = || LineageError::Whole { partition: partition.clone() };
+        let halves = partition.halves().ok_or_else(whole)?;
         let Shared { rules, routes, .. } = &*self.0;
         self.check_member(partition).await?;
         let mut split = Split::new(rules, partition.clone(), halves.to_vec());

@@ -211,7 +211,7 @@ async fn a_hint_of_a_child_leads_to_what_comes_before_it() {
     }
 }
 
-/// A function that is invoked for a partition alone: nobody sends it a message about an empty one.
+/// A function that is invoked for a partition alone: there is no message about an empty one.
 #[tokio::test]
 async fn a_turn_on_a_child_takes_one_on_each_partition_before_it() {
     let [operator, consumer] = processes().await;
