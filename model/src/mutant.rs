@@ -127,6 +127,10 @@ mutants! {
     SealsHidden = "seals-hidden", Traffic;
     /// A lease that only a group may take which has begun the partition is taken by any.
     BegunUnguarded = "begun-unguarded", Traffic;
+    /// What an operator holds, who moves a checkpoint back, counts as begun all the while.
+    HoldKeepsBegun = "hold-keeps-begun", Model, scenario 11;
+    /// A lease that begins a partition does not demand that nothing was reset since the parents were asked.
+    ResetUnseen = "reset-unseen", Model;
     /// An increment does not demand the record that its producer saw.
     RecordUnguarded = "record-unguarded", Both;
     /// A producer's record is not kept.

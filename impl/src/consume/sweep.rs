@@ -9,11 +9,11 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use gapless_model::design::Expiry;
-use gapless_model::store::{Reply, Request};
+use gapless_model::store::{Lease, Reply, Request};
 use gapless_model::{Page, PartitionId, Rules, Seq, Time};
 
 use crate::stream::Stream;
-use crate::vocabulary::{Group, StoreError, Timer, Timestamp, shortened};
+use crate::vocabulary::{Group, Live, StoreError, Timer, Timestamp, shortened};
 use crate::wire::{Consistency, Extent, Listing, Standing};
 
 /// One sweep for a group.
@@ -154,18 +154,19 @@ impl Sweep<'_> {
             let last = extent.map_or(Seq::ZERO, |extent| extent.last);
             let checkpoint = lease.map_or(Seq::ZERO, |lease| lease.checkpoint);
             // D4: a sealed partition is drained only once the group has begun it, even if it is empty.
-            let is_unbegun = lease.is_none() && extent.is_some_and(|it| !it.children.is_empty());
+            let is_unbegun = lease.is_none_or(|lease| !lease.begun);
+            let is_unbegun_parent = is_unbegun && extent.is_some_and(|it| !it.children.is_empty());
             // A turn finds out what is wrong there, and leaves it alone if it cannot go on.
             let is_unread =
                 standings.unread.contains_key(&partition) || unread_ids.contains(&partition);
             // P1: every partition that lags is found, whatever trigger was lost.
-            if last <= checkpoint && !is_unread && !is_unbegun {
+            if last <= checkpoint && !is_unread && !is_unbegun_parent {
                 continue;
             }
             // P1: the parent lags or is unbegun, so this sweep finds it, or its lease's holder goes on.
             let parents = shared.routes.parents(&partition);
             let is_drained = |parent| is_drained(&extents, &standings, parent);
-            if lease.is_none() && !is_unread && !parents.iter().all(is_drained) {
+            if is_unbegun && !is_unread && !parents.iter().all(is_drained) {
                 continue;
             }
             // Before that the store refuses the lease to other workers (L2).
@@ -212,6 +213,7 @@ fn is_drained(
 ) -> bool {
     let standing = standings.read.get(partition);
     extents.get(partition).is_some_and(|extent| {
-        !extent.children.is_empty() && standing.is_some_and(|it| it.lease.checkpoint >= extent.last)
+        let is_done = |lease: &Lease<Live>| lease.begun && lease.checkpoint >= extent.last;
+        !extent.children.is_empty() && standing.is_some_and(|it| is_done(&it.lease))
     })
 }

@@ -33,7 +33,9 @@ impl PartitionAudit<'_> {
     }
 
     async fn check_begun(&mut self, parents: &[PartitionId]) -> Result<(), StoreError> {
-        for standing in &self.status.groups {
+        // What a seek has taken back waits for its parents.
+        let begun = self.status.groups.iter().filter(|standing| standing.lease.begun);
+        for standing in begun {
             for parent in parents {
                 // D4: begun behind a parent that is not drained.
                 if !self.is_drained(&standing.group, parent).await? {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gapless_model::consume::{Seek, SeekEnd};
-use gapless_model::store::{Reply, Request};
+use gapless_model::store::{Lease, Reply, Request};
 use gapless_model::{Page, PartitionId, Seq, Time};
 use serde::Serialize;
 
@@ -50,7 +50,7 @@ pub struct Sought {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SeekError {
-    /// A worker's turn holds the lease. Nothing was changed in this partition. Stop the group's
+    /// A worker's turn holds the lease, of the partition or of one that came of it. No checkpoint was moved. Stop the group's
     /// workers, or wait until the lease has ended.
     #[error("{owner} holds the lease on {partition}, which ends in {ends_in:?}")]
     Held {
@@ -72,28 +72,6 @@ pub enum SeekError {
         asked: Seq,
         /// The last number that was given out.
         last: Seq,
-    },
-    /// The group has not finished what comes before the partition, so it must not begin it. Nothing was
-    /// changed. Move the checkpoint of the parent first.
-    #[error("{partition} comes after {parent}, which the group has not finished: seek there first")]
-    Before {
-        /// The partition.
-        partition: PartitionId,
-        /// A parent of it that is not drained.
-        parent: PartitionId,
-    },
-    /// The group has begun what took the partition's place, so events of this partition would be
-    /// delivered after later events of the same keys. Nothing was changed. A new group reads
-    /// everything in order.
-    #[error(
-        "the group has begun {child}, which took the place of {partition}: what is delivered from \
-         {partition} now would be out of order; read it by a new group"
-    )]
-    After {
-        /// The partition.
-        partition: PartitionId,
-        /// A child of it that the group has begun.
-        child: PartitionId,
     },
     /// The time has not come yet: to skip everything, say so ([`SeekTo::End`]). Nothing was changed.
     #[error("nothing was written at that time yet: it is {ahead:?} ahead of this process's clock")]
@@ -132,14 +110,17 @@ impl Stream {
     /// among the last hundred before the new place are voided; their writers take others, behind it.
     /// Older ones stay, and an [audit](Stream::audit) reports them.
     ///
-    /// Where partitions were split or merged, a partition is begun only behind its parents, and a sealed one
-    /// is not moved back once the group has begun its children. Stop the group's workers before: one that
-    /// begins a child at that moment is not noticed.
+    /// Where partitions were split or merged, a move back is a reset of the family: everything that came of the
+    /// partition is delivered again as well, from its beginning and in order. For that the leases of all of it
+    /// are taken at once; if a worker holds one of them, nothing is moved. A partition whose parents the group
+    /// has not finished begins at the new place, once it has.
     ///
-    /// It costs two write units, a read unit for the head, for partitions with parents or children what
-    /// [`Stream::standings`] costs, and forward a read of a hundred slots and a write
-    /// unit for each that is voided. A request without an answer is sent again for as long as the stream's
-    /// patience allows. Dropping the future in the middle leaves a lease that ends by itself, and a checkpoint that was moved or not.
+    /// It costs two write units, a read unit for the head, and forward a read of a hundred slots and a write
+    /// unit for each that is voided; back, a read unit more, and three units for each partition that came
+    /// of this one. The next worker there pays a refused write, by which it learns that the checkpoint was
+    /// moved. A request without an answer is sent again for as long as the stream's
+    /// patience allows. Dropping the future in the middle leaves leases that end by themselves, and a
+    /// checkpoint that was moved or not; partitions that came of this one may be delivered again.
     ///
     /// # Errors
     /// [`SeekError`] says why the checkpoint was not moved.
@@ -151,7 +132,10 @@ impl Stream {
     ) -> Result<Sought, SeekError> {
         check_group(group)?;
         let to = self.find_slot(partition, to).await?;
-        self.check_order(group, partition, to).await?;
+        let exists = self.0.patiently(|| self.0.parents(partition)).await?.is_some();
+        if !exists {
+            return Err(self.0.no_partition(partition).into());
+        }
         let sought = self.move_checkpoint(group, partition, to).await?;
         if sought.to < sought.from {
             self.0.notices.notify(partition);
@@ -210,7 +194,7 @@ impl Stream {
         // D4: of what cannot be read it is not known what comes before what.
         let survey = self.0.patiently(|| self.0.survey(Consistency::Strong)).await?.whole()?;
         for partition in survey.into_keys() {
-            if let Some(&at) = begun.get(&partition) {
+            if let Some(&Checkpoint { at, .. }) = begun.get(&partition) {
                 all.push(Sought { partition, from: at, to: at });
                 continue;
             }
@@ -222,51 +206,31 @@ impl Stream {
                 continue;
             }
             let sought = self.begin_partition(group, partition.clone(), to).await?;
-            begun.insert(partition, sought.to);
+            begun.insert(partition, Checkpoint { at: sought.to, begun: true });
             all.push(sought);
         }
         Ok(all)
     }
 
     /// Whether the partition is sealed, and the group has begun it and finished its last slot.
-    fn is_drained(&self, partition: &PartitionId, begun: &BTreeMap<PartitionId, Seq>) -> bool {
-        let (end, checkpoint) = (self.0.routes.end(partition), begun.get(partition));
-        end.is_some_and(|end| checkpoint.is_some_and(|checkpoint| *checkpoint >= end))
+    fn is_drained(
+        &self,
+        partition: &PartitionId,
+        checkpoints: &BTreeMap<PartitionId, Checkpoint>,
+    ) -> bool {
+        let (end, checkpoint) = (self.0.routes.end(partition), checkpoints.get(partition));
+        end.is_some_and(|end| checkpoint.is_some_and(|it| it.begun && it.at >= end))
     }
 
-    /// The checkpoints of a group, in each partition that it has begun.
-    async fn checkpoints(&self, group: &Group) -> Result<BTreeMap<PartitionId, Seq>, StoreError> {
-        let standings = self.standings(group).await?.into_iter();
-        Ok(standings.map(|(partition, standing)| (partition, standing.lease.checkpoint)).collect())
-    }
-
-    /// Refuses a move by which the group would be given a key's events out of order.
-    async fn check_order(
+    /// The checkpoints of a group, in each partition where it has ever had a lease.
+    async fn checkpoints(
         &self,
         group: &Group,
-        partition: &PartitionId,
-        to: Seq,
-    ) -> Result<(), SeekError> {
-        let parents = self.0.patiently(|| self.0.parents(partition)).await?;
-        let Some(parents) = parents else { return Err(self.0.no_partition(partition).into()) };
-        let children = self.0.routes.children(partition);
-        if parents.is_empty() && children.is_empty() {
-            return Ok(());
-        }
-        let begun = self.checkpoints(group).await?;
-        self.0.patiently(|| self.0.learn_ends(&parents)).await?;
-        let partition = partition.clone();
-        // D4: what is begun by hand asks nothing of its parents.
-        if !begun.contains_key(&partition)
-            && let Some(parent) = parents.into_iter().find(|it| !self.is_drained(it, &begun))
-        {
-            return Err(SeekError::Before { partition, parent });
-        }
-        let ends_before = self.0.routes.end(&partition).is_some_and(|end| to < end);
-        match children.into_iter().find(|child| begun.contains_key(child)) {
-            Some(child) if ends_before => Err(SeekError::After { partition, child }),
-            Some(_) | None => Ok(()),
-        }
+    ) -> Result<BTreeMap<PartitionId, Checkpoint>, StoreError> {
+        let standings = self.standings(group).await?.into_iter();
+        let checkpoint =
+            |lease: Lease<Live>| Checkpoint { at: lease.checkpoint, begun: lease.begun };
+        Ok(standings.map(|(partition, it)| (partition, checkpoint(it.lease))).collect())
     }
 
     async fn begin_partition(
@@ -388,13 +352,21 @@ impl Stream {
         let partition = partition.clone();
         match seek.outcome() {
             Some(SeekEnd::Moved { from }) => Ok(Sought { partition, from: *from, to }),
-            Some(SeekEnd::Held(lease)) => {
+            Some(SeekEnd::Held { partition, lease }) => {
+                let partition = partition.clone();
                 let (owner, ends_in) = (lease.owner.clone(), lease.until.since(shared.clock.now()));
                 Err(SeekError::Held { partition, owner, ends_in })
             }
             Some(SeekEnd::Lost) | None => Err(SeekError::Lost { partition }),
         }
     }
+}
+
+/// How far a group has come in a partition.
+#[derive(Clone, Copy, Debug)]
+struct Checkpoint {
+    at: Seq,
+    begun: bool,
 }
 
 /// A name that no turn and no other seek has.

@@ -198,6 +198,13 @@ impl<'a> ItemReader<'a> {
         self.version_upto(names::THIS_VERSION)
     }
 
+    /// Whether a lease's item says that its group has begun the partition; an error if it was written in
+    /// another version.
+    pub(crate) fn is_begun(self) -> Result<bool, StoreError> {
+        self.version_upto(names::UNBEGUN_VERSION)?;
+        Ok(self.number(names::VERSION)? != names::UNBEGUN_VERSION)
+    }
+
     /// The same of a slot, which says its version only if it is not the first.
     pub(crate) fn version_if_any(self) -> Result<(), StoreError> {
         self.any_version_upto(names::THIS_VERSION)

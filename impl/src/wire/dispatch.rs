@@ -39,8 +39,8 @@ impl Wire {
             Request::SetLease { group, partition, owner, epoch, until } => {
                 self.set_lease(group, partition, owner, *epoch, *until).await
             }
-            Request::Acquire { group, partition, owner, until, free, begun } => {
-                self.acquire(group, partition, owner, *until, free, *begun).await
+            Request::Acquire { group, partition, owner, until, free, entry } => {
+                self.acquire(group, partition, owner, *until, free, *entry).await
             }
             Request::Renew { group, partition, fence, extend } => {
                 self.renew(group, partition, *fence, extend).await

@@ -1,7 +1,7 @@
 //! Requests to Consumers: leases and checkpoints.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use gapless_model::store::{Extend, Free, Guard, Lease, Reply};
+use gapless_model::store::{Entry, Extend, Free, Guard, Lease, Reply};
 use gapless_model::{Epoch, PartitionId, Seq};
 
 use super::attributes::{Item, number, text};
@@ -87,11 +87,17 @@ impl Wire {
     }
 
     /// What every way to take a lease writes, but for the epoch.
-    fn taking(edit: Edit, owner: &Owner, until: Timestamp) -> Edit {
+    fn taking(edit: Edit, owner: &Owner, until: Timestamp, entry: Entry) -> Edit {
+        let version = match entry {
+            Entry::Begun | Entry::Begin { .. } => ":v",
+            // D4: nothing that comes after it is begun while its checkpoint may move back.
+            Entry::Hold => ":unbegun",
+        };
         Wire::whole(edit, owner)
             .value(":true", AttributeValue::Bool(true))
             .value(":until", number(until.as_millis()))
-            .set("#active = :true, #owner = :owner, #expiry = :until, #wake = :zero, #v = :v")
+            .set("#active = :true, #owner = :owner, #expiry = :until, #wake = :zero")
+            .set(&format!("#v = {version}"))
             // D2: the next owner begins behind what the last one finished.
             .set("#checkpoint = if_not_exists(#checkpoint, :zero)")
             .set("#beat = if_not_exists(#beat, :zero)")
@@ -128,7 +134,8 @@ impl Wire {
         epoch: Epoch,
         until: Timestamp,
     ) -> Result<Reply<Live>, StoreError> {
-        let edit = Wire::taking(self.lease_edit(group, partition), owner, until)
+        let begun = Entry::default();
+        let edit = Wire::taking(self.lease_edit(group, partition), owner, until, begun)
             .value(":epoch", number(epoch.0))
             .set("#epoch = :epoch");
         self.leased(edit).await
@@ -141,9 +148,9 @@ impl Wire {
         owner: &Owner,
         until: Timestamp,
         free: &Free<Live>,
-        begun: bool,
+        entry: Entry,
     ) -> Result<Reply<Live>, StoreError> {
-        let edit = Wire::taking(self.lease_edit(group, partition), owner, until)
+        let edit = Wire::taking(self.lease_edit(group, partition), owner, until, entry)
             .value(":one", number(1))
             .value(":false", AttributeValue::Bool(false))
             // L1: every owner gets an epoch of its own, higher than all before.
@@ -160,16 +167,30 @@ impl Wire {
                 " OR (#epoch = :seenEpoch AND #beat = :seenBeat)",
             ),
         };
-        // A lease that another version of the format wrote is left alone.
+        self.leased(Wire::entering(edit, entry, &format!("#active = :false{ended}"))).await
+    }
+
+    /// The condition of taking a lease. One that another version of the format wrote is left alone.
+    fn entering(edit: Edit, entry: Entry, free: &str) -> Edit {
+        let unbegun = number(names::UNBEGUN_VERSION);
         // L2: a lease that is active is taken only if it has ended.
-        let free = format!("#v = :v AND (#active = :false{ended})");
-        self.leased(if begun {
+        let begun = format!("#v = :v AND ({free})");
+        match entry {
             // D4: the item says that the partition's parents were drained.
-            edit.only_if(&free)
-        } else {
-            edit.only_if(&format!("attribute_not_exists(#v) OR ({free})"))
-        })
-        .await
+            Entry::Begun => edit.only_if(&begun),
+            Entry::Begin { seen: Epoch::ZERO } => {
+                edit.only_if(&format!("attribute_not_exists(#v) OR ({begun})"))
+            }
+            Entry::Begin { seen } => edit
+                .value(":seen", number(seen.0))
+                .value(":unbegun", unbegun)
+                // D4: a reset that came after the parents were asked has raised the epoch.
+                .only_if("#v = :v OR (#v = :unbegun AND #epoch = :seen)")
+                .only_if(free),
+            Entry::Hold => edit.value(":unbegun", unbegun).only_if(&format!(
+                "attribute_not_exists(#v) OR ((#v = :v OR #v = :unbegun) AND ({free}))"
+            )),
+        }
     }
 
     pub(super) async fn renew(
@@ -294,7 +315,7 @@ impl Wire {
 
     pub(crate) fn lease(&self, item: &Item) -> Result<Lease<Live>, StoreError> {
         let read = reader(&self.tables.consumers, item);
-        read.version()?;
+        let begun = read.is_begun()?;
         Ok(Lease {
             checkpoint: Seq(read.number(names::SEQ)?),
             active: read.flag(names::ACTIVE)?,
@@ -303,6 +324,7 @@ impl Wire {
             until: Timestamp::from_millis(read.number(names::EXPIRY)?),
             beat: read.number(names::BEAT)?,
             wake: read.number(names::WAKE)?,
+            begun,
         })
     }
 }

@@ -71,6 +71,10 @@ pub const THIS_VERSION: u64 = 1;
 /// has. A release that knows of no seal changes an item only if its version is missing or the first: so
 /// it refuses that partition alone, where it would go on to give out numbers behind the seal.
 pub const SEALED_VERSION: u64 = 2;
+
+/// The version of a lease on a partition that its group has not begun. Releases that know of no reset would
+/// take the lease and begin it behind parents that are to be read again.
+pub const UNBEGUN_VERSION: u64 = 2;
 /// The id of the founding item in Partitions. No partition's id begins like it.
 pub const STREAM: &str = "#stream";
 /// In the founding item: the layout.

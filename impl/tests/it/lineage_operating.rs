@@ -4,9 +4,9 @@
 use gapless::embedded::Engine;
 use gapless::{
     Config, Event, Finding, Group, Layout, Lineage, LineageError, PartitionId, SeekError, SeekTo,
-    Seq, Stream, Token,
+    Seq, Stream, Timestamp, Token,
 };
-use gapless_model::store::{Request, Write};
+use gapless_model::store::{Entry, Free, Lease, Request, Write};
 
 use crate::lineage::{Seen, id, processes};
 
@@ -172,37 +172,67 @@ async fn a_group_that_begins_at_the_start_begins_no_child_before_its_parents() {
     }
 }
 
+/// It begins there once its parents are drained, and not before.
 #[tokio::test]
-async fn a_checkpoint_is_not_moved_into_a_partition_before_its_parents_are_drained() {
+async fn a_checkpoint_that_is_moved_in_a_child_waits_for_its_parents() {
     let stream = split_and_merged().await;
     let group = Group::from("g");
-    match stream.seek(&group, &id("p~"), SeekTo::End).await {
-        Err(SeekError::Before { parent, .. }) => assert_eq!(parent, id("p0")),
-        ended => panic!("{ended:?}"),
-    }
-    assert!(stream.standings(&group).await.expect("read").is_empty());
-    for partition in ["p", "p0", "p1", "p~"] {
-        stream.seek(&group, &id(partition), SeekTo::End).await.expect("its parents are drained");
-    }
+    stream.seek(&group, &id("p~"), SeekTo::End).await.expect("moved");
+    assert!(!stream.standings(&group).await.expect("read")[&id("p~")].lease.begun);
     let seen = Seen::default();
     seen.catch_up(&stream, "g").await;
-    assert_eq!(seen.count(), 0);
+    for key in KEYS {
+        assert_eq!(seen.of(key), ["1", "2"], "{key}");
+    }
+    assert!(stream.standings(&group).await.expect("read")[&id("p~")].lease.begun);
 }
 
+/// Scenario 11: what was drained does not count as drained any more.
 #[tokio::test]
-async fn a_sealed_partition_is_not_moved_back_behind_children_that_were_begun() {
+async fn a_sealed_partition_that_is_moved_back_takes_what_came_of_it_along() {
     let stream = split_and_merged().await;
     let group = Group::from("g");
     Seen::default().catch_up(&stream, "g").await;
-    match stream.seek(&group, &id("p0"), SeekTo::Start).await {
-        Err(SeekError::After { child, .. }) => assert_eq!(child, id("p~")),
+    for (moved, expected) in [("p", 18), ("p0", 8), ("p~", 6)] {
+        let sought = stream.seek(&group, &id(moved), SeekTo::Start).await.expect("moved");
+        assert_eq!(sought.to, Seq::ZERO);
+        assert_eq!(stream.audit(|_| ()).await.expect("audited").findings, []);
+        let seen = Seen::default();
+        seen.catch_up(&stream, "g").await;
+        assert_eq!(seen.count(), expected, "{moved}");
+        for key in KEYS {
+            let (all, seen) = (["1", "2", "3"].map(str::to_owned), seen.of(key));
+            assert!(all.ends_with(&seen), "{key}: {seen:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_partition_is_not_moved_back_while_a_worker_holds_what_came_of_it() {
+    let stream = split_and_merged().await;
+    let group = Group::from("g");
+    Seen::default().catch_up(&stream, "g").await;
+    let until = Timestamp::from_millis(stream.now().as_millis() + 1_000);
+    let taken = Request::Acquire {
+        group: group.clone(),
+        partition: id("p~"),
+        owner: "w/1".into(),
+        until,
+        free: Free::Inactive,
+        entry: Entry::Begun,
+    };
+    plant(&stream, taken).await;
+    let before = stream.standings(&group).await.expect("read");
+    match stream.seek(&group, &id("p"), SeekTo::Start).await {
+        Err(SeekError::Held { partition, .. }) => assert_eq!(partition, id("p~")),
         ended => panic!("{ended:?}"),
     }
-    stream.seek(&group, &id("p0"), SeekTo::End).await.expect("it is there");
-    stream.seek(&group, &id("p~"), SeekTo::Start).await.expect("nothing comes behind it");
-    let seen = Seen::default();
-    seen.catch_up(&stream, "g").await;
-    assert_eq!(seen.count(), 6);
+    let after = stream.standings(&group).await.expect("read");
+    for (partition, standing) in before {
+        let Lease { checkpoint, active, .. } = after[&partition].lease;
+        assert_eq!((checkpoint, active), (standing.lease.checkpoint, standing.lease.active));
+    }
+    assert_eq!(stream.audit(|_| ()).await.expect("audited").findings, []);
 }
 
 async fn plant(stream: &Stream, request: Request<gapless::Live>) {
@@ -232,7 +262,7 @@ async fn an_audit_finds_a_child_that_was_begun_before_its_parent_was_finished() 
         owner: "early".into(),
         until: stream.now(),
         free: gapless_model::store::Free::Inactive,
-        begun: false,
+        entry: Entry::default(),
     };
     plant(&stream, acquire).await;
     let found = findings(&stream).await;

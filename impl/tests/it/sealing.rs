@@ -5,7 +5,7 @@ use gapless::{
     Config, Epoch, Event, EventBatch, Group, Layout, Live, Owner, PartitionId, Seq, StoreError,
     Stream, Timestamp, Token,
 };
-use gapless_model::store::{Free, Guard, Head, Raise, Record, Reply, Request, Slot, Write};
+use gapless_model::store::{Entry, Free, Guard, Head, Raise, Record, Reply, Request, Slot, Write};
 
 /// A stream of two partitions, `p0` and `p1`.
 async fn stream() -> Stream {
@@ -163,32 +163,32 @@ async fn a_lease_that_must_have_begun_is_not_begun() {
     let stream = stream().await;
     let (group, partition, owner) = (Group::from("g"), id("p0"), Owner::from("w/1"));
     let until = |seconds: u64| Timestamp::from_millis(1_000 * seconds);
-    let acquire = |begun: bool, free: Free<Live>| Request::Acquire {
+    let acquire = |entry: Entry, free: Free<Live>| Request::Acquire {
         group: group.clone(),
         partition: partition.clone(),
         owner: owner.clone(),
         until: until(9),
         free,
-        begun,
+        entry,
     };
     let unseen = || Free::Unchanged { epoch: Epoch(1), beat: 0 };
     for free in [Free::Inactive, Free::EndedBy(until(10)), unseen()] {
-        let refused = send(&stream, acquire(true, free)).await;
+        let refused = send(&stream, acquire(Entry::Begun, free)).await;
         assert_eq!(refused, Reply::Refused { lease: None, taken: false });
     }
     let read = Request::ReadLease { group: group.clone(), partition: partition.clone() };
     assert_eq!(send(&stream, read).await, Reply::Lease(None), "no item was made");
 
-    let begun = send(&stream, acquire(false, Free::Inactive)).await;
+    let begun = send(&stream, acquire(Entry::default(), Free::Inactive)).await;
     let Reply::Leased(lease) = begun else { panic!("{begun:?}") };
-    let refused = send(&stream, acquire(true, Free::Inactive)).await;
+    let refused = send(&stream, acquire(Entry::Begun, Free::Inactive)).await;
     assert_eq!(refused, Reply::Refused { lease: Some(lease), taken: false }, "it is held");
     let (to, fence, guard) = (None, Some(Epoch(1)), Guard::None);
     let release =
         Request::Release { group: group.clone(), partition: partition.clone(), to, fence, guard };
     assert_eq!(send(&stream, release).await, Reply::Released);
     for (epoch, free) in [(2, Free::Inactive), (3, Free::EndedBy(until(9)))] {
-        let taken = send(&stream, acquire(true, free)).await;
+        let taken = send(&stream, acquire(Entry::Begun, free)).await;
         assert!(matches!(&taken, Reply::Leased(lease) if lease.epoch == Epoch(epoch)), "{taken:?}");
     }
 }

@@ -226,7 +226,15 @@ impl Protocol {
                 }
             }
             Process::Operator(operator) => {
-                world.operators[operator.index()] = Operator::Asleep;
+                let operator = &mut world.operators[operator.index()];
+                *operator = match operator {
+                    // Another one would have another name.
+                    Operator::Resets { .. } => Operator::Done,
+                    Operator::Asleep
+                    | Operator::Splits { .. }
+                    | Operator::Merges { .. }
+                    | Operator::Done => Operator::Asleep,
+                };
                 self.judge_leaves(world);
             }
         }

@@ -128,6 +128,8 @@ bounds! {
         merges = "merges": 0..=2, [0, 0, 0, 0, 2, 1];
         /// How many operators split the second half once more, instead of merging it.
         resplits = "resplits": 0..=1, [0, 0, 0, 0, 0, 0];
+        /// How many operators move a group's checkpoint in the partition back to its beginning.
+        resets = "resets": 0..=1, [0, 0, 0, 0, 0, 0];
         /// By how many ticks a worker's clock may be ahead of another's. A lease lasts two ticks.
         skew = "skew": 0..=2, [1, 1, 1, 1, 0, 1];
         /// The number of faults of all kinds together.
@@ -187,16 +189,18 @@ pub enum BoundsError {
         /// The number of partitions.
         partitions: u8,
     },
-    /// What is merged, or split again, is what came of a split.
+    /// What is merged, split again or read again is what came of a split.
     #[error(
-        "merges is {merges} and resplits is {resplits}; without a split there is nothing to merge or to \
-         split again: splits is 1 or 2"
+        "merges is {merges}, resplits is {resplits} and resets is {resets}; without a split there is nothing \
+         to merge, to split again or to read again: splits is 1 or 2"
     )]
     NothingSplit {
         /// How many operators merge.
         merges: u8,
         /// How many operators split again.
         resplits: u8,
+        /// How many operators move a checkpoint back.
+        resets: u8,
     },
     /// A batch is larger than a producer's input.
     #[error("a batch of {batch} needs at least as many events; events is {events}")]
@@ -214,9 +218,9 @@ impl Bounds {
         PartitionNo(producer.first().0 % self.partitions)
     }
 
-    /// The number of operators who split or merge.
+    /// The number of operators who split or merge, or move a checkpoint.
     pub(super) const fn operators(&self) -> u8 {
-        self.splits + self.merges + self.resplits
+        self.splits + self.merges + self.resplits + self.resets
     }
 
     /// The number of partitions of the world: with those that come of the one that is split.
@@ -250,8 +254,8 @@ impl Bounds {
             return Err(BoundsError::SplitOfMany { partitions: self.partitions });
         }
         if self.splits == 0 && self.has_lineage() {
-            let (merges, resplits) = (self.merges, self.resplits);
-            return Err(BoundsError::NothingSplit { merges, resplits });
+            let Bounds { merges, resplits, resets, .. } = *self;
+            return Err(BoundsError::NothingSplit { merges, resplits, resets });
         }
         if self.batch > self.events {
             let (batch, events) = (self.batch, self.events);

@@ -9,14 +9,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::action::{Action, Process};
 use super::bounds::{Bounds, Clocks};
 use super::lineage;
-use super::small::{Small, Tick, WorkerNo};
+use super::small::{Owner, Small, Tick, WorkerNo};
 use super::world::World;
 use crate::consume::Outcome;
 use crate::design::{
     Acquire, Checkpoint, Design, Expiry, Finish, Gap, Handover, Increment, Merging, Parents,
     Producer, Read, Release, SlotWrite, Splitting, Trigger, Undrained,
 };
-use crate::store::{Guard, Head, Lease, Raise, Reply, Request, Slot};
+use crate::ids::{Epoch, Seq};
+use crate::store::{Entry, Guard, Head, Lease, Raise, Reply, Request, Slot};
 use crate::vocabulary::Page;
 
 /// Whether a mark can be reached at all, under a design, its bounds and the clocks.
@@ -93,6 +94,11 @@ marks! {
     Merged = "merge: partitions sealed together" if |d, b, _| b.merges > 0 && d.merge == Merging::Transaction;
     MergeRefused = "merge: one was sealed before" if |d, b, _| b.merges > 1 && d.merge == Merging::Transaction;
     MergeRivalled = "merge: one was split before" if |d, b, _| b.merges * b.resplits > 0 && d.merge == Merging::Transaction;
+    Held = "reset: what comes after is held" if |_, b, _| b.resets > 0;
+    ResetMoved = "reset: the checkpoint moved back" if |_, b, _| b.resets > 0;
+    ResetHeld = "reset: a turn holds a lease" if |_, b, _| b.resets > 0;
+    BegunAgain = "acquire: begun once more after a reset" if |d, b, _| ASKS(d, b, Clocks::Timely) && b.resets > 0;
+    BeginReset = "acquire: reset since the parents were asked" if |d, b, _| ASKS(d, b, Clocks::Timely) && b.resets > 0;
     PageSomething = "read: something new" if ALWAYS;
     PageNothing = "read: the tail" if ALWAYS;
     Voided = "void: a slot voided" if |d, b, _| d.gap == Gap::Void && gaps(d, b);
@@ -372,6 +378,22 @@ fn lineage_mark(request: &Request<Small>, reply: &Reply<Small>) -> Option<Mark> 
             Mark::ClaimSealed
         }
         (Request::Create { .. }, Reply::Created) => Mark::Created,
+        (Request::Acquire { entry: Entry::Hold, .. }, Reply::Leased(_)) => Mark::Held,
+        (Request::Release { to: Some(Seq::ZERO), .. }, Reply::Released) => Mark::ResetMoved,
+        (Request::Acquire { owner, .. }, Reply::Refused { lease: Some(lease), .. })
+            if *owner == Owner::OPERATOR && lease.owner != *owner =>
+        {
+            Mark::ResetHeld
+        }
+        (Request::Acquire { entry: Entry::Begin { seen }, .. }, Reply::Leased(_))
+            if *seen != Epoch::ZERO =>
+        {
+            Mark::BegunAgain
+        }
+        (
+            Request::Acquire { entry: Entry::Begin { seen }, .. },
+            Reply::Refused { lease: Some(lease), .. },
+        ) if !lease.begun && lease.epoch != *seen => Mark::BeginReset,
         (Request::Seal { .. }, Reply::Sealed) => Mark::Sealed,
         (Request::Seal { .. }, Reply::NotSealed(_)) => Mark::SealRefused,
         (Request::Merge { .. }, Reply::Sealed) => Mark::Merged,

@@ -179,6 +179,7 @@ impl Protocol {
         let what = match lineage::role(&self.bounds, operator) {
             Role::Splits => format!("begins to split {}", lineage::ROOT),
             Role::SplitsAgain => format!("begins to split {}", lineage::HALVES[1]),
+            Role::Resets => format!("begins to move the checkpoint of {} back", lineage::ROOT),
             Role::Merges => {
                 let [first, second] = lineage::HALVES;
                 format!("begins to merge {first} and {second}")

@@ -39,6 +39,7 @@ impl std::fmt::Display for Owner {
         match *self {
             Owner::PAST => write!(f, "an earlier turn"),
             Owner::SHARED => write!(f, "a turn"),
+            Owner::OPERATOR => write!(f, "an operator"),
             Owner { worker, turn: 0 } => write!(f, "worker {worker}"),
             Owner { worker, turn } => write!(f, "worker {worker}'s turn {}", u16::from(turn) + 1),
         }

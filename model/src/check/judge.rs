@@ -11,7 +11,7 @@ use super::world::{Operator, World};
 use crate::append::{Answer, Append};
 use crate::ids::{Epoch, Seq};
 use crate::invariant::Invariant;
-use crate::store::{Lease, Slot};
+use crate::store::{Lease, Request, Slot};
 use crate::vocabulary::{Page, Seen};
 
 // Writes.
@@ -83,7 +83,7 @@ impl Protocol {
     /// operator that died is not at work: it need not come back.
     pub(super) fn judge_leaves(&self, world: &mut World) {
         let at_rest = |operator: &Operator| match operator {
-            Operator::Asleep | Operator::Done => true,
+            Operator::Asleep | Operator::Done | Operator::Resets { .. } => true,
             Operator::Splits { .. } | Operator::Merges { .. } => false,
         };
         if !world.operators.iter().all(at_rest) {
@@ -127,6 +127,39 @@ impl Protocol {
                 seat.excuse();
             }
             seat.deserted = false;
+        }
+    }
+
+    /// Judges the write of a lease by an operator who moves a checkpoint back. It acts in an epoch of its own
+    /// (L1, L3). What the group is to be given again counts as not delivered, and so does what comes after
+    /// it.
+    pub(super) fn judge_reset(
+        &self,
+        world: &mut World,
+        request: &Request<Small>,
+        before: Option<&Lease<Small>>,
+    ) {
+        let (Some(&group), partition) = (request.group(), *request.partition()) else { return };
+        let Some(after) = world.lease(group, partition).cloned() else { return };
+        let Some(before) = before.filter(|before| **before != after) else { return };
+        let Request::Release { to, fence, .. } = request else {
+            if after.epoch <= before.epoch {
+                world.broken.insert(Invariant::L1);
+            }
+            if before.active {
+                world.seat_mut(group, partition).excuse();
+            }
+            return;
+        };
+        if *fence != Some(before.epoch) {
+            world.broken.insert(Invariant::L3);
+        }
+        if let Some(to) = to {
+            let kept = (1 << (to.0 + 1)) - 1;
+            let seat = world.seat_mut(group, partition);
+            (seat.delivered, seat.excused) = (seat.delivered & kept, seat.excused & kept);
+            // P1: a checkpoint that was moved is found by a sweep, or by a trigger that goes with it.
+            world.trigger_once(group, partition);
         }
     }
 
@@ -183,7 +216,6 @@ impl Protocol {
         if !appended {
             world.broken.insert(Invariant::D1);
         }
-        self.judge_drained(world, group, partition);
         let turn = world.workers[worker.index()].turn.as_ref();
         let (last, epoch) =
             turn.map_or((0, Epoch::ZERO), |turn| (turn.delivered, turn.machine.epoch()));
@@ -191,6 +223,11 @@ impl Protocol {
         // What an owner delivers that lost its lease is no concern of the next one, nor is what the
         // next one has delivered a concern of it: its handler gets the epoch as a fence.
         let current = lease.is_some_and(|lease| lease.active && lease.epoch == epoch);
+        if self.bounds.resets > 0 && !current {
+            // Nor is it of one who has moved the checkpoint back since.
+            return;
+        }
+        self.judge_drained(world, group, partition);
         let seat = world.seat_mut(group, partition);
         let (bit, later) = (1_u64 << slot.0, !0_u64 << (slot.0 + 1).min(63));
         let again = seat.delivered & bit != 0;

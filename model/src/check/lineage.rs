@@ -28,16 +28,20 @@ pub(super) enum Role {
     Merges,
     /// Splits the second half once more.
     SplitsAgain,
+    /// Lets the first group read the root again from its beginning.
+    Resets,
 }
 
-/// What an operator does: those who split come first, then those who merge.
+/// What an operator does: those who split come first, then those who merge, and last who moves a checkpoint.
 pub(super) fn role(bounds: &Bounds, operator: OperatorNo) -> Role {
     if operator.0 < bounds.splits {
         Role::Splits
     } else if operator.0 < bounds.splits + bounds.merges {
         Role::Merges
-    } else {
+    } else if operator.0 < bounds.splits + bounds.merges + bounds.resplits {
         Role::SplitsAgain
+    } else {
+        Role::Resets
     }
 }
 

@@ -4,7 +4,7 @@ use super::small::{Small, Tick};
 use crate::ids::{Epoch, Seq};
 use crate::mutant::Mutant;
 use crate::store::{
-    Extend, Free, Guard, Keep, Lease, Reply, Request, Slot, Tables, View, Write, apply,
+    Entry, Extend, Free, Guard, Keep, Lease, Reply, Request, Slot, Tables, View, Write, apply,
 };
 
 /// A time that every lease's end is after.
@@ -22,6 +22,7 @@ impl Mutant {
         let before = Before::of(&sent, tables);
         let reply = apply(tables, &sent, view);
         let reply = self.undone(tables, &sent, &before, reply);
+        let reply = self.kept(tables, &sent, &before, reply);
         self.heard(&sent, reply)
     }
 
@@ -83,6 +84,12 @@ impl Mutant {
                 }
             }
             (Mutant::TransactionHalved, Request::Release { guard, .. }) => *guard = Guard::None,
+            (
+                Mutant::ResetUnseen,
+                Request::Acquire { group, partition, entry: Entry::Begin { seen }, .. },
+            ) => {
+                *seen = tables.lease(group, partition).map_or(Epoch::ZERO, |lease| lease.epoch);
+            }
             _ => {}
         }
         request
@@ -165,6 +172,25 @@ impl Mutant {
                 let renewed = Lease { active: true, until: extend.until, ..lease.clone() };
                 if passes { put(tables, sent, renewed) } else { reply }
             }
+            _ => reply,
+        }
+    }
+
+    /// What an operator leaves as it was.
+    fn kept(
+        self,
+        tables: &mut impl Tables<Small>,
+        sent: &Request<Small>,
+        before: &Before,
+        reply: Reply<Small>,
+    ) -> Reply<Small> {
+        match (self, sent, &reply, &before.lease) {
+            (
+                Mutant::HoldKeepsBegun,
+                Request::Acquire { entry: Entry::Hold, .. },
+                Reply::Leased(lease),
+                Some(Lease { begun, .. }),
+            ) => put(tables, sent, Lease { begun: *begun, ..lease.clone() }),
             _ => reply,
         }
     }

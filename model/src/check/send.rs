@@ -30,7 +30,9 @@ impl Protocol {
                 let turn = world.workers[worker.index()].turn.as_ref()?;
                 turn.machine.wants(&self.rules).store
             }
-            Process::Operator(operator) => world.operators[operator.index()].wants(),
+            Process::Operator(operator) => {
+                world.operators[operator.index()].wants(&self.rules, world.now)
+            }
         }
     }
 
@@ -233,7 +235,12 @@ impl Protocol {
             self.judge_leaves(world);
         }
         if let Some((group, before)) = lease {
-            self.judge_lease(world, group, partition, before.as_ref(), epoch);
+            match sender {
+                Process::Operator(_) => self.judge_reset(world, request, before.as_ref()),
+                Process::Producer(_) | Process::Worker(_) => {
+                    self.judge_lease(world, group, partition, before.as_ref(), epoch);
+                }
+            }
         }
         Some(reply)
     }

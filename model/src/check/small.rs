@@ -97,6 +97,9 @@ impl Owner {
 
     /// The name of every turn, where names are not their own.
     pub(super) const SHARED: Owner = Owner { worker: WorkerNo(u8::MAX), turn: 0 };
+
+    /// The name of the operator who moves a checkpoint. There is one, and it does so once.
+    pub(super) const OPERATOR: Owner = Owner { worker: WorkerNo(u8::MAX), turn: 2 };
 }
 
 /// The name of an append: the producer, the run if each run is another producer, and the last

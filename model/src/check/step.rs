@@ -6,8 +6,9 @@ use super::protocol::Protocol;
 use super::small::{GroupNo, OperatorNo, Owner, PartitionNo, ProducerNo, Tick, WorkerNo};
 use super::steps::expiries;
 use super::world::{Fault, Flight, Late, Operator, Turn, World};
-use crate::consume::{Consume, News};
+use crate::consume::{Consume, News, Seek};
 use crate::design::{Merging, Splitting};
+use crate::ids::Seq;
 use crate::lineage::{Merge, Split};
 use crate::mutant::Mutant;
 use crate::store::{Reply, View};
@@ -54,6 +55,7 @@ impl Protocol {
         let at_once = |role| match role {
             Role::Splits | Role::SplitsAgain => self.design().split == Splitting::Intent,
             Role::Merges => self.design().merge == Merging::Transaction,
+            Role::Resets => false,
         };
         if !self.reduced {
             return;
@@ -64,6 +66,7 @@ impl Protocol {
                 Role::Splits => world.log(lineage::ROOT).is_sealed(),
                 Role::Merges => lineage::HALVES.iter().any(|half| world.log(*half).is_sealed()),
                 Role::SplitsAgain => world.log(lineage::HALVES[1]).is_sealed(),
+                Role::Resets => false,
             };
             let asleep = world.operators[operator.index()] == Operator::Asleep;
             if asleep && is_sealed && at_once(role) && self.is_refused(world, operator) {
@@ -74,7 +77,9 @@ impl Protocol {
 
     /// Whether the store refuses what an operator would begin with, and stays as it is.
     fn is_refused(&self, world: &World, operator: OperatorNo) -> bool {
-        let Some(request) = self.operate(operator).wants() else { return false };
+        let Some(request) = self.operate(operator).wants(&self.rules, world.now) else {
+            return false;
+        };
         let mut tried = world.clone();
         let reply = self.answer(&mut tried, &request, View::Latest);
         self.coverage.mark_reply(world, Process::Operator(operator), &request, &reply);
@@ -218,6 +223,10 @@ impl Protocol {
                 Operator::Merges { merge, fresh: true }
             }
             Role::SplitsAgain => split(lineage::HALVES[1], vec![lineage::PART]),
+            Role::Resets => {
+                let seek = Seek::new(GroupNo(0), lineage::ROOT, Owner::OPERATOR, Seq::ZERO);
+                Operator::Resets { seek, fresh: true }
+            }
         }
     }
 

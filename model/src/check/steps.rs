@@ -128,7 +128,7 @@ impl Protocol {
         let at_work = &world.operators[operator.index()];
         // An operator has seen what there is to merge, or to split again: what was split stays so.
         let may_begin = match lineage::role(&self.bounds, operator) {
-            Role::Splits => true,
+            Role::Splits | Role::Resets => true,
             Role::Merges | Role::SplitsAgain => {
                 let is_there = |half| lineage::is_there(self.design(), world, half);
                 lineage::HALVES.into_iter().all(is_there)
@@ -139,8 +139,8 @@ impl Protocol {
                 push(Action::Operate { operator });
             }
             Operator::Asleep | Operator::Done => {}
-            Operator::Splits { .. } | Operator::Merges { .. } => {
-                if let Some(request) = at_work.wants() {
+            Operator::Splits { .. } | Operator::Merges { .. } | Operator::Resets { .. } => {
+                if let Some(request) = at_work.wants(&self.rules, world.now) {
                     self.request_steps(world, Process::Operator(operator), &request, which, push);
                 }
             }

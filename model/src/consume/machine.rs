@@ -4,6 +4,7 @@ use super::reading::{Next, confirms, read_phase, reads_consistently};
 use super::state::{Consume, Phase, Why};
 use super::turn::{Delivery, Outcome, Wants};
 use crate::design::Gap;
+use crate::ids::Epoch;
 use crate::rules::Rules;
 use crate::store::{Lease, Reply};
 use crate::vocabulary::{Page, Time, Vocabulary};
@@ -112,7 +113,7 @@ impl<V: Vocabulary> Consume<V> {
                 self.adopt_lease(rules, asked, now, lease);
             }
             (Phase::Acquire { seen }, Reply::Refused { lease: Some(lease), .. }) => {
-                let watched = seen.is_some();
+                let watched = *seen;
                 // L1: the owner's name is this turn's alone, so its own request made the lease.
                 // L2: once that has ended, other workers may count it as free.
                 if lease.owner == self.owner && now < lease.until {
@@ -121,14 +122,14 @@ impl<V: Vocabulary> Consume<V> {
                     let asked = lease.until.minus(rules.lease);
                     self.adopt_lease(rules, asked, now, lease);
                 } else {
-                    self.watch_or_end(rules, now, &lease, watched);
+                    self.meet_lease(rules, now, &lease, watched);
                 }
             }
             // D4: the group has not begun the partition.
             (Phase::Acquire { .. }, Reply::Refused { lease: None, .. })
                 if !self.parents.is_empty() =>
             {
-                self.phase = Phase::AskHead { parent: 0 };
+                self.ask_parents(rules, Epoch::ZERO, None);
             }
             (Phase::AskHead { parent }, Reply::Head(head)) => {
                 let parent = *parent;

@@ -1,19 +1,43 @@
 //! What comes before a partition, and has to be drained before the group begins it (D4).
 //!
-//! A parent is drained if it is sealed, the group has begun it, and its checkpoint is its head. None of this
-//! is ever undone, so plain reads before the acquire will do. That the group has begun the parent says by
-//! induction that all before *it* was drained: without that, a grandchild of empty parents would look
-//! ready while the grandparent is not consumed, since nothing of nothing is finished.
+//! A parent is drained if it is sealed, the group has begun it, and its checkpoint is its head. That the group
+//! has begun the parent says by induction that all before *it* was drained: without that, a grandchild of
+//! empty parents would look ready while the grandparent is not consumed, since nothing of nothing is
+//! finished.
+//!
+//! Only a [seek](super::Seek) undoes that. While it is at work, what it holds counts as not begun; and it
+//! raises the epoch of the child, which the turn has seen before it asked. So plain reads before the acquire
+//! will do.
 
-use super::state::{Blocked, Consume, Phase};
+use super::state::{Blocked, Consume, Phase, Seen, Sign};
 use super::turn::Outcome;
-use crate::design::Parents;
-use crate::ids::Seq;
+use crate::design::{Acquire, Parents};
+use crate::ids::{Epoch, Seq};
 use crate::rules::Rules;
 use crate::store::{Head, Lease};
 use crate::vocabulary::Vocabulary;
 
 impl<V: Vocabulary> Consume<V> {
+    /// Asks whether the parents are drained, before the group begins the partition.
+    pub(super) fn ask_parents(&mut self, rules: &Rules<V>, epoch: Epoch, watched: Option<Sign>) {
+        // D4: the epoch was seen before the parents are asked, never after.
+        self.seen = Some(Seen { epoch, watched });
+        self.phase = match self.parents.is_empty() {
+            false => Phase::AskHead { parent: 0 },
+            true => self.begin_phase(rules),
+        };
+    }
+
+    /// The phase that begins the partition, once the parents were asked.
+    fn begin_phase(&self, rules: &Rules<V>) -> Phase<V> {
+        match rules.design.acquire {
+            Acquire::ReadThenSet => Phase::ReadLease,
+            Acquire::Conditional => {
+                Phase::Acquire { seen: self.seen.and_then(|seen| seen.watched) }
+            }
+        }
+    }
+
     /// Goes on to the group's place in a parent, if that is sealed.
     pub(super) fn take_head(&mut self, parent: usize, head: &Head<V>) {
         if head.is_sealed() {
@@ -34,8 +58,8 @@ impl<V: Vocabulary> Consume<V> {
         lease: Option<&Lease<V>>,
     ) {
         let finished = match rules.design.parents {
-            // D4: without the item, what comes before the parent may not be drained.
-            Parents::Begun => lease.is_some_and(|lease| lease.checkpoint >= end),
+            // D4: unless it was begun, what comes before the parent may not be drained.
+            Parents::Begun => lease.is_some_and(|lease| lease.begun && lease.checkpoint >= end),
             Parents::Nothing | Parents::Checkpoints | Parents::Ancestors => {
                 lease.map_or(Seq::ZERO, |lease| lease.checkpoint) >= end
             }
@@ -45,8 +69,7 @@ impl<V: Vocabulary> Consume<V> {
         } else if parent + 1 < self.parents.len() {
             self.phase = Phase::AskHead { parent: parent + 1 };
         } else {
-            self.parents.clear();
-            self.phase = Self::first_phase(rules);
+            self.phase = self.begin_phase(rules);
         }
     }
 

@@ -4,7 +4,7 @@ use super::state::{Consume, Sign, Why};
 use crate::design::{Checkpoint, Expiry, Release};
 use crate::ids::{Epoch, Seq};
 use crate::rules::Rules;
-use crate::store::{Extend, Free, Guard, Request};
+use crate::store::{Entry, Extend, Free, Guard, Request};
 use crate::vocabulary::{Time, Vocabulary};
 
 impl<V: Vocabulary> Consume<V> {
@@ -60,8 +60,18 @@ impl<V: Vocabulary> Consume<V> {
             owner: self.owner.clone(),
             until: self.clock.plus(rules.lease),
             free,
+            entry: self.entry(),
+        }
+    }
+
+    /// What the lease demands of how far the group has come.
+    fn entry(&self) -> Entry {
+        match self.seen {
+            // D4: a reset since then has raised the epoch.
+            Some(seen) => Entry::Begin { seen: seen.epoch },
+            None if self.parents.is_empty() => Entry::Begin { seen: Epoch::ZERO },
             // D4: only the item says that what comes before was drained.
-            begun: !self.parents.is_empty(),
+            None => Entry::Begun,
         }
     }
 

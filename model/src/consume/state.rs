@@ -38,13 +38,24 @@ pub struct Consume<V: Vocabulary> {
     pub(super) gaps: Option<Gaps<V>>,
     /// Whether the worker's time is running out.
     pub(super) stopping: bool,
-    /// What has to be drained before the group begins the partition; empty once it has begun, or where
-    /// nothing comes before it.
+    /// What has to be drained before the group begins the partition.
     pub(super) parents: Vec<V::Partition>,
+    /// What the lease showed before the parents were asked, if the group has not begun the partition.
+    pub(super) seen: Option<Seen>,
     /// The head of the partition, if it is known to be sealed: every slot up to there is to be settled.
     pub(super) end: Option<Seq>,
     /// What the turn waits for, at its end.
     pub(super) blocked: Option<Blocked>,
+}
+
+/// What the lease on a partition showed that the group has not begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "check", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct Seen {
+    /// Its epoch; zero if there was none. A reset raises it.
+    pub(super) epoch: Epoch,
+    /// What was watched for its whole length, if another holds it.
+    pub(super) watched: Option<Sign>,
 }
 
 /// What keeps a group from beginning a partition: a parent that is not drained.
@@ -149,6 +160,7 @@ impl<V: Vocabulary> Consume<V> {
             gaps: None,
             stopping: false,
             parents: Vec::new(),
+            seen: None,
             end: None,
             blocked: None,
         }
@@ -298,6 +310,12 @@ impl<V: Vocabulary> Consume<V> {
     /// Visits every epoch that the turn remembers, with the beat that it saw under it.
     pub(crate) fn each_sign(&mut self, visit: &mut impl FnMut(&mut Epoch, Option<&mut u64>)) {
         visit(&mut self.epoch, None);
+        if let Some(Seen { epoch, watched }) = &mut self.seen {
+            visit(epoch, None);
+            if let Some(sign) = watched {
+                visit(&mut sign.epoch, Some(&mut sign.beat));
+            }
+        }
         match &mut self.phase {
             Phase::Acquire { seen: Some(sign) } | Phase::Watch { sign, .. } => {
                 visit(&mut sign.epoch, Some(&mut sign.beat));

@@ -15,13 +15,37 @@ impl<V: Vocabulary> Consume<V> {
         let free = |lease: &Lease<V>| !lease.active || lease.until <= now.minus(rules.skew);
         self.phase = match lease {
             // D4: the group has not begun the partition.
-            None if !self.parents.is_empty() => Phase::AskHead { parent: 0 },
+            None if !self.parents.is_empty() && self.seen.is_none() => {
+                return self.ask_parents(rules, Epoch::ZERO, None);
+            }
             None => Phase::SetLease { epoch: Epoch::ZERO.next(), checkpoint: Seq::ZERO },
             Some(lease) if free(&lease) => {
                 Phase::SetLease { epoch: lease.epoch.next(), checkpoint: lease.checkpoint }
             }
             Some(_) => Phase::Done(Outcome::Busy),
         };
+    }
+
+    /// Goes on after the acquire was refused because of this lease, which is not the turn's own.
+    pub(super) fn meet_lease(
+        &mut self,
+        rules: &Rules<V>,
+        now: V::Time,
+        lease: &Lease<V>,
+        watched: Option<Sign>,
+    ) {
+        let shows = Sign { epoch: lease.epoch, beat: lease.beat };
+        let ended = match rules.design.expiry {
+            // L2: the owner's clock may be behind this one by as much as the bound.
+            Expiry::WallClock => lease.until <= now.minus(rules.skew),
+            Expiry::Observer => watched == Some(shows),
+        };
+        if !lease.begun && (!lease.active || ended) {
+            // D4: the group has not begun the partition.
+            self.ask_parents(rules, lease.epoch, watched);
+        } else {
+            self.watch_or_end(rules, now, lease, watched.is_some());
+        }
     }
 
     /// Begins to act under the lease, unless it has ended already.
@@ -37,6 +61,7 @@ impl<V: Vocabulary> Consume<V> {
         self.epoch = lease.epoch;
         self.cursor = lease.checkpoint;
         self.wake = lease.wake;
+        self.seen = None;
         let in_time = now < asked.plus(rules.lease);
         self.phase = if in_time { read_phase(rules) } else { Phase::Done(Outcome::Lost) };
     }

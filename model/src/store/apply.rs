@@ -3,7 +3,7 @@
 
 use super::item::{Lease, Raiser, Record, Slot};
 use super::reply::{Head, Reply};
-use super::request::{Extend, Free, Guard, Raise, Request, Write};
+use super::request::{Entry, Extend, Free, Guard, Raise, Request, Write};
 use super::tables::Tables;
 use crate::ids::{Epoch, Seq};
 use crate::vocabulary::Vocabulary;
@@ -77,12 +77,12 @@ pub fn apply<V: Vocabulary, T: Tables<V>>(
         Request::ReadLease { group, partition } => Reply::Lease(tables.lease(group, partition)),
         Request::SetLease { group, partition, owner, epoch, until } => {
             let old = tables.lease(group, partition);
-            let lease = taken_lease(old, owner, *epoch, *until);
+            let lease = taken_lease(old, owner, *epoch, *until, true);
             tables.put_lease(group, partition, lease.clone());
             Reply::Leased(lease)
         }
-        Request::Acquire { group, partition, owner, until, free, begun } => {
-            acquire(tables, (group, partition), owner, *until, free, *begun)
+        Request::Acquire { group, partition, owner, until, free, entry } => {
+            acquire(tables, (group, partition), owner, *until, free, *entry)
         }
         Request::Renew { group, partition, fence, extend } => {
             update_lease(tables, group, partition, |lease| {
@@ -240,12 +240,11 @@ fn acquire<V: Vocabulary, T: Tables<V>>(
     owner: &V::Owner,
     until: V::Time,
     free: &Free<V>,
-    begun: bool,
+    entry: Entry,
 ) -> Reply<V> {
     let old = tables.lease(group, partition);
-    // D4: the item says that the partition's parents were drained.
-    if begun && old.is_none() {
-        return Reply::Refused { lease: None, taken: false };
+    if !may_enter(old.as_ref(), entry) {
+        return Reply::Refused { lease: old, taken: false };
     }
     // L2: a lease that is held and does not count as free stays with its owner.
     if old.as_ref().is_some_and(|lease| lease.active && !is_free(lease, free)) {
@@ -253,9 +252,26 @@ fn acquire<V: Vocabulary, T: Tables<V>>(
     }
     // L1: the write that names an owner raises the epoch.
     let epoch = old.as_ref().map_or(Epoch::ZERO, |lease| lease.epoch).next();
-    let lease = taken_lease(old, owner, epoch, until);
+    let begun = match entry {
+        Entry::Begun | Entry::Begin { .. } => true,
+        // D4: nothing that comes after it can be begun while its checkpoint may move back.
+        Entry::Hold => false,
+    };
+    let lease = taken_lease(old, owner, epoch, until, begun);
     tables.put_lease(group, partition, lease.clone());
     Reply::Leased(lease)
+}
+
+/// Whether the group has come as far as an acquire demands.
+fn may_enter<V: Vocabulary>(old: Option<&Lease<V>>, entry: Entry) -> bool {
+    match (entry, old) {
+        (Entry::Hold, _) => true,
+        // D4: the item says that the partition's parents were drained.
+        (Entry::Begun, old) => old.is_some_and(|lease| lease.begun),
+        // D4: a reset that came after the parents were asked has raised the epoch.
+        (Entry::Begin { seen }, Some(lease)) => lease.begun || lease.epoch == seen,
+        (Entry::Begin { seen }, None) => seen == Epoch::ZERO,
+    }
 }
 
 /// Whether a held lease can be taken all the same.
@@ -274,10 +290,11 @@ fn taken_lease<V: Vocabulary>(
     owner: &V::Owner,
     epoch: Epoch,
     until: V::Time,
+    begun: bool,
 ) -> Lease<V> {
     // D2: the next owner begins behind what the last one finished.
     let (checkpoint, beat) = old.map_or((Seq::ZERO, 0), |lease| (lease.checkpoint, lease.beat));
-    Lease { checkpoint, active: true, owner: owner.clone(), epoch, until, beat, wake: 0 }
+    Lease { checkpoint, active: true, owner: owner.clone(), epoch, until, beat, wake: 0, begun }
 }
 
 fn passes_fence<V: Vocabulary>(lease: &Lease<V>, fence: Option<Epoch>) -> bool {

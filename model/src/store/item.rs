@@ -73,4 +73,13 @@ pub struct Lease<V: Vocabulary> {
     pub beat: u64,
     /// The count of triggers that met the lease held, in this epoch.
     pub wake: u64,
+    /// Whether the group has begun the partition. An operator who moves a checkpoint takes that back, and
+    /// keeps the item for its epoch.
+    #[serde(default = "always")]
+    pub begun: bool,
+}
+
+/// What an item says that was kept before it could say anything else.
+const fn always() -> bool {
+    true
 }

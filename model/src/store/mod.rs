@@ -14,7 +14,7 @@ mod words;
 pub use apply::{View, apply};
 pub use item::{Lease, Raiser, Record, Slot};
 pub use reply::{Head, Reply};
-pub use request::{Extend, Free, Guard, Keep, Raise, Request, Write};
+pub use request::{Entry, Extend, Free, Guard, Keep, Raise, Request, Write};
 pub use tables::{FromSlots, MemoryTables, Tables, ToSlots};
 pub use words::{
     Spoken, lease_words, partition_words, record_words, reply_words, request_words, slot_words,

@@ -124,9 +124,9 @@ pub enum Request<V: Vocabulary> {
         until: V::Time,
         /// When another worker's lease counts as free.
         free: Free<V>,
-        /// Whether the group must have begun the partition: its item must be there.
+        /// What it demands of how far the group has come.
         #[serde(default)]
-        begun: bool,
+        entry: Entry,
     },
     /// Extends a held lease, and never shortens it (L2): an `UpdateItem` on Consumers.
     Renew {
@@ -370,6 +370,29 @@ pub enum Free<V: Vocabulary> {
         /// The beat as it was seen.
         beat: u64,
     },
+}
+
+/// What an acquire demands of how far the group has come (D4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Entry {
+    /// The group must have begun the partition.
+    Begun,
+    /// The group begins the partition if it has not: then its item must still show the epoch that it showed
+    /// before the parents were asked; zero if there was no item, or where nothing comes before the partition.
+    Begin {
+        /// That epoch.
+        seen: Epoch,
+    },
+    /// Nothing. The group counts as not having begun the partition from then on, until it begins it (again)
+    /// behind what it has finished there.
+    Hold,
+}
+
+impl Default for Entry {
+    /// What acquires demanded before they could demand anything else.
+    fn default() -> Entry {
+        Entry::Begin { seen: Epoch::ZERO }
+    }
 }
 
 /// What an owner writes into its lease to show that it is alive.

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::item::{Lease, Record, Slot};
 use super::reply::{Head, Reply};
-use super::request::{Free, Guard, Keep, Raise, Request};
+use super::request::{Entry, Free, Guard, Keep, Raise, Request};
 use crate::ids::Epoch;
 use crate::vocabulary::Vocabulary;
 
@@ -110,16 +110,7 @@ pub fn request_words<V: Spoken>(request: &Request<V>) -> String {
         }
         Request::ReadLease { .. } => "read the lease".to_owned(),
         Request::SetLease { epoch, .. } => format!("set the lease, epoch {epoch}"),
-        Request::Acquire { free, begun, .. } => {
-            let begun = if *begun { ", and the group has begun" } else { "" };
-            match free {
-                Free::Inactive => format!("take the lease if it is free{begun}"),
-                Free::EndedBy(_) => format!("take the lease if it is free or has ended{begun}"),
-                Free::Unchanged { epoch, beat } => {
-                    format!("take the lease if it still shows epoch {epoch}, beat {beat}{begun}")
-                }
-            }
-        }
+        Request::Acquire { free, entry, .. } => acquire_words(free, *entry),
         Request::Renew { fence, .. } => format!("renew the lease{}", fence_words(*fence)),
         Request::Checkpoint { to, fence, forward, .. } => {
             let forward = if *forward { ", forward only" } else { "" };
@@ -145,6 +136,22 @@ pub fn request_words<V: Spoken>(request: &Request<V>) -> String {
             }
         }
         Request::Wake { .. } => "leave word with the lease's holder".to_owned(),
+    }
+}
+
+fn acquire_words<V: Spoken>(free: &Free<V>, entry: Entry) -> String {
+    let entry = match entry {
+        Entry::Begun => ", and the group has begun",
+        Entry::Begin { seen: Epoch::ZERO } => "",
+        Entry::Begin { .. } => ", and nothing was reset meanwhile",
+        Entry::Hold => ", as not begun",
+    };
+    match free {
+        Free::Inactive => format!("take the lease if it is free{entry}"),
+        Free::EndedBy(_) => format!("take the lease if it is free or has ended{entry}"),
+        Free::Unchanged { epoch, beat } => {
+            format!("take the lease if it still shows epoch {epoch}, beat {beat}{entry}")
+        }
     }
 }
 

@@ -67,6 +67,7 @@ pub const CALM: Bounds = Bounds {
     splits: 0,
     merges: 0,
     resplits: 0,
+    resets: 0,
     skew: 1,
     faults: 0,
     crashes: 0,

@@ -97,6 +97,7 @@ pub fn lease() -> Lease<Small> {
         until: Tick(3),
         beat: 0,
         wake: 0,
+        begun: true,
     }
 }
 

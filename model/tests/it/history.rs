@@ -3,8 +3,8 @@
 
 use gapless_model::history::{Call, Doubts, Heard, Unexplained, explain};
 use gapless_model::store::{
-    Free, Guard, Head, Lease, MemoryTables, Raise, Raiser, Record, Reply, Request, Slot, View,
-    Write, apply,
+    Entry, Free, Guard, Head, Lease, MemoryTables, Raise, Raiser, Record, Reply, Request, Slot,
+    View, Write, apply,
 };
 use gapless_model::{Epoch, Seq};
 
@@ -48,7 +48,7 @@ pub fn acquire(owner: &str) -> Request<Words> {
         owner: owner.to_owned(),
         until: Millis(1_000),
         free: Free::Inactive,
-        begun: false,
+        entry: Entry::default(),
     }
 }
 

@@ -16,6 +16,7 @@ mod outcome;
 mod random_histories;
 mod random_schedules;
 mod reduction;
+mod resets;
 mod scenarios;
 mod searching;
 mod seek;

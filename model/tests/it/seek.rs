@@ -4,7 +4,7 @@ use gapless_model::check::{GroupNo, Owner, PartitionNo, Small, Tick, WorkerNo};
 use gapless_model::consume::{Seek, SeekEnd};
 use gapless_model::design::{Design, Expiry};
 use gapless_model::store::{
-    Extend, Free, Guard, Lease, MemoryTables, Reply, Request, Tables, View, apply,
+    Extend, Free, Guard, Head, Lease, MemoryTables, Reply, Request, Tables, View, apply,
 };
 use gapless_model::{Epoch, Seq};
 use proptest::prelude::*;
@@ -59,7 +59,8 @@ fn moves_a_checkpoint_back_and_forward_and_leaves_the_lease_free() {
 fn leaves_a_lease_alone_that_a_turn_holds() {
     let held = Lease { owner: OTHER, ..lease() };
     let mut tables = tables(Some(held.clone()));
-    assert_eq!(play(&mut tables, 0, 2), SeekEnd::Held(held.clone()));
+    let end = SeekEnd::Held { partition: PARTITION, lease: held.clone() };
+    assert_eq!(play(&mut tables, 0, 2), end);
     assert_eq!(now(&tables), held);
 }
 
@@ -83,10 +84,16 @@ fn a_refusal_without_an_item_ends_it() {
     assert_eq!(seek.outcome(), Some(&SeekEnd::Lost));
 }
 
+/// The head of a partition that nothing came of.
+fn open() -> Head<Small> {
+    Head { head: Seq(9), raiser: None, record: None, children: Vec::new() }
+}
+
 /// The seek holds the lease of epoch 8, and wants to release it.
 fn releasing() -> Seek<Small> {
     let mut seek = seek(2);
     seek.tell(Reply::Leased(Lease { owner: HAND, epoch: Epoch(8), ..lease() }));
+    seek.tell(Reply::Head(open()));
     seek
 }
 
@@ -101,6 +108,7 @@ fn its_own_lost_acquire_counts() {
     let mut seek = seek(2);
     let own = Lease { owner: HAND, epoch: Epoch(8), ..lease() };
     seek.tell(Reply::Refused { lease: Some(own), taken: false });
+    seek.tell(Reply::Head(open()));
     assert_eq!(wants(&seek, 1), wants(&releasing(), 1));
 }
 

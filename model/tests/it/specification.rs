@@ -4,7 +4,8 @@ use gapless_model::check::{
     Count, GroupNo, Owner, PartitionNo, ProducerNo, Small, Tick, Token, WorkerNo,
 };
 use gapless_model::store::{
-    Extend, Free, Guard, Lease, MemoryTables, Reply, Request, Slot, Tables, View, Write, apply,
+    Entry, Extend, Free, Guard, Lease, MemoryTables, Reply, Request, Slot, Tables, View, Write,
+    apply,
 };
 use gapless_model::{Epoch, Page, Seen, Seq};
 
@@ -23,6 +24,7 @@ fn lease() -> Lease<Small> {
         until: Tick(2),
         beat: 5,
         wake: 6,
+        begun: true,
     }
 }
 
@@ -176,7 +178,7 @@ mod taking {
             owner: OTHER,
             until,
             free,
-            begun: false,
+            entry: Entry::default(),
         }
     }
 
@@ -341,7 +343,7 @@ mod describing_itself {
                     owner,
                     until,
                     free: Free::Inactive,
-                    begun: false,
+                    entry: Entry::default(),
                 },
                 lease,
             ),

@@ -6,8 +6,8 @@ use gapless_model::check::{
     WorkerNo, World,
 };
 use gapless_model::store::{
-    Extend, Free, Guard, Keep, MemoryTables, Raise, Record, Reply, Request, Tables, View, Write,
-    apply,
+    Entry, Extend, Free, Guard, Keep, MemoryTables, Raise, Record, Reply, Request, Tables, View,
+    Write, apply,
 };
 use gapless_model::{Epoch, Number, Seq};
 use proptest::prelude::*;
@@ -60,6 +60,14 @@ fn owner() -> impl Strategy<Value = Owner> {
     (0_u8..2, 0_u8..2).prop_map(|(worker, turn)| Owner { worker: WorkerNo(worker), turn })
 }
 
+fn entry() -> impl Strategy<Value = Entry> {
+    prop_oneof![
+        Just(Entry::Begun),
+        (0_u64..4).prop_map(|seen| Entry::Begin { seen: Epoch(seen) }),
+        Just(Entry::Hold),
+    ]
+}
+
 fn fence() -> impl Strategy<Value = Option<Epoch>> {
     prop::option::of((1_u64..4).prop_map(Epoch))
 }
@@ -90,8 +98,8 @@ fn lease_request() -> impl Strategy<Value = Request<Small>> {
             epoch: Epoch(epoch),
             until: Tick(until),
         }),
-        (owner(), 0_i16..4, free, any::<bool>()).prop_map(move |(owner, until, free, begun)| {
-            Request::Acquire { group, partition, owner, until: Tick(until), free, begun }
+        (owner(), 0_i16..4, free, entry()).prop_map(move |(owner, until, free, entry)| {
+            Request::Acquire { group, partition, owner, until: Tick(until), free, entry }
         }),
         (fence(), extend()).prop_map(move |(fence, extend)| Request::Renew {
             group,

@@ -65,6 +65,7 @@ pub(crate) fn lease(item: &Value) -> Option<Lease<Live>> {
         until: Timestamp::from_millis(number(item, "expiry")?),
         beat: number(item, "beat")?,
         wake: number(item, "wake")?,
+        begun: number(item, "v")? == 1,
     })
 }
 

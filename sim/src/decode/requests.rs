@@ -1,7 +1,7 @@
 //! Decodes calls to typed requests.
 
 use gapless::{Group, Live, Owner, ProducerName, TableNames, Timestamp, Token};
-use gapless_model::store::{Extend, Free, Guard, Keep, Raise, Record, Request, Write};
+use gapless_model::store::{Entry, Extend, Free, Guard, Keep, Raise, Record, Request, Write};
 use gapless_model::{Epoch, Number, PartitionId, Seq};
 use serde_json::Value;
 
@@ -129,8 +129,13 @@ fn update_lease(call: &Value) -> Option<Request<Live>> {
             }
             (None, None) => Free::Inactive,
         };
-        let begun = !condition.contains("attribute_not_exists");
-        return Some(Request::Acquire { group, partition, owner, until, free, begun });
+        let entry = match (number(values, ":seen"), values.get(":unbegun")) {
+            (Some(seen), _) => Entry::Begin { seen: Epoch(seen) },
+            (None, Some(_)) => Entry::Hold,
+            (None, None) if condition.contains("attribute_not_exists") => Entry::default(),
+            (None, None) => Entry::Begun,
+        };
+        return Some(Request::Acquire { group, partition, owner, until, free, entry });
     }
     let extend = until.map(|until| Extend { until, beat: counts });
     let to = number(values, ":to").map(Seq);

@@ -398,6 +398,7 @@ mod tests {
             until: gapless::Timestamp::from_millis(0),
             beat: 0,
             wake: 0,
+            begun: true,
         };
         judge.leases.put(("g".into(), id(partition)), lease);
     }

@@ -408,6 +408,7 @@ mod tests {
             until: clock.plus(rules.lease),
             beat: 0,
             wake: 0,
+            begun: true,
         };
         let batch = EventBatch::new(vec![Event::new("k", "x")]).expect("an event");
         let slot = (Seq(1), Filled::Events { token: Token::from("a"), batch });

@@ -3,7 +3,7 @@
 use gapless::{Live, Slots};
 use gapless_model::Page as _;
 use gapless_model::design::{Design, Read};
-use gapless_model::store::{Reply, Request, Slot};
+use gapless_model::store::{Entry, Reply, Request, Slot};
 
 /// The coverage mark that a reply to a request reaches under a design.
 pub(super) fn mark_of(
@@ -27,7 +27,7 @@ pub(super) fn mark_of(
             Some("a rerun finds its predecessor's slot taken")
         }
         // D4: the group has not begun what comes behind others.
-        (Request::Acquire { begun: true, .. }, Reply::Refused { lease: None, .. }) => {
+        (Request::Acquire { entry: Entry::Begun, .. }, Reply::Refused { lease: None, .. }) => {
             Some("a worker asks what comes before a partition")
         }
         (Request::Acquire { .. }, Reply::Refused { .. }) => Some("a lease is held by another"),

@@ -68,6 +68,7 @@ impl Scene {
             until: self.clock.plus(self.rules.lease),
             beat: 0,
             wake: 0,
+            begun: true,
         }
     }
 

@@ -22,15 +22,11 @@ struct Move {
     partition: PartitionId,
     from: Seq,
     to: Seq,
-    /// Whether the checkpoint is to be set although it is in its place: a sealed partition is finished only
-    /// once the group has begun it.
-    #[serde(skip)]
-    begins: bool,
 }
 
 impl From<Sought> for Move {
     fn from(Sought { partition, from, to, .. }: Sought) -> Move {
-        Move { partition, from, to, begins: false }
+        Move { partition, from, to }
     }
 }
 
@@ -77,7 +73,6 @@ async fn plan(stream: &Stream, group: &Group, args: &SeekArgs) -> Result<Vec<Mov
         |error: &gapless::StoreError| use_failure("the tables cannot be read", error, READ_ONLY);
     // The listing of partitions fails where one of them cannot be read.
     let all = stream.partitions().await.map_err(|error| unread(&error))?;
-    let lineage = stream.lineage().await.map_err(|error| unread(&error))?;
     let partitions = match &args.partition {
         Some(partition) => {
             check_partition(stream, partition).await?;
@@ -107,15 +102,7 @@ async fn plan(stream: &Stream, group: &Group, args: &SeekArgs) -> Result<Vec<Mov
             let (owner, ends_in) = (lease.owner.clone(), lease.until.since(now));
             return Err(seek_failure(&SeekError::Held { partition, owner, ends_in }));
         }
-        let member = lineage.partitions().get(&partition);
-        let children = member.map_or(&[][..], |member| &member.children);
-        let child = children.iter().find(|child| standings.contains_key(*child));
-        if let Some(child) = child.filter(|_| member.is_some_and(|member| to < member.head)) {
-            let child = child.clone();
-            return Err(seek_failure(&SeekError::After { partition, child }));
-        }
-        let begins = lease.is_none() && !children.is_empty();
-        moves.push(Move { partition, from, to, begins });
+        moves.push(Move { partition, from, to });
     }
     Ok(moves)
 }
@@ -127,10 +114,12 @@ async fn carry_out(
     group: &Group,
     plan: Vec<Move>,
 ) -> (Vec<Move>, Option<Failure>) {
-    let mut moved = Vec::new();
-    for Move { partition, from, to, begins } in plan {
-        if from == to && !begins {
-            moved.push(Move { partition, from, to, begins });
+    let mut moved: Vec<Move> = Vec::new();
+    for Move { partition, from, to } in plan {
+        // Parents come first. What comes after one that was moved back was moved with it.
+        let is_moved = |it: &Move| it.to < it.from && it.partition.overlaps(&partition);
+        if from == to || to == Seq::ZERO && moved.iter().any(is_moved) {
+            moved.push(Move { partition, from, to });
             continue;
         }
         match stream.seek(group, &partition, SeekTo::Behind(to)).await {
@@ -146,10 +135,6 @@ fn seek_failure(error: &SeekError) -> Failure {
         SeekError::Held { .. } => {
             "stop the group's workers and wait until the lease has ended: no checkpoint is moved under a \
              worker. What is listed above was moved by then"
-        }
-        SeekError::After { .. } => "a new group is given everything in order",
-        SeekError::Before { .. } => {
-            "seek in that partition first, or let a worker finish it. What is listed above was moved by then"
         }
         SeekError::Beyond { .. } => "`gapless status` shows how far each partition goes",
         _ => "`gapless status` shows the checkpoints; the same command can be given again",

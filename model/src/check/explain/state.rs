@@ -27,7 +27,7 @@ pub(super) fn lines(path: &Path, scene: &Scene) -> Vec<String> {
         }));
     }
     for (index, operator) in scene.world().operators.iter().enumerate() {
-        if let Some(request) = operator.wants() {
+        if let Some(request) = operator.wants(&path.rules, scene.world().now) {
             let doing = asked(&request_words(&request));
             lines.push(format!("operator {}: about to {doing}", index + 1));
         }

@@ -20,7 +20,7 @@ use super::super::small::{Owner, Small, Tick};
 use super::network::order;
 use super::{Flight, Late, Turn, World};
 use crate::ids::Epoch;
-use crate::store::{Free, Guard, Lease, Reply, Request, Slot};
+use crate::store::{Entry, Free, Guard, Lease, Reply, Request, Slot};
 
 /// A wake counter that the lease has passed, or will not reach.
 const PASSED: u64 = u64::MAX;
@@ -39,7 +39,7 @@ pub(in crate::check) struct Norm {
     pub(in crate::check) keeps_free: bool,
     /// Whether an owner may act past the end of its lease by the time that it last saw.
     pub(in crate::check) pauses: bool,
-    /// How many operators there are of each role.
+    /// How many operators there are of each role in which they are alike.
     pub(in crate::check) operators: [u8; 3],
 }
 
@@ -93,6 +93,11 @@ impl World {
         for late in &mut self.network.0 {
             let group = late.request.group().map_or(0, |group| group.index());
             frames[group * partitions + late.request.partition().index()].late(late);
+        }
+        for operator in &mut self.operators {
+            operator.each_epoch(&mut |group, partition, epoch| {
+                *epoch = frames[group.index() * partitions + partition.index()].epoch(*epoch);
+            });
         }
         self.sort_operators(norm.operators);
         self.network.sort();
@@ -169,7 +174,7 @@ impl Frame<'_> {
     /// name of a worker's next turn is in no state.
     fn owner(&self, owner: Owner) -> Owner {
         match self.names.get(owner.worker.index()) {
-            _ if owner == Owner::SHARED => owner,
+            _ if owner == Owner::SHARED || owner == Owner::OPERATOR => owner,
             Some(&present) if present == owner.turn => Owner { turn: 0, ..owner },
             _ => Owner::PAST,
         }
@@ -264,8 +269,11 @@ impl Frame<'_> {
                 (*owner, *epoch, *until) =
                     (self.owner(*owner), self.epoch(*epoch), self.end(*until));
             }
-            Request::Acquire { owner, until, free, .. } => {
+            Request::Acquire { owner, until, free, entry, .. } => {
                 (*owner, *until) = (self.owner(*owner), self.end(*until));
+                if let Entry::Begin { seen } = entry {
+                    *seen = self.epoch(*seen);
+                }
                 match free {
                     Free::EndedBy(time) => *time = self.threshold(*time),
                     Free::Unchanged { epoch, beat } => {

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::super::small::{GroupNo, PartitionNo, Small, Tick};
 use crate::append::{Append, Claim};
-use crate::consume::Consume;
+use crate::consume::{Consume, Seek};
+use crate::ids::Epoch;
 use crate::lineage::{Merge, Split};
 use crate::rules::Rules;
 use crate::store::{Record, Reply, Request};
@@ -61,7 +62,7 @@ impl Work {
     }
 }
 
-/// An operator who splits or merges.
+/// An operator who splits or merges, or moves a checkpoint back.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in crate::check) enum Operator {
     /// It has not begun, or it has crashed.
@@ -70,14 +71,21 @@ pub(in crate::check) enum Operator {
     Splits { split: Split<Small>, fresh: bool },
     /// It merges.
     Merges { merge: Merge<Small>, fresh: bool },
+    /// It moves a checkpoint back.
+    Resets { seek: Seek<Small>, fresh: bool },
     /// It is done, or has found that something else was done.
     Done,
 }
 
 impl Operator {
     /// The request that it wants to send.
-    pub(in crate::check) fn wants(&self) -> Option<Request<Small>> {
+    pub(in crate::check) fn wants(
+        &self,
+        rules: &Rules<Small>,
+        now: Tick,
+    ) -> Option<Request<Small>> {
         match self {
+            Operator::Resets { seek, .. } => seek.wants(rules, now),
             Operator::Splits { split, .. } => split.wants(),
             Operator::Merges { merge, .. } => merge.wants(),
             Operator::Asleep | Operator::Done => None,
@@ -88,7 +96,9 @@ impl Operator {
     pub(in crate::check) fn is_fresh(&self) -> bool {
         match self {
             Operator::Asleep | Operator::Done => false,
-            Operator::Splits { fresh, .. } | Operator::Merges { fresh, .. } => *fresh,
+            Operator::Splits { fresh, .. }
+            | Operator::Merges { fresh, .. }
+            | Operator::Resets { fresh, .. } => *fresh,
         }
     }
 
@@ -96,7 +106,26 @@ impl Operator {
     pub(in crate::check) fn has_sent(&mut self) {
         match self {
             Operator::Asleep | Operator::Done => {}
-            Operator::Splits { fresh, .. } | Operator::Merges { fresh, .. } => *fresh = false,
+            Operator::Splits { fresh, .. }
+            | Operator::Merges { fresh, .. }
+            | Operator::Resets { fresh, .. } => *fresh = false,
+        }
+    }
+
+    /// Visits the epoch of every lease that it holds.
+    pub(in crate::check) fn each_epoch(
+        &mut self,
+        visit: &mut impl FnMut(GroupNo, PartitionNo, &mut Epoch),
+    ) {
+        match self {
+            Operator::Resets { seek, .. } => {
+                let group = *seek.group();
+                seek.each_epoch(&mut |partition, epoch| visit(group, *partition, epoch));
+            }
+            Operator::Splits { .. }
+            | Operator::Merges { .. }
+            | Operator::Asleep
+            | Operator::Done => {}
         }
     }
 
@@ -110,6 +139,10 @@ impl Operator {
             Operator::Merges { merge, .. } => {
                 merge.tell(reply);
                 merge.end().is_some()
+            }
+            Operator::Resets { seek, .. } => {
+                seek.tell(reply);
+                seek.outcome().is_some()
             }
             Operator::Asleep | Operator::Done => false,
         };

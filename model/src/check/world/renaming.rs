@@ -30,7 +30,9 @@ impl Renaming {
         let mut all = Vec::new();
         for producers in producers {
             for workers in permutations(bounds.workers) {
-                for groups in permutations(bounds.groups) {
+                // Who moves a checkpoint moves that of the first group.
+                let groups = if bounds.resets > 0 { 1 } else { usize::MAX };
+                for groups in permutations(bounds.groups).into_iter().take(groups) {
                     let (producers, workers) = (producers.clone(), workers.clone());
                     all.push(Renaming { producers, workers, groups });
                 }

@@ -2,7 +2,7 @@
 //! requests meet in the same items.
 
 use gapless::{Event, EventBatch, Group, Live, Owner, ProducerName, Timestamp, Token};
-use gapless_model::store::{Extend, Free, Guard, Keep, Raise, Record, Request, Write};
+use gapless_model::store::{Entry, Extend, Free, Guard, Keep, Raise, Record, Request, Write};
 use gapless_model::{Epoch, Number, PartitionId, Seq};
 use proptest::prelude::*;
 
@@ -189,6 +189,15 @@ fn of_events() -> BoxedStrategy<Request<Live>> {
     .boxed()
 }
 
+fn entry() -> impl Strategy<Value = Entry> {
+    prop_oneof![
+        Just(Entry::Begun),
+        Just(Entry::default()),
+        epoch().prop_map(|seen| Entry::Begin { seen }),
+        Just(Entry::Hold),
+    ]
+}
+
 fn of_consumers() -> BoxedStrategy<Request<Live>> {
     let fence = || prop::option::of(epoch());
     prop_oneof![
@@ -203,14 +212,14 @@ fn of_consumers() -> BoxedStrategy<Request<Live>> {
                 until
             }
         ),
-        (group(), partition(), owner(), time(), free(), any::<bool>()).prop_map(
-            |(group, partition, owner, until, free, begun)| Request::Acquire {
+        (group(), partition(), owner(), time(), free(), entry()).prop_map(
+            |(group, partition, owner, until, free, entry)| Request::Acquire {
                 group,
                 partition,
                 owner,
                 until,
                 free,
-                begun
+                entry
             }
         ),
         (group(), partition(), fence(), extend()).prop_map(|(group, partition, fence, extend)| {

@@ -11,7 +11,7 @@ use gapless::{Group, Lineage, Seq, StoreError, Stream};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use self::rows::{Checkpoints, Rates, Row, rows};
+use self::rows::{Leases, Rates, Row, rows};
 use super::lineage::read_lineage;
 use super::{READ_ONLY, block_on, open, use_failure};
 use crate::cli::lineage::PartitionsArgs;
@@ -24,17 +24,17 @@ pub fn run(args: &PartitionsArgs) -> Result<Status, Failure> {
         let (stream, _store) = open(&args.place).await?;
         let (lineage, rates) = look(&stream, args.over).await?;
         // After the heads: a checkpoint that has passed its head by now is no lag.
-        let checkpoints = checkpoints(&stream, args).await;
-        let checkpoints = checkpoints
-            .map_err(|error| use_failure("the tables cannot be read", &error, READ_ONLY))?;
-        let rows = rows(&lineage, rates.as_ref(), &checkpoints);
+        let leases = leases(&stream, args).await;
+        let leases =
+            leases.map_err(|error| use_failure("the tables cannot be read", &error, READ_ONLY))?;
+        let rows = rows(&lineage, rates.as_ref(), &leases);
         let mut out = stdout().lock();
         if args.place.json {
             writeln!(out, "{}", array(&rows, lineage.unread()))?;
         } else if args.dot {
             write!(out, "{}", dot::digraph(&rows, lineage.unread()))?;
         } else {
-            writeln!(out, "{}", table::drawn(&rows, rates.is_some(), checkpoints.keys()))?;
+            writeln!(out, "{}", table::drawn(&rows, rates.is_some(), leases.keys()))?;
             for (index, why) in lineage.unread().iter().enumerate() {
                 let begin = if index == 0 { "\ncannot be read:\n" } else { "" };
                 writeln!(out, "{begin}  {why}")?;
@@ -80,27 +80,27 @@ async fn wait(over: Duration) {
     bar.finish_and_clear();
 }
 
-/// Reads the checkpoints of the groups that are asked for.
-async fn checkpoints(stream: &Stream, args: &PartitionsArgs) -> Result<Checkpoints, StoreError> {
-    let mut checkpoints = Checkpoints::new();
+/// Reads the leases of the groups that are asked for.
+async fn leases(stream: &Stream, args: &PartitionsArgs) -> Result<Leases, StoreError> {
+    let mut leases = Leases::new();
     if args.group.is_empty() && !args.dot {
         for (partition, standings) in stream.all_standings().await? {
             for standing in standings {
-                let begun = checkpoints.entry(standing.group).or_default();
-                begun.insert(partition.clone(), standing.lease.checkpoint);
+                let of_group = leases.entry(standing.group).or_default();
+                of_group.insert(partition.clone(), standing.lease);
             }
         }
     }
     for name in &args.group {
         let group = Group::from(name.as_str());
-        if checkpoints.contains_key(&group) {
+        if leases.contains_key(&group) {
             continue;
         }
         let standings = stream.standings(&group).await?.into_iter();
-        let begun = standings.map(|(partition, it)| (partition, it.lease.checkpoint)).collect();
-        checkpoints.insert(group, begun);
+        let of_group = standings.map(|(partition, it)| (partition, it.lease)).collect();
+        leases.insert(group, of_group);
     }
-    Ok(checkpoints)
+    Ok(leases)
 }
 
 /// An array of the partitions, and behind them what cannot be read.

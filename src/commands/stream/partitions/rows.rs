@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use gapless::{Group, Lineage, Member, PartitionId, Seq};
+use gapless::{Group, Lineage, Live, Member, PartitionId, Seq};
+use gapless_model::store::Lease;
 use serde::Serialize;
 
-/// Each group's checkpoints, in the partitions that it has begun.
-pub type Checkpoints = BTreeMap<Group, BTreeMap<PartitionId, Seq>>;
+/// Each group's leases, in the partitions where it ever had one.
+pub type Leases = BTreeMap<Group, BTreeMap<PartitionId, Lease<Live>>>;
 
 /// Slots a second, of each partition.
 pub type Rates = BTreeMap<PartitionId, f64>;
@@ -58,15 +59,16 @@ pub struct Progress {
     checkpoint: Seq,
     /// How many slots it has not finished.
     pub lag: u64,
-    /// Whether it has ever taken the lease.
+    /// Whether it has begun the partition.
     begun: bool,
     /// Whether it has begun the partition and finished it for good.
     drained: bool,
 }
 
 impl Progress {
-    fn of(member: &Member, checkpoint: Option<Seq>) -> Progress {
-        let (begun, checkpoint) = (checkpoint.is_some(), checkpoint.unwrap_or_default());
+    fn of(member: &Member, lease: Option<&Lease<Live>>) -> Progress {
+        let begun = lease.is_some_and(|lease| lease.begun);
+        let checkpoint = lease.map_or(Seq::ZERO, |lease| lease.checkpoint);
         let lag = member.head.0.saturating_sub(checkpoint.0);
         // D4: a group that has not begun an empty partition may not have finished what comes before it.
         Progress { checkpoint, lag, begun, drained: begun && lag == 0 && !member.is_leaf() }
@@ -83,11 +85,7 @@ impl Progress {
 }
 
 /// Every partition in order, parents before their children.
-pub fn rows<'a>(
-    lineage: &'a Lineage,
-    rates: Option<&Rates>,
-    checkpoints: &'a Checkpoints,
-) -> Vec<Row<'a>> {
+pub fn rows<'a>(lineage: &'a Lineage, rates: Option<&Rates>, leases: &'a Leases) -> Vec<Row<'a>> {
     let partitions = lineage.partitions();
     let coarsest = partitions.keys().map(PartitionId::bits).min().unwrap_or(0);
     let row = |(partition, member): (&'a PartitionId, &'a Member)| Row {
@@ -96,9 +94,9 @@ pub fn rows<'a>(
         state: if member.is_leaf() { State::Open } else { State::Sealed },
         member,
         slots_per_second: rates.and_then(|rates| rates.get(partition).copied()),
-        groups: checkpoints
+        groups: leases
             .iter()
-            .map(|(group, begun)| (group, Progress::of(member, begun.get(partition).copied())))
+            .map(|(group, leases)| (group, Progress::of(member, leases.get(partition))))
             .collect(),
     };
     partitions.iter().map(row).collect()
