@@ -64,10 +64,11 @@ impl Stream {
     /// Splits a partition in two: it takes no more events, and its halves take its place. Returns the
     /// halves.
     ///
-    /// It is one write unit, and a second for the index. Producers with the old route are refused and go
-    /// on in the halves by themselves; each group finishes the partition before it begins the halves. Done
-    /// again, by any process, it changes nothing and returns the same. For a partition that did not exist
-    /// when the stream was created, it reads the items of those before it, once in a process.
+    /// It is one write unit, and a second for the index where nothing was appended to the partition yet.
+    /// Producers with the old route are refused and go on in the halves by themselves; each group finishes
+    /// the partition before it begins the halves. Done again, by any process, it changes nothing and returns
+    /// the same. For a partition that did not exist when the stream was created, it reads the items of those
+    /// before it, once in a process.
     ///
     /// Dropping the future leaves the partition split or not.
     ///
@@ -96,7 +97,7 @@ impl Stream {
     /// Returns it.
     ///
     /// Two halves of a family, such as `p0` and `p1`, are merged by one transaction of two write units for each
-    /// of them, and as much for the index. More are merged pair by pair, the finest first. Producers with
+    /// of them, and one for the index for each to which nothing was appended yet. More are merged pair by pair, the finest first. Producers with
     /// the old route are refused and go on in the merged partition by themselves; each group finishes all of
     /// the partitions before it begins that one. Done again, by any process, it changes nothing and
     /// returns the same, and completes what was left half done.

@@ -9,13 +9,16 @@ use aws_sdk_dynamodb::config::interceptors::{
 };
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
+use aws_sdk_dynamodb::operation::batch_get_item::{BatchGetItemInput, BatchGetItemOutput};
 use aws_sdk_dynamodb::operation::get_item::{GetItemInput, GetItemOutput};
-use aws_sdk_dynamodb::operation::put_item::{PutItemInput, PutItemOutput};
+use aws_sdk_dynamodb::operation::put_item::{PutItemError, PutItemInput, PutItemOutput};
 use aws_sdk_dynamodb::operation::query::{QueryInput, QueryOutput};
 use aws_sdk_dynamodb::operation::transact_write_items::{
     TransactWriteItemsInput, TransactWriteItemsOutput,
 };
-use aws_sdk_dynamodb::operation::update_item::{UpdateItemInput, UpdateItemOutput};
+use aws_sdk_dynamodb::operation::update_item::{
+    UpdateItemError, UpdateItemInput, UpdateItemOutput,
+};
 use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
 
 /// What was consumed since it was last asked.
@@ -93,6 +96,8 @@ impl Intercept for Counting {
             input.return_consumed_capacity = total;
         } else if let Some(input) = input.downcast_mut::<GetItemInput>() {
             input.return_consumed_capacity = total;
+        } else if let Some(input) = input.downcast_mut::<BatchGetItemInput>() {
+            input.return_consumed_capacity = total;
         } else if let Some(input) = input.downcast_mut::<QueryInput>() {
             input.return_consumed_capacity = total;
         }
@@ -105,8 +110,22 @@ impl Intercept for Counting {
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let Ok(output) = context.output_or_error() else { return Ok(()) };
         let meter = &self.0;
+        let output = match context.output_or_error() {
+            Ok(output) => output,
+            Err(error) => {
+                // The answer does not say it, but a write that its condition refuses costs what the item
+                // does that is there: a unit up to 1 KB, which partitions and their slots have here.
+                let update = error.as_operation_error().and_then(|it| it.downcast_ref());
+                let put = error.as_operation_error().and_then(|it| it.downcast_ref());
+                if update.is_some_and(UpdateItemError::is_conditional_check_failed_exception)
+                    || put.is_some_and(PutItemError::is_conditional_check_failed_exception)
+                {
+                    meter.written.fetch_add(1000, Ordering::Relaxed);
+                }
+                return Ok(());
+            }
+        };
         if let Some(output) = output.downcast_ref::<PutItemOutput>() {
             meter.add(&meter.written, output.consumed_capacity());
         } else if let Some(output) = output.downcast_ref::<UpdateItemOutput>() {
@@ -117,6 +136,10 @@ impl Intercept for Counting {
             }
         } else if let Some(output) = output.downcast_ref::<GetItemOutput>() {
             meter.add(&meter.read, output.consumed_capacity());
+        } else if let Some(output) = output.downcast_ref::<BatchGetItemOutput>() {
+            for consumed in output.consumed_capacity() {
+                meter.add(&meter.read, Some(consumed));
+            }
         } else if let Some(output) = output.downcast_ref::<QueryOutput>() {
             meter.add(&meter.read, output.consumed_capacity());
         }
