@@ -35,8 +35,13 @@ golden:
     git diff --stat -- model/testdata sim/testdata impl/tests/transcripts tests/testdata
 
 # Keep a stream busy on the embedded engine for a while
-soak time="10m":
+busy time="10m":
     cargo run --release --package gapless-soak -- --time {{ time }}
+
+# Split and merge partitions under real processes, of which some are killed
+reshape time="60s":
+    cargo build --release --package gapless-cli --package gapless-soak
+    "${CARGO_TARGET_DIR:-target}/release/soak" reshape --time {{ time }}
 
 # Run every example on the embedded engine
 examples:

@@ -7,7 +7,7 @@ use std::time::Duration;
 use gapless::{Delivery, PartitionId, Recorded, Timestamp};
 use hdrhistogram::Histogram;
 
-use crate::input::Place;
+use super::input::Place;
 
 /// Everything that handlers were given.
 pub struct Ledger {
