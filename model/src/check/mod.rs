@@ -15,6 +15,7 @@ mod drain;
 mod engine;
 mod explain;
 mod judge;
+mod judged;
 mod lineage;
 mod mutation;
 mod producer;

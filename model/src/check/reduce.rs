@@ -7,24 +7,32 @@ use super::action::Process;
 use super::lineage;
 use super::protocol::Protocol;
 use super::small::{OperatorNo, PartitionNo, ProducerNo, WorkerNo};
+use super::steps::Steps;
 use super::world::{Fault, Operator, Work, World};
 use crate::mutant::Mutant;
 use crate::store::Request;
 
 impl Protocol {
     /// The process whose steps alone need to be explored in a state, if there is one.
-    pub(super) fn process_to_explore(&self, world: &World) -> Option<Process> {
+    pub(super) fn process_to_explore(&self, world: &World, which: Steps) -> Option<Process> {
         if !self.reduced {
             return None;
         }
-        fresh_turn(world).or_else(|| fresh_operator(world)).or_else(|| self.claim(world))
+        // P1: while a turn is fresh, its worker takes no other trigger, and a circle through that state may
+        // be fair because of it. So where states are passed through, it is none of them.
+        let turn = match which {
+            Steps::FaultFree if self.bounds.has_lineage() => None,
+            Steps::FaultFree | Steps::All => fresh_turn(world),
+        };
+        turn.or_else(|| fresh_operator(world)).or_else(|| self.claim(world))
     }
 
     /// A producer that claims its name while no copy of its own requests is under way, and no other
     /// run of it is alive or can start.
     ///
     /// Reading and claiming touch only the producer's own record, which no other process reads or
-    /// writes, and tell whether the partition is sealed, which must be settled. All its steps,
+    /// writes. Reading tells whether the partition is sealed as well, which must be settled; a claim does
+    /// not ask. All its steps,
     /// including faults, commute with all steps of other processes and with time; so do the counts
     /// of the faults that are left. So its steps are a persistent set, and they cannot close a cycle.
     fn claim(&self, world: &World) -> Option<Process> {
@@ -39,8 +47,8 @@ impl Protocol {
                 }
             });
             let route = world.producers[index].route;
-            matches!(world.producers[index].work, Work::Claim(_))
-                && self.is_settled(world, route)
+            let Work::Claim(claim) = &world.producers[index].work else { return false };
+            (claim.seen().is_some() || self.is_settled(world, route))
                 && alone
                 && !world.network.0.iter().any(|late| own(&late.request))
         };

@@ -2,7 +2,6 @@
 //! counterexample of each violated invariant.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use super::engine::{
     Cache, Disk, Explored, Key, Limits, Pauses, Scope, Space, Tally, explore as explore_all,
     nearest,
 };
+use super::judged::judged;
 use super::progress::{Fate, Outlooks};
 use super::report::{Ended, Report, Resumed, Verdict, Watch};
 use super::steps::Steps;
@@ -77,7 +77,12 @@ fn explored(
     tally: &Tally,
     keeper: &mut Option<Keeper<'_>>,
 ) -> Result<(Explored, Ended), CheckpointError> {
-    let scope = Scope { which: Steps::All, reduced: task.reduced, symmetric: task.symmetric };
+    let scope = Scope {
+        which: Steps::All,
+        reduced: task.reduced,
+        symmetric: task.symmetric,
+        passes: task.passes(),
+    };
     let limits = Limits { threads: task.threads, caches: remembered(task), scope };
     let mut kept = None;
     if let Some(keeper) = keeper {
@@ -171,30 +176,6 @@ fn check_here(
     })
 }
 
-/// Judges P1 from every state. Nothing is found where a limit ended it.
-fn judged<'a>(
-    task: &Task,
-    supervisor: &mut Supervisor<'_>,
-    space: &'a Space<'a>,
-    tally: &Tally,
-    explored: &mut Explored,
-) -> io::Result<(Option<Outlooks<'a>>, Ended)> {
-    let stop = || tally.stop.load(Ordering::Relaxed);
-    let mut caches = std::mem::take(&mut explored.caches);
-    let mut unread = None;
-    let mut from =
-        explored.pieces().map_while(|piece| piece.map_err(|error| unread = Some(error)).ok());
-    let judge = || Outlooks::of(space, task.symmetric, &mut from, &mut caches, &stop);
-    let (found, limit) = supervisor.run(tally, false, judge);
-    match (unread, &found, limit) {
-        (Some(error), _, _) => Err(error),
-        // A limit that was reached just then has ended nothing.
-        (None, Some(_), _) => Ok((found, Ended::Exhausted)),
-        (None, None, Ended::Exhausted) => Ok((None, Ended::Crowded)),
-        (None, None, _) => Ok((None, limit)),
-    }
-}
-
 /// How much may be remembered so that it need not be computed again, in bytes.
 fn remembered(task: &Task) -> usize {
     task.max_memory.map_or(usize::MAX, |most| most / 4)
@@ -215,7 +196,12 @@ fn shorten(
     fate: Fate,
 ) -> BTreeMap<Invariant, Trace> {
     let mut found = BTreeMap::new();
-    let scope = Scope { which: Steps::All, reduced: task.reduced, symmetric: task.symmetric };
+    let scope = Scope {
+        which: Steps::All,
+        reduced: task.reduced,
+        symmetric: task.symmetric,
+        passes: false,
+    };
     for faults in 0..=task.bounds.faults {
         if open.is_empty() {
             break;

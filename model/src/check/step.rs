@@ -34,6 +34,15 @@ impl Protocol {
         if self.reduced && self.mutant.is_none() {
             world.drop_dead_letters();
         }
+        if self.forgets_done() {
+            world.forget_done(lineage::ROOT);
+        }
+    }
+
+    /// Whether what a producer that is done leaves behind is forgotten. Where steps are put together from
+    /// remembered moves, a move does not show whether all of its conditions are met.
+    pub(super) fn forgets_done(&self) -> bool {
+        self.reduced && self.mutant.is_none() && self.bounds.has_lineage()
     }
 
     /// Returns the normal form of a state, with requests under way that can change nothing.

@@ -25,7 +25,7 @@ impl Protocol {
     /// Lists the actions to explore, in an order that is the same each time: all that can happen
     /// next, or those of one process where that is enough.
     pub(super) fn steps(&self, world: &World, which: Steps, push: &mut impl FnMut(Action)) {
-        match self.process_to_explore(world) {
+        match self.process_to_explore(world, which) {
             Some(Process::Producer(producer)) => {
                 self.producer_steps(world, producer, which, push);
             }

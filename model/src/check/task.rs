@@ -76,6 +76,12 @@ impl Task {
         }
     }
 
+    /// Whether states from which the steps of one process are enough are passed through, and not kept:
+    /// where steps are taken in the whole state.
+    pub(super) fn passes(&self) -> bool {
+        self.reduced && self.bounds.has_lineage()
+    }
+
     /// Returns the invariants that a design can keep under these clocks, where partitions stay as they
     /// are: under unbounded clocks not L2, since no design can promise one active worker there. D4 and P2
     /// are about partitions that come of others.

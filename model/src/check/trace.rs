@@ -381,7 +381,7 @@ fn explanation(
     let end = unreduced.normal(world);
     let key = space.key(&end, false, &mut cache)?;
     let (from, caches) = (&mut std::iter::once(vec![key]), std::slice::from_mut(&mut cache));
-    let outlooks = Outlooks::of(&space, false, from, caches, &|| false)?;
+    let outlooks = Outlooks::of(&space, false, false, from, caches, &|| false)?;
     let circle = match outlooks.fate(key, &mut cache) {
         Fate::Circles => outlooks.circle_words(key, &mut cache),
         Fate::Certain | Fate::Evaded if is_safe => return None,

@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn that_paths_were_cut_short_is_kept() {
         let task = Task::new("kept", Design::RECOMMENDED, Bounds::TINY, Clocks::Timely);
-        let scope = Scope { which: Steps::All, reduced: true, symmetric: true };
+        let scope = Scope { which: Steps::All, reduced: true, symmetric: true, passes: false };
         for (crowded, outgrown) in [(false, false), (true, false), (false, true)] {
             let mut file = Memory::default();
             let searched = protocol(&task, task.bounds, task.checked.clone());

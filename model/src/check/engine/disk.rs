@@ -201,7 +201,7 @@ mod tests {
             Task::applicable(Clocks::Timely),
         );
         let (space, tally) = (Space::new(&protocol), Tally::default());
-        let scope = Scope { which: Steps::All, reduced: true, symmetric: true };
+        let scope = Scope { which: Steps::All, reduced: true, symmetric: true, passes: false };
         let mut begun = Explored::begin(&space, scope, &tally);
         begun.disk = disk;
         let limits = Limits { threads: NonZeroUsize::MIN, caches: usize::MAX, scope };

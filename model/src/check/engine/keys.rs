@@ -1,5 +1,6 @@
 //! The key of a state: the least numbers of all states that differ from it only in names.
 
+use super::super::lineage;
 use super::super::world::{Broken, Left, Renamed, Renaming, World};
 use super::cache::Cache;
 use super::intern::Interner;
@@ -108,6 +109,7 @@ impl Space<'_> {
                 for number in &mut value[self.partitions..][..self.producers] {
                     *number = self.producer_number(&self.producer(*number).after_faults());
                 }
+                self.forget_done(value);
             }
             1 => {
                 for number in &mut value[..self.seats] {
@@ -119,6 +121,18 @@ impl Space<'_> {
                 value[2] = self.faults_number(Left::none(), Broken::default());
             }
         }
+    }
+
+    /// See [`World::forget_done`]: where no request is under way, it depends on this part alone.
+    fn forget_done(&self, part: &mut Part) {
+        if !self.protocol.forgets_done() {
+            return;
+        }
+        let mut numbers = self.numbers(&self.names);
+        numbers.0[0] = *part;
+        let mut world = self.state(&numbers);
+        world.forget_done(lineage::ROOT);
+        *part = self.numbers(&world).0[0];
     }
 
     fn pack(&self, numbers: &Numbers) -> Option<Key> {

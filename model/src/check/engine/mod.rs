@@ -17,6 +17,7 @@ mod parallel;
 mod space;
 mod successors;
 mod visited;
+mod whole;
 
 #[cfg(test)]
 mod tests;

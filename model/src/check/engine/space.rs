@@ -119,6 +119,29 @@ impl<'a> Space<'a> {
     }
 }
 
+impl Space<'_> {
+    /// The numbers of a state that comes from another one, most of whose components it still has.
+    pub(super) fn numbers_after(&self, next: &World, from: &World, old: &Numbers) -> Numbers {
+        let mut numbers = *old;
+        let [a, b, c] = &mut numbers.0;
+        put_new(&mut a[..], (&next.logs, &from.logs), &self.logs);
+        put_new(&mut a[self.partitions..], (&next.producers, &from.producers), &self.writers);
+        put_new(&mut b[..], (&next.seats, &from.seats), &self.places);
+        put_new(&mut b[self.seats..], (&next.workers, &from.workers), &self.readers);
+        c[0] = self.triggers.number(&next.triggers);
+        if next.network != from.network {
+            c[1] = self.networks.number(&next.network);
+        }
+        if (next.left, next.broken) != (from.left, from.broken) {
+            c[2] = self.faults.number(&(next.left, next.broken));
+        }
+        if next.operators != from.operators {
+            c[3] = self.operators.number(&next.operators);
+        }
+        numbers
+    }
+}
+
 // What was read from a file.
 impl Space<'_> {
     /// Whether every part consists of components that there are.
@@ -252,6 +275,19 @@ impl Space<'_> {
 fn put<T: Clone + Eq + std::hash::Hash>(part: &mut [u32], values: &[T], interner: &Interner<T>) {
     for (place, value) in part.iter_mut().zip(values) {
         *place = interner.number(value);
+    }
+}
+
+/// Puts the numbers of those values that differ from the old ones.
+fn put_new<T: Clone + Eq + std::hash::Hash>(
+    part: &mut [u32],
+    (new, old): (&[T], &[T]),
+    interner: &Interner<T>,
+) {
+    for (place, (new, old)) in part.iter_mut().zip(new.iter().zip(old)) {
+        if new != old {
+            *place = interner.number(new);
+        }
     }
 }
 

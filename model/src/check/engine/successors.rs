@@ -20,6 +20,8 @@ pub(in crate::check) struct Scope {
     pub(in crate::check) reduced: bool,
     /// Whether states that differ only in names are one.
     pub(in crate::check) symmetric: bool,
+    /// Whether states from which the steps of one process are enough are passed through.
+    pub(in crate::check) passes: bool,
 }
 
 /// A state that follows another.
@@ -30,16 +32,18 @@ pub(in crate::check) struct Next {
     pub(in crate::check) stays: bool,
     /// The checked invariants that the state violates.
     pub(in crate::check) broken: Broken,
-    /// For whom a fair schedule takes the step.
+    /// For whom a fair schedule takes the step, those that it passes through included.
     pub(in crate::check) takers: Takers,
+    /// For whom it takes the first of them.
+    pub(in crate::check) first: Takers,
 }
 
 /// A state whose successors are generated.
-struct Here<'s, 'a> {
-    space: &'s Space<'a>,
-    scope: Scope,
+pub(super) struct Here<'s, 'a> {
+    pub(super) space: &'s Space<'a>,
+    pub(super) scope: Scope,
     key: Key,
-    numbers: Numbers,
+    pub(super) numbers: Numbers,
     left: Left,
     quiet: bool,
 }
@@ -142,7 +146,7 @@ impl Here<'_, '_> {
         if !claims {
             return None;
         }
-        self.space.protocol.process_to_explore(&self.space.state(&self.numbers))
+        self.space.protocol.process_to_explore(&self.space.state(&self.numbers), self.scope.which)
     }
 
     fn producer(&self, producer: ProducerNo, cache: &mut Cache, found: &mut impl FnMut(Next)) {
@@ -276,8 +280,19 @@ impl Here<'_, '_> {
     fn reached(
         &self,
         numbers: Numbers,
-        mut broken: Broken,
+        broken: Broken,
         takers: Takers,
+        cache: &mut Cache,
+        found: &mut impl FnMut(Next),
+    ) {
+        self.reached_by(numbers, broken, (takers, takers), cache, found);
+    }
+
+    pub(super) fn reached_by(
+        &self,
+        numbers: Numbers,
+        mut broken: Broken,
+        (takers, first): (Takers, Takers),
         cache: &mut Cache,
         found: &mut impl FnMut(Next),
     ) {
@@ -287,7 +302,7 @@ impl Here<'_, '_> {
         }
         let stays = numbers == self.numbers;
         let key = space.key_after(self.key, &self.numbers, numbers, self.scope.symmetric, cache);
-        found(Next { key, stays, broken, takers });
+        found(Next { key, stays, broken, takers, first });
     }
 
     fn triggers(&self, place: usize, cache: &mut Cache, found: &mut impl FnMut(Next)) {
@@ -353,24 +368,6 @@ impl Here<'_, '_> {
         }
         let takers = takers(&self.space.names, Action::Tick);
         self.reached(numbers, Broken::default(), takers, cache, found);
-    }
-
-    /// Takes every step in the whole state: where partitions come of one another, what a step depends on
-    /// is in several logs and seats.
-    fn whole(&self, cache: &mut Cache, found: &mut impl FnMut(Next)) {
-        let protocol = self.space.protocol;
-        let world = self.space.state(&self.numbers);
-        let mut actions = Vec::new();
-        let mut push = |action| actions.push(action);
-        match self.scope.reduced {
-            true => protocol.steps(&world, self.scope.which, &mut push),
-            false => protocol.all_steps(&world, self.scope.which, &mut push),
-        }
-        for action in actions {
-            let Some(next) = protocol.step(&world, action) else { continue };
-            let takers = takers(&world, action);
-            self.reached(self.space.numbers(&next), next.broken, takers, cache, found);
-        }
     }
 
     /// Takes an action in the whole state.

@@ -20,7 +20,11 @@ const CALM: Bounds = Bounds { faults: 1, ..Bounds::DEFAULT.without_faults() };
 fn assert_same_successors(design: Design, bounds: Bounds, clocks: Clocks, which: Steps) {
     let protocol = Protocol::new(design, bounds, clocks, Task::applicable(clocks));
     for symmetric in [false, true] {
-        assert_successors(&protocol, Scope { which, reduced: true, symmetric }, |_| true);
+        assert_successors(
+            &protocol,
+            Scope { which, reduced: true, symmetric, passes: false },
+            |_| true,
+        );
     }
 }
 
@@ -67,7 +71,7 @@ fn assert_successors_of_all(every: usize) {
     for (index, known) in NAMED.iter().enumerate() {
         let applicable = Task::applicable(Clocks::Timely);
         let protocol = Protocol::new(known.design, ONE, Clocks::Timely, applicable);
-        let scope = Scope { which: Steps::All, reduced: true, symmetric: false };
+        let scope = Scope { which: Steps::All, reduced: true, symmetric: false, passes: false };
         assert_successors(&protocol, scope, |number| number % every == index % every);
     }
 }
@@ -97,7 +101,7 @@ fn steps_that_never_happen_are_not_exercised() {
     let clocks = Clocks::Timely;
     let protocol = Protocol::new(Design::RECOMMENDED, bounds, clocks, Task::applicable(clocks));
     let space = Space::new(&protocol);
-    let scope = Scope { which: Steps::All, reduced: true, symmetric: true };
+    let scope = Scope { which: Steps::All, reduced: true, symmetric: true, passes: false };
     assert!(!reached(&space, scope).is_empty());
     let marked: Vec<_> =
         protocol.coverage.marked().filter(|mark| mark.starts_with("fault")).collect();
@@ -130,7 +134,7 @@ fn remembered_moves_lead_there_where_turns_in_several_seats_share_a_name() {
     protocol.mutant = Some(Mutant::OwnerPerWorker);
     assert_successors(
         &protocol,
-        Scope { which: Steps::All, reduced: true, symmetric: false },
+        Scope { which: Steps::All, reduced: true, symmetric: false, passes: false },
         |_| true,
     );
 }
@@ -140,7 +144,7 @@ fn remembered_moves_lead_there_where_turns_in_several_seats_share_a_name() {
 fn assert_names_do_not_matter(design: Design, bounds: Bounds) {
     let protocol = Protocol::new(design, bounds, Clocks::Timely, Task::applicable(Clocks::Timely));
     let space = Space::new(&protocol);
-    let scope = Scope { which: Steps::All, reduced: true, symmetric: true };
+    let scope = Scope { which: Steps::All, reduced: true, symmetric: true, passes: false };
     let mut cache = Cache::default();
     for key in reached(&space, scope) {
         let numbers = space.unpack(key);

@@ -12,13 +12,9 @@ use std::collections::VecDeque;
 use ahash::AHashMap;
 
 use super::super::engine::{Cache, Key, Scope, Space};
-use super::super::steps::Steps;
 use super::super::world::World;
 use super::graph::{Components, Graph};
 use super::takers::Takers;
-
-/// No two states are one because of their names.
-const SCOPE: Scope = Scope { which: Steps::FaultFree, reduced: false, symmetric: false };
 
 /// The states of a component under their own names, and their steps.
 pub(super) struct Own {
@@ -35,11 +31,12 @@ impl Own {
     pub(super) fn from(
         space: &Space<'_>,
         (graph, components): (&Graph, &Components),
-        symmetric: bool,
+        scope: Scope,
         start: Key,
         cache: &mut Cache,
         stop: &dyn Fn() -> bool,
     ) -> Option<Own> {
+        let (symmetric, scope) = (scope.symmetric, Scope { symmetric: false, ..scope });
         let component_of = |key: Key, cache: &mut Cache| {
             let number = graph.number_of(space.key_after_faults(key, symmetric, cache)?);
             number.map(|number| components.of[number as usize])
@@ -52,8 +49,8 @@ impl Own {
                 return None;
             }
             let (mut leads, mut possible, mut crowded) = (Vec::new(), 0, false);
-            space.successors(key, SCOPE, cache, &mut |step| {
-                possible |= step.takers;
+            space.successors(key, scope, cache, &mut |step| {
+                possible |= step.first;
                 match step.key {
                     Some(key) => leads.push((key, step.takers)),
                     None => crowded = true,

@@ -120,11 +120,10 @@ impl Graph {
             }
             finders.iter_mut().for_each(|finder| finder.cache.trim());
             each(&mut finders, &piece, &ends, |finder, &key| {
-                if !space.is_ruined(key, finder.cache) {
-                    match space.key_after_faults(key, scope.symmetric, finder.cache) {
-                        Some(key) => drop(finder.number(&known, key)),
-                        None => crowded.store(true, Ordering::Relaxed),
-                    }
+                if !space.is_ruined(key, finder.cache)
+                    && finder.begin(space, scope, &known, key).is_none()
+                {
+                    crowded.store(true, Ordering::Relaxed);
                 }
             });
         }
@@ -193,6 +192,23 @@ impl Graph {
 }
 
 impl Finder<'_> {
+    /// Adds what a state is after faults, or what comes of it where it is passed through. `None` if
+    /// there were too many components.
+    fn begin(&mut self, space: &Space<'_>, scope: Scope, known: &Known, key: Key) -> Option<()> {
+        let key = space.key_after_faults(key, scope.symmetric, self.cache)?;
+        if known.get(key).is_some() {
+            return Some(());
+        }
+        if !scope.passes || !space.leads_on(key, scope) {
+            self.number(known, key);
+            return Some(());
+        }
+        for target in steps(space, scope, key, self.cache)?.targets {
+            self.number(known, target);
+        }
+        Some(())
+    }
+
     fn number(&mut self, known: &Known, key: Key) -> u32 {
         let (number, new) = known.number(key);
         if new {
@@ -221,7 +237,7 @@ fn steps(space: &Space<'_>, scope: Scope, key: Key, cache: &mut Cache) -> Option
     // Of the processes that can take a step: all, and those of which one leads nowhere else.
     let (mut possible, mut resting): (Takers, Takers) = (0, 0);
     space.successors(key, scope, cache, &mut |step| {
-        possible |= step.takers;
+        possible |= step.first;
         match step.key {
             // Where an epoch has two owners, nothing is said of progress any more.
             _ if step.broken.contains(Invariant::L1) => escapes = true,

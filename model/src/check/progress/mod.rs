@@ -12,6 +12,14 @@
 //! States that differ only in names are one in the graph. Whether there is a way to the goal does not
 //! depend on names. Whether a fair schedule can stay in a component does, so a component that
 //! could hold a circle is looked at under its own names.
+//!
+//! Where states are passed through ([`Scope::passes`]), the graph has only the others, and a step leads
+//! on to the next of those. They are the states in which a producer claims its name apart from all that
+//! others do, and in which an operator has just begun. A fair schedule takes the step of that process
+//! sooner or later, because nothing else takes the possibility away. So the claim can be taken first; and
+//! an operator can begin only then, since its beginning depends on nothing that others do. The schedule
+//! stays fair, and meets a goal where it did. No circle leads through such a state, as neither happens
+//! twice without a fault: so no fairness rests on what is possible there.
 
 mod circle;
 mod graph;
@@ -33,8 +41,7 @@ use super::world::World;
 /// What becomes of each state if no more faults strike.
 pub(super) struct Outlooks<'a> {
     space: &'a Space<'a>,
-    /// Whether states that differ only in names are one.
-    symmetric: bool,
+    scope: Scope,
     graph: Graph,
     fates: Vec<Fate>,
 }
@@ -54,18 +61,21 @@ pub(super) enum Fate {
 
 impl<'a> Outlooks<'a> {
     /// What becomes of some states, but those that violate an invariant, and of every state that
-    /// follows. `None` if it was stopped, or there were too many components.
+    /// follows; where `passes`, but those that are passed through. `None` if it was stopped, or there
+    /// were too many components.
     pub(super) fn of(
         space: &'a Space<'a>,
         symmetric: bool,
+        passes: bool,
         from: &mut (dyn Iterator<Item = Vec<Key>> + Send),
         caches: &mut [Cache],
         stop: &(dyn Fn() -> bool + Sync),
     ) -> Option<Self> {
-        // A step that is left out would look impossible.
-        let scope = Scope { which: Steps::FaultFree, reduced: false, symmetric };
+        // A step that is left out would look impossible. From a state of the graph none is: of one that
+        // is passed through nothing is asked.
+        let scope = Scope { which: Steps::FaultFree, reduced: passes, symmetric, passes };
         let graph = Graph::reached(space, scope, from, caches, stop)?;
-        let mut outlooks = Outlooks { space, symmetric, graph, fates: Vec::new() };
+        let mut outlooks = Outlooks { space, scope, graph, fates: Vec::new() };
         outlooks.fates = outlooks.judge(caches, stop)?;
         Some(outlooks)
     }
@@ -77,7 +87,7 @@ impl<'a> Outlooks<'a> {
 
     /// What becomes of a state.
     pub(super) fn fate(&self, key: Key, cache: &mut Cache) -> Fate {
-        let key = self.space.key_after_faults(key, self.symmetric, cache);
+        let key = self.space.key_after_faults(key, self.scope.symmetric, cache);
         let number = key.and_then(|key| self.graph.number_of(key));
         number.map_or(Fate::Certain, |number| self.fates[number as usize])
     }
@@ -152,7 +162,7 @@ impl<'a> Outlooks<'a> {
         each(caches, &unclear, &ends, |cache, &component| {
             let key = self.graph.key(components.members(component)[0]);
             let graph = (&self.graph, components);
-            match Own::from(self.space, graph, self.symmetric, key, cache, &ends) {
+            match Own::from(self.space, graph, self.scope, key, cache, &ends) {
                 Some(own) => circling[component].store(own.is_fair(), Ordering::Relaxed),
                 None => crowded.store(true, Ordering::Relaxed),
             }
@@ -166,7 +176,7 @@ impl<'a> Outlooks<'a> {
         let start = self.space.key_after_faults(key, false, cache);
         let own = start.and_then(|start| {
             let graph = (&self.graph, &components);
-            Own::from(self.space, graph, self.symmetric, start, cache, &|| false)
+            Own::from(self.space, graph, self.scope, start, cache, &|| false)
         });
         own.map_or_else(Vec::new, |own| own.circle(self.space))
     }

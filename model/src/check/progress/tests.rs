@@ -4,23 +4,23 @@
 use std::collections::BTreeMap;
 
 use super::super::bounds::{Bounds, Clocks};
-use super::super::engine::{Cache, Scope, Space, reached};
+use super::super::engine::{Cache, Key, Scope, Space, reached};
 use super::super::steps::Steps;
 use super::super::task::{Task, protocol};
 use super::{Components, Fate, Kind, Outlooks, Own};
-use crate::design::{Design, NAMED};
+use crate::design::{Design, LINEAGE, NAMED};
 use crate::mutant::Mutant;
 
 /// Compares what becomes of every state that is reached. Returns how many there are of each fate.
 fn compare(task: &Task) -> BTreeMap<String, usize> {
     let searched = protocol(task, task.bounds, task.checked.clone());
     let space = Space::new(&searched);
-    let scope = Scope { which: Steps::All, reduced: false, symmetric: false };
+    let scope = Scope { which: Steps::All, reduced: false, symmetric: false, passes: false };
     let reached = reached(&space, scope);
     let mut caches = [Cache::default(), Cache::default()];
     let mut of = |symmetric| {
         let from = &mut std::iter::once(reached.clone());
-        Outlooks::of(&space, symmetric, from, &mut caches, &|| false).expect("there is room")
+        Outlooks::of(&space, symmetric, false, from, &mut caches, &|| false).expect("there is room")
     };
     let (merged, apart) = (of(true), of(false));
     assert!(merged.len() < apart.len());
@@ -49,7 +49,7 @@ fn assert_same_components(merged: &Outlooks<'_>, apart: &Outlooks<'_>, cache: &m
             Some(_) => 1,
             None => {
                 let graph = (&merged.graph, &ours);
-                let own = Own::from(merged.space, graph, true, start, cache, &|| false);
+                let own = Own::from(merged.space, graph, merged.scope, start, cache, &|| false);
                 own.expect("there is room").keys.len()
             }
         };
@@ -93,4 +93,51 @@ fn names_do_not_matter_where_groups_are_alike() {
     two.bounds = Bounds { groups: 2, faults: 1, crashes: 1, late: 0, expiries: 0, ..two.bounds };
     let calm = Bounds { stale: 0, clock_steps: 0, failures: 0, handovers: 0, ..two.bounds };
     compare(&Task { bounds: Bounds { duplicate_triggers: 0, lost_replies: 0, ..calm }, ..two });
+}
+
+/// Compares the graph in which states are passed through with the one that has them all. Returns how
+/// many states there are of each fate.
+fn compare_passing(design: Design, bounds: Bounds) -> BTreeMap<String, usize> {
+    let task = Task::new("passing", design, bounds, Clocks::Timely);
+    let searched = protocol(&task, task.bounds, task.checked.clone());
+    let space = Space::new(&searched);
+    let scope = Scope { which: Steps::All, reduced: true, symmetric: true, passes: true };
+    let (all, kept) = (Scope { passes: false, ..scope }, reached(&space, scope));
+    let met = reached(&space, all);
+    assert!(kept.len() < met.len());
+    let mut caches = [Cache::default(), Cache::default()];
+    let mut of = |from: &Vec<Key>, passes| {
+        let from = &mut std::iter::once(from.clone());
+        Outlooks::of(&space, true, passes, from, &mut caches, &|| false).expect("there is room")
+    };
+    let (passing, whole, full) = (of(&kept, true), of(&kept, false), of(&met, false));
+    assert!(passing.len() < whole.len());
+    assert_eq!(passing.worst(), whole.worst(), "{design}");
+    let (mut cache, mut fates) = (Cache::default(), BTreeMap::new());
+    for key in met {
+        let after = space.key_after_faults(key, true, &mut cache).expect("there is room");
+        let fate = whole.fate(key, &mut cache);
+        // The states that a search passed through are in the whole graph all the same.
+        assert_eq!(fate, full.fate(key, &mut cache), "{design}: {:?}", space.world(key));
+        if passing.graph.number_of(after).is_some() {
+            assert_eq!(passing.fate(key, &mut cache), fate, "{design}: {:?}", space.world(key));
+            *fates.entry(format!("{fate:?}")).or_default() += 1;
+        }
+    }
+    fates
+}
+
+#[test]
+fn states_that_are_passed_through_do_not_matter_to_what_becomes_of_the_others() {
+    let one = Bounds { producers: 1, resplits: 1, ..Bounds::FAMILY };
+    let two = Bounds { workers: 2, merges: 0, resplits: 0, skew: 0, ..one };
+    let again = Bounds { events: 2, merges: 0, resplits: 0, ..one };
+    let mut met = BTreeMap::new();
+    for design in LINEAGE.iter().map(|known| known.design).chain([Design::RECOMMENDED]) {
+        for bounds in [one, two, again] {
+            met.append(&mut compare_passing(design, bounds));
+        }
+    }
+    let all = ["Certain", "Circles", "Evaded", "Lost"];
+    assert_eq!(met.keys().map(String::as_str).collect::<Vec<_>>(), all);
 }

@@ -6,6 +6,7 @@
 //! others there are.
 
 mod dead_letters;
+mod done;
 mod left;
 mod log;
 mod network;

@@ -1,14 +1,16 @@
 //! The normal form against the states that it stands for.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
+use super::super::action::Action;
 use super::super::bounds::{Bounds, Clocks};
+use super::super::lineage;
 use super::super::protocol::Protocol;
 use super::super::small::{Small, Tick};
 use super::super::steps::Steps;
 use super::super::task::Task;
 use super::{Flight, World};
-use crate::design::{Acquire, Design, NAMED, Named, Release, Trigger};
+use crate::design::{Acquire, Design, LINEAGE, NAMED, Named, Producer, Release, Trigger};
 use crate::store::{Free, Request};
 
 /// Enough of everything that a walk of some dozens of steps meets it.
@@ -176,4 +178,70 @@ fn leases_that_are_asked_for_in_the_past_end_in_the_past() {
     let clocks = Clocks::Unbounded;
     let protocol = Protocol::new(Design::RECOMMENDED, bounds, clocks, Task::applicable(clocks));
     search(&protocol.unreduced(), "recommended");
+}
+
+/// The state after an action with all that a producer leaves behind, in the normal form but for that.
+fn next_with_all(protocol: &Protocol, world: &World, action: Action) -> Option<World> {
+    let mut next = protocol.normal_but_network(&protocol.raw_step(world, action)?);
+    next.drop_dead_letters();
+    Some(next)
+}
+
+/// What a producer leaves behind is forgotten before a step or after it: that makes no difference.
+/// Returns how many states have anything to forget, of the first so many that are met.
+fn assert_nothing_asks_for_it(design: Design, bounds: Bounds, most: usize) -> usize {
+    let protocol = Protocol::new(
+        design,
+        bounds,
+        Clocks::Timely,
+        Task::applicable_within(&bounds, Clocks::Timely),
+    );
+    let forgotten = |world: &World| {
+        let mut world = world.clone();
+        world.forget_done(lineage::ROOT);
+        world
+    };
+    let listed = |world: &World| {
+        let mut actions = Vec::new();
+        protocol.all_steps(world, Steps::All, &mut |action| actions.push(action));
+        actions
+    };
+    let first = protocol.normal_but_network(&protocol.untouched());
+    let mut known = HashSet::from([first.clone()]);
+    let (mut queue, mut differ) = (VecDeque::from([first]), 0);
+    while let Some(world) = queue.pop_front().filter(|_| known.len() < most) {
+        let without = forgotten(&world);
+        differ += usize::from(world != without);
+        assert_eq!(listed(&world), listed(&without), "{world:?}");
+        assert_eq!(protocol.finished(&world), protocol.finished(&without), "{world:?}");
+        assert_eq!(protocol.is_ruined(&world), protocol.is_ruined(&without), "{world:?}");
+        for action in listed(&world) {
+            let next = next_with_all(&protocol, &world, action);
+            let expected = next.as_ref().map(&forgotten);
+            assert_eq!(protocol.step(&without, action), expected, "{action:?} from {world:?}");
+            if let Some(next) = next.filter(|next| !protocol.is_ruined(next))
+                && known.insert(next.clone())
+            {
+                queue.push_back(next);
+            }
+        }
+    }
+    differ
+}
+
+#[test]
+fn nothing_asks_for_what_a_producer_that_is_done_leaves_behind() {
+    let rivals = Bounds { keys: 1, crashes: 1, late: 1, lost_replies: 1, ..Bounds::FAMILY };
+    let twins = Bounds { producers: 1, twins: 1, late: 1, faults: 2, ..rivals };
+    let expecting = Bounds { expected: 1, ..rivals };
+    for design in LINEAGE.iter().map(|known| known.design).chain([Design::RECOMMENDED]) {
+        for bounds in [rivals, twins, expecting] {
+            assert!(
+                assert_nothing_asks_for_it(design, bounds, 6_000) > 100,
+                "{design}, {bounds:?}"
+            );
+        }
+    }
+    let anonymous = Design { producer: Producer::Anonymous, ..Design::RECOMMENDED };
+    assert!(assert_nothing_asks_for_it(anonymous, expecting, 20_000) > 100);
 }
