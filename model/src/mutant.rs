@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_traffic_lacks_only_what_the_wire_cannot_lose() {
+    fn the_traffic_lacks_only_what_the_wire_cannot_lose_and_what_no_run_asks_for() {
         let model_only: Vec<_> = Mutant::ALL
             .iter()
             .filter(|mutant| !mutant.is_in_traffic())
@@ -213,6 +213,9 @@ mod tests {
             "lease-unfenced",
             "checkpoint-unknown-as-done",
             "increment-never-succeeds",
+            // No operator of the simulation moves a checkpoint yet.
+            "hold-keeps-begun",
+            "reset-unseen",
             "gives-up-at-gaps",
             "voids-as-events",
         ];

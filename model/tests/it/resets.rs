@@ -135,8 +135,8 @@ mod a_seek {
         let end = SeekEnd::Held { partition: MERGED, lease: held.clone() };
         assert_eq!(seek.outcome(), Some(&end));
         assert_eq!(lease(&tables, MERGED), held);
-        assert_eq!(lease(&tables, RIGHT), free(0, 5));
-        for partition in [ROOT, LEFT] {
+        assert_eq!(lease(&tables, LEFT), free(0, 5));
+        for partition in [ROOT, RIGHT] {
             let Lease { checkpoint, active, .. } = lease(&tables, partition);
             assert_eq!((checkpoint, active), (tables.head(&partition), false));
         }

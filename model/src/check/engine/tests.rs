@@ -188,7 +188,7 @@ fn the_largest_world_that_bounds_accept_has_room() {
     }
     for bounds in [
         Bounds { partitions: 1, ..largest },
-        Bounds { splits: 0, merges: 0, resplits: 0, ..largest },
+        Bounds { splits: 0, merges: 0, resplits: 0, resets: 0, ..largest },
     ] {
         bounds.validate().expect("they are accepted");
         let protocol =
