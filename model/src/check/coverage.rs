@@ -16,7 +16,7 @@ use crate::design::{
     Acquire, Checkpoint, Design, Expiry, Finish, Gap, Handover, Increment, Merging, Parents,
     Producer, Read, Release, SlotWrite, Splitting, Trigger, Undrained,
 };
-use crate::ids::{Epoch, Seq};
+use crate::ids::Seq;
 use crate::store::{Entry, Guard, Head, Lease, Raise, Reply, Request, Slot};
 use crate::vocabulary::Page;
 
@@ -97,7 +97,6 @@ marks! {
     Held = "reset: what comes after is held" if |_, b, _| b.resets > 0;
     ResetMoved = "reset: the checkpoint moved back" if |_, b, _| b.resets > 0;
     ResetHeld = "reset: a turn holds a lease" if |_, b, _| b.resets > 0;
-    BegunAgain = "acquire: begun once more after a reset" if |d, b, _| ASKS(d, b, Clocks::Timely) && b.resets > 0;
     BeginReset = "acquire: reset since the parents were asked" if |d, b, _| ASKS(d, b, Clocks::Timely) && b.resets > 0;
     PageSomething = "read: something new" if ALWAYS;
     PageNothing = "read: the tail" if ALWAYS;
@@ -384,11 +383,6 @@ fn lineage_mark(request: &Request<Small>, reply: &Reply<Small>) -> Option<Mark> 
             if *owner == Owner::OPERATOR && lease.owner != *owner =>
         {
             Mark::ResetHeld
-        }
-        (Request::Acquire { entry: Entry::Begin { seen }, .. }, Reply::Leased(_))
-            if *seen != Epoch::ZERO =>
-        {
-            Mark::BegunAgain
         }
         (
             Request::Acquire { entry: Entry::Begin { seen }, .. },
