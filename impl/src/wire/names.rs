@@ -47,7 +47,8 @@ pub const TOKEN: &str = "token";
 pub const EVENTS: &str = "events";
 /// Set where the slot was voided.
 pub const VOID: &str = "void";
-/// When the slot was written, by its writer's clock, in milliseconds since 1970.
+/// When the slot was written, or in Partitions when the partition was sealed, by the writer's clock, in
+/// milliseconds since 1970.
 pub const AT: &str = "at";
 
 /// Whether the lease is held.

@@ -5,9 +5,9 @@ use gapless_model::store::Reply;
 
 use super::attributes::{self, Item, text};
 use super::connection::Wire;
-use super::edit::{self, Edit};
+use super::edit::{self, Edit, GetItem};
 use super::names;
-use crate::vocabulary::{Live, StoreError};
+use crate::vocabulary::{Live, StoreError, Timestamp};
 
 /// The most items of a transaction, which is one of DynamoDB's limits.
 const MOST_PARENTS: usize = 100;
@@ -41,7 +41,24 @@ impl Wire {
             .value(":sealed", text(names::SEALED))
             .value(":children", attributes::partitions(children))
             // S3: an older release, which knows of no children, gives out no number behind the seal.
-            .set("#status = :sealed, #children = :children, #v = :v"))
+            .set("#status = :sealed, #children = :children, #v = :v")
+            .name("#at", names::AT)
+            .value(":at", self.at())
+            .set("#at = :at"))
+    }
+
+    /// Reads when a partition was sealed, by the clock of the process that did it; `None` if it is open, or its
+    /// seal does not say. No machine asks for it.
+    pub(crate) async fn sealed_at(
+        &self,
+        partition: &PartitionId,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let key = Item::from([(names::PARTITION.to_owned(), text(partition.as_str()))]);
+        let table = &self.tables.partitions;
+        let item = GetItem { client: &self.client, table }.by(key).await?.unwrap_or_default();
+        // A time that cannot be read is as good as none.
+        let at = edit::reader(table, &item).number(names::AT).ok();
+        Ok(at.map(Timestamp::from_millis))
     }
 
     pub(super) async fn seal(

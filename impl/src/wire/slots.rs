@@ -251,7 +251,7 @@ impl Wire {
     }
 
     /// The time of the write, for people, for measuring ages, and to find a place by. No machine reads it.
-    fn at(&self) -> AttributeValue {
+    pub(super) fn at(&self) -> AttributeValue {
         let time = self.client.config().time_source().unwrap_or_default();
         number(Timestamp::from(time.now()).as_millis())
     }
