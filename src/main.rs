@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         Some(Command::Partitions(args)) => commands::stream::partitions::run(args),
         Some(Command::Split(args)) => commands::stream::split::run(args),
         Some(Command::Merge(args)) => commands::stream::merge::run(args),
+        Some(Command::Scale(args)) => commands::stream::scale::run(args),
         Some(Command::Producers(args)) => commands::stream::producers::run(args),
         Some(Command::Seek(args)) => commands::stream::seek::run(args),
         Some(Command::Audit(args)) => commands::stream::audit::run(args),

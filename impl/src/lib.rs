@@ -26,7 +26,7 @@ pub mod trigger;
 mod vocabulary;
 pub mod wire;
 
-pub use gapless_model::{Epoch, Number, PartitionId, Seq};
+pub use gapless_model::{Epoch, Number, PartitionId, Seq, scale};
 
 pub use append::{
     AppendError, Appender, GroupError, Grouping, Producer, ProducerError, Receipt, Unsettled,
@@ -38,8 +38,8 @@ pub use consume::{
 pub use key_history::History;
 pub use observe::{Asked, Decision, DecisionLog, LogLine, Machine, Observer, Told};
 pub use operate::{
-    Audit, Finding, Lineage, LineageError, Member, PartitionStatus, ProducerStatus, SeekError,
-    SeekTo, Sought,
+    Audit, Carried, Finding, Lineage, LineageError, Look, Member, PartitionStatus, ProducerStatus,
+    ScaleError, Scaler, SeekError, SeekTo, Sought,
 };
 pub use read::{Reader, Target};
 pub use stream::{Config, Layout, NoLayout, Stream};

@@ -13,6 +13,7 @@
 //! | [`consume`] | the machine of a worker's turn: [`Consume`](consume::Consume) |
 //! | [`history`] | whether some order of the calls of several processes explains their answers |
 //! | [`log`] | the format that counterexamples, simulated runs and production traces share |
+//! | [`scale`] | from measured rates to splits and merges: [`decide`](scale::decide) |
 //!
 //! # The contract of a machine
 //!
@@ -143,6 +144,7 @@ pub mod lineage;
 pub mod log;
 mod mutant;
 mod rules;
+pub mod scale;
 pub mod store;
 mod vocabulary;
 

@@ -16,7 +16,7 @@ use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum}
 use gapless_model::Invariant;
 use gapless_model::check::{Bounds, Clocks, Engine};
 
-use lineage::{MergeArgs, PartitionsArgs, SplitArgs};
+use lineage::{MergeArgs, PartitionsArgs, ScaleArgs, SplitArgs};
 use sim::SimulationCommand;
 use stream::{
     AppendArgs, BenchArgs, ConsumeArgs, InitArgs, LookArgs, ReadArgs, SeekArgs, ServeArgs,
@@ -85,6 +85,15 @@ pub enum Command {
     /// all of them before it begins that one. Run again, by anyone, it recognises what was done, and
     /// completes what was left half done. Every process that uses the stream must know of merges.
     Merge(MergeArgs),
+    /// Split partitions that are busy, and merge those that are quiet.
+    ///
+    /// It measures what each open partition was written over 2, 5 and 10 minutes, by when its slots were written,
+    /// and in which group's lag grows. Then it splits and merges, and prints each decision with its reason. A unit
+    /// is a write unit of a partition's slots; three read units count as one. Cooldowns are counted from the
+    /// seals in the tables, so the command can be run again at any time, and from several places.
+    ///
+    /// It reads the lineage, the groups' items, and for each busy partition some 20 read units.
+    Scale(ScaleArgs),
     /// Show which named producers have a record, and where.
     Producers(LookArgs),
     /// Move a group's checkpoints, to skip events or to be given them again.

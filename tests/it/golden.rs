@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use crate::commands::{folder, gapless, on};
+use crate::scaling;
 
 /// A key in each quarter of the hashes.
 const EVENTS: &str = r#"{"id":"a"}
@@ -63,6 +64,13 @@ fn a_lineage_is_drawn_as_it_was() {
     assert_kept("partitions.txt", &does("partitions"));
     assert_kept("partitions.dot", &does("partitions --dot"));
     assert_kept("partitions.json", &does("partitions --json --group search"));
+}
+
+/// Everything was appended just now, so each average is a count over its window.
+#[test]
+fn decisions_are_explained_as_they_were() {
+    let folder = scaling::busy();
+    assert_kept("scale.txt", &scaling::scaled(folder.path(), "--dry-run"));
 }
 
 #[cfg(madsim)]

@@ -12,6 +12,7 @@ mod lineage;
 mod outputs;
 mod pipes;
 mod processes;
+mod scaling;
 mod seek;
 #[cfg(madsim)]
 mod simulation;

@@ -39,6 +39,7 @@ pub const PLANS: [Plan; 4] = [
             "append",
             "consume",
             "lineage",
+            "scale",
             "store",
             "rules",
             "design",

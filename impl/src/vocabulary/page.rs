@@ -90,10 +90,14 @@ impl Slots {
 
     /// The first slot of the page that holds events of which it is known when they were written, and when.
     pub(crate) fn first_time(&self) -> Option<(Seq, Timestamp)> {
-        let mut known = self.shown.iter().zip(self.times.iter());
-        known.find_map(|((slot, filled), at)| match filled {
+        self.timed().next().map(|(slot, at, _, _)| (slot, at))
+    }
+
+    /// The slots of the page that hold events of which it is known when they were written.
+    pub(crate) fn timed(&self) -> impl Iterator<Item = (Seq, Timestamp, &Token, &EventBatch)> {
+        self.shown.iter().zip(self.times.iter()).filter_map(|((slot, filled), at)| match filled {
             Filled::Void => None,
-            Filled::Events { .. } => Some((*slot, (*at)?)),
+            Filled::Events { token, batch } => Some((*slot, (*at)?, token, batch)),
         })
     }
 

@@ -17,6 +17,7 @@ mod random_histories;
 mod random_schedules;
 mod reduction;
 mod resets;
+mod scaling;
 mod scenarios;
 mod searching;
 mod seek;

@@ -9,6 +9,7 @@ pub mod merge;
 pub mod partitions;
 pub mod producers;
 pub mod read;
+pub mod scale;
 pub mod seek;
 pub mod serve;
 pub mod showcase;

@@ -19,6 +19,7 @@ mod pages;
 mod reading;
 mod restored;
 mod retrying;
+mod scaling;
 mod transcripts;
 mod upgrading;
 mod virtual_time;
