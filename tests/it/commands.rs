@@ -361,7 +361,7 @@ mod bad_input {
         with_engine(path, async |client| {
             let all = client.scan().table_name("gapless-consumers").send().await.expect("scanned");
             for mut item in all.items().to_vec() {
-                item.insert("v".to_owned(), AttributeValue::N("2".to_owned()));
+                item.insert("v".to_owned(), AttributeValue::N("3".to_owned()));
                 let put = client.put_item().table_name("gapless-consumers").set_item(Some(item));
                 put.send().await.expect("put");
             }
@@ -371,7 +371,7 @@ mod bad_input {
             .assert()
             .code(2)
             .stdout(is_empty())
-            .stderr(contains("version 2").and(contains("consumerId g")));
+            .stderr(contains("version 3").and(contains("consumerId g")));
     }
 
     #[test]

@@ -126,7 +126,7 @@ impl Bend for Mutant {
             (Mutant::ForeignVersion, "UpdateItem")
                 if answer["Attributes"].get("owner").is_some() =>
             {
-                answer["Attributes"]["v"] = json!({ "N": "2" });
+                answer["Attributes"]["v"] = json!({ "N": "3" });
             }
             _ => {}
         }

@@ -312,7 +312,7 @@ fn an_error_that_no_fault_explains_is_noticed() {
         Breach::Error,
         Mutant::ForeignVersion,
         true,
-        &["Worker ", " met an error that no fault explains: ", "version 2 of the format"],
+        &["Worker ", " met an error that no fault explains: ", "version 3 of the format"],
     );
 }
 

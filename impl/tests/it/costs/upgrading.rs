@@ -169,7 +169,7 @@ fn an_older_release_gives_out_no_number_in_a_sealed_partition() {
     let format = json!({
         "partitionId": { "S": partition.as_str() }, "sequenceNumber": { "N": "3" },
         "bucket": { "S": "0" }, "status": { "S": "sealed" }, "children": { "L": listed },
-        "v": { "N": "2" },
+        "at": { "N": "1700000000000" }, "v": { "N": "2" },
     });
     assert_eq!(sealed, Some(&format));
 }
