@@ -128,9 +128,9 @@ mutants! {
     /// A lease that only a group may take which has begun the partition is taken by any.
     BegunUnguarded = "begun-unguarded", Traffic;
     /// What an operator holds, who moves a checkpoint back, counts as begun all the while.
-    HoldKeepsBegun = "hold-keeps-begun", Model, scenario 11;
+    HoldKeepsBegun = "hold-keeps-begun", Both, scenario 11;
     /// A lease that begins a partition does not demand that nothing was reset since the parents were asked.
-    ResetUnseen = "reset-unseen", Model;
+    ResetUnseen = "reset-unseen", Both;
     /// An increment does not demand the record that its producer saw.
     RecordUnguarded = "record-unguarded", Both;
     /// A producer's record is not kept.
@@ -213,9 +213,6 @@ mod tests {
             "lease-unfenced",
             "checkpoint-unknown-as-done",
             "increment-never-succeeds",
-            // No operator of the simulation moves a checkpoint yet.
-            "hold-keeps-begun",
-            "reset-unseen",
             "gives-up-at-gaps",
             "voids-as-events",
         ];

@@ -20,7 +20,7 @@ pub const ENOUGH_SEEDS: u64 = 2_000;
 
 /// All marks. `gapless sim` reports those that no run reached, or too few; and fails if `--strict`
 /// is given.
-pub const MARKS: [Mark; 67] = [
+pub const MARKS: [Mark; 70] = [
     // Reached by what machines are told, or what the store answers (`judge/`, `cluster/store.rs`).
     mark("a writer finds its own write", 20),
     mark("a writer finds its slot voided", 5),
@@ -70,6 +70,9 @@ pub const MARKS: [Mark; 67] = [
     mark("a partition is split", 20),
     mark("partitions are merged", 10),
     mark("two operators change the same partition", 1),
+    mark("a checkpoint is moved back", 10),
+    mark("what came of a partition is delivered again", 3),
+    mark("a turn holds a lease that a reset needs", 1),
     mark("a worker stops as it was asked to", 10),
     mark("a run is dropped, and its worker runs again", 10),
     mark("a short-lived worker hands over before its deadline", 25),

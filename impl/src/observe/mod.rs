@@ -7,7 +7,7 @@ use std::fmt;
 
 use gapless_model::PartitionId;
 use gapless_model::append::Append;
-use gapless_model::consume::{Consume, News};
+use gapless_model::consume::{Consume, News, Seek};
 use gapless_model::store::{Reply, Request};
 
 pub use self::decision_log::{DecisionLog, LogLine};
@@ -68,13 +68,20 @@ pub enum Machine<'a> {
         /// The state.
         machine: &'a Consume<Live>,
     },
+    /// The machine by which an operator moves a group's checkpoint.
+    Seek {
+        /// The name under which it takes leases.
+        owner: &'a Owner,
+        /// The state.
+        machine: &'a Seek<Live>,
+    },
 }
 
 /// What a machine is told.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Told<'a> {
-    /// An append is told the store's answer to the request that it wants.
+    /// An append or a seek is told the store's answer to the request that it wants.
     Answer(&'a Reply<Live>),
     /// An append is told that its trigger was sent.
     Notified,
@@ -82,7 +89,7 @@ pub enum Told<'a> {
     News(Timestamp, &'a News<Live>),
 }
 
-/// Sees the requests of appends, turns, readers, audits and releases with their answers, and
+/// Sees the requests of appends, turns, seeks, readers, audits and releases with their answers, and
 /// everything that the machines are told.
 ///
 /// It does not see a worker's sweeps, the pages that it reads ahead (a machine is told them as a

@@ -8,6 +8,7 @@ use gapless_model::store::{Lease, Reply, Request};
 use gapless_model::{Page, PartitionId, Seq, Time};
 use serde::Serialize;
 
+use crate::observe::{Machine, Told};
 use crate::stream::Stream;
 use crate::vocabulary::{Group, Live, Owner, Slots, StoreError, Timestamp, WorkerId};
 use crate::wire::{Consistency, check_group};
@@ -342,11 +343,13 @@ impl Stream {
         let shared = &self.0;
         let owner = seeker()?;
         let mut seek: Seek<Live> = Seek::new(group.clone(), partition.clone(), owner.clone(), to);
+        shared.show_start(Machine::Seek { owner: &owner, machine: &seek });
         while let Some(request) = seek.wants(&shared.rules, shared.clock.now()) {
             if let Some(from) = seek.holds_at().filter(|from| *from < to) {
                 self.void_before(partition, from, to).await?;
             }
             let reply = shared.send_until_answered(owner.as_str(), &request).await?;
+            shared.show_told(Machine::Seek { owner: &owner, machine: &seek }, Told::Answer(&reply));
             seek.tell(reply);
         }
         let partition = partition.clone();

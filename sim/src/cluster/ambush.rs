@@ -99,6 +99,7 @@ pub(super) fn moment_of(
         (Request::ReadEvents { .. }, Reply::Page(page)) if !page.shown().is_empty() => {
             Some(Moment::Read)
         }
+        (Request::ReadLease { .. }, Reply::Lease(Some(_))) => Some(Moment::Asked),
         (Request::Checkpoint { .. }, Reply::Leased(_))
         | (Request::Release { to: Some(_), .. }, Reply::Released) => Some(Moment::Checkpointed),
         _ => None,

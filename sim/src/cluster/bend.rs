@@ -163,6 +163,17 @@ fn bend_raise(mutant: Mutant, call: &mut Value) -> Bent {
 fn bend_lease_update(mutant: Mutant, call: &mut Value) -> Bent {
     match mutant {
         Mutant::BegunUnguarded if has(call, ":owner") => begin_anyway(call),
+        Mutant::HoldKeepsBegun if has(call, ":unbegun") && !has(call, ":seen") => {
+            let update = call["UpdateExpression"].as_str().unwrap_or_default();
+            let kept = update.replace("#v = :unbegun", "#v = if_not_exists(#v, :unbegun)");
+            call["UpdateExpression"] = kept.into();
+        }
+        Mutant::ResetUnseen if has(call, ":seen") => {
+            let condition = call["ConditionExpression"].as_str().unwrap_or_default();
+            let any = "(#epoch = :seen OR attribute_exists(#epoch))";
+            call["ConditionExpression"] = condition.replace("#epoch = :seen", any).into();
+        }
+        Mutant::ResetUnseen if has(call, ":owner") => begin_after_all(call),
         Mutant::LeaseTakenAnyway if has(call, ":owner") => loosen_all(call),
         Mutant::LeaseTakenEarly if has(call, ":now") => add(call, ":now", 1_000_000),
         Mutant::EpochStandsStill if has(call, ":owner") => {
@@ -336,6 +347,17 @@ fn begin_anyway(call: &mut Value) {
     let Some(condition) = call["ConditionExpression"].as_str() else { return };
     if !condition.contains("attribute_not_exists(#v)") {
         call["ConditionExpression"] = format!("attribute_not_exists(#v) OR ({condition})").into();
+    }
+}
+
+/// Lets a lease that begins a partition be taken where an operator has made the item since.
+fn begin_after_all(call: &mut Value) {
+    const NONE: &str = "attribute_not_exists(#v) OR (#v = :v AND";
+    let Some(condition) = call["ConditionExpression"].as_str() else { return };
+    if let Some(free) = condition.strip_prefix(NONE) {
+        let any =
+            format!("attribute_not_exists(#v) OR ((#v = :v OR attribute_exists(#v)) AND{free}");
+        call["ConditionExpression"] = any.into();
     }
 }
 

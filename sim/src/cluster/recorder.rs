@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::cell::Cell;
 use crate::judge::{
     Activity, Breach, Chronicle, Costs, Delays, Deliveries, Dropped, Expectations, Fences, Finding,
-    Idleness, Inputs, Judge, Leases, Lineage, Machines, Order, Readings, Refinement, SlotContents,
-    Turns, Violation, explain, seconds,
+    Idleness, Inputs, Judge, Leases, Lineage, Machines, Order, Readings, Refinement, Resets,
+    SlotContents, Turns, Violation, explain, seconds,
 };
 use crate::plan::{FAULTS, HAPPENINGS, Incident, Millis, Plan, Strike};
 
@@ -55,6 +55,7 @@ impl Recorder {
             slots: SlotContents::default(),
             leases: Leases::default(),
             lineage: Lineage::new(plan),
+            resets: Resets::new(plan),
             deliveries: Deliveries::default(),
             turns: Turns::new(rules),
             activity: Activity::default(),

@@ -42,7 +42,18 @@ pub(crate) struct Cluster {
     /// What drops each worker's present run, and the appends that a producer waits for.
     drops: Mutex<HashMap<Node, Stop>>,
     network: OnceLock<NodeHandle>,
+    /// How many operators are at work who move checkpoints.
+    operations: Arc<AtomicU32>,
     recorder: Mutex<Recorder>,
+}
+
+/// An operator at work. Nothing is complete before it has ended.
+pub(super) struct Operation(Arc<AtomicU32>);
+
+impl Drop for Operation {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Cluster {
@@ -64,6 +75,7 @@ impl Cluster {
             stops: Mutex::default(),
             drops: Mutex::default(),
             network: OnceLock::new(),
+            operations: Arc::default(),
             recorder: Mutex::new(Recorder::new(plan, rules)),
             plan: plan.clone(),
         }
@@ -130,10 +142,16 @@ impl Cluster {
 
     /// Whether nothing is left to append, to deliver or to read.
     pub(crate) fn is_complete(&self) -> bool {
-        let done = self.unfinished().is_empty();
+        let done = self.unfinished().is_empty() && self.operations.load(Ordering::Relaxed) == 0;
         let groups = self.groups();
         let judge = &self.recorder().judge;
         done && judge.undelivered(&groups).is_empty() && judge.unread().is_empty()
+    }
+
+    /// Notes that an operator is at work, until what this returns is dropped.
+    pub(super) fn begin_operation(&self) -> Operation {
+        self.operations.fetch_add(1, Ordering::Relaxed);
+        Operation(Arc::clone(&self.operations))
     }
 
     /// Draws the fault that strikes an attempt, and records it.

@@ -49,6 +49,11 @@ impl Observer for Watcher {
     }
 
     fn on_start(&self, machine: Machine<'_>) {
+        if let Machine::Seek { owner, .. } = machine
+            && let Some(seeker) = owner.worker()
+        {
+            self.cluster.recorder().judge.leases.register_worker(&seeker, self.node);
+        }
         let judgement = self.cluster.recorder().judge.turns.judge_start(self.node, machine);
         self.cluster.record_judgement(judgement);
         if self.is_enabled() {

@@ -163,6 +163,8 @@ fn read_slots(call: &Value) -> Option<Request<Live>> {
             after: Seq(after),
             consistent: call.get("ConsistentRead").and_then(Value::as_bool).unwrap_or(false),
         }),
+        // What an operator looks at before it moves a checkpoint forward is no request of a machine.
+        None if number(values, ":last").is_some() => None,
         None => Some(Request::ReadTail { partition }),
     }
 }

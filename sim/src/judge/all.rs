@@ -1,7 +1,7 @@
 //! The judges of one run together, and what each of them is shown.
 
 use gapless::{Group, Live, Machine, ProducerName, Timestamp, Told};
-use gapless_model::store::Request;
+use gapless_model::store::{Lease, Request};
 use gapless_model::{Invariant, PartitionId};
 
 use super::activity::Activity;
@@ -9,7 +9,7 @@ use super::caught_up::{Begun, judge_caught_up};
 use super::chronicle::Chronicle;
 use super::cost::Costs;
 use super::delay::Delays;
-use super::deliveries::Deliveries;
+use super::deliveries::{Deliveries, LeaseChange};
 use super::dropped::Dropped;
 use super::evidence::{AppliedCall, ObservedDelivery};
 use super::expectations::Expectations;
@@ -26,6 +26,7 @@ use super::progress;
 use super::readings::{Readings, left_out};
 use super::reads::may_be_eventual;
 use super::refinement::Refinement;
+use super::resets::Resets;
 use super::sight::Sight;
 use super::slots::SlotContents;
 use super::stuck::{Lack, stuck};
@@ -39,6 +40,7 @@ pub(crate) struct Judge {
     pub(crate) slots: SlotContents,
     pub(crate) leases: Leases,
     pub(crate) lineage: Lineage,
+    pub(crate) resets: Resets,
     pub(crate) deliveries: Deliveries,
     pub(crate) turns: Turns,
     pub(crate) activity: Activity,
@@ -90,9 +92,17 @@ impl Judge {
         self.unless_unwatched(judgement)?;
         if let Some((key, item)) = applied.lease {
             let before = self.leases.current(key).cloned();
-            let lease = self.leases.judge_write(key, item, applied, chronicle)?;
-            let slots = &self.slots;
-            self.deliveries.judge_lease(key, before.as_ref(), &lease, slots, applied, chronicle)?;
+            let (resets, lineage) = (&self.resets, &self.lineage);
+            let asked = |old: &Lease<Live>, new: &Lease<Live>| {
+                resets.explains(key, (old, new), applied, lineage)
+            };
+            let lease = self.leases.judge_write(key, item, asked, applied, chronicle)?;
+            let mut change = LeaseChange { before: before.as_ref(), lease: &lease, asked: false };
+            if let Some(before) = before.as_ref().filter(|before| asked(before, &lease)) {
+                self.resets.note(key, (before.checkpoint, lease.checkpoint));
+                change.asked = true;
+            }
+            self.deliveries.judge_lease(key, change, &self.slots, applied, chronicle)?;
         }
         if self.invariants_only {
             return Ok(());

@@ -29,9 +29,14 @@ pub(super) fn judge_caught_up(
     chronicle: &Chronicle,
 ) -> Judgement {
     let Begun { group, due, .. } = begun;
-    let Some(left) = due.iter().find(|event| !deliveries.has_delivered(group, event)) else {
-        return Ok(());
+    // What an operator has taken back meanwhile may have been delivered before that.
+    let taken_back = |event: &str| {
+        slots.position_of(event).is_some_and(|(partition, _)| {
+            deliveries.is_moved_back_since(&(group.clone(), partition), begun.at)
+        })
     };
+    let is_left = |event: &&String| !deliveries.has_delivered(group, event) && !taken_back(event);
+    let Some(left) = due.iter().find(is_left) else { return Ok(()) };
     let who = chronicle.name(node);
     let place = slots.position_of(left);
     let stored = place.as_ref().map_or(String::new(), |(partition, slot)| {

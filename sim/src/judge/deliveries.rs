@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use gapless::{Group, Live, Position};
 use gapless_model::explanation::capital;
 use gapless_model::store::Lease;
-use gapless_model::{Invariant, Seq};
+use gapless_model::{Invariant, PartitionId, Seq};
 
 use super::chronicle::Chronicle;
 use super::evidence::{AppliedCall, LeaseKey, ObservedDelivery, SlotKey};
@@ -17,13 +17,26 @@ use super::sight::Sight;
 use super::slots::SlotContents;
 use super::turns::Turns;
 use super::words::{events, partition_name, seconds, slot_name};
+use crate::plan::Millis;
+
+/// A write of a lease.
+#[derive(Clone, Copy)]
+pub(super) struct LeaseChange<'a> {
+    pub(super) before: Option<&'a Lease<Live>>,
+    pub(super) lease: &'a Lease<Live>,
+    /// Whether it is a move of the checkpoint that an operator has asked for.
+    pub(super) asked: bool,
+}
 
 /// What the groups of a run have seen.
 #[derive(Debug, Default)]
 pub(crate) struct Deliveries {
     tracks: BTreeMap<LeaseKey, Track>,
-    /// The events that each group's handlers have finished.
+    /// The events that each group's handlers have finished, since a checkpoint was last moved back behind
+    /// which they are.
     delivered: HashMap<Group, BTreeSet<String>>,
+    /// When an operator last moved each checkpoint back.
+    moved_back: BTreeMap<LeaseKey, Millis>,
 }
 
 impl Deliveries {
@@ -53,9 +66,13 @@ impl Deliveries {
 
     /// Notes that a handler has finished a delivery.
     pub(crate) fn note_finish(&mut self, delivery: &ObservedDelivery) {
-        let seen = self.delivered.entry(delivery.group.clone()).or_default();
-        seen.extend(delivery.events.iter().map(|(_, event)| event.clone()));
-        self.track_of(delivery).note_finish(delivery);
+        let track = self.track_of(delivery);
+        track.note_finish(delivery);
+        // What an older turn still has in hand is to be delivered again all the same.
+        let counts =
+            delivery.events.iter().filter(|(at, _)| !track.is_taken_back(delivery, at.slot));
+        let counts: Vec<String> = counts.map(|(_, event)| event.clone()).collect();
+        self.delivered.entry(delivery.group.clone()).or_default().extend(counts);
     }
 
     /// Notes that a handler has failed at a delivery.
@@ -68,17 +85,61 @@ impl Deliveries {
         self.tracks.entry(key).or_default()
     }
 
-    /// Judges a change of a lease. D3: everything at or below its checkpoint was delivered.
-    pub(crate) fn judge_lease(
+    /// The partitions where an operator has moved a group's checkpoint back.
+    pub(crate) fn moved_back(&self, group: &Group) -> Vec<PartitionId> {
+        let own = self.moved_back.keys().filter(|(whose, _)| whose == group);
+        own.map(|(_, partition)| partition.clone()).collect()
+    }
+
+    /// Whether an operator has moved a group's checkpoint on a partition back since then.
+    pub(super) fn is_moved_back_since(&self, key: &LeaseKey, then: Millis) -> bool {
+        self.moved_back.get(key).is_some_and(|at| *at >= then)
+    }
+
+    /// Notes that an operator has moved a checkpoint. What is behind its new place is to be delivered again;
+    /// what it has passed counts as delivered.
+    fn note_move(
         &mut self,
         key: &LeaseKey,
-        before: Option<&Lease<Live>>,
-        lease: &Lease<Live>,
+        change: LeaseChange<'_>,
+        slots: &SlotContents,
+        at: Millis,
+    ) {
+        let (group, partition) = key;
+        let from = change.before.map_or(Seq::ZERO, |before| before.checkpoint);
+        let to = change.lease.checkpoint;
+        let delivered = self.delivered.entry(group.clone()).or_default();
+        for slot in (from.0 + 1..=to.0).map(Seq) {
+            delivered.extend(slots.events_in(&(partition.clone(), slot)));
+        }
+        if to >= from {
+            return;
+        }
+        let tail = slots.tails().get(partition).copied().unwrap_or_default();
+        for slot in (to.0 + 1..=tail.0).map(Seq) {
+            for event in slots.events_in(&(partition.clone(), slot)) {
+                delivered.remove(&event);
+            }
+        }
+        self.moved_back.insert(key.clone(), at);
+        self.tracks.entry(key.clone()).or_default().note_move_back(change.lease.epoch, to);
+    }
+
+    /// Judges a change of a lease. D3: everything at or below its checkpoint was delivered, unless an
+    /// operator has moved it.
+    pub(super) fn judge_lease(
+        &mut self,
+        key: &LeaseKey,
+        change: LeaseChange<'_>,
         slots: &SlotContents,
         applied: &AppliedCall<'_>,
         chronicle: &Chronicle,
     ) -> Judgement {
         let (group, partition) = key;
+        let LeaseChange { before, lease, asked } = change;
+        if asked {
+            self.note_move(key, change, slots, applied.at);
+        }
         let from = before.map_or(Seq::ZERO, |before| before.checkpoint);
         let mut slot = from.next();
         while slot <= lease.checkpoint {
@@ -196,4 +257,70 @@ fn passed(
         format!("{moved}, past {events}{known} in slot {slot}, not delivered to {group}{because}.")
     };
     Finding::new(sentence).at(partition, slot)
+}
+
+#[cfg(test)]
+mod tests {
+    use gapless::{Owner, Timestamp};
+    use gapless_model::Epoch;
+
+    use super::*;
+    use crate::plan::Node;
+
+    fn lease(checkpoint: u64, epoch: u64) -> Lease<Live> {
+        Lease {
+            checkpoint: Seq(checkpoint),
+            active: false,
+            owner: Owner::from("o/1"),
+            epoch: Epoch(epoch),
+            until: Timestamp::from_millis(9),
+            beat: 0,
+            wake: 0,
+            begun: false,
+        }
+    }
+
+    fn delivery(slots: std::ops::Range<u64>, epoch: u64) -> ObservedDelivery {
+        ObservedDelivery {
+            node: Node(0),
+            group: Group::from("g"),
+            partition: "p".parse().expect("an id"),
+            epoch: Epoch(epoch),
+            upto: Seq(slots.end - 1),
+            attempt: 1,
+            events: slots
+                .map(|slot| (Position { slot: Seq(slot), index: 0 }, format!("e{slot}")))
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn what_a_checkpoint_is_moved_back_behind_is_due_again_and_what_it_passes_is_not() {
+        let key: LeaseKey = (Group::from("g"), "p".parse().expect("an id"));
+        let mut slots = SlotContents::default();
+        (1..6).for_each(|slot| slots.put((key.1.clone(), Seq(slot)), &[&format!("e{slot}")]));
+        let mut deliveries = Deliveries::default();
+        let due = |deliveries: &Deliveries| -> Vec<u64> {
+            (1..6).filter(|slot| !deliveries.has_delivered(&key.0, &format!("e{slot}"))).collect()
+        };
+        let moved = |deliveries: &mut Deliveries, (from, to): (u64, u64), epoch: u64| {
+            let (before, lease) = (lease(from, epoch), lease(to, epoch));
+            let change = LeaseChange { before: Some(&before), lease: &lease, asked: true };
+            deliveries.note_move(&key, change, &slots, Millis(7));
+        };
+        deliveries.note_finish(&delivery(1..6, 1));
+        assert!(due(&deliveries).is_empty());
+        moved(&mut deliveries, (5, 2), 2);
+        assert_eq!(due(&deliveries), [3, 4, 5]);
+        // A turn of before has it still in hand.
+        deliveries.note_finish(&delivery(3..5, 1));
+        assert_eq!(due(&deliveries), [3, 4, 5]);
+        deliveries.note_finish(&delivery(3..5, 3));
+        assert_eq!(due(&deliveries), [5]);
+        moved(&mut deliveries, (4, 5), 4);
+        assert!(due(&deliveries).is_empty());
+        assert!(deliveries.is_moved_back_since(&key, Millis(7)));
+        assert!(!deliveries.is_moved_back_since(&key, Millis(8)));
+        assert_eq!(deliveries.moved_back(&key.0), std::slice::from_ref(&key.1));
+    }
 }

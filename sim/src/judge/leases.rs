@@ -61,11 +61,13 @@ impl Leases {
         })
     }
 
-    /// Judges a lease's item after a write that may have changed it, and returns the lease.
+    /// Judges a lease's item after a write that may have changed it, and returns the lease. `asked` says
+    /// whether the change is a move that an operator has asked for.
     pub(crate) fn judge_write(
         &mut self,
         key: &LeaseKey,
         item: &Value,
+        asked: impl Fn(&Lease<Live>, &Lease<Live>) -> bool,
         applied: &AppliedCall<'_>,
         chronicle: &Chronicle,
     ) -> Judgement<Lease<Live>> {
@@ -92,7 +94,7 @@ impl Leases {
             );
             broken(Invariant::L1, Finding::new(sentence).at(partition, None))?;
         }
-        if lease.checkpoint < old.checkpoint {
+        if lease.checkpoint < old.checkpoint && !asked(&old, &lease) {
             let (from, to) = (old.checkpoint, lease.checkpoint);
             let reached = chronicle.passing(key, from).map_or(String::new(), |deed| {
                 let (mover, at) = (chronicle.name(deed.node), seconds(deed.at));

@@ -172,6 +172,13 @@ impl Lineage {
         broken(Invariant::S3, Finding::new(sentence).at(partition, *slot))
     }
 
+    /// Has a partition divided, as a split does.
+    #[cfg(test)]
+    pub(super) fn divide(&mut self, partition: PartitionId, children: Vec<PartitionId>) {
+        let (end, at, by) = (Seq::ZERO, Millis(0), Node(0));
+        self.sealed.insert(partition, Sealed { children, end, at, by });
+    }
+
     /// The last number of a sealed partition.
     pub(super) fn end(&self, partition: &PartitionId) -> Seq {
         self.sealed.get(partition).map_or(Seq::ZERO, |seal| seal.end)
@@ -232,6 +239,11 @@ impl Lineage {
         sight: Sight<'_>,
     ) -> Judgement {
         let Some(first) = delivery.first() else { return Ok(()) };
+        // Whether an owner may still be active whose lease was taken is for L2 to judge.
+        let lease = leases.current(&(delivery.group.clone(), delivery.partition.clone()));
+        if lease.is_some_and(|lease| lease.epoch > delivery.epoch) {
+            return Ok(());
+        }
         for parent in self.ancestors(&delivery.partition) {
             let Some(seal) = self.sealed.get(parent) else { continue };
             let lease = leases.current(&(delivery.group.clone(), parent.clone()));

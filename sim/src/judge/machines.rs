@@ -15,6 +15,7 @@ use gapless_model::{Page as _, PartitionId, Rules, Seen, Seq};
 use super::judgement::{Doubt, doubt};
 use super::reached::mark_of;
 use super::replies::Replies;
+use super::seeks::Seeks;
 use super::words;
 use crate::plan::{Millis, Node};
 
@@ -46,6 +47,7 @@ pub(crate) struct Machines {
     rules: Rules<Live>,
     appends: HashMap<(Node, AppendKey), AppendCopy>,
     turns: HashMap<Owner, TurnCopy>,
+    seeks: Seeks,
     replies: Replies,
     marks: BTreeSet<&'static str>,
 }
@@ -90,6 +92,7 @@ impl Machines {
             rules,
             appends: HashMap::new(),
             turns: HashMap::new(),
+            seeks: Seeks::default(),
             replies: Replies::default(),
             marks: BTreeSet::new(),
         }
@@ -144,6 +147,7 @@ impl Machines {
                     None => Ok(()),
                 }
             }
+            Machine::Seek { owner, machine } => self.seeks.judge_start(at, owner, machine),
             other => doubt(format!("runs a machine that has no copy: {other:?}")),
         }
     }
@@ -176,6 +180,10 @@ impl Machines {
             }
             Machine::Turn { owner, machine: now, .. } => {
                 self.judge_turn_news(at, node, owner, now, news)
+            }
+            Machine::Seek { owner, machine } => {
+                let Machines { seeks, rules, replies, .. } = self;
+                seeks.judge_news((at, node), rules, (owner, machine), news, replies)
             }
             other => doubt(format!("runs a machine that has no copy: {other:?}")),
         }
@@ -322,6 +330,9 @@ impl Machines {
                 words::request(request),
                 append_name(&Token::from(who))
             ));
+        }
+        if let Some(judged) = self.seeks.judge_decision(&self.rules, (who, request)) {
+            return judged;
         }
         let turn = self.turns.get_mut(&Owner::from(who));
         let Some(turn) = turn.filter(|turn| turn.partition == *request.partition()) else {

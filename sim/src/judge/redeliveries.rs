@@ -295,3 +295,29 @@ fn no_slot_is_given_for_the_first_time_behind_a_later_one() {
     let judged = scene.deliver(1..3, 1);
     assert_broken(judged, "for the first time, although slot 2 had been given before");
 }
+
+#[test]
+fn what_an_operator_has_moved_back_behind_is_delivered_again_and_nothing_else() {
+    let finished = || {
+        let mut scene = Scene::new();
+        scene.track.note_finish(&scene.delivery(1..6, 1));
+        scene.track.note_release(scene.node, Epoch(1));
+        scene.tell(News::Reply(Reply::Page(Slots::default())));
+        scene.tell(News::Reply(Reply::Released));
+        scene
+    };
+    let again = |scene: &mut Scene, first: u64| {
+        scene.track.checkpoint = Seq(first - 1);
+        scene.take(Node(scene.node.0 + 1), 3).expect("no turn of it was open");
+        scene.deliver(first..6, 1)
+    };
+    let mut scene = finished();
+    scene.track.note_move_back(Epoch(2), Seq(2));
+    assert_eq!(again(&mut scene, 3), Ok(()));
+
+    let mut scene = finished();
+    scene.track.note_move_back(Epoch(2), Seq(2));
+    assert_broken(again(&mut scene, 2), "released under epoch 1 after slot 5 was finished");
+
+    assert_broken(again(&mut finished(), 3), "released under epoch 1 after slot 5 was finished");
+}

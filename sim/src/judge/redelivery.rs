@@ -50,6 +50,8 @@ pub(super) struct Track {
     shown: BTreeSet<Seq>,
     /// The last slot that was finished when the lease was released under an epoch.
     released: BTreeMap<Epoch, Seq>,
+    /// Where an operator has moved the checkpoint back to, under which epoch.
+    moved_back: BTreeMap<Epoch, Seq>,
 }
 
 impl Track {
@@ -64,6 +66,25 @@ impl Track {
         let given = self.given.get(&epoch).filter(|given| given.node == node);
         let finished = given.map_or(Seq::ZERO, |given| given.finished);
         self.released.insert(epoch, self.checkpoint.max(finished));
+    }
+
+    /// Notes that an operator has moved the checkpoint back. What comes behind is given for the first time
+    /// once more.
+    pub(super) fn note_move_back(&mut self, epoch: Epoch, to: Seq) {
+        self.moved_back.insert(epoch, to);
+        self.shown.retain(|slot| *slot <= to);
+    }
+
+    /// Whether a slot was moved back behind between two epochs.
+    fn is_again(&self, slot: Seq, (after, before): (Epoch, Epoch)) -> bool {
+        let mut moves = self.moved_back.iter();
+        moves.any(|(epoch, to)| after < *epoch && *epoch < before && *to < slot)
+    }
+
+    /// Whether what a turn was given is to be delivered again, since an operator has moved the checkpoint
+    /// back after that turn took its lease.
+    pub(super) fn is_taken_back(&self, delivery: &ObservedDelivery, slot: Seq) -> bool {
+        self.is_again(slot, (delivery.epoch, Epoch(u64::MAX)))
     }
 
     /// Notes that the handler has finished a delivery.
@@ -116,7 +137,9 @@ impl Track {
 
     /// D2: no slot is given for the first time when a later one was given before, under whichever epoch.
     fn judge_late(&mut self, delivery: &ObservedDelivery, sight: Sight<'_>) -> Judgement {
-        let slots: BTreeSet<Seq> = delivery.events.iter().map(|(at, _)| at.slot).collect();
+        // What a turn has in hand that was overtaken by a move is of the time before.
+        let own = delivery.events.iter().map(|(at, _)| at.slot);
+        let slots: BTreeSet<Seq> = own.filter(|at| !self.is_taken_back(delivery, *at)).collect();
         let last = self.shown.last().copied().unwrap_or(Seq::ZERO);
         let late = slots.difference(&self.shown).copied().find(|slot| *slot < last);
         self.shown.extend(slots);
@@ -146,7 +169,9 @@ impl Track {
         slots.dedup();
         for slot in slots {
             let mut earlier = self.given.range(..delivery.epoch).rev();
-            let Some((epoch, given)) = earlier.find(|(_, given)| given.includes(slot)) else {
+            let again = |epoch: Epoch| self.is_again(slot, (epoch, delivery.epoch));
+            let given = earlier.find(|(epoch, given)| given.includes(slot) && !again(**epoch));
+            let Some((epoch, given)) = given else {
                 continue;
             };
             if let Some(finished) = self.released.get(epoch).filter(|finished| slot <= **finished) {

@@ -129,7 +129,8 @@ fn lease_words(judge: &Judge, at: Millis, lease: Option<&Lease<Live>>) -> String
     } else {
         format!("lease held by {owner} (epoch {epoch}) until {} by its clock", seconds(until))
     };
-    format!("checkpoint {checkpoint}, {held}")
+    let begun = if lease.begun { "" } else { ", not begun" };
+    format!("checkpoint {checkpoint}, {held}{begun}")
 }
 
 /// What is known of a process.

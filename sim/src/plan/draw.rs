@@ -19,6 +19,7 @@ use super::patience::{APPEND, patience};
 use super::profile::Profile;
 use super::ranks::add_ranks;
 use super::readers::add_readers;
+use super::resets::add_resets;
 use super::scenes::add_scene;
 use super::strangers::add_stranger;
 use super::twins::add_twin;
@@ -109,6 +110,7 @@ impl Profile {
         add_outages(plan);
         add_broken_connections(plan);
         add_splits(plan);
+        add_resets(plan);
         add_ranks(plan, works);
         add_drops(plan, works);
         add_stranger(plan);

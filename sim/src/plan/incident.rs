@@ -38,6 +38,8 @@ pub enum Moment {
     Acquired,
     /// A worker has read events.
     Read,
+    /// A worker has asked how far its group is in a partition that comes before another.
+    Asked,
     /// A worker's checkpoint has moved.
     Checkpointed,
     /// A worker's checkpoint is on its way, and will arrive when its sender has given it up.
@@ -79,6 +81,18 @@ pub enum OperatorAction {
         /// Which of those that take events, modulo how many there are.
         leaf: u8,
         /// After how long it dies, if it does: it may have been done by then, or half of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dies: Option<Millis>,
+    },
+    /// Moves a group's checkpoint back, with everything that came of the partition.
+    Reset {
+        /// Which group, modulo how many there are.
+        group: u8,
+        /// Which of all partitions, modulo how many there are.
+        partition: u8,
+        /// How many percent of what the group had finished stay finished.
+        keeps: u8,
+        /// After how long the operator dies, if it does: with some of the leases in its hands.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         dies: Option<Millis>,
     },

@@ -20,6 +20,7 @@ mod patience;
 mod profile;
 mod ranks;
 mod readers;
+mod resets;
 mod scenes;
 mod script;
 mod strangers;

@@ -125,7 +125,8 @@ impl Plan {
             index if index < workers.start => Moment::Raised,
             index if workers.contains(&index) => {
                 let delayed = Moment::CheckpointDelayed;
-                *dice.pick(&[Moment::Acquired, Moment::Read, Moment::Checkpointed, delayed])
+                let (taken, moved) = (Moment::Acquired, Moment::Checkpointed);
+                *dice.pick(&[taken, Moment::Read, Moment::Asked, moved, delayed])
             }
             _ => Moment::Read,
         };

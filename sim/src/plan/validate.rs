@@ -1,6 +1,6 @@
 //! Whether a plan can be run.
 
-use super::incident::{Happening, Incident, Moment};
+use super::incident::{Happening, Incident, Moment, OperatorAction};
 use super::units::{Millis, Node};
 use super::{PLAN_VERSION, Plan, PlanError};
 
@@ -95,6 +95,11 @@ impl Plan {
             let (name, node) = (happening.name(), happening.node());
             let after = ambush.map(|ambush| ambush.after);
             let times = [Some(*at), after, happening.span(), happening.delay()];
+            if let Happening::Operate { act: OperatorAction::Reset { keeps, .. } } = happening
+                && *keeps > 100
+            {
+                return Some(format!("a reset keeps {keeps} percent, and 100 are all"));
+            }
             if let Some(Millis(time)) = times.into_iter().flatten().find(|time| *time > LONGEST) {
                 return Some(format!(
                     "`{name}` has a time of {time} ms, and a day, {LONGEST} ms, is the longest",
@@ -133,7 +138,9 @@ impl Plan {
             (index < producers, (producers..producers + workers).contains(&index));
         match moment {
             Moment::Raised => appends,
-            Moment::Acquired | Moment::Checkpointed | Moment::CheckpointDelayed => consumes,
+            Moment::Acquired | Moment::Asked | Moment::Checkpointed | Moment::CheckpointDelayed => {
+                consumes
+            }
             Moment::Read => !appends,
         }
     }
@@ -203,6 +210,8 @@ mod tests {
             (worker, Moment::Raised, false),
             (worker, Moment::Acquired, true),
             (worker, Moment::Read, true),
+            (producer, Moment::Asked, false),
+            (worker, Moment::Asked, true),
             (worker, Moment::Checkpointed, true),
             (producer, Moment::CheckpointDelayed, false),
             (worker, Moment::CheckpointDelayed, true),

@@ -8,7 +8,7 @@ use madsim::net::NetSim;
 use madsim::runtime::{Handle, NodeHandle};
 use madsim::task::{JoinHandle, NodeId};
 
-use crate::cluster::{self, Change, Cluster, Store};
+use crate::cluster::{self, Change, Cluster, Reset, Store};
 use crate::moment::now;
 use crate::plan::{Direction, Happening, Incident, Millis, Node, OperatorAction};
 
@@ -163,6 +163,10 @@ impl Nodes {
                         }
                         OperatorAction::Merge { leaf, dies } => {
                             cluster::reshape(&cluster, Change::Merge, leaf, dies).await;
+                        }
+                        OperatorAction::Reset { group, partition, keeps, dies } => {
+                            let reset = Reset { group, partition, keeps };
+                            cluster::reset(&cluster, reset, dies).await;
                         }
                     }
                 }));

@@ -65,6 +65,7 @@ impl RunReport {
                 .marks
                 .union(seen)
                 .chain(read)
+                .chain(recorder.judge.resets.marks())
                 .copied()
                 .chain(overlap)
                 .chain(fence)

@@ -185,7 +185,13 @@ fn two_owners_of_an_epoch_are_noticed() {
     invariant(
         Invariant::L1,
         Mutant::EpochStandsStill,
-        &["Epoch ", "'s lease on p", " has two owners", "worker ", " took it at "],
+        &[
+            "Epoch ",
+            "'s lease on p",
+            " has two owners",
+            " took the lease under it at ",
+            " took it at ",
+        ],
     );
 }
 
@@ -312,7 +318,7 @@ fn an_error_that_no_fault_explains_is_noticed() {
         Breach::Error,
         Mutant::ForeignVersion,
         true,
-        &["Worker ", " met an error that no fault explains: ", "version 3 of the format"],
+        &[" met an error that no fault explains: ", "version 3 of the format"],
     );
 }
 
