@@ -1,9 +1,11 @@
 //! The operator: creates the stream, audits it beside live traffic, and stands for a process that is
 //! configured wrongly.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use gapless::{SetupError, StoreError, Stream};
 use madsim::time::sleep;
 
@@ -11,6 +13,19 @@ use super::client::client;
 use super::shared::Cluster;
 use crate::judge::{Breach, Finding};
 use crate::moment::now;
+use crate::plan::Millis;
+
+/// Lets an operator work until it is done, or dies.
+pub(super) async fn until_death(
+    cluster: &Arc<Cluster>,
+    dies: Option<Millis>,
+    work: impl Future<Output = ()>,
+) {
+    let Some(dies) = dies else { return work.await };
+    if let Either::Right(_) = select(pin!(work), pin!(sleep(dies.duration()))).await {
+        cluster.recorder().note(now(), "operator", "dies".to_owned(), None);
+    }
+}
 
 /// Creates the stream, with up to 100 attempts, and returns whether it exists. Creating it
 /// once more changes nothing.

@@ -1,15 +1,14 @@
 //! Operators that move a group's checkpoint back, with everything that came of the partition: several at
 //! once, and some that die in the middle.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
 use gapless::{Group, SeekError, SeekTo, StoreError, Stream};
 use gapless_model::{PartitionId, Seq};
 use madsim::time::sleep;
 
+use super::operator::until_death;
 use super::queue::{Queue, QueueRequest};
 use super::shared::Cluster;
 use super::watcher::open_stream;
@@ -36,13 +35,7 @@ const ATTEMPTS: u32 = 8;
 pub(crate) async fn reset(cluster: &Arc<Cluster>, reset: Reset, dies: Option<Millis>) {
     let _at_work = cluster.begin_operation();
     let group = cluster.group(reset.group % cluster.plan.groups);
-    {
-        let done = pin!(moved(cluster, reset, &group));
-        let dies = dies.unwrap_or(Millis(u64::from(u32::MAX)));
-        if let Either::Right(_) = select(done, pin!(sleep(dies.duration()))).await {
-            cluster.recorder().note(now(), "operator", "dies".to_owned(), None);
-        }
-    }
+    until_death(cluster, dies, moved(cluster, reset, &group)).await;
     trigger(cluster, &group).await;
 }
 

@@ -1,13 +1,11 @@
 //! Operators that split and merge partitions: several at once, and some that die in the middle.
 
-use std::pin::pin;
 use std::sync::Arc;
 
-use futures_util::future::{Either, select};
 use gapless::{LineageError, PartitionId, SetupError, Stream};
-use madsim::time::sleep;
 
 use super::client::client;
+use super::operator::until_death;
 use super::shared::Cluster;
 use crate::moment::now;
 use crate::plan::Millis;
@@ -31,11 +29,7 @@ pub(crate) async fn reshape(
     leaf: u8,
     dies: Option<Millis>,
 ) {
-    let done = pin!(done(cluster, change, leaf));
-    let Some(dies) = dies else { return done.await };
-    if let Either::Right(_) = select(done, pin!(sleep(dies.duration()))).await {
-        cluster.recorder().note(now(), "operator", "dies".to_owned(), None);
-    }
+    until_death(cluster, dies, done(cluster, change, leaf)).await;
 }
 
 async fn done(cluster: &Arc<Cluster>, change: Change, leaf: u8) {

@@ -97,11 +97,12 @@ impl Judge {
                 resets.explains(key, (old, new), applied, lineage)
             };
             let lease = self.leases.judge_write(key, item, asked, applied, chronicle)?;
-            let mut change = LeaseChange { before: before.as_ref(), lease: &lease, asked: false };
-            if let Some(before) = before.as_ref().filter(|before| asked(before, &lease)) {
+            let asked = before.as_ref().filter(|before| asked(before, &lease));
+            if let Some(before) = asked {
                 self.resets.note(key, (before.checkpoint, lease.checkpoint));
-                change.asked = true;
             }
+            let asked = asked.is_some();
+            let change = LeaseChange { before: before.as_ref(), lease: &lease, asked };
             self.deliveries.judge_lease(key, change, &self.slots, applied, chronicle)?;
         }
         if self.invariants_only {

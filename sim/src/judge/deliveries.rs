@@ -261,24 +261,11 @@ fn passed(
 
 #[cfg(test)]
 mod tests {
-    use gapless::{Owner, Timestamp};
     use gapless_model::Epoch;
 
+    use super::super::leases::some_lease;
     use super::*;
     use crate::plan::Node;
-
-    fn lease(checkpoint: u64, epoch: u64) -> Lease<Live> {
-        Lease {
-            checkpoint: Seq(checkpoint),
-            active: false,
-            owner: Owner::from("o/1"),
-            epoch: Epoch(epoch),
-            until: Timestamp::from_millis(9),
-            beat: 0,
-            wake: 0,
-            begun: false,
-        }
-    }
 
     fn delivery(slots: std::ops::Range<u64>, epoch: u64) -> ObservedDelivery {
         ObservedDelivery {
@@ -304,7 +291,7 @@ mod tests {
             (1..6).filter(|slot| !deliveries.has_delivered(&key.0, &format!("e{slot}"))).collect()
         };
         let moved = |deliveries: &mut Deliveries, (from, to): (u64, u64), epoch: u64| {
-            let (before, lease) = (lease(from, epoch), lease(to, epoch));
+            let [before, lease] = [from, to].map(|at| some_lease(Seq(at), Epoch(epoch)));
             let change = LeaseChange { before: Some(&before), lease: &lease, asked: true };
             deliveries.note_move(&key, change, &slots, Millis(7));
         };

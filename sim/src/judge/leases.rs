@@ -15,6 +15,21 @@ use super::words::{partition_name, seconds};
 use crate::decode;
 use crate::plan::Node;
 
+/// A lease that is held.
+#[cfg(test)]
+pub(super) fn some_lease(checkpoint: gapless_model::Seq, epoch: Epoch) -> Lease<Live> {
+    Lease {
+        checkpoint,
+        active: true,
+        owner: Owner::from("o/1"),
+        epoch,
+        until: gapless::Timestamp::from_millis(9),
+        beat: 0,
+        wake: 0,
+        begun: true,
+    }
+}
+
 /// The leases in the table, and their owners.
 #[derive(Debug, Default)]
 pub(crate) struct Leases {

@@ -182,8 +182,7 @@ impl Machines {
                 self.judge_turn_news(at, node, owner, now, news)
             }
             Machine::Seek { owner, machine } => {
-                let Machines { seeks, rules, replies, .. } = self;
-                seeks.judge_news((at, node), rules, (owner, machine), news, replies)
+                self.seeks.judge_news((at, node), (owner, machine), news, &self.replies)
             }
             other => doubt(format!("runs a machine that has no copy: {other:?}")),
         }

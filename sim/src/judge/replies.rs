@@ -68,25 +68,6 @@ impl Replies {
             reply_words(reply)
         ))
     }
-
-    /// Judges whether a reply is true that one of the requests of a kind was given since then.
-    pub(super) fn judge_any(
-        &self,
-        since: Millis,
-        node: Node,
-        reply: &Reply<Live>,
-        of: impl Fn(&Request<Live>) -> bool,
-    ) -> Result<(), String> {
-        let all = self.0.get(&node).into_iter().flatten();
-        let mut given = all.filter(|(request, _)| of(request)).flat_map(|(_, given)| given);
-        if given.any(|(known, at)| known == reply && *at >= since) {
-            return Ok(());
-        }
-        Err(format!(
-            "told its machine \"{}\", which the store did not answer to what it wants",
-            reply_words(reply)
-        ))
-    }
 }
 
 #[cfg(test)]

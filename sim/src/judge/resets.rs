@@ -83,30 +83,18 @@ impl Resets {
 
 #[cfg(test)]
 mod tests {
-    use gapless::{Group, Owner, Timestamp};
+    use gapless::Group;
     use gapless_model::Epoch;
     use gapless_model::design::Design;
     use gapless_model::store::{Guard, Reply};
     use serde_json::Value;
 
+    use super::super::leases::some_lease;
     use super::*;
     use crate::plan::{Millis, Profile};
 
     fn key(partition: &str) -> LeaseKey {
         (Group::from("g"), partition.parse().expect("an id"))
-    }
-
-    fn lease(checkpoint: u64, begun: bool) -> Lease<Live> {
-        Lease {
-            checkpoint: Seq(checkpoint),
-            active: true,
-            owner: Owner::from("o/1"),
-            epoch: Epoch(4),
-            until: Timestamp::from_millis(9),
-            beat: 0,
-            wake: 0,
-            begun,
-        }
     }
 
     /// Whether a release of this node under this epoch explains a move from slot 9 to this one.
@@ -138,7 +126,8 @@ mod tests {
             slot: None,
             lease: None,
         };
-        let (old, new) = (lease(9, begun), Lease { active: false, ..lease(to, begun) });
+        let old = Lease { begun, ..some_lease(Seq(9), Epoch(4)) };
+        let new = Lease { active: false, checkpoint: Seq(to), ..old.clone() };
         let mut lineage = Lineage::new(&plan);
         let parts = ["p0", "p1"].map(|id| id.parse().expect("an id"));
         lineage.divide("p".parse().expect("an id"), parts.to_vec());

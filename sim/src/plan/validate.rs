@@ -224,6 +224,16 @@ mod tests {
     }
 
     #[test]
+    fn a_reset_keeps_at_most_all() {
+        let said = |keeps| {
+            let act = OperatorAction::Reset { group: 0, partition: 0, keeps, dies: None };
+            said_of(Happening::Operate { act }, None)
+        };
+        assert_eq!(said(100), None);
+        assert!(said(101).is_some_and(|why| why.contains("keeps 101 percent, and 100 are all")));
+    }
+
+    #[test]
     fn a_script_has_steps_of_its_own_processes_and_nothing_else_happens() {
         use super::super::{Act, Script, ScriptStep};
         let said = |act: Act, tick: u64, change: fn(&mut Plan)| {
