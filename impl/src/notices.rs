@@ -1,13 +1,11 @@
 //! Notices within a process: an append tells the workers that share its stream.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use gapless_model::{PartitionId, Seq};
 
-use crate::vocabulary::lock;
+use crate::vocabulary::{Hint, Waiting, lock};
 
 /// A board on which appends leave notices and from which workers take them.
 ///
@@ -16,13 +14,10 @@ use crate::vocabulary::lock;
 #[derive(Clone, Debug, Default)]
 pub struct Notices(Arc<Mutex<Vec<Arc<Mutex<Board>>>>>);
 
-/// What a notice is about: the slots up to this one, or whatever there may be.
-pub(crate) type Upto = Option<Seq>;
-
 /// One subscriber's notices.
 #[derive(Debug, Default)]
 struct Board {
-    waiting: BTreeMap<PartitionId, Upto>,
+    waiting: Waiting,
     waker: Option<Waker>,
 }
 
@@ -38,28 +33,20 @@ impl Notices {
     ///
     /// A notice that waits already is not left twice.
     pub fn notify(&self, partition: &PartitionId) {
-        self.leave(partition, None);
+        self.leave(&Hint::of(partition.clone()));
     }
 
     /// Leaves a notice of an event in this slot.
     pub(crate) fn notify_of(&self, partition: &PartitionId, slot: Seq) {
-        self.leave(partition, Some(slot));
+        self.leave(&Hint::of_slot(partition.clone(), slot));
     }
 
-    fn leave(&self, partition: &PartitionId, upto: Upto) {
+    fn leave(&self, hint: &Hint) {
         let mut boards = lock(&self.0);
         boards.retain(|board| Arc::strong_count(board) > 1);
         for board in boards.iter() {
             let mut board = lock(board);
-            match board.waiting.entry(partition.clone()) {
-                Entry::Vacant(none) => {
-                    none.insert(upto);
-                }
-                Entry::Occupied(mut known) => {
-                    let both = known.get().zip(upto).map(|(known, upto)| known.max(upto));
-                    known.insert(both);
-                }
-            }
+            board.waiting.add(hint.clone());
             if let Some(waker) = board.waker.take() {
                 waker.wake();
             }
@@ -77,38 +64,12 @@ impl Notices {
 
 impl Subscription {
     /// Takes the notices that wait, or has the task woken when the next one is left.
-    pub(crate) fn poll_waiting(&self, context: &mut Context<'_>) -> Poll<Vec<(PartitionId, Upto)>> {
+    pub(crate) fn poll_waiting(&self, context: &mut Context<'_>) -> Poll<Vec<Hint>> {
         let mut board = lock(&self.0);
         if board.waiting.is_empty() {
             board.waker = Some(context.waker().clone());
             return Poll::Pending;
         }
-        Poll::Ready(std::mem::take(&mut board.waiting).into_iter().collect())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use futures_util::FutureExt as _;
-
-    use super::*;
-
-    #[test]
-    fn notices_of_a_partition_are_one_that_goes_as_far_as_any() {
-        let (notices, partition) = (Notices::default(), PartitionId::covering(0, 0));
-        let subscription = notices.subscribe();
-        let waiting = || {
-            let all = std::future::poll_fn(|context| subscription.poll_waiting(context));
-            all.now_or_never().map(|all| all.into_iter().map(|(_, upto)| upto).collect::<Vec<_>>())
-        };
-        for slots in [[2, 3], [3, 2]] {
-            slots.into_iter().for_each(|slot| notices.notify_of(&partition, Seq(slot)));
-            assert_eq!(waiting(), Some(vec![Some(Seq(3))]));
-        }
-        notices.notify_of(&partition, Seq(4));
-        notices.notify(&partition);
-        notices.notify_of(&partition, Seq(5));
-        assert_eq!(waiting(), Some(vec![None]), "whatever there may be");
-        assert_eq!(waiting(), None);
+        Poll::Ready(board.waiting.take())
     }
 }

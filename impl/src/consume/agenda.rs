@@ -13,8 +13,7 @@ use super::end::WorkerError;
 use super::queue::{Queue, Source};
 use super::share::Share;
 use super::sweep::Swept;
-use crate::notices::Upto;
-use crate::vocabulary::{Clock, Timer, Timestamp, shuffle};
+use crate::vocabulary::{Clock, Hint, Timer, Timestamp, shuffle};
 
 /// The partitions of a worker, by what is to be done with them.
 #[derive(Debug)]
@@ -29,6 +28,8 @@ pub(super) struct Agenda {
     later: BTreeMap<PartitionId, Timestamp>,
     /// Partitions whose head was ahead of their last slot at the last turn.
     quiet: BTreeSet<PartitionId>,
+    /// The last slot that this run has finished of each partition.
+    done: BTreeMap<PartitionId, Seq>,
     /// Partitions that failed.
     aside: Aside,
     /// For how long sweeps may go on failing, once one has.
@@ -44,6 +45,7 @@ impl Agenda {
             share: Share::of(places),
             later: BTreeMap::new(),
             quiet: BTreeSet::new(),
+            done: BTreeMap::new(),
             aside: Aside::default(),
             patience: None,
         }
@@ -140,20 +142,32 @@ impl Agenda {
         }
     }
 
-    /// Adds partitions that were noticed, each up to a slot if that is known.
-    pub(super) fn add_noticed(&mut self, noticed: Vec<(PartitionId, Upto)>) {
-        for (partition, upto) in noticed.into_iter().filter(|(id, _)| !self.aside.has(id)) {
+    /// Adds partitions that hints announce. Returns those for which no turn is due, as this run has
+    /// finished what was announced.
+    pub(super) fn add_hinted(&mut self, hints: Vec<Hint>) -> Vec<PartitionId> {
+        let mut done = Vec::new();
+        for Hint { partition, upto } in
+            hints.into_iter().filter(|it| !self.aside.has(&it.partition))
+        {
             match upto {
+                // An operator may have moved the checkpoint back since. No hint of an old slot says so:
+                // sweeps find that.
+                Some(slot) if self.done.get(&partition) >= Some(&slot) => done.push(partition),
                 Some(slot) => self.ready.add_slot(partition, slot),
                 None => self.ready.add(partition, Source::Announced),
             }
         }
+        // What a turn is to look at, or looks at, finishes all of them.
+        done.retain(|id| !self.is_announced(id) && !self.running.contains_key(id));
+        done
     }
 
-    /// Forgets what was announced of a partition up to this slot, as a turn was there that has caught
-    /// up.
+    /// Forgets what was announced of a partition up to this slot, and will be, as a turn was there that has
+    /// caught up.
     pub(super) fn forget_done(&mut self, partition: &PartitionId, upto: Seq) {
         self.ready.take_done(partition, upto);
+        let done = self.done.entry(partition.clone()).or_default();
+        *done = upto.max(*done);
     }
 
     /// Adds what a sweep found ready, in any order, and replaces what an earlier one found.
@@ -251,6 +265,32 @@ mod tests {
         agenda.add_swept(Swept { ready: partitions(2..10), ..Swept::default() });
         assert_eq!(started(&mut agenda), 4);
         assert!(agenda.has_waiting());
+    }
+
+    /// A hint can come long after the sweep that found the same, and costs no lease then.
+    #[test]
+    fn a_hint_of_a_slot_that_is_finished_announces_nothing() {
+        let mut agenda = Agenda::new(1);
+        let [partition, other] = partitions(0..2).try_into().expect("two");
+        let hint = |slot| vec![Hint::of_slot(partition.clone(), Seq(slot))];
+        assert_eq!(agenda.add_hinted(hint(2)), []);
+        assert_eq!(agenda.start_next().as_ref(), Some(&partition));
+        agenda.forget_done(&partition, Seq(2));
+        assert_eq!(agenda.add_hinted(hint(2)), [], "the turn that is under way finishes it");
+        agenda.end_turn(&partition, false);
+        for slot in [1, 2] {
+            assert_eq!(agenda.add_hinted(hint(slot)), std::slice::from_ref(&partition));
+            assert_eq!(agenda.start_next(), None, "slot {slot}");
+        }
+        // Another partition's slots are not its own, and what is not finished is due.
+        for due in [Hint::of_slot(other, Seq(1)), Hint::of(partition.clone()), hint(3).remove(0)] {
+            assert_eq!(agenda.add_hinted(vec![due.clone()]), []);
+            assert_eq!(agenda.start_next().as_ref(), Some(&due.partition));
+            agenda.end_turn(&due.partition, false);
+        }
+        // A turn that saw less than an older one takes nothing back.
+        agenda.forget_done(&partition, Seq(1));
+        assert_eq!(agenda.add_hinted(hint(2)), [partition]);
     }
 
     #[test]

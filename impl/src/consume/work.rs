@@ -24,7 +24,7 @@ use super::turn::{Crowd, Pages, Retries, Turn, TurnEnd, TurnSetting};
 use crate::stream::{Shared, Stream};
 use crate::trigger::Trigger;
 use crate::vocabulary::{
-    Backoff, Group, NoRandomness, Owner, StoreError, Timestamp, WorkerId, shortened,
+    Backoff, Group, Hint, NoRandomness, Owner, StoreError, Timestamp, WorkerId, shortened,
 };
 use crate::wire::{Consistency, check_group};
 
@@ -89,7 +89,7 @@ pub(super) struct WorkLoop<'a, H> {
     turns_before: u64,
     /// The wait for hints goes on whatever else happens: a source that takes several requests to
     /// find them would never get to its end otherwise.
-    hints: Fuse<BoxFuture<'a, Vec<PartitionId>>>,
+    hints: Fuse<BoxFuture<'a, Vec<Hint>>>,
     /// Items that the last sweep passed over, as nobody knows whose they are.
     foreign: BTreeMap<String, StoreError>,
     summary: Summary,
@@ -173,9 +173,15 @@ impl<'a, H: Handler> WorkLoop<'a, H> {
             let mut back = poll_fn(|context| agenda.poll_back(context)).fuse();
             futures_util::select_biased! {
                 turn = self.turns.select_next_some() => self.turn_ended(turn),
-                partitions = noticed => if !is_stopping { self.agenda.add_noticed(partitions) },
-                partitions = &mut self.hints => {
-                    self.agenda.add_ready(partitions);
+                hints = noticed => if !is_stopping {
+                    // Notices of this process wait for nothing to be finished.
+                    self.agenda.add_hinted(hints);
+                },
+                hints = &mut self.hints => {
+                    let done = self.agenda.add_hinted(hints);
+                    if let Some(trigger) = &setting.trigger {
+                        done.iter().for_each(|partition| trigger.finish(partition));
+                    }
                     self.hints = setting.next_hints();
                 }
                 swept = &mut self.sweeping => if self.sweep_ended(swept) {
@@ -438,7 +444,7 @@ impl<H: Handler> WorkerSetting<H> {
     }
 
     /// The next hints of the trigger; none, ever, without one.
-    fn next_hints(&self) -> Fuse<BoxFuture<'_, Vec<PartitionId>>> {
+    fn next_hints(&self) -> Fuse<BoxFuture<'_, Vec<Hint>>> {
         self.trigger.as_ref().map_or_else(Fuse::terminated, |trigger| trigger.next().fuse())
     }
 }

@@ -7,9 +7,10 @@ use std::pin::Pin;
 use gapless_model::PartitionId;
 
 use crate::notices::Subscription;
+use crate::vocabulary::Hint;
 
-/// A future of the partitions that may have work, as [`Trigger::next`] returns it.
-pub type Hints<'a> = Pin<Box<dyn Future<Output = Vec<PartitionId>> + Send + 'a>>;
+/// A future of hints at partitions that may have work, as [`Trigger::next`] returns it.
+pub type Hints<'a> = Pin<Box<dyn Future<Output = Vec<Hint>> + Send + 'a>>;
 
 /// A source of hints which partitions may have work, for `Worker::trigger`.
 ///
@@ -38,7 +39,6 @@ pub trait Trigger: fmt::Debug + Send + Sync {
 
 impl Trigger for Subscription {
     fn next(&self) -> Hints<'_> {
-        let waiting = poll_fn(|context| self.poll_waiting(context));
-        Box::pin(async { waiting.await.into_iter().map(|(partition, _)| partition).collect() })
+        Box::pin(poll_fn(|context| self.poll_waiting(context)))
     }
 }

@@ -8,6 +8,7 @@ mod hints;
 mod table_stream;
 
 pub use crate::notices::{Notices, Subscription};
+pub use crate::vocabulary::Hint;
 pub use hints::{Hints, Trigger};
 #[cfg(feature = "table-stream")]
 pub use table_stream::TableStream;

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use aws_sdk_dynamodbstreams::Client;
 use futures_util::lock::Mutex;
-use gapless_model::{PartitionId, Time};
+use gapless_model::Time;
 
 use super::hints::{Hints, Trigger};
 use crate::stream::Stream;
-use crate::vocabulary::{Backoff, Clock, SetupError, Timestamp};
+use crate::vocabulary::{Backoff, Clock, Hint, SetupError, Timestamp, Waiting};
 use crate::wire::{ShardPage, ShardStart, StreamsError, StreamsWire};
 
 /// Reads from the Events table's stream which partitions were written.
@@ -51,13 +51,13 @@ struct Shards {
     warned: bool,
     /// When the list of shards is asked for again.
     next_list: Timestamp,
-    /// Partitions that were written, and are not handed out yet.
-    written: BTreeSet<PartitionId>,
+    /// What was written, and is not handed out yet.
+    written: Waiting,
 }
 
 impl Shards {
     fn keep(&mut self, shard: String, page: ShardPage) {
-        self.written.extend(page.partitions);
+        page.written.into_iter().for_each(|hint| self.written.add(hint));
         match page.next {
             Some(next) => drop(self.iterators.insert(shard, next)),
             None => {
@@ -100,7 +100,7 @@ impl TableStream {
     }
 
     /// Looks at every shard. An error counts only if nothing is known to be written.
-    async fn written_partitions(&self) -> Result<BTreeSet<PartitionId>, StreamsError> {
+    async fn written(&self) -> Result<Vec<Hint>, StreamsError> {
         let mut shards = self.shards.lock().await;
         let mut failed = self.find_shards(&mut shards).await.err();
         for (shard, iterator) in shards.iterators.clone() {
@@ -112,7 +112,7 @@ impl TableStream {
                 }
             }
         }
-        match (std::mem::take(&mut shards.written), failed) {
+        match (shards.written.take(), failed) {
             (written, Some(error)) if written.is_empty() => Err(error),
             (written, _) => Ok(written),
         }
@@ -187,9 +187,9 @@ impl Trigger for TableStream {
         Box::pin(async {
             let mut backoff = Backoff::new(self.interval);
             loop {
-                match self.written_partitions().await {
+                match self.written().await {
                     Ok(written) if written.is_empty() => self.clock.sleep(self.interval).await,
-                    Ok(written) => return written.into_iter().collect(),
+                    Ok(written) => return written,
                     Err(error) => {
                         tracing::debug!(%error, "the table's stream cannot be read; sweeps go on");
                         self.clock.sleep(backoff.next()).await;

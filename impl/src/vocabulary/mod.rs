@@ -3,6 +3,7 @@
 mod clock;
 mod error;
 mod event;
+mod hint;
 mod live;
 mod lock;
 mod names;
@@ -12,6 +13,8 @@ mod time;
 pub(crate) use clock::{Backoff, Clock, Timer, shortened, shuffle};
 pub use error::{NoRandomness, SetupError, StoreError};
 pub use event::{Event, EventBatch, NoPosition, Position, Recorded};
+pub use hint::Hint;
+pub(crate) use hint::Waiting;
 pub use live::Live;
 pub(crate) use lock::lock;
 pub(crate) use names::random_digits;

@@ -8,9 +8,10 @@ use aws_sdk_dynamodbstreams::Client;
 use aws_sdk_dynamodbstreams::error::{DisplayErrorContext, SdkError};
 use aws_sdk_dynamodbstreams::operation::get_records::GetRecordsError;
 use aws_sdk_dynamodbstreams::types::{AttributeValue, Record, ShardIteratorType, StreamStatus};
-use gapless_model::PartitionId;
+use gapless_model::Seq;
 
 use super::names;
+use crate::vocabulary::Hint;
 
 /// Sends requests to DynamoDB Streams, about one table's stream.
 #[derive(Clone, Debug)]
@@ -31,8 +32,8 @@ pub(crate) enum ShardStart {
 /// What one read of a shard returns.
 #[derive(Debug)]
 pub(crate) struct ShardPage {
-    /// The partitions that were written, one for each record.
-    pub(crate) partitions: Vec<PartitionId>,
+    /// The slots that were written, one for each record.
+    pub(crate) written: Vec<Hint>,
     /// The iterator for the next read; none at the shard's end.
     pub(crate) next: Option<String>,
 }
@@ -126,8 +127,8 @@ impl StreamsWire {
             let iterator_is_gone = error.as_service_error().is_some_and(is_gone);
             StreamsError { iterator_is_gone, ..failed(error) }
         })?;
-        let partitions = answer.records().iter().filter_map(written_partition).collect();
-        Ok(ShardPage { partitions, next: answer.next_shard_iterator })
+        let written = answer.records().iter().filter_map(written_slot).collect();
+        Ok(ShardPage { written, next: answer.next_shard_iterator })
     }
 }
 
@@ -135,10 +136,19 @@ fn is_gone(error: &GetRecordsError) -> bool {
     error.is_expired_iterator_exception() || error.is_trimmed_data_access_exception()
 }
 
-/// The partition of the slot that a record is about.
-fn written_partition(record: &Record) -> Option<PartitionId> {
-    match record.dynamodb()?.keys()?.get(names::PARTITION)? {
-        AttributeValue::S(id) => id.parse().ok(),
+/// The slot that a record is about; its partition alone, if the number cannot be read.
+fn written_slot(record: &Record) -> Option<Hint> {
+    let keys = record.dynamodb()?.keys()?;
+    let partition = match keys.get(names::PARTITION)? {
+        AttributeValue::S(id) => id.parse().ok()?,
+        _ => return None,
+    };
+    let slot = match keys.get(names::SEQ) {
+        Some(AttributeValue::N(number)) => number.parse().ok().map(Seq),
         _ => None,
-    }
+    };
+    Some(match slot {
+        Some(slot) => Hint::of_slot(partition, slot),
+        None => Hint::of(partition),
+    })
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gapless::embedded::Engine;
-use gapless::trigger::{Hints, Trigger};
+use gapless::trigger::{Hint, Hints, Trigger};
 use gapless::{
     Config, Delivery, Event, Handler, HandlerError, Layout, PartitionId, Stream, TurnOutcome,
     Worker,
@@ -181,7 +181,12 @@ struct Hinted(Mutex<Vec<PartitionId>>);
 impl Trigger for Hinted {
     fn next(&self) -> Hints<'_> {
         let hints = std::mem::take(&mut *self.0.lock().expect("no panic"));
-        Box::pin(async { if hints.is_empty() { std::future::pending().await } else { hints } })
+        Box::pin(async {
+            if hints.is_empty() {
+                std::future::pending::<()>().await;
+            }
+            hints.into_iter().map(Hint::of).collect()
+        })
     }
 }
 

@@ -7,8 +7,8 @@ use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
 };
 use gapless::embedded::{Engine, http_response, operation_and_body};
-use gapless::trigger::{TableStream, Trigger};
-use gapless::{Config, Layout, PartitionId, Stream};
+use gapless::trigger::{Hint, TableStream, Trigger};
+use gapless::{Config, Layout, Stream};
 use serde_json::{Value, json};
 
 use super::table_stream::streams_config;
@@ -55,9 +55,7 @@ impl HttpConnector for Sharded {
 }
 
 /// What a look at the stream tells of.
-async fn told<const N: usize>(
-    shards: [(&'static str, Option<&'static str>); N],
-) -> Vec<PartitionId> {
+async fn told<const N: usize>(shards: [(&'static str, Option<&'static str>); N]) -> Vec<Hint> {
     let sharded = SharedHttpConnector::new(Sharded(shards.into()));
     let engine = Engine::memory().expect("an engine");
     let config = Config::new("t-").layout(Layout::Fixed { bits: 1 });
@@ -69,18 +67,18 @@ async fn told<const N: usize>(
     told.expect("it is told within some looks")
 }
 
-fn partition(id: &str) -> PartitionId {
-    id.parse().expect("an id")
+fn hint(id: &str) -> Hint {
+    Hint::of(id.parse().expect("an id"))
 }
 
 #[tokio::test]
 async fn a_shard_on_the_second_page_of_the_list_is_read() {
     let told = told([("1", None), ("2", None), ("3", Some("p1"))]).await;
-    assert_eq!(told, [partition("p1")]);
+    assert_eq!(told, [hint("p1")]);
 }
 
 #[tokio::test]
 async fn a_busy_shard_keeps_no_other_one_from_being_read() {
     let told = told([("1", Some("p0")), ("2", Some("p1"))]).await;
-    assert_eq!(told, [partition("p0"), partition("p1")]);
+    assert_eq!(told, [hint("p0"), hint("p1")]);
 }

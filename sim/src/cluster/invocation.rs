@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gapless::Group;
-use gapless::trigger::{Hints, Notices, Subscription, Trigger};
+use gapless::trigger::{Hint, Hints, Notices, Subscription, Trigger};
 use gapless_model::PartitionId;
 use madsim::time::sleep;
 
@@ -46,7 +46,10 @@ impl Trigger for Invocation {
     fn next(&self) -> Hints<'_> {
         Box::pin(async {
             let hints = std::mem::take(&mut lock(&self.0).hints);
-            if hints.is_empty() { std::future::pending().await } else { hints }
+            if hints.is_empty() {
+                std::future::pending::<()>().await;
+            }
+            hints.into_iter().map(Hint::of).collect()
         })
     }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use gapless::trigger::{Hints, Trigger};
+use gapless::trigger::{Hint, Hints, Trigger};
 use gapless_model::PartitionId;
 
 use super::connector::send_copy;
@@ -28,7 +28,7 @@ impl Trigger for ScriptTrigger {
     fn next(&self) -> Hints<'_> {
         Box::pin(async {
             match self.cluster.wish(self.node, Wanted::Take).await {
-                Some(_) => self.partitions(),
+                Some(_) => self.partitions().into_iter().map(Hint::of).collect(),
                 // The script is over, and sweeps find what is left.
                 None => std::future::pending().await,
             }

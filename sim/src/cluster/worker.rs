@@ -55,10 +55,10 @@ pub(crate) async fn run(cluster: Arc<Cluster>, index: usize) {
 async fn forward_notices(stream: Stream, queue: Queue, group: Group) {
     let notices = stream.notices().subscribe();
     loop {
-        for partition in notices.next().await {
+        for hint in notices.next().await {
             let request = QueueRequest::Send {
                 group: Some(group.to_string()),
-                partition: partition.to_string(),
+                partition: hint.partition().to_string(),
             };
             queue.call(request).await;
         }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use aws_sdk_dynamodbstreams::Client;
 use aws_sdk_dynamodbstreams::config::retry::RetryConfig;
 use futures_util::future::{join, join3};
-use gapless::trigger::{TableStream, Trigger};
-use gapless::{Config, Delivery, Event, Handler, HandlerError, Layout, Stream};
+use gapless::trigger::{Hint, TableStream, Trigger};
+use gapless::{Config, Delivery, Event, Handler, HandlerError, Layout, Seq, Stream};
 
 use super::meter::{Latency, Meter, Wrong};
 use super::{ONE_PARTITION, calls, event, noting};
@@ -93,7 +93,7 @@ fn a_shard_whose_iterator_has_expired_is_read_from_now_on() {
     assert_eq!(bill, ["1 DescribeStream", "5 GetRecords", "1 GetShardIterator"]);
     assert_eq!(told.into_inner().expect("no panic"), None);
     let appended = meter.time.run(stream.append(event(2))).expect("appended");
-    assert_eq!(meter.time.run(hints.next()), [appended.partition]);
+    assert_eq!(meter.time.run(hints.next()), [Hint::of_slot(appended.partition, Seq(2))]);
 }
 
 /// A failure of another kind keeps the iterator.
@@ -108,7 +108,7 @@ fn a_shard_that_cannot_be_read_for_a_moment_is_read_on() {
         meter.set_wrong(None);
     };
     let ((told, ()), bill) = meter.run(join(hints.next(), mends));
-    assert_eq!(told, [appended.partition]);
+    assert_eq!(told, [Hint::of_slot(appended.partition, Seq(1))]);
     assert!(!bill.iter().any(|line| line.contains("GetShardIterator")), "{bill:?}");
 }
 
@@ -132,7 +132,27 @@ fn a_stream_that_was_disabled_is_passed_over() {
     meter.list_disabled_stream();
     let (stream, hints) = listening(&meter);
     let appended = meter.time.run(stream.append(event(1))).expect("appended");
-    assert_eq!(meter.time.run(hints.next()), [appended.partition]);
+    assert_eq!(meter.time.run(hints.next()), [Hint::of_slot(appended.partition, Seq(1))]);
+}
+
+/// A notice of its own process is sooner than the table's stream, which tells of the same slot then.
+#[test]
+fn what_the_tables_stream_tells_of_a_finished_slot_costs_no_lease() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(ONE_PARTITION).table_stream(true));
+    let hints = TableStream::new(streams(&meter), &stream).expect("a reader");
+    let worker = stream.worker("g", noting(&meter, Duration::ZERO).0);
+    let worker = worker.sweep_every(Duration::from_secs(36_000)).trigger(Arc::new(hints));
+    let appends = async {
+        for number in 1..=3 {
+            meter.time.wait(Duration::from_secs(5)).await;
+            stream.append(event(number)).await.expect("appended");
+        }
+    };
+    let bill = meter.run_for(Duration::from_secs(60), join(worker.run(), appends));
+    // Of each event: its number; the lease that is taken, and given back with the checkpoint.
+    let writes = bill.iter().filter(|line| line.contains("UpdateItem"));
+    assert_eq!(writes.collect::<Vec<_>>(), ["6 UpdateItem consumers", "3 UpdateItem partitions"]);
 }
 
 /// It takes four calls until it has read a shard, and a notice comes in the middle of each.
