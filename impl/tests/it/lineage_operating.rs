@@ -90,13 +90,20 @@ async fn what_cannot_be_split_or_merged_is_refused_and_nothing_is_changed() {
     assert!(missing.contains("no partition p01"), "{missing}");
     let missing = said(stream.merge(&ids(&["p0", "p1"])).await.map(|_| ()));
     assert!(missing.contains("no partition p0:"), "{missing}");
+    stream.split(&id("p")).await.expect("split");
+    // A seal of what is none would make it one.
+    let missing = said(stream.merge(&ids(&["p00", "p01", "p1"])).await.map(|_| ()));
+    assert!(missing.contains("no partition p00:"), "{missing}");
+    stream.split(&id("p0")).await.expect("split");
+    let missing = said(stream.merge(&ids(&["p00", "p01", "p10", "p11"])).await.map(|_| ()));
+    assert!(missing.contains("no partition p10:"), "{missing}");
     for (partitions, why) in
         [(&[][..], "no partition was named"), (&["p"][..], "p is no half"), (&["p0", "p11"], "p11")]
     {
         let apart = said(stream.merge(&ids(partitions)).await.map(|_| ()));
         assert!(apart.contains(why), "{apart}");
     }
-    assert_eq!(leaves(&stream.lineage().await.expect("read")), ["p"]);
+    assert_eq!(leaves(&stream.lineage().await.expect("read")), ["p00", "p01", "p1"]);
 }
 
 #[tokio::test]
@@ -170,6 +177,51 @@ async fn a_group_that_begins_at_the_start_begins_no_child_before_its_parents() {
     for key in KEYS {
         assert_eq!(seen.of(key), ["1", "2", "3"], "{key}");
     }
+}
+
+/// One parent alone says nothing of the other's events.
+#[tokio::test]
+async fn a_group_that_begins_at_the_end_begins_no_child_of_which_one_parent_is_behind() {
+    let stream = split_and_merged().await;
+    let group = Group::from("g");
+    for (partition, to) in [("p", SeekTo::End), ("p0", SeekTo::End), ("p1", SeekTo::Start)] {
+        stream.seek(&group, &id(partition), to).await.expect("moved");
+    }
+    stream.begin_at(&group, SeekTo::End).await.expect("begun");
+    assert!(!stream.standings(&group).await.expect("read").contains_key(&id("p~")));
+    assert_eq!(stream.audit(|_| ()).await.expect("audited").findings, []);
+}
+
+/// Its item is there, and says that the group has yet to begin it.
+#[tokio::test]
+async fn a_group_that_begins_at_the_end_begins_no_child_of_what_was_taken_back() {
+    let stream = split_and_merged().await;
+    let group = Group::from("g");
+    // Behind its last slot, but for p to be finished first.
+    stream.seek(&group, &id("p0"), SeekTo::End).await.expect("moved");
+    stream.seek(&group, &id("p1"), SeekTo::End).await.expect("moved");
+    stream.begin_at(&group, SeekTo::Start).await.expect("begun");
+    let standings = stream.standings(&group).await.expect("read");
+    assert!(!standings.contains_key(&id("p~")), "{standings:?}");
+    let seen = Seen::default();
+    seen.catch_up(&stream, "g").await;
+    for key in KEYS {
+        assert_eq!(seen.of(key), ["1", "3"], "{key}");
+    }
+}
+
+#[tokio::test]
+async fn a_seek_to_where_the_checkpoint_is_has_nothing_delivered_again() {
+    let stream = split_and_merged().await;
+    let group = Group::from("g");
+    Seen::default().catch_up(&stream, "g").await;
+    for partition in ["p", "p0", "p~"] {
+        let sought = stream.seek(&group, &id(partition), SeekTo::End).await.expect("moved");
+        assert_eq!(sought.from, sought.to);
+    }
+    let seen = Seen::default();
+    seen.catch_up(&stream, "g").await;
+    assert_eq!(seen.count(), 0);
 }
 
 /// It begins there once its parents are drained, and not before.
@@ -271,6 +323,25 @@ async fn an_audit_finds_a_child_that_was_begun_before_its_parent_was_finished() 
         Finding::BegunBeforeParent { partition, group, parent }
     };
     assert_eq!(found, [begun("p0"), begun("p1")]);
+}
+
+/// It read the children's leases before the reset, and reads those of their parents after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audit_takes_no_reset_beside_it_for_a_child_that_was_begun_too_early() {
+    let stream = split_and_merged().await;
+    let group = Group::from("g");
+    Seen::default().catch_up(&stream, "g").await;
+    let mut is_reset = false;
+    let beside = |_: &gapless::Audit| {
+        if !std::mem::replace(&mut is_reset, true) {
+            let reset = async { stream.seek(&group, &id("p"), SeekTo::Start).await };
+            let back = || tokio::runtime::Handle::current().block_on(reset).expect("moved");
+            tokio::task::block_in_place(back);
+        }
+    };
+    assert_eq!(stream.audit(beside).await.expect("audited").findings, []);
+    let standings = stream.standings(&group).await.expect("read");
+    assert!(standings.values().all(|standing| standing.lease.checkpoint == Seq::ZERO));
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::StreamExt as _;
 use futures_util::lock::Mutex;
 use gapless::embedded::Engine;
 use gapless::{
@@ -56,6 +57,38 @@ async fn a_checkpoint_moved_back_has_events_delivered_again() {
     assert_eq!(consumed(&stream).await, "23");
     stream.seek(&group, &partition, SeekTo::Start).await.expect("moved");
     assert_eq!(consumed(&stream).await, "0123");
+}
+
+#[tokio::test]
+async fn a_worker_of_this_process_is_told_of_a_move_back_long_before_its_next_sweep() {
+    let (stream, partition, group) = four_events().await;
+    let (given, mut events) = futures_channel::mpsc::unbounded();
+    let worker = stream.worker("g", move |delivery: Delivery| {
+        given.unbounded_send(delivery.events().count()).expect("the test waits");
+        async { Ok::<(), HandlerError>(()) }
+    });
+    let worker = worker.sweep_every(Duration::from_secs(600));
+    let stop = worker.stopper();
+    let moves = async {
+        let mut given = async |wanted: usize| {
+            let mut seen = 0;
+            while seen < wanted {
+                seen += events.next().await.expect("it works");
+            }
+        };
+        given(4).await;
+        // Its turn may not have left yet.
+        while let Err(SeekError::Held { .. }) =
+            stream.seek(&group, &partition, SeekTo::Behind(Seq(1))).await
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        given(3).await;
+        stop.request();
+    };
+    let both = futures_util::future::join(worker.run(), moves);
+    let (ran, ()) = tokio::time::timeout(Duration::from_secs(60), both).await.expect("it is told");
+    assert_eq!(ran.expect("it works").events, 7);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use gapless_model::design::{Design, Expiry};
 use gapless_model::store::{
     Extend, Free, Guard, Head, Lease, MemoryTables, Reply, Request, Tables, View, apply,
 };
-use gapless_model::{Epoch, Seq};
+use gapless_model::{Epoch, Rules, Seq};
 use proptest::prelude::*;
 
 use crate::dialogue::{ME, OTHER, lease, rules};
@@ -68,6 +68,17 @@ fn leaves_a_lease_alone_that_a_turn_holds() {
 fn takes_a_lease_that_has_ended() {
     let mut tables = tables(Some(Lease { owner: OTHER, ..lease() }));
     assert_eq!(play(&mut tables, 0, 3), SeekEnd::Moved { from: Seq(4) });
+}
+
+/// The owner's clock may be behind the operator's by as much as clocks may differ.
+#[test]
+fn waits_for_a_lease_as_long_as_clocks_may_differ() {
+    let rules = Rules { skew: 2, ..rules(Design::RECOMMENDED) };
+    let asked = seek(0).wants(&rules, Tick(9));
+    assert!(
+        matches!(asked, Some(Request::Acquire { free: Free::EndedBy(Tick(7)), .. })),
+        "{asked:?}"
+    );
 }
 
 #[test]

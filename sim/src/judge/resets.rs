@@ -103,6 +103,16 @@ mod tests {
         (partition, to): (&str, u64),
         (node, epoch, begun): (Node, u64, bool),
     ) -> bool {
+        is_explained(resets, (partition, to), (node, epoch, begun), true)
+    }
+
+    /// Likewise, of a lease that is held or not.
+    fn is_explained(
+        resets: &Resets,
+        (partition, to): (&str, u64),
+        (node, epoch, begun): (Node, u64, bool),
+        active: bool,
+    ) -> bool {
         let (key, plan) = (key(partition), Profile::Calm.plan(0, Design::RECOMMENDED));
         let request = Request::Release {
             group: key.0.clone(),
@@ -126,7 +136,7 @@ mod tests {
             slot: None,
             lease: None,
         };
-        let old = Lease { begun, ..some_lease(Seq(9), Epoch(4)) };
+        let old = Lease { begun, active, ..some_lease(Seq(9), Epoch(4)) };
         let new = Lease { active: false, checkpoint: Seq(to), ..old.clone() };
         let mut lineage = Lineage::new(&plan);
         let parts = ["p0", "p1"].map(|id| id.parse().expect("an id"));
@@ -145,9 +155,16 @@ mod tests {
         assert!(!explained(&resets, ("p", 3), (operator, 4, false)), "another place");
         assert!(explained(&resets, ("p0", 0), (operator, 4, false)), "it came of p");
         assert!(!explained(&resets, ("p0", 2), (operator, 4, false)), "it begins anew");
+        let mut half = Resets::new(&plan);
+        half.ask(&key("p0"), Seq(0));
+        assert!(explained(&half, ("p0", 0), (operator, 4, false)));
+        for other in ["p", "p1"] {
+            assert!(!explained(&half, (other, 0), (operator, 4, false)), "{other} came not of p0");
+        }
         assert!(!explained(&resets, ("p", 2), (worker, 4, false)), "a worker");
         assert!(!explained(&resets, ("p", 2), (operator, 3, false)), "an older epoch");
         assert!(!explained(&resets, ("p", 2), (operator, 4, true)), "held as begun");
+        assert!(!is_explained(&resets, ("p", 2), (operator, 4, false), false), "not held");
     }
 
     #[test]
