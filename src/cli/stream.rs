@@ -145,10 +145,11 @@ pub struct ReadArgs {
     /// Print only the events of one key.
     #[arg(long, value_name = "KEY", conflicts_with = "partition")]
     pub key: Option<String>,
-    /// Print only the events of one partition, such as p01.
+    /// Print only the events of one partition, such as p01, and of what came of it by splits and merges.
     #[arg(long, value_name = "ID")]
     pub partition: Option<PartitionId>,
-    /// Begin at this position: a slot, or a slot and a place in it, such as 17.0.
+    /// Begin at this position: a slot, or a slot and a place in it, such as 17.0. What came of a
+    /// partition by a split or a merge is read from its beginning.
     #[arg(long, value_name = "POSITION", default_value = "0")]
     pub from: Position,
     /// Print only so many events of each partition, the newest, in their order: also such as are behind
@@ -178,7 +179,8 @@ pub struct SeekArgs {
     /// as `2026-11-30T10:00:00Z` or later.
     #[arg(long, value_name = "PLACE", value_parser = seek_to)]
     pub to: SeekTo,
-    /// Only this partition, such as p01; a slot needs one [default: every partition].
+    /// Only this partition, such as p01, and if it is moved back what came of it by splits and merges;
+    /// a slot needs one [default: every partition].
     #[arg(long, value_name = "ID")]
     pub partition: Option<PartitionId>,
     /// Only where the group has never had a lease: a new group begins there.

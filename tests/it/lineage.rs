@@ -74,6 +74,19 @@ fn consumed(folder: &Path, group: &str) -> BTreeMap<String, Vec<u64>> {
 }
 
 #[test]
+fn the_newest_events_are_those_of_each_partition_itself() {
+    let folder = stream();
+    let path = folder.path();
+    append(path, 1);
+    done(path, "split p");
+    append(path, 2);
+    let last = done(path, "read --last 1");
+    let last = last.lines().map(|line| serde_json::from_str::<Value>(line).expect("an event"));
+    let last: Vec<_> = last.map(|it| format!("{} {}", it["partition"], it["data"]["n"])).collect();
+    assert_eq!(last, [r#""p" 1"#, r#""p0" 2"#, r#""p1" 2"#]);
+}
+
+#[test]
 fn keys_keep_their_order_through_a_split_and_a_merge() {
     let folder = stream();
     let path = folder.path();

@@ -116,7 +116,6 @@ fn thresholds_that_do_not_fit_are_refused_and_nothing_is_changed() {
         ("--merge-below 200", "so 125 here"),
         ("--most 0", "--most"),
         ("--at-once 0", "--at-once"),
-        ("--most 3", "the stream has 4 open partitions already"),
         ("--most 8 --least 9", "at least 9 partitions and at most 8"),
         ("--every 10s", "--follow"),
         ("--ignore-lag --behind 1m", "cannot be used with"),
@@ -131,6 +130,37 @@ fn thresholds_that_do_not_fit_are_refused_and_nothing_is_changed() {
         assert!(told.contains(said), "{args:?}: {told}");
     }
     assert_eq!(open(path), before);
+}
+
+/// Two scalers, or a split by hand, can exceed a cap. Merges bring the stream below it again.
+#[test]
+fn a_cap_that_is_exceeded_holds_back_splits_alone() {
+    let folder = busy();
+    let path = folder.path();
+    let args = format!("scale {LOW} --dry-run --most 3 --json");
+    let args: Vec<_> = args.split(' ').collect();
+    let done = on(path, &args).assert().code(0);
+    done.stderr(contains("the stream has 4 open partitions, more than --most 3"));
+    let said = decided(path, "--dry-run --most 3");
+    let said = said.iter().map(|row| row.join(" ")).collect::<Vec<_>>();
+    assert_eq!(
+        said,
+        ["p00 merge quiet", "p01 merge quiet", "p10 held most", "p11 keep other-busy"]
+    );
+}
+
+/// What is to be done once does not depend on what reads of it.
+#[test]
+fn what_was_decided_is_done_although_the_output_is_closed() {
+    let folder = busy();
+    let path = folder.path();
+    let args = format!("scale {LOW} --least 1 --embedded s.db");
+    let mut scale = std::process::Command::new(assert_cmd::cargo::cargo_bin!("gapless"));
+    let scale = scale.current_dir(path).args(args.split(' ')).stdout(std::process::Stdio::piped());
+    let mut running = scale.spawn().expect("it starts");
+    drop(running.stdout.take());
+    assert!(running.wait().expect("it ends").success());
+    assert_eq!(open(path), ["p0~", "p100", "p101", "p11"]);
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub(super) struct Source {
 pub(super) struct PartitionFeed {
     partition: PartitionId,
     standing: Standing,
+    /// Whether the producer has a record there.
+    has_record: bool,
     /// The record as an earlier run left it, until that run's last batch is settled.
     unsettled: Option<Record>,
     /// The last events up to that record's number, in order, in case their batch was never written.
@@ -90,6 +92,7 @@ impl PartitionFeed {
         PartitionFeed {
             partition,
             standing,
+            has_record: record.is_some(),
             unsettled: record.filter(|record| record.number > Number(0)),
             replayed: VecDeque::new(),
             waiting: VecDeque::new(),
@@ -98,6 +101,11 @@ impl PartitionFeed {
             receipts: Vec::new(),
             settled: 0,
         }
+    }
+
+    /// Returns whether the producer has a record in the partition.
+    pub(super) fn has_record(&self) -> bool {
+        self.has_record
     }
 
     /// Returns the record of an earlier run whose last batch is not settled yet.

@@ -167,6 +167,11 @@ impl Producer {
             ProducerAxis::Anonymous => return Err(ProducerError::Anonymous),
         }
         check_partition(partition)?;
+        // A merge brings the names together for which its parents had room: none of them is new.
+        let is_known =
+            self.feeds.iter().any(|(at, feed)| is_on_path(at, partition) && feed.has_record());
+        let unlimited = is_known.then(|| stream.with_most_producers(u32::MAX));
+        let stream = unlimited.as_ref().unwrap_or(stream);
         let mut claim = Claim::new(partition.clone(), name.clone());
         while let Some(request) = claim.wants() {
             claim.tell(stream.0.send_until_answered(name.as_str(), &request).await?);

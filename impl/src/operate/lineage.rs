@@ -8,6 +8,7 @@ use gapless_model::store::partition_words;
 
 use crate::stream::{Shared, Stream};
 use crate::vocabulary::{Live, StoreError};
+use crate::wire::{MOST_SORT_KEY, check_partition};
 
 /// Why a partition was not split, or partitions were not merged.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,15 @@ pub enum LineageError {
     Whole {
         /// The partition.
         partition: PartitionId,
+    },
+    /// The id of what would take a partition's place is longer than a DynamoDB key may be: nothing could be
+    /// written there. Each merge adds a letter to it.
+    #[error("{} bytes are more than the {limit} that the id of a partition may have", .child.as_str().len())]
+    TooLong {
+        /// The partition that would come of it.
+        child: PartitionId,
+        /// The most bytes.
+        limit: usize,
     },
     /// The partitions do not make up one: at least this one has no other half among them.
     #[error("the partitions do not make up one: {}", lack(.partition))]
@@ -79,6 +89,7 @@ impl Stream {
         let whole = || LineageError::Whole { partition: partition.clone() };
         let halves = partition.halves().ok_or_else(whole)?;
         let Shared { rules, routes, .. } = &*self.0;
+        check_children(&halves)?;
         self.check_member(partition).await?;
         let mut split = Split::new(rules, partition.clone(), halves.to_vec());
         while let Some(request) = split.wants() {
@@ -109,6 +120,7 @@ impl Stream {
     /// [`LineageError::Store`] with an unknown outcome; pairs that were merged before it stay merged.
     pub async fn merge(&self, partitions: &[PartitionId]) -> Result<PartitionId, LineageError> {
         let steps = merge_steps(partitions)?;
+        steps.iter().try_for_each(|(_, child)| check_children(std::slice::from_ref(child)))?;
         for parent in partitions {
             self.check_member(parent).await?;
         }
@@ -152,6 +164,16 @@ impl Stream {
             Some(_) => Ok(()),
             None => Err(LineageError::Missing { partition: partition.clone() }),
         }
+    }
+}
+
+/// Refuses what nothing could be written to, before a seal leads there for good.
+fn check_children(children: &[PartitionId]) -> Result<(), LineageError> {
+    let too_long =
+        |child: &PartitionId| LineageError::TooLong { child: child.clone(), limit: MOST_SORT_KEY };
+    match children.iter().find(|child| check_partition(child).is_err()) {
+        Some(child) => Err(too_long(child)),
+        None => Ok(()),
     }
 }
 
@@ -204,6 +226,20 @@ mod tests {
         assert_eq!(merged, ["p00+p01=p0~", "p0~+p1=p~"]);
         let merged = steps(&["p~0", "p~1~", "p~0"]).expect("one is named twice");
         assert_eq!(merged, ["p~0+p~1~=p~~"]);
+    }
+
+    /// It would take its keys' events from then on, and none could be written.
+    #[test]
+    fn no_id_becomes_longer_than_a_key_may_be() {
+        let longest = format!("p{}", "~".repeat(MOST_SORT_KEY - 1));
+        let fits = [longest.parse().expect("an id")];
+        assert!(check_children(&fits).is_ok());
+        let beyond = fits[0].halves().expect("it has halves");
+        let refused = check_children(&beyond).expect_err("it is too long").to_string();
+        assert_eq!(
+            refused,
+            "1025 bytes are more than the 1024 that the id of a partition may have"
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The partitions of a stream, and which took the place of which.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gapless_model::{PartitionId, Seq};
 use serde::Serialize;
@@ -46,6 +46,21 @@ impl Lineage {
     /// Returns the partitions that take events, in order.
     pub fn leaves(&self) -> impl Iterator<Item = &PartitionId> {
         self.partitions.iter().filter(|(_, member)| member.is_leaf()).map(|(id, _)| id)
+    }
+
+    /// Returns a partition and all that came of it by splits and merges, parents before their children. That is
+    /// what a move of a group's checkpoint back in the partition has delivered again
+    /// ([`Stream::seek`]).
+    #[must_use]
+    pub fn family(&self, partition: &PartitionId) -> Vec<PartitionId> {
+        let mut family = BTreeSet::from([partition.clone()]);
+        // Children sort behind their parents.
+        for (child, member) in &self.partitions {
+            if member.parents.iter().any(|parent| family.contains(parent)) {
+                family.insert(child.clone());
+            }
+        }
+        family.into_iter().collect()
     }
 
     /// Returns why partitions are missing: what is wrong with their items, such as that a newer

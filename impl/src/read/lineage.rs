@@ -15,6 +15,8 @@ pub(crate) enum Scope {
     Path { from: PartitionId, hash: u64 },
     /// A partition, and of those that came of it the ones that cover a hash that it covers.
     Family(PartitionId),
+    /// A partition, and nothing that came of it.
+    Alone(PartitionId),
     /// What a partition came of, as far as it covers a hash that the partition covers.
     Ancestors(PartitionId),
     /// All.
@@ -27,6 +29,7 @@ impl Scope {
         match self {
             Scope::Path { hash, .. } => child.covers(*hash),
             Scope::Family(first) => child.overlaps(first),
+            Scope::Alone(_) => false,
             Scope::Ancestors(last) => child < last && child.overlaps(last),
             Scope::Everything => true,
         }
@@ -35,14 +38,18 @@ impl Scope {
     /// Whether nothing that is read comes before a partition.
     fn begins_with(&self, partition: &PartitionId, layout: Layout) -> bool {
         match self {
-            Scope::Path { from, .. } | Scope::Family(from) => partition == from,
+            Scope::Path { from, .. } | Scope::Family(from) | Scope::Alone(from) => {
+                partition == from
+            }
             Scope::Ancestors(_) | Scope::Everything => layout.founds(partition),
         }
     }
 
     async fn starts(&self, shared: &Shared) -> Result<Vec<PartitionId>, StoreError> {
         match self {
-            Scope::Path { from, .. } | Scope::Family(from) => Ok(vec![from.clone()]),
+            Scope::Path { from, .. } | Scope::Family(from) | Scope::Alone(from) => {
+                Ok(vec![from.clone()])
+            }
             Scope::Ancestors(last) if shared.layout.founds(last) => Ok(Vec::new()),
             Scope::Ancestors(last) => {
                 let all = shared.layout.all().unwrap_or_default().into_iter();

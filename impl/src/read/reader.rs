@@ -29,6 +29,11 @@ pub enum Target {
     ///
     /// In a fixed layout the partition is asked first for what came of it, as for [`Target::Key`].
     Partition(PartitionId),
+    /// The events of one partition alone: what came of it by splits and merges is not read, nor followed.
+    ///
+    /// In a fixed layout the partition is asked first whether it was split or merged, as for
+    /// [`Target::Key`].
+    Alone(PartitionId),
     /// All events, one partition after another. In a fixed layout each partition is asked first for what
     /// came of it: a read unit each, in a request for each hundred, and one for each generation of
     /// children that this process has not met yet.
@@ -43,6 +48,7 @@ impl Target {
                 Scope::Path { from: stream.0.layout.route(key), hash: Layout::hash(key) }
             }
             Target::Partition(partition) => Scope::Family(partition.clone()),
+            Target::Alone(partition) => Scope::Alone(partition.clone()),
             Target::Everything => Scope::Everything,
         }
     }
@@ -55,7 +61,7 @@ impl Target {
             Target::Partition(partition) => {
                 event.partition == *partition || partition.covers(Layout::hash(&event.event.key))
             }
-            Target::Everything => true,
+            Target::Alone(_) | Target::Everything => true,
         }
     }
 }

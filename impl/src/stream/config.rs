@@ -138,7 +138,8 @@ impl Config {
     ///
     /// A record has some fifty bytes and the name, and each append to the partition, by any producer,
     /// writes all of them anew: another write unit for each KB. Names that have a record are never
-    /// refused. None is ever removed: a stream that forgets what a name has appended would append it
+    /// refused, nor are they in a partition that came of theirs by splits and merges: so a merge can lead to
+    /// more than that. None is ever removed: a stream that forgets what a name has appended would append it
     /// again. [`Stream::producers`](super::Stream::producers) shows them.
     #[must_use]
     pub fn most_producers(mut self, most: u32) -> Config {

@@ -124,6 +124,12 @@ impl Stream {
         Stream(Arc::new(Shared { wire, ..(*self.0).clone() }))
     }
 
+    /// The same stream, which lets so many named producers have a record in a partition.
+    pub(crate) fn with_most_producers(&self, most: u32) -> Stream {
+        let wire = self.0.wire.clone().with_most_producers(most);
+        Stream(Arc::new(Shared { wire, ..(*self.0).clone() }))
+    }
+
     /// Returns how keys are divided among partitions.
     #[must_use]
     pub fn layout(&self) -> Layout {

@@ -14,7 +14,7 @@ pub const MOST_ITEM: usize = 400 * 1024;
 const MOST_HASH_KEY: usize = 2048;
 
 /// The most bytes of a table's sort key. Consumers has a partition's id there.
-const MOST_SORT_KEY: usize = 1024;
+pub(crate) const MOST_SORT_KEY: usize = 1024;
 
 /// The most bytes of an attribute's name, which a header's is.
 const MOST_ATTRIBUTE: usize = 65_535;

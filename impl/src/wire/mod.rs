@@ -28,7 +28,7 @@ mod table_names;
 pub use connection::Wire;
 pub(crate) use founding::FoundingItem;
 pub use limits::{MOST_ITEM, check_event, check_group, check_producer};
-pub(crate) use limits::{MOST_PRODUCERS, check_partition};
+pub(crate) use limits::{MOST_PRODUCERS, MOST_SORT_KEY, check_partition};
 pub(crate) use limits::{check_batch, check_key_lease, item_size, overhead};
 pub use listing::Standing;
 pub(crate) use listing::{Consistency, Extent, Listing};

@@ -199,29 +199,63 @@ async fn a_fenced_run_moves_nothing_to_a_child_that_another_run_found() {
     world.verify(&input).await;
 }
 
-/// The half has no room for the producer's record, until a run of another process has one there.
+/// The half cannot be read for a while, as a release that is newer wrote its item.
 #[tokio::test]
 async fn events_that_cannot_move_on_wait_until_they_can() {
     let world = World::new().await;
     let input = ["a", "b"];
-    let mut run = Run::new(&world.process_of(1).await, 10);
+    let mut run = Run::new(&world.process().await, 10);
     run.push_to(&input, 2).await.expect("pushed");
     world.split("p").await;
-    let mut other = world.process().await.producer("other");
-    other.push(Number(1), Event::new("a", "of another")).await.expect("it claims the half");
+    let half = world.operator.route("a");
+    world.set_version(&half, Some(99)).await;
     for _ in 0..2 {
-        let refused = run.flush().await.expect_err("there is no room");
+        let refused = run.flush().await.expect_err("it cannot be read");
         let ProducerError::Append(AppendError::Store(why)) = refused else { panic!("{refused:?}") };
-        assert!(matches!(why, StoreError::TooManyProducers { .. }), "{why:?}");
+        assert!(matches!(why, StoreError::Malformed { .. }), "{why:?}");
         assert_eq!(run.producer.waiting(), 2);
     }
+    world.set_version(&half, None).await;
     let mut further = Run::new(&world.process().await, 10);
     further.push_to(&input, 1).await.expect("pushed");
     further.flush().await.expect("flushed");
-    run.flush().await.expect("the name has a record");
+    run.flush().await.expect("it can be read again");
     assert_eq!((run.producer.skipped(), run.producer.waiting()), (1, 0));
     run.finish(&world, &input).await;
     world.verify(&input).await;
+}
+
+/// Each half has room for one name. A run that is at work and a rerun are known there; a new name is not.
+#[tokio::test]
+async fn a_name_that_had_room_before_a_merge_has_room_behind_it() {
+    let world = World::new().await;
+    world.split("p").await;
+    let stream = world.process_of(1).await;
+    let producer = |name: &str| stream.producer(name).batches_of(1);
+    let of = |half: &str| KEYS.into_iter().find(|key| world.operator.route(key) == id(half));
+    let [low, high] = ["p0", "p1"].map(|half| of(half).expect("a key of each half"));
+    let (mut at_work, mut before) = (producer("at-work"), producer("before"));
+    for number in 1..=2 {
+        at_work.push(Number(number), Event::new(low, "x")).await.expect("pushed");
+        before.push(Number(number), Event::new(high, "x")).await.expect("pushed");
+    }
+    before.finish().await.expect("appended");
+    world.merge(&["p0", "p1"], "p~").await;
+    at_work.push(Number(3), Event::new(low, "x")).await.expect("its record goes with it");
+    at_work.finish().await.expect("appended");
+    let mut rerun = producer("before");
+    for number in 1..=3 {
+        rerun.push(Number(number), Event::new(high, "x")).await.expect("pushed");
+    }
+    assert_eq!(rerun.finish().await.expect("appended").1, 2, "two were there");
+    match producer("new").push(Number(1), Event::new(low, "x")).await {
+        Err(ProducerError::Append(AppendError::Store(StoreError::TooManyProducers {
+            found: 2,
+            limit: 1,
+            ..
+        }))) => {}
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Another input, which ends before what an earlier run appended to a partition that is sealed now.

@@ -63,8 +63,8 @@ impl fmt::Display for Held<'_> {
                 let (age, cooldown) = (Span(*age), Span(*cooldown));
                 write!(f, "{whose} came of a {came} {age} ago: cooldown {cooldown}")
             }
-            Hold::Most(most) => write!(f, "there are {most} open partitions, the most"),
-            Hold::Least(least) => write!(f, "there are {least} open partitions, the fewest"),
+            Hold::Most(most) => write!(f, "at most {most} partitions are to be open"),
+            Hold::Least(least) => write!(f, "at least {least} partitions are to stay open"),
             Hold::AtOnce(count) => write!(f, "{count} at once are the most: others come first"),
             Hold::Finest => f.write_str("it covers a single hash"),
             Hold::Together(share) => {
@@ -91,6 +91,9 @@ impl fmt::Display for NoNeed {
                     f,
                     "{rate} units/s: too much for a merge ({merge_below}), not enough for a split"
                 )
+            }
+            NoNeed::OtherBusy { other, together: Some(together), most } if together <= most => {
+                write!(f, "quiet, but {other} asks for a split")
             }
             NoNeed::OtherBusy { other, together: Some(together), most } => {
                 write!(

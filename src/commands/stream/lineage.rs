@@ -129,6 +129,9 @@ pub fn lineage_failure(what: &'static str, error: &LineageError, done: bool) -> 
             "a partition can be split while it covers more than one hash, and never where each key has its \
              own"
         }
+        LineageError::TooLong { .. } => {
+            "each merge adds a letter to an id; a partition with an id this long goes on as it is"
+        }
         LineageError::Apart { .. } | LineageError::None => {
             "name all the partitions that are to become one: `gapless partitions` shows which are open"
         }

@@ -75,7 +75,7 @@ async fn print_newest(stream: &Stream, target: &Target, most: usize) -> Result<S
     let targets = match target {
         Target::Everything => {
             let all = stream.partitions().await.map_err(failed)?;
-            all.into_iter().map(Target::Partition).collect()
+            all.into_iter().map(Target::Alone).collect()
         }
         one => vec![one.clone()],
     };

@@ -8,7 +8,7 @@ use gapless::{Group, PartitionId, SeekError, SeekTo, Seq, Sought, Stream};
 use serde::Serialize;
 use serde_json::json;
 
-use super::lineage::check_partition;
+use super::lineage::{check_partition, read_lineage};
 use super::{READ_ONLY, block_on, open, use_failure};
 use crate::cli::stream::SeekArgs;
 use crate::commands::counted::counted;
@@ -73,13 +73,9 @@ async fn plan(stream: &Stream, group: &Group, args: &SeekArgs) -> Result<Vec<Mov
         |error: &gapless::StoreError| use_failure("the tables cannot be read", error, READ_ONLY);
     // The listing of partitions fails where one of them cannot be read.
     let all = stream.partitions().await.map_err(|error| unread(&error))?;
-    let partitions = match &args.partition {
-        Some(partition) => {
-            check_partition(stream, partition).await?;
-            vec![partition.clone()]
-        }
-        None => all,
-    };
+    if let Some(partition) = &args.partition {
+        check_partition(stream, partition).await?;
+    }
     let standings = stream.standings(group).await.map_err(|error| unread(&error))?;
     if standings.is_empty() {
         return Err(Failure::Usage {
@@ -89,11 +85,23 @@ async fn plan(stream: &Stream, group: &Group, args: &SeekArgs) -> Result<Vec<Mov
         });
     }
     let now = stream.now();
-    let mut moves = Vec::new();
-    for partition in partitions {
+    let mut moves: Vec<Move> = Vec::new();
+    let family = match &args.partition {
+        Some(partition) => read_lineage(stream).await?.family(partition),
+        None => all,
+    };
+    for partition in family {
         let lease = standings.get(&partition).map(|standing| &standing.lease);
-        let to = stream.find_slot(&partition, args.to).await;
-        let to = to.map_err(|error| seek_failure(&error))?;
+        let is_asked = args.partition.as_ref().is_none_or(|asked| *asked == partition);
+        let to = match moves.first() {
+            // What came of a partition that is moved back is delivered again from its beginning.
+            Some(first) if !is_asked && first.to < first.from => Seq::ZERO,
+            Some(_) if !is_asked => break,
+            Some(_) | None => {
+                let to = stream.find_slot(&partition, args.to).await;
+                to.map_err(|error| seek_failure(&error))?
+            }
+        };
         let from = lease.map_or(Seq::ZERO, |lease| lease.checkpoint);
         if let Some(lease) = lease.filter(|lease| lease.active && lease.until > now)
             && from != to

@@ -145,15 +145,20 @@ impl Looking<'_> {
         let Some(groups) = self.groups else {
             for (partition, standings) in self.stream.all_standings().await? {
                 for standing in standings {
+                    let lease = standing.lease;
                     let begun = checkpoints.entry(standing.group).or_default();
-                    begun.insert(partition.clone(), standing.lease.checkpoint);
+                    // What a seek has taken back is not begun.
+                    if lease.begun {
+                        begun.insert(partition.clone(), lease.checkpoint);
+                    }
                 }
             }
             return Ok(checkpoints);
         };
         for group in groups {
             let standings = self.stream.standings(group).await?.into_iter();
-            let begun = standings.map(|(partition, it)| (partition, it.lease.checkpoint)).collect();
+            let begun = standings.filter(|(_, it)| it.lease.begun);
+            let begun = begun.map(|(partition, it)| (partition, it.lease.checkpoint)).collect();
             checkpoints.insert(group.clone(), begun);
         }
         Ok(checkpoints)

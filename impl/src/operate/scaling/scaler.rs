@@ -94,7 +94,8 @@ pub struct Scaler {
 impl Stream {
     /// Makes a scaler of this stream, which does nothing yet.
     ///
-    /// # Errors Returns [`ScaleError::Limits`] if the thresholds do not fit together, and
+    /// # Errors
+    /// Returns [`ScaleError::Limits`] if the thresholds do not fit together, and
     /// [`ScaleError::Rigid`] if partitions of this stream cannot be split.
     pub fn scaler(&self, thresholds: Thresholds) -> Result<Scaler, ScaleError> {
         let limits = Limits::new(thresholds)?;
@@ -148,7 +149,8 @@ impl Scaler {
 
     /// Looks at the stream and decides. Nothing is changed.
     ///
-    /// # Errors Returns [`StoreError`] if a request fails, for as long as patience lasts if the
+    /// # Errors
+    /// Returns [`StoreError`] if a request fails, for as long as patience lasts if the
     /// error is transient. Partitions that cannot be read are left alone and are no error
     /// ([`Look::unread`]).
     pub async fn look(&mut self) -> Result<Look, StoreError> {
@@ -272,6 +274,7 @@ fn outcome(done: Result<(), LineageError>) -> Carried {
         Err(
             error @ (LineageError::Missing { .. }
             | LineageError::Whole { .. }
+            | LineageError::TooLong { .. }
             | LineageError::Apart { .. }
             | LineageError::Other { .. }
             | LineageError::None

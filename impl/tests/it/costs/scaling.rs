@@ -4,11 +4,13 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use gapless::scale::{Choice, Decision, Hold, Rate, Thresholds};
-use gapless::{Carried, Config, Event, Layout, Look, ScaleError, Scaler, Stop, Stream, Worker};
+use gapless::scale::{Choice, Decision, Following, Hold, Rate, Thresholds};
+use gapless::{
+    Carried, Config, Event, Layout, Look, ScaleError, Scaler, SeekTo, Stop, Stream, Worker,
+};
 use gapless_model::design::named;
 
-use super::meter::{Meter, PREFIX};
+use super::meter::{Meter, PREFIX, Wrong};
 use super::{ONE_PARTITION, counting};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -106,6 +108,50 @@ fn a_scaler_runs_until_it_is_to_stop() {
     ran.expect("it stops");
     // Split at once, and merged after the cooldown.
     assert_eq!(open(&meter, &stream), ["p~"]);
+}
+
+/// A look is compared with one that is as old as a pace is watched, however many come in between.
+#[test]
+fn looks_that_come_often_see_a_growing_lag() {
+    let (meter, stream) = one_partition();
+    let mut scaler = stream.scaler(Thresholds::default()).expect("a scaler");
+    let slow = super::takes(&meter, Duration::from_secs(4));
+    let worker = stream.worker("slow", slow).delivery_limit(1);
+    let stop = worker.stopper();
+    let mut said = Vec::new();
+    let looks = async {
+        for number in 0..12 * 60 {
+            let event = Event::new(format!("k{}", number % 20), "x");
+            stream.append(event).await.expect("appended");
+            meter.time.wait(Duration::from_secs(1)).await;
+            if number % 60 == 59 {
+                let look = scaler.look().await.expect("it looks");
+                said.push(look.decisions[0].choice.name());
+            }
+        }
+        stop.request();
+    };
+    let (worked, ()) = meter.time.run(futures_util::future::join(worker.run(), looks));
+    worked.expect("it works");
+    assert_eq!((said[0], said[11]), ("keep", "split"), "{said:?}");
+}
+
+/// What the store refuses for good is no reason to go on, and one that is refused is none to send others.
+#[test]
+fn a_scaler_ends_where_the_store_refuses() {
+    let meter = Meter::new();
+    let stream = meter.stream(|config| config.layout(Layout::Fixed { bits: 1 }));
+    load(&meter, &stream, 10, 40, 3);
+    let mut scaler = stream.scaler(thresholds()).expect("a scaler");
+    let look = look(&meter, &mut scaler);
+    assert!(look.decisions.iter().all(|it| it.choice.name() == "split"), "{:?}", look.decisions);
+    meter.go_wrong("UpdateItem", Wrong::Forbidden);
+    let (carried, bill) = meter.run(scaler.carry_out(&look));
+    assert!(matches!(&carried[..], [(_, Carried::Failed(_))]), "{carried:?}");
+    assert_eq!(bill, ["1 UpdateItem partitions"]);
+    let ran = meter.time.run(scaler.run(&Stop::new()));
+    assert!(matches!(ran, Err(ScaleError::Store(_))), "{ran:?}");
+    assert_eq!(open(&meter, &stream), ["p0", "p1"]);
 }
 
 #[test]
@@ -225,6 +271,34 @@ fn a_growing_lag_splits_where_the_group_is_and_only_if_it_is_at_work() {
     load(&meter, &stream, 1, 20, 11);
     let kept = act(&meter, &mut scaler);
     assert!(kept.iter().all(|it| !it.starts_with("split")), "{kept:?}");
+}
+
+/// A seek takes it back with the parent.
+#[test]
+fn a_partition_that_a_group_is_to_begin_again_counts_as_not_begun() {
+    let (meter, stream) = one_partition();
+    load(&meter, &stream, 1, 20, 1);
+    meter.time.run(stream.split(&"p".parse().expect("an id"))).expect("split");
+    load(&meter, &stream, 1, 20, 1);
+    let worker = stream.worker("g", counting().0);
+    meter.time.run(worker.until_caught_up()).expect("it catches up");
+    for groups in [None, Some("g")] {
+        let scaler = stream.scaler(thresholds()).expect("a scaler");
+        let mut scaler = match groups {
+            Some(group) => scaler.groups([group.into()]),
+            None => scaler,
+        };
+        let mut begun = || {
+            let look = look(&meter, &mut scaler);
+            let followers = look.readings.open.into_values().flat_map(|it| it.followers);
+            followers.map(|it| it.following != Following::NotBegun).collect::<Vec<_>>()
+        };
+        assert_eq!(begun(), [true; 2]);
+        let (group, partition) = ("g".into(), "p".parse().expect("an id"));
+        meter.time.run(stream.seek(&group, &partition, SeekTo::Start)).expect("moved");
+        assert_eq!(begun(), [false; 2]);
+        meter.time.run(worker.until_caught_up()).expect("it catches up");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use gapless::{
     Config, Event, Live, Number, PartitionId, Producer, ProducerError, Receipt, Seq, Stream,
 };
@@ -53,6 +54,20 @@ impl World {
 
     pub async fn send(&self, request: Request<Live>) -> Reply<Live> {
         self.operator.wire().send(&request).await.expect("an answer")
+    }
+
+    /// Sets the version that a partition's item says it has, or takes it out.
+    pub async fn set_version(&self, partition: &PartitionId, version: Option<u64>) {
+        let key = AttributeValue::S(partition.to_string());
+        let edit = self.network.client(1).update_item().table_name("named-partitions");
+        let edit = edit.key("partitionId", key).expression_attribute_names("#v", "v");
+        let edit = match version {
+            Some(version) => edit
+                .update_expression("SET #v = :version")
+                .expression_attribute_values(":version", AttributeValue::N(version.to_string())),
+            None => edit.update_expression("REMOVE #v"),
+        };
+        edit.send().await.expect("the engine does as it is told");
     }
 
     /// The head of a partition, and what took its place.

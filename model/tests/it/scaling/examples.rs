@@ -87,9 +87,9 @@ fn a_cap_and_a_floor_hold_what_would_exceed_them_and_the_most_urgent_comes_first
     let count = |count| NonZeroUsize::new(count).expect("more than none");
     let asked = Thresholds { most: count(5), least: count(4), ..Thresholds::default() };
     let held = said(&Limits::new(asked).expect("they fit"), &all);
-    assert!(held[0].ends_with("but there are 5 open partitions, the most"), "{held:?}");
+    assert!(held[0].ends_with("but at most 5 partitions are to be open"), "{held:?}");
     assert!(held[1].starts_with("p01 split"), "{held:?}");
-    assert!(held[2].ends_with("but there are 4 open partitions, the fewest"), "{held:?}");
+    assert!(held[2].ends_with("but at least 4 partitions are to stay open"), "{held:?}");
     let asked = Thresholds { at_once: count(1), ..Thresholds::default() };
     let held = said(&Limits::new(asked).expect("they fit"), &all);
     assert!(held[0].ends_with("but 1 at once are the most: others come first"), "{held:?}");
@@ -144,6 +144,30 @@ fn halves_are_merged_only_if_little_is_left_of_what_they_were_divided_for() {
     assert!(usual(&all)[0].ends_with(held), "{:?}", usual(&all));
     all.when_split.insert("p".parse().expect("an id"), Rate::per_second(84.0));
     assert!(usual(&all)[0].starts_with("p0 merge"));
+}
+
+/// Each of the two is asked: which of them it is makes no difference.
+#[test]
+fn halves_are_not_merged_where_one_of_them_is_young_or_a_group_is_behind() {
+    let young = Measured { age: Some(MINUTE), ..steady(10.0) };
+    let pace = Some(Pace { finished: 0, lag_before: 0 });
+    let lags = behind(Following::Begun { lag: 1_000, behind: 6 * MINUTE, pace });
+    let slow = Some(Pace { finished: 100, lag_before: 800 });
+    let splits = behind(Following::Begun { lag: 1_000, behind: 6 * MINUTE, pace: slow });
+    for (other, choice, why) in [
+        (young, "held", "ago: cooldown"),
+        (lags, "held", "g is"),
+        // Two decisions are never about the same keys.
+        (splits, "keep", " asks for a split"),
+    ] {
+        for names in [["p0", "p1"], ["p1", "p0"]] {
+            let all = readings([(names[0], steady(10.0)), (names[1], other.clone())]);
+            let said = usual(&all).into_iter().find(|it| it.starts_with(names[0]));
+            let said = said.expect("each has a decision");
+            assert!(said.starts_with(&format!("{} {choice}: ", names[0])), "{said}");
+            assert!(said.contains(why), "{said}");
+        }
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 mod table;
 
-use std::io::{Write as _, stdout};
+use std::io::{Write as _, stderr, stdout};
 
 use gapless::scale::{Choice, Decision, Hold, Measured, NoNeed, Thresholds};
 use gapless::{Carried, Group, Look, ScaleError, Scaler, StoreError, Stream};
@@ -20,14 +20,23 @@ pub fn run(args: &ScaleArgs) -> Result<Status, Failure> {
     block_on(async {
         let (stream, _store) = open(&args.place).await?;
         let mut scaler = scaler(args, &stream)?;
-        check_most(args, &stream).await?;
+        note_most(args, &stream).await?;
+        // What is done once is done whether or not anything reads what is said of it.
+        let gone = async {
+            match args.follow || args.dry_run {
+                true => output_closed().await,
+                false => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            scaled = scale(args, &mut scaler) => scaled?,
+            scaled = scale(args, &mut scaler) => scaled.map(|()| Status::Holds),
             // What was decided and not done is decided anew by the next look.
-            () = interrupted() => {}
-            () = output_closed() => {}
+            () = interrupted() => Ok(match args.follow {
+                true => Status::Holds,
+                false => Status::Unfinished,
+            }),
+            () = gone => Ok(Status::Holds),
         }
-        Ok(Status::Holds)
     })
 }
 
@@ -59,19 +68,20 @@ fn scaler(args: &ScaleArgs, stream: &Stream) -> Result<Scaler, Failure> {
     })
 }
 
-/// Refuses a cap that is exceeded already: nothing would be split, without a word.
-async fn check_most(args: &ScaleArgs, stream: &Stream) -> Result<(), Failure> {
+/// Says that a cap is exceeded already: merges go on, and nothing is split.
+async fn note_most(args: &ScaleArgs, stream: &Stream) -> Result<(), Failure> {
     let Some(most) = args.most else { return Ok(()) };
     let open = read_lineage(stream).await?.leaves().count();
-    if open <= most.get() {
-        return Ok(());
+    if open > most.get() {
+        let told = writeln!(
+            stderr(),
+            "note: the stream has {open} open partitions, more than --most {most}: none is split until merges \
+             have made them fewer"
+        );
+        // Nothing depends on a note.
+        drop(told);
     }
-    Err(Failure::Usage {
-        what: format!("--most {most}: the stream has {open} open partitions already"),
-        help: format!(
-            "give --most {open} or more, or merge some of them first: `gapless partitions` shows them"
-        ),
-    })
+    Ok(())
 }
 
 /// Looks once, or again and again.
@@ -83,10 +93,11 @@ async fn scale(args: &ScaleArgs, scaler: &mut Scaler) -> Result<(), Failure> {
     }
     loop {
         let look = look(scaler).await?;
-        print(&look, args)?;
+        let told = print(&look, args);
         if !args.dry_run {
             carry_out(scaler, &look, args).await?;
         }
+        told?;
         if !args.follow {
             return Ok(());
         }
