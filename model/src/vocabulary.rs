@@ -73,8 +73,8 @@ pub trait Page: Id {
 
 /// The types that the protocol leaves open.
 pub trait Vocabulary: Clone + Eq + Hash + Debug + 'static {
-    /// The name of a partition.
-    type Partition: Id;
+    /// The name of a partition. What takes a partition's place sorts behind it.
+    type Partition: Id + Ord;
     /// The name of a group (`consumerId` in the Consumers table).
     type Group: Id;
     /// The name of one run of one worker process. Two runs must never share a name:

@@ -182,11 +182,16 @@ async fn a_group_that_begins_at_the_start_begins_no_child_before_its_parents() {
 /// One parent alone says nothing of the other's events.
 #[tokio::test]
 async fn a_group_that_begins_at_the_end_begins_no_child_of_which_one_parent_is_behind() {
-    let stream = split_and_merged().await;
+    let [stream] = processes().await;
     let group = Group::from("g");
-    for (partition, to) in [("p", SeekTo::End), ("p0", SeekTo::End), ("p1", SeekTo::Start)] {
-        stream.seek(&group, &id(partition), to).await.expect("moved");
-    }
+    append(&stream, &KEYS, "1").await;
+    stream.split(&id("p")).await.expect("split");
+    append(&stream, &KEYS, "2").await;
+    Seen::default().catch_up(&stream, "g").await;
+    let late = KEYS.into_iter().find(|key| stream.route(key) == id("p1"));
+    append(&stream, &[late.expect("a key of p1")], "3").await;
+    stream.merge(&ids(&["p0", "p1"])).await.expect("merged");
+    append(&stream, &KEYS, "4").await;
     stream.begin_at(&group, SeekTo::End).await.expect("begun");
     assert!(!stream.standings(&group).await.expect("read").contains_key(&id("p~")));
     assert_eq!(stream.audit(|_| ()).await.expect("audited").findings, []);

@@ -131,8 +131,8 @@ impl Protocol {
     }
 
     /// Judges the write of a lease by an operator who moves a checkpoint back. It acts in an epoch of its own
-    /// (L1, L3). What the group is to be given again counts as not delivered, and so does what comes after
-    /// it.
+    /// (L1, L3), and what came of the partition is at its beginning by then, and to be begun anew (D4). What
+    /// the group is to be given again counts as not delivered.
     pub(super) fn judge_reset(
         &self,
         world: &mut World,
@@ -155,6 +155,13 @@ impl Protocol {
             world.broken.insert(Invariant::L3);
         }
         if let Some(to) = to {
+            let is_early = |child: &PartitionNo| {
+                let lease = world.lease(group, *child);
+                lease.is_some_and(|lease| lease.begun || lease.checkpoint > Seq::ZERO)
+            };
+            if *to < before.checkpoint && world.log(partition).children.iter().any(is_early) {
+                world.broken.insert(Invariant::D4);
+            }
             let kept = (1 << (to.0 + 1)) - 1;
             let seat = world.seat_mut(group, partition);
             (seat.delivered, seat.excused) = (seat.delivered & kept, seat.excused & kept);

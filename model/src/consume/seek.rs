@@ -23,8 +23,8 @@ use crate::vocabulary::{Time, Vocabulary};
 /// those that it has taken, each behind what was finished there.
 ///
 /// Like the other machines it is never told about an unknown outcome, and keeps wanting the same
-/// request. If it is dropped in the middle, the leases end by themselves; children that it has given up by
-/// then are delivered again from their beginning, in order.
+/// request. If it is dropped in the middle, the leases end by themselves; what it has given up by then is
+/// delivered again from its beginning, with everything that came of it, in order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "check", derive(serde::Serialize, serde::Deserialize), serde(bound = ""))]
 pub struct Seek<V: Vocabulary> {
@@ -32,9 +32,9 @@ pub struct Seek<V: Vocabulary> {
     partition: V::Partition,
     owner: V::Owner,
     to: Seq,
-    /// What it holds: the partition first, if it does.
+    /// What it holds: the partition first, if it does, and parents before their children.
     held: Vec<Held<V>>,
-    /// What it is to take.
+    /// What it is to take, parents last.
     due: Vec<V::Partition>,
     phase: Phase<V>,
 }
@@ -207,6 +207,10 @@ impl<V: Vocabulary> Seek<V> {
                 self.due.push(child.clone());
             }
         }
+        // D4: parents first, also where a merge joins ways of different length. So each is given up after
+        // everything that came of it, and whatever stops the seek, no child keeps its place behind a parent
+        // that goes back.
+        self.due.sort_unstable_by(|one, other| other.cmp(one));
         self.phase = if self.due.is_empty() { Phase::Release } else { Phase::Take };
     }
 

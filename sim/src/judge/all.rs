@@ -99,7 +99,10 @@ impl Judge {
             let lease = self.leases.judge_write(key, item, asked, applied, chronicle)?;
             let asked = before.as_ref().filter(|before| asked(before, &lease));
             if let Some(before) = asked {
-                self.resets.note(key, (before.checkpoint, lease.checkpoint));
+                let moved = (before.checkpoint, lease.checkpoint);
+                let judgement = self.resets.judge_order(key, moved, &self.leases, &self.lineage);
+                self.resets.note(key, moved);
+                self.unless_unwatched(judgement)?;
             }
             let asked = asked.is_some();
             let change = LeaseChange { before: before.as_ref(), lease: &lease, asked };

@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 
 use gapless::Live;
 use gapless_model::store::{Lease, Request};
-use gapless_model::{PartitionId, Seq};
+use gapless_model::{Invariant, PartitionId, Seq};
 
 use super::evidence::{AppliedCall, LeaseKey};
+use super::judgement::{Finding, Judgement, broken};
+use super::leases::Leases;
 use super::lineage::Lineage;
+use super::words::partition_name;
 use crate::plan::{Node, Plan};
 
 /// The checkpoints that operators have asked to move, and those that they have moved.
@@ -63,6 +66,39 @@ impl Resets {
             let itself = asked == partition && *place == to;
             whose == group && (itself || (to == Seq::ZERO && before(asked)))
         })
+    }
+
+    /// Judges a change of a lease that an operator has asked for, by the leases on everything that came of
+    /// the partition: whatever stops the operator then, none keeps its place behind a parent that goes back.
+    pub(super) fn judge_order(
+        &self,
+        (group, partition): &LeaseKey,
+        (from, to): (Seq, Seq),
+        leases: &Leases,
+        lineage: &Lineage,
+    ) -> Judgement {
+        if to >= from {
+            return Ok(());
+        }
+        let of_group = leases.iter().filter(|((whose, _), _)| whose == group);
+        let mut after =
+            of_group.filter(|((_, child), _)| lineage.ancestors(child).contains(partition));
+        let is_early = |lease: &Lease<Live>| lease.begun || lease.checkpoint > Seq::ZERO;
+        let Some(((_, child), lease)) = after.find(|(_, lease)| is_early(lease)) else {
+            return Ok(());
+        };
+        let sentence = format!(
+            "The checkpoint of {group} on {} went back from slot {from} to slot {to}, although it is at slot \
+             {} of {}, which came of that.",
+            partition_name(partition),
+            lease.checkpoint,
+            partition_name(child),
+        );
+        // D4: what it is given again would be older than what it is given no more.
+        broken(
+            Invariant::D4,
+            Finding::new(sentence).at(partition, to.next()).at(child, lease.checkpoint),
+        )
     }
 
     /// Notes a change of a lease that an operator has asked for.
@@ -165,6 +201,29 @@ mod tests {
         assert!(!explained(&resets, ("p", 2), (operator, 3, false)), "an older epoch");
         assert!(!explained(&resets, ("p", 2), (operator, 4, true)), "held as begun");
         assert!(!is_explained(&resets, ("p", 2), (operator, 4, false), false), "not held");
+    }
+
+    #[test]
+    fn what_came_of_a_partition_goes_back_before_it() {
+        let plan = Profile::Calm.plan(0, Design::RECOMMENDED);
+        let mut lineage = Lineage::new(&plan);
+        let id = |id: &str| id.parse::<PartitionId>().expect("an id");
+        lineage.divide(id("p"), vec![id("p0"), id("p1")]);
+        lineage.divide(id("p0"), vec![id("p~")]);
+        lineage.divide(id("p1"), vec![id("p~")]);
+        let said = |child: &str, checkpoint: u64, begun: bool, moved: (u64, u64)| {
+            let mut leases = Leases::default();
+            leases.put(key(child), Lease { begun, ..some_lease(Seq(checkpoint), Epoch(4)) });
+            let moved = (Seq(moved.0), Seq(moved.1));
+            let judged = Resets::new(&plan).judge_order(&key("p0"), moved, &leases, &lineage);
+            judged.err().map(|(_, finding)| finding.sentence).unwrap_or_default()
+        };
+        assert_eq!(said("p~", 0, false, (9, 0)), "");
+        assert!(said("p~", 5, false, (9, 0)).contains("at slot 5 of p~, which came of that"));
+        assert!(said("p~", 0, true, (9, 0)).contains("at slot 0 of p~"));
+        assert_eq!(said("p~", 5, true, (4, 9)), "", "forward");
+        assert_eq!(said("p1", 5, true, (9, 0)), "", "beside it");
+        assert_eq!(said("p", 5, true, (9, 0)), "", "before it");
     }
 
     #[test]
