@@ -9,7 +9,8 @@ use futures_util::future::{Either, select};
 use gapless_model::PartitionId;
 use gapless_model::append::{Answer, Identity};
 
-use super::lane::{GroupedAppend, Grouping, Lane, Lanes, NoLane, QueuedEvent, Waiter};
+use super::grouping::Grouping;
+use super::lane::{GroupedAppend, Lane, Lanes, NoLane, QueuedEvent, Waiter};
 use super::outcome::{GroupError, GroupResult, Outcome};
 use super::single::{AppendError, PendingAppend, Receipt};
 use crate::stream::{Layout, Stream};

@@ -2,71 +2,17 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration;
 
 use event_listener::{Event as Signal, IntoNotification as _};
 use futures_channel::oneshot;
 use futures_util::lock::Mutex as AsyncMutex;
 use gapless_model::PartitionId;
 
+use super::grouping::Grouping;
 use super::outcome::{GroupError, GroupResult};
 use super::single::PendingAppend;
 use crate::vocabulary::{Event, EventBatch, lock};
 use crate::wire::{MOST_ITEM, item_size};
-
-/// When a slot is full, and how long to wait for more events.
-///
-/// `Grouping::default()` suits most callers; the methods change one limit each.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct Grouping {
-    /// How long the first event of a group waits for others, unless they fill the slot before.
-    /// Default: zero. Even then, what arrives while a slot is being written shares the next slot.
-    pub linger: Duration,
-    /// The most events in a slot. Default: 500. Zero counts as one.
-    pub events: usize,
-    /// The most bytes of events in a slot. Default: 256 KB. A single event may be larger.
-    pub bytes: usize,
-    /// How many events may wait for a partition before further appends wait to be queued.
-    /// Default: 10,000. Zero counts as one.
-    pub waiting: usize,
-}
-
-impl Default for Grouping {
-    fn default() -> Grouping {
-        Grouping { linger: Duration::ZERO, events: 500, bytes: 256 * 1024, waiting: 10_000 }
-    }
-}
-
-impl Grouping {
-    /// Sets how long the first event of a group waits for others.
-    #[must_use]
-    pub fn linger(mut self, linger: Duration) -> Grouping {
-        self.linger = linger;
-        self
-    }
-
-    /// Sets the most events in a slot.
-    #[must_use]
-    pub fn events(mut self, most: usize) -> Grouping {
-        self.events = most;
-        self
-    }
-
-    /// Sets the most bytes of events in a slot.
-    #[must_use]
-    pub fn bytes(mut self, most: usize) -> Grouping {
-        self.bytes = most;
-        self
-    }
-
-    /// Sets how many events may wait for a partition.
-    #[must_use]
-    pub fn waiting(mut self, most: usize) -> Grouping {
-        self.waiting = most;
-        self
-    }
-}
 
 /// The lanes of the partitions to which something is being appended.
 #[derive(Clone, Debug, Default)]
@@ -97,6 +43,15 @@ impl Whereabouts {
         let place = lock(&self.0);
         (place.partition.clone(), Arc::clone(&place.lane))
     }
+}
+
+/// What goes once no lock is held: a place takes the lock of the lanes when it is dropped.
+#[derive(Debug, Default)]
+struct Left {
+    /// The places that events have left.
+    places: Vec<Place>,
+    /// Where they are now. Its append may be dropped just then, so that this is the last to own it.
+    appends: Vec<Arc<Mutex<Place>>>,
 }
 
 /// Where a receipt goes, and the append that waits for it.
@@ -164,11 +119,11 @@ impl Lanes {
         way: &[PartitionId],
         grouping: &Grouping,
     ) -> Result<(), NoLane> {
-        let mut left = Vec::new();
+        let mut left = Left::default();
         let mut lanes = lock(&self.0);
         let ended = self.put(&mut lanes, queued, way, grouping, &mut left);
-        // A place takes the lock when it is dropped.
         drop(lanes);
+        drop(left);
         ended
     }
 
@@ -183,7 +138,7 @@ impl Lanes {
         way: impl Fn(&Event) -> Vec<PartitionId>,
         grouping: &Grouping,
     ) -> Vec<NoLane> {
-        let mut left = Vec::new();
+        let mut left = Left::default();
         let mut lanes = lock(&self.0);
         let events: Vec<_> = group.chain(lane.leave()).collect();
         let put = |queued: QueuedEvent| {
@@ -192,6 +147,7 @@ impl Lanes {
         };
         let lost = events.into_iter().filter_map(put).collect();
         drop(lanes);
+        drop(left);
         lost
     }
 
@@ -202,13 +158,14 @@ impl Lanes {
         queued: QueuedEvent,
         way: &[PartitionId],
         grouping: &Grouping,
-        left: &mut Vec<Place>,
+        left: &mut Left,
     ) -> Result<(), NoLane> {
         let Some(place) = queued.waiter.place.upgrade() else { return Ok(()) };
+        left.appends.push(Arc::clone(&place));
         let Some(partition) = Lanes::choose(lanes, way) else { return Err(NoLane(queued)) };
         let next = self.enter(lanes, partition);
         let lane = Arc::clone(&next.lane);
-        left.push(std::mem::replace(&mut *lock(&place), next));
+        left.places.push(std::mem::replace(&mut *lock(&place), next));
         lane.queue(queued, grouping).map_or(Ok(()), |queued| Err(NoLane(queued)))
     }
 }
@@ -463,6 +420,38 @@ mod tests {
             assert_eq!(place.now().0, way[1]);
         }
         assert_eq!(first_place.now().1.len(), 3);
+    }
+
+    /// It is dropped by another thread, when its event has just got into the next lane.
+    #[test]
+    fn an_append_that_is_dropped_while_its_event_moves_on_keeps_no_lock() {
+        struct Drops(Mutex<Option<Whereabouts>>);
+        impl std::task::Wake for Drops {
+            fn wake(self: Arc<Drops>) {
+                drop(lock(&self.0).take());
+            }
+        }
+        let (ended, has_ended) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let (lanes, grouping) = (Lanes::default(), Grouping::default().events(1));
+            let way = ids(["p", "p0"]);
+            let (queued, place, _received) = begin(&lanes, &way[..1]);
+            assert!(lanes.queue(queued, &way[..1], &grouping).is_ok());
+            let (_, lane) = place.now();
+            let (_queued, ahead, _receipt) = begin(&lanes, &way[1..]);
+            let (_, next) = ahead.now();
+            let mut filled = std::pin::pin!(next.filled.listen());
+            let waker = Arc::new(Drops(Mutex::new(Some(place)))).into();
+            let mut context = std::task::Context::from_waker(&waker);
+            assert!(filled.as_mut().poll_unpin(&mut context).is_pending());
+            lanes.move_on(&lane, std::iter::empty(), |_| way.to_vec(), &grouping);
+            ended.send(count(&lanes)).expect("the test waits");
+        });
+        assert_eq!(
+            has_ended.recv_timeout(std::time::Duration::from_secs(60)),
+            Ok(1),
+            "it has ended"
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod expecting;
 mod feed;
 mod group;
+mod grouping;
 mod lane;
 mod outcome;
 mod path;
@@ -11,7 +12,7 @@ mod producer_error;
 mod single;
 
 pub use group::Appender;
-pub use lane::Grouping;
+pub use grouping::Grouping;
 pub use outcome::GroupError;
 pub use producer::Producer;
 pub use producer_error::ProducerError;
